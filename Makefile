@@ -1,0 +1,174 @@
+# One Makefile, not recursive. Everything it makes is below build/.
+#
+#	make            programs, in build/bin
+#	make up         a whole Nexus from this directory, in the foreground
+#	make check      every test; parts: check-unit check-integration check-host
+#	make bench      numbers, each beside its peer in the same run
+#	make fuzz       the fuzzers, FUZZ_SECONDS each (default 60)
+#	make deps       installs missing Debian packages by name
+#	make install    into DESTDIR, as packages do
+#	make format     clang-format over the tree
+
+BUILD	?= build
+CC	?= gcc
+PORT	?= 8080
+CLANG	?= clang
+FUZZ_SECONDS ?= 60
+prefix	?= /usr
+
+DAEMONS	:= nexusd nodemgr storaged netd authd maild gatewayd
+TOOLS	:= nexusctl nexus-up
+PROGRAMS := $(DAEMONS) $(TOOLS) nexus-init
+VERSION := 0.1
+
+PKGS	:= libevent libprotobuf-c libnl-3.0 libnl-route-3.0 sqlite3 libjwt \
+	   libsodium libseccomp libcap-ng libcjson libnftables libcrypto \
+	   libisal
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+
+WARN	:= -Wall -Wextra -Werror -Wshadow -Wconversion -Wsign-conversion \
+	   -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual \
+	   -Wswitch-enum -Wvla -Wundef -Wimplicit-fallthrough
+HARDEN	:= -fstack-protector-strong -fPIE
+ifeq ($(SANITIZE),)
+OPT	:= -O2 -g -D_FORTIFY_SOURCE=3
+else
+OPT	:= -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer \
+	   -fno-sanitize-recover=undefined
+endif
+CFLAGS	+= -std=gnu17 $(OPT) $(HARDEN) -D_GNU_SOURCE -DNX_VERSION='"$(VERSION)"'
+CPPFLAGS += -I. -I$(BUILD) -isystem /usr/share/include/llhttp $(PKG_CFLAGS) -MMD -MP
+LDFLAGS	+= -pie -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=address$(comma)undefined)
+comma	:= ,
+
+# --- sources: a directory per program, every .c in it is part of it ----------
+PROTO	:= $(wildcard proto/*.proto)
+PB_C	:= $(PROTO:proto/%.proto=$(BUILD)/proto/%.pb-c.c)
+PB_H	:= $(PB_C:.c=.h)
+# The request parser is llhttp, built from Debian's node-llhttp sources.
+LLHTTP	:= $(BUILD)/llhttp/llhttp.o $(BUILD)/llhttp/api.o $(BUILD)/llhttp/http.o
+
+objs	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+COMMON	:= $(call objs,common) $(call objs,proto) $(PB_C:.c=.o) $(BUILD)/proto/limits.o
+NEXUSD_O := $(call objs,nexusd)
+NODEMGR_O := $(call objs,nodemgr)
+STORAGED_O := $(call objs,storaged)
+NETD_O	:= $(call objs,netd)
+AUTHD_O	:= $(call objs,authd)
+MAILD_O	:= $(call objs,authd/maild)
+GATEWAYD_O := $(call objs,gatewayd) $(LLHTTP)
+NEXUSCTL_O := $(call objs,nexusctl)
+UP_O	:= $(call objs,packaging/launcher)
+
+LIBS_COMMON := -levent_core -lprotobuf-c -lsqlite3 -lsodium -lseccomp -lcap-ng -linih -pthread
+LIBS_nexusd :=
+LIBS_nodemgr :=
+LIBS_storaged := -lcrypto -lisal
+LIBS_netd := -lnl-route-3 -lnl-3 -lnftables
+LIBS_authd := -ljwt -lcrypto
+LIBS_maild :=
+LIBS_gatewayd := -lcjson
+LIBS_nexusctl := -lcjson
+LIBS_nexus-up :=
+
+.PHONY: all
+all: $(PROGRAMS:%=$(BUILD)/bin/%)
+
+define program
+$(BUILD)/bin/$(1): $(2) $(BUILD)/libnx.a | $(BUILD)/bin/
+	$$(CC) $$(LDFLAGS) -o $$@ $(2) $(BUILD)/libnx.a $$(LIBS_$(1)) $$(LIBS_COMMON)
+endef
+$(eval $(call program,nexusd,$(NEXUSD_O)))
+$(eval $(call program,nodemgr,$(NODEMGR_O)))
+$(eval $(call program,storaged,$(STORAGED_O)))
+$(eval $(call program,netd,$(NETD_O)))
+$(eval $(call program,authd,$(AUTHD_O)))
+$(eval $(call program,maild,$(MAILD_O)))
+$(eval $(call program,gatewayd,$(GATEWAYD_O)))
+$(eval $(call program,nexusctl,$(NEXUSCTL_O)))
+$(eval $(call program,nexus-up,$(UP_O)))
+
+# PID 1 of a node runs inside foreign root filesystems: static, no library.
+$(BUILD)/bin/nexus-init: nodemgr/init/init.c | $(BUILD)/bin/
+	$(CC) -std=gnu17 -O2 -g -D_GNU_SOURCE $(WARN) -static -o $@ $<
+
+$(BUILD)/libnx.a: $(COMMON)
+	rm -f $@ && ar rcs $@ $^
+
+# --- rules -------------------------------------------------------------------
+$(BUILD)/%.o: %.c | $(PB_H)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARN) $(CPPFLAGS) -c -o $@ $<
+
+# Generated and foreign code: our warnings are not theirs.
+$(BUILD)/proto/%.o: $(BUILD)/proto/%.c $(PB_H)
+	$(CC) $(CFLAGS) -w $(CPPFLAGS) -c -o $@ $<
+$(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -w $(CPPFLAGS) -c -o $@ $<
+
+$(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto | $(BUILD)/proto/
+	protoc-c --proto_path=proto --c_out=$(BUILD)/proto $<
+$(BUILD)/proto/limits.c: $(PROTO) proto/limits.awk | $(BUILD)/proto/
+	awk -f proto/limits.awk $(PROTO) > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/%/:
+	@mkdir -p $@
+
+# --- tests: tests/unit/<directory>_<module>_test.c links that directory ------
+UNIT	:= $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_test.c))
+FUZZERS	:= $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+area	= $(firstword $(subst _, ,$(1)))
+area_objs = $(filter-out %/main.o,$(NX_O_$(1)))
+NX_O_common :=
+NX_O_nexusd := $(NEXUSD_O)
+NX_O_nodemgr := $(NODEMGR_O)
+NX_O_storaged := $(STORAGED_O)
+NX_O_netd := $(NETD_O)
+NX_O_authd := $(AUTHD_O)
+NX_O_maild := $(MAILD_O)
+NX_O_gatewayd := $(GATEWAYD_O)
+NX_O_nexusctl := $(NEXUSCTL_O)
+# privsep tests look at every daemon's tables at once
+NX_O_privsep := $(foreach d,nexusd nodemgr storaged netd authd authd/maild gatewayd,$(BUILD)/$(d)/sandbox.o)
+
+define unit_test
+$(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(call area_objs,$(call area,$(1))) $(BUILD)/libnx.a
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_$(call area,$(1))) $$(LIBS_COMMON) -lcmocka
+endef
+$(foreach t,$(UNIT),$(eval $(call unit_test,$(t))))
+UNIT_BIN := $(UNIT:%=$(BUILD)/tests/unit/%)
+
+.PHONY: unit-programs
+unit-programs: $(UNIT_BIN)
+
+# Fuzzers are clang's, in a build of their own.
+define fuzz_test
+$(BUILD)/tests/fuzz/$(1): $(BUILD)/tests/fuzz/$(1).o $(call area_objs,$(call area,$(1))) $(BUILD)/libnx.a
+	$$(CC) $$(LDFLAGS) -fsanitize=fuzzer -o $$@ $$^ $$(LIBS_$(call area,$(1))) $$(LIBS_COMMON)
+endef
+$(foreach t,$(FUZZERS),$(eval $(call fuzz_test,$(t))))
+.PHONY: fuzz-programs
+fuzz-programs: $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
+
+include tests/tests.mk
+
+.PHONY: deps up install format check-format clean
+deps:
+	@packaging/deps.sh build run
+up:
+	@packaging/deps.sh build run
+	@$(MAKE) --no-print-directory -s all
+	@packaging/up.sh $(PORT)
+install: all
+	packaging/install.sh "$(DESTDIR)" $(BUILD)/bin
+
+C_FILES	= $(shell git ls-files '*.c' '*.h')
+format:
+	clang-format -i $(C_FILES)
+check-format:
+	clang-format --dry-run -Werror $(C_FILES)
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,74 @@
+# Turns the written limits of the .proto files into C tables. A string, bytes
+# or repeated field without one stops the build: see proto/envelope.proto.
+#
+#	awk -f limits.awk envelope.proto auth.proto ... > limits.c
+
+function lower(s,   out, i, c) { # protobuf-c's own rule: FileInfo -> file_info
+	out = ""
+	for (i = 1; i <= length(s); i++) {
+		c = substr(s, i, 1)
+		out = out (c ~ /[A-Z]/ && i > 1 ? "_" : "") tolower(c)
+	}
+	return out
+}
+function limit(key,   m) {
+	if (!match($0, key " [0-9]+"))
+		return 0
+	m = substr($0, RSTART + length(key) + 1, RLENGTH - length(key) - 1)
+	return m + 0
+}
+BEGIN {
+	print "/* Generated from proto/*.proto by proto/limits.awk. */"
+	print "#include \"common/limits.h\""
+}
+FNR == 1 {
+	name = FILENAME
+	sub(/.*\//, "", name); sub(/\.proto$/, "", name)
+	printf "#include \"proto/%s.pb-c.h\"\n", name
+}
+/^message / { message = $2; fields = 0; next }
+/^}/ && message != "" {
+	order[++messages] = message; count[message] = fields
+	message = ""
+	next
+}
+message != "" && /=/ {
+	repeated = $1 == "repeated"
+	type = repeated ? $2 : $1
+	field = repeated ? $3 : $2
+	tag = $0; sub(/.*= */, "", tag); sub(/;.*/, "", tag)
+	max = limit("max"); n = limit("count")
+	if ((type == "string" || type == "bytes") && !max ||
+	    repeated && !n) {
+		printf "%s:%d: %s has no written limit\n", FILENAME, FNR, \
+		    field > "/dev/stderr"
+		failed = 1
+		exit 1
+	}
+	if (max || n)
+		rows[message, ++fields] = sprintf("{%d, %d, %d}", tag, max, n)
+}
+END {
+	if (failed)
+		exit 1
+	for (i = 1; i <= messages; i++) {
+		m = order[i]
+		if (!count[m])
+			continue
+		printf "static const struct nx_field_limit limits_%s[] = {", \
+		    lower(m)
+		for (j = 1; j <= count[m]; j++)
+			printf "%s%s", (j > 1 ? ", " : ""), rows[m, j]
+		print "};"
+	}
+	print "const struct nx_message_limits nx_limits[] = {"
+	for (i = 1; i <= messages; i++) {
+		m = order[i]
+		if (count[m])
+			printf "\t{&nx__%s__descriptor, limits_%s, %d},\n", \
+			    lower(m), lower(m), count[m]
+	}
+	print "};"
+	print "const size_t nx_limits_count ="
+	print "    sizeof(nx_limits) / sizeof(nx_limits[0]);"
+}

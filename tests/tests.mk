@@ -1,0 +1,28 @@
+# How the tests are run; included by the Makefile. Every part prints TAP, and
+# tests/run counts it: the last line is "N passed, N failed, N skipped".
+
+.PHONY: check check-unit check-integration check-host bench fuzz check-deps
+check-deps:
+	@packaging/deps.sh build run check
+
+check: check-deps
+	@packaging/deps.sh host
+	@tests/run format unit asan fuzz integration host
+
+check-unit: check-deps
+	@tests/run unit asan fuzz
+
+check-integration: check-deps
+	@tests/run integration
+
+check-host: check-deps
+	@packaging/deps.sh host
+	@tests/run host
+
+bench:
+	@packaging/deps.sh build run bench
+	@$(MAKE) --no-print-directory -s all
+	@tests/bench/run
+
+fuzz: check-deps
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
