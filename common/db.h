@@ -1,0 +1,61 @@
+/*
+ * SQLite as Nexus uses it: one connection per database, in one thread, WAL,
+ * synchronous=FULL, exclusive locking (Debian 12's 3.40 has the WAL-reset bug,
+ * which needs two connections). Writes that arrive together are committed
+ * together: nx_db_write() collects for one turn of the event loop, runs one
+ * transaction with a savepoint per write, commits once, then answers them all.
+ */
+#ifndef NX_DB_H
+#define NX_DB_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <event2/event.h>
+#include <sqlite3.h>
+
+struct nx_db;
+
+/*
+ * Opens or makes @path (0600) and brings its schema up: @migrations[i] takes
+ * user_version i to i + 1, each in its own transaction. A database from a newer
+ * program is refused with -EPROTONOSUPPORT. 0 or -errno (-EBADMSG: damaged).
+ */
+int nx_db_open(struct event_base *base, const char *path,
+    const char *const *migrations, size_t n, struct nx_db **ret_db);
+/* Commits what is pending, answers it, closes. */
+struct nx_db *nx_db_close(struct nx_db *db);
+sqlite3 *nx_db_handle(struct nx_db *db);
+
+/* A prepared statement for the literal @sql, kept for the next time and reset
+ * before it is handed out; NULL when it does not compile (logged). */
+sqlite3_stmt *nx_db_stmt(struct nx_db *db, const char *sql);
+/*
+ * Binds arguments by @types: i int64_t, u uint64_t, s const char * (NULL: null),
+ * b const void * and size_t; then steps once.
+ * nx_db_exec: 0 when done, -EEXIST on a constraint, -errno else.
+ * nx_db_query: 1 a row is there (read it with sqlite3_column_*), 0 none.
+ * Step on with nx_db_next(). All in the same terms.
+ */
+int nx_db_exec(struct nx_db *db, const char *sql, const char *types, ...);
+int nx_db_query(
+    struct nx_db *db, sqlite3_stmt **ret_stmt, const char *sql,
+    const char *types, ...);
+int nx_db_next(sqlite3_stmt *stmt);
+
+/* -errno for the last SQLite error (-ENOSPC for SQLITE_FULL, -EIO ...). */
+int nx_db_errno(struct nx_db *db);
+
+/*
+ * One write of the group commit. @write runs inside the transaction, in its own
+ * savepoint: 0, or a negative or positive result that rolls its part back.
+ * @done gets that result, or the commit's -errno for all; it runs after the
+ * commit is on disk. Order is kept.
+ */
+void nx_db_write(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
+    void (*done)(int result, void *arg), void *arg);
+/* The same at once, in a transaction of its own together with what is pending;
+ * for start-up and shut-down. Returns @write's result or the commit's. */
+int nx_db_write_now(
+    struct nx_db *db, int (*write)(struct nx_db *db, void *arg), void *arg);
+
+#endif

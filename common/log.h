@@ -1,0 +1,27 @@
+/*
+ * One line per event, key=value, to stderr, with the <N> priority journald
+ * reads when stderr is not a terminal. errno survives. Ids always, secrets
+ * never. Values from elsewhere go through nx_log_safe().
+ *
+ *	nx_info("event=node-created node=%s owner=%" PRIu64, id, owner);
+ */
+#ifndef NX_LOG_H
+#define NX_LOG_H
+
+#include <stdbool.h>
+
+/* @name prefixes every line; debug lines are printed only when @debug. */
+void nx_log_open(const char *name, bool debug);
+void nx_log(int priority, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#define nx_err(...)   nx_log(3, __VA_ARGS__)
+#define nx_warn(...)  nx_log(4, __VA_ARGS__)
+#define nx_info(...)  nx_log(6, __VA_ARGS__)
+#define nx_debug(...) nx_log(7, __VA_ARGS__)
+
+/* @text with everything but printable ASCII without spaces, '"' and '='
+ * replaced by '?', at most 100 characters. One of 4 rotating static buffers. */
+const char *nx_log_safe(const char *text);
+
+#endif

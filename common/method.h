@@ -1,0 +1,45 @@
+/*
+ * Every method once: its messages, who may call it on whom, what descriptors
+ * its request and its reply carry. Dispatch, calls, the matrix test and
+ * docs/architecture.md all read this table.
+ */
+#ifndef NX_METHOD_H
+#define NX_METHOD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <protobuf-c/protobuf-c.h>
+
+#include "common/fd.h"
+#include "common/role.h"
+#include "proto/envelope.pb-c.h"
+
+#define NX_METHOD_FDS 16 /* most descriptors any method carries */
+
+enum nx_ticket_rule {
+	NX_NO_TICKET,	  /* the caller's role is enough */
+	NX_NEEDS_TICKET,  /* gateway: a valid ticket; admin: none, may name a
+			   * user in as_user */
+};
+
+struct nx_method {
+	Nx__Method method;
+	const char *name; /* "NODE_CREATE" */
+	const ProtobufCMessageDescriptor *request, *reply;
+	uint32_t callers;     /* mask of NX_ROLE_BIT */
+	enum nx_role callee;  /* NX_ROLE_NONE: storage and node both */
+	enum nx_ticket_rule ticket;
+	uint8_t fds_min, fds_max; /* of the request */
+	enum nx_fd_kind fd_kind;
+	uint8_t reply_fds_max;
+	enum nx_fd_kind reply_fd_kind;
+	bool idempotent; /* may be sent again on a new pair */
+};
+
+/* NULL for an unknown number. */
+const struct nx_method *nx_method_find(uint32_t method);
+extern const struct nx_method nx_methods[];
+extern const size_t nx_methods_count;
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * The nexusd client: says hello on /run/nexus/nexus.sock and turns every
+ * ATTACH into a new generation of an edge of the hub. Losing nexusd costs
+ * nothing but new introductions; it is tried again every second.
+ */
+#ifndef NX_WIRE_H
+#define NX_WIRE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/hub.h"
+
+struct nx_wire;
+
+struct nx_wire_config {
+	struct event_base *base;
+	struct nx_hub *hub;
+	const char *path;	/* of nexus.sock */
+	uint32_t wants;		/* mask of roles, 0: every edge of the role */
+	bool reconnect;		/* false: on_lost is called instead */
+	void (*on_lost)(void *ctx);
+	void *ctx;
+};
+
+/* Connects now, waiting at most @wait_ms for nexusd to appear. Call it after
+ * dropping to the own uid: SO_PEERCRED is taken at connect. 0 or -errno. */
+int nx_wire_new(const struct nx_wire_config *config, int wait_ms,
+    struct nx_wire **ret_wire);
+struct nx_wire *nx_wire_free(struct nx_wire *wire);
+/* Asks nexusd something on the hub of nexusctl: the connection to nexusd is a
+ * peer of role NX_ROLE_SWITCH there. */
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * A pool of threads for calls that block: fsync, Argon2, hashing, reading a
+ * pipe. Nothing else in Nexus has threads. Make the pool after the drop and
+ * before the filter.
+ */
+#ifndef NX_WORKERS_H
+#define NX_WORKERS_H
+
+#include <stddef.h>
+#include <event2/event.h>
+
+struct nx_workers;
+
+/* 0 or -errno. @queue_max jobs may wait; 0: no limit. */
+int nx_workers_new(struct event_base *base, unsigned threads, size_t queue_max,
+    struct nx_workers **ret_workers);
+/* Finishes what runs, drops what waits (its @done gets run = false... never:
+ * pending @done are called), joins. */
+struct nx_workers *nx_workers_free(struct nx_workers *w);
+/*
+ * Runs @work in a thread, then @done in the loop's thread. -EAGAIN when the
+ * queue is full: nothing was taken.
+ */
+int nx_workers_submit(struct nx_workers *w, void (*work)(void *arg),
+    void (*done)(void *arg), void *arg);
+size_t nx_workers_pending(const struct nx_workers *w);
+
+#endif
