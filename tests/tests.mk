@@ -26,3 +26,13 @@ bench:
 
 fuzz: check-deps
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
+
+# Programs the integration tests start: tests/integration/NAME.c.
+INTEGRATION := $(patsubst tests/integration/%.c,%,$(wildcard tests/integration/*.c))
+define integration_program
+$(BUILD)/tests/integration/$(1): $(BUILD)/tests/integration/$(1).o $(BUILD)/libnx.a
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_COMMON)
+endef
+$(foreach t,$(INTEGRATION),$(eval $(call integration_program,$(t))))
+.PHONY: integration-programs
+integration-programs: $(INTEGRATION:%=$(BUILD)/tests/integration/%)
