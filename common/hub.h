@@ -92,6 +92,10 @@ struct nx_hub_config {
 int nx_hub_new(const struct nx_hub_config *config, struct nx_hub **ret_hub);
 struct nx_hub *nx_hub_free(struct nx_hub *hub); /* returns NULL */
 
+/* A handler beside the table, with a context of its own (common/wire.c). */
+void nx_hub_handle(
+    struct nx_hub *hub, Nx__Method method, nx_handler_fn *fn, void *ctx);
+
 /*
  * A new generation of the edge to (role, instance). Consumes @fd, which must be
  * a non-blocking SEQPACKET socket. The generation before it is dropped; an
@@ -101,6 +105,10 @@ int nx_hub_attach(struct nx_hub *hub, enum nx_role role, uint32_t instance,
     uint64_t generation, int fd);
 /* The peer of a role (its lowest instance), or NULL. */
 struct nx_peer *nx_hub_peer(struct nx_hub *hub, enum nx_role role);
+/* Disconnects a peer; on_peer(up = false) runs before this returns. */
+void nx_hub_drop(struct nx_hub *hub, struct nx_peer *peer);
+/* The descriptor of a peer's end, for SO_PEERCRED; borrowed. */
+int nx_peer_fd(const struct nx_peer *peer);
 
 /* --- answering --------------------------------------------------------------*/
 

@@ -30,6 +30,7 @@ struct nx_method {
 	uint32_t callers;     /* mask of NX_ROLE_BIT */
 	enum nx_role callee;  /* NX_ROLE_NONE: storage and node both */
 	enum nx_ticket_rule ticket;
+	uint32_t rights; /* enum nx_right the ticket must carry */
 	uint8_t fds_min, fds_max; /* of the request */
 	enum nx_fd_kind fd_kind;
 	uint8_t reply_fds_max;

@@ -14,8 +14,7 @@ struct nx_workers;
 /* 0 or -errno. @queue_max jobs may wait; 0: no limit. */
 int nx_workers_new(struct event_base *base, unsigned threads, size_t queue_max,
     struct nx_workers **ret_workers);
-/* Finishes what runs, drops what waits (its @done gets run = false... never:
- * pending @done are called), joins. */
+/* Runs what is queued to its end, calls every @done, joins. Returns NULL. */
 struct nx_workers *nx_workers_free(struct nx_workers *w);
 /*
  * Runs @work in a thread, then @done in the loop's thread. -EAGAIN when the
