@@ -37,7 +37,7 @@ OPT	:= -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer \
 	   -fno-sanitize-recover=undefined
 endif
 CFLAGS	+= -std=gnu17 $(OPT) $(HARDEN) -D_GNU_SOURCE -DNX_VERSION='"$(VERSION)"'
-CPPFLAGS += -I. -I$(BUILD) -isystem /usr/share/include/llhttp $(PKG_CFLAGS) -MMD -MP
+CPPFLAGS += -I. -isystem $(BUILD) -isystem /usr/share/include/llhttp $(PKG_CFLAGS) -MMD -MP
 LDFLAGS	+= -pie -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=address$(comma)undefined)
 comma	:= ,
 

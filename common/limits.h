@@ -5,6 +5,7 @@
 #ifndef NX_LIMITS_H
 #define NX_LIMITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <protobuf-c/protobuf-c.h>

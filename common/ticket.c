@@ -1,0 +1,170 @@
+/* Tickets: sealing (authd) and checking (storaged, nodemgr). */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/id.h"
+#include "common/ticket.h"
+
+#define TICKET_VERSION 1
+#define REVOKED_MAX    4096
+
+/* What has been revoked, until no ticket from before can be alive. */
+struct revoked {
+	uint64_t user_id;
+	uint64_t until_us;
+	bool whole_user;
+	uint8_t session[NX_SESSION_LEN];
+};
+
+struct nx_tickets {
+	enum nx_role audience;
+	struct nx_ticket_key key;
+	size_t n;
+	struct revoked revoked[REVOKED_MAX];
+};
+
+/* The MAC covers everything before it; the struct has no padding. */
+_Static_assert(sizeof(struct nx_ticket) == 88, "a ticket has 88 bytes");
+_Static_assert(offsetof(struct nx_ticket, mac) == 56, "the mac comes last");
+
+static void
+mac_of(const struct nx_ticket_key *key, const struct nx_ticket *t,
+    uint8_t ret_mac[32])
+{
+	nx_assert(crypto_generichash(ret_mac, 32, (const uint8_t *)t,
+		      offsetof(struct nx_ticket, mac), key->key,
+		      sizeof(key->key)) == 0);
+}
+
+void
+nx_ticket_seal(const struct nx_ticket_key *key, struct nx_ticket *ticket)
+{
+	uint64_t latest = nx_now_us() + NX_TICKET_LIFE_US;
+
+	ticket->version = TICKET_VERSION;
+	ticket->reserved = 0;
+	ticket->epoch = key->epoch;
+	if (ticket->expiry_us > latest)
+		ticket->expiry_us = latest;
+	mac_of(key, ticket, ticket->mac);
+}
+
+static void
+new_key(struct nx_tickets *t)
+{
+	uint64_t now = nx_wall_us();
+
+	randombytes_buf(t->key.key, sizeof(t->key.key));
+	t->key.epoch = now > t->key.epoch ? now : t->key.epoch + 1;
+	t->n = 0;
+}
+
+struct nx_tickets *
+nx_tickets_new(enum nx_role audience)
+{
+	struct nx_tickets *t;
+
+	if (sodium_init() < 0)
+		return NULL;
+	t = calloc(1, sizeof(*t));
+	if (t) {
+		t->audience = audience;
+		new_key(t);
+	}
+	return t;
+}
+
+struct nx_tickets *
+nx_tickets_free(struct nx_tickets *t)
+{
+	if (t)
+		sodium_memzero(&t->key, sizeof(t->key));
+	free(t);
+	return NULL;
+}
+
+const struct nx_ticket_key *
+nx_tickets_key(const struct nx_tickets *t)
+{
+	return &t->key;
+}
+
+static void
+forget_old(struct nx_tickets *t)
+{
+	uint64_t now = nx_now_us();
+	size_t i;
+
+	for (i = 0; i < t->n;)
+		if (t->revoked[i].until_us <= now)
+			t->revoked[i] = t->revoked[--t->n];
+		else
+			i++;
+}
+
+static bool
+is_revoked(const struct nx_tickets *t, const struct nx_ticket *ticket)
+{
+	size_t i;
+
+	for (i = 0; i < t->n; i++) {
+		const struct revoked *r = &t->revoked[i];
+
+		if (r->user_id == ticket->user_id &&
+		    (r->whole_user ||
+			memcmp(r->session, ticket->session, NX_SESSION_LEN) ==
+			    0))
+			return true;
+	}
+	return false;
+}
+
+enum nx_ticket_result
+nx_tickets_check(struct nx_tickets *t, const uint8_t *data, size_t len,
+    struct nx_ticket *ret_ticket)
+{
+	struct nx_ticket ticket;
+	uint64_t now = nx_now_us();
+	uint8_t mac[32];
+
+	if (len != sizeof(ticket))
+		return NX_TICKET_MALFORMED;
+	memcpy(&ticket, data, sizeof(ticket));
+	if (ticket.version != TICKET_VERSION ||
+	    ticket.audience != (uint32_t)t->audience || ticket.reserved != 0 ||
+	    ticket.epoch != t->key.epoch || ticket.user_id == 0)
+		return NX_TICKET_MALFORMED;
+	mac_of(&t->key, &ticket, mac);
+	if (sodium_memcmp(mac, ticket.mac, sizeof(mac)) != 0)
+		return NX_TICKET_FORGED;
+	/* Only authd can have made it, and it never makes a longer one. */
+	if (ticket.expiry_us <= now ||
+	    ticket.expiry_us > now + NX_TICKET_LIFE_US)
+		return NX_TICKET_EXPIRED;
+	if (is_revoked(t, &ticket))
+		return NX_TICKET_REVOKED;
+	*ret_ticket = ticket;
+	return NX_TICKET_OK;
+}
+
+bool
+nx_tickets_revoke(
+    struct nx_tickets *t, uint64_t user_id, const uint8_t *session)
+{
+	struct revoked *r;
+
+	forget_old(t);
+	if (t->n == REVOKED_MAX) {
+		new_key(t);
+		return true;
+	}
+	r = &t->revoked[t->n++];
+	*r = (struct revoked){.user_id = user_id,
+	    .until_us = nx_now_us() + NX_TICKET_LIFE_US,
+	    .whole_user = !session};
+	if (session)
+		memcpy(r->session, session, NX_SESSION_LEN);
+	return false;
+}
