@@ -1,0 +1,231 @@
+/*
+ * The private view of the file system. Everything here is of this mount
+ * namespace and is gone with its last process, however that ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "packaging/launcher/place.h"
+
+#define CGROUP "/sys/fs/cgroup"
+/* A volume each, so more than anybody has; an unused node costs an inode. */
+#define LOOPS 1024U
+
+static void
+make_dir(const char *path, mode_t mode)
+{
+	if ((mkdir(path, mode) < 0 && errno != EEXIST) || chmod(path, mode) < 0)
+		up_die("cannot make %s: %s", path, strerror(errno));
+}
+
+static void
+bind(const char *from, const char *name)
+{
+	char to[64];
+
+	snprintf(to, sizeof(to), UP_ROOT "/%s", name);
+	make_dir(to, 0755);
+	if (mount(from, to, NULL, MS_BIND, NULL) < 0)
+		up_die("cannot bind %s to %s: %s", from, to, strerror(errno));
+}
+
+static void
+bind_own(const struct up *up, const char *name)
+{
+	char from[PATH_MAX + 16];
+
+	snprintf(from, sizeof(from), "%s/%s", up->opt.dir, name);
+	bind(from, name);
+}
+
+static const struct {
+	const char *name;
+	unsigned major, minor;
+	mode_t mode;
+} devices[] = {
+    {"null", 1, 3, 0666},
+    {"zero", 1, 5, 0666},
+    {"full", 1, 7, 0666},
+    {"random", 1, 8, 0666},
+    {"urandom", 1, 9, 0666},
+    {"tty", 5, 0, 0666},
+};
+
+static const struct {
+	const char *name, *target;
+} links[] = {
+    {"fd", "/proc/self/fd"},
+    {"stdin", "/proc/self/fd/0"},
+    {"stdout", "/proc/self/fd/1"},
+    {"stderr", "/proc/self/fd/2"},
+    {"ptmx", "pts/ptmx"},
+};
+
+static int
+device(int dir, const char *name, mode_t mode, dev_t dev, gid_t gid)
+{
+	if (mknodat(dir, name, mode, dev) < 0 ||
+	    fchownat(dir, name, 0, gid, 0) < 0 ||
+	    fchmodat(dir, name, mode & 0777, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+/* A loop device may have partitions: then every max_part + 1st minor is one. */
+static unsigned
+loop_step(void)
+{
+	nx_cleanup_free char *text = NULL;
+	unsigned max_part = 0, step = 1;
+
+	if (nx_read_file(AT_FDCWD, "/sys/module/loop/parameters/max_part", 15,
+		&text) > 0)
+		sscanf(text, "%u", &max_part);
+	while (step <= max_part)
+		step <<= 1;
+	return step;
+}
+
+/* Major 7 is loop's and misc minor 237 its control, in every kernel. */
+static int
+loop_devices(int dir)
+{
+	struct group *disk = getgrnam("disk");
+	gid_t gid = disk ? disk->gr_gid : 0;
+	unsigned step = loop_step();
+	char name[16];
+	int r;
+
+	r = device(dir, "loop-control", S_IFCHR | 0660, makedev(10, 237), gid);
+	for (unsigned i = 0; r == 0 && i < LOOPS; i++) {
+		snprintf(name, sizeof(name), "loop%u", i);
+		r = device(dir, name, S_IFBLK | 0660, makedev(7, i * step),
+		    gid);
+	}
+	return r;
+}
+
+static int
+fill_dev(int dir)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < NX_ARRAY_SIZE(devices); i++)
+		r = device(dir, devices[i].name, S_IFCHR | devices[i].mode,
+		    makedev(devices[i].major, devices[i].minor), 0);
+	for (size_t i = 0; r == 0 && i < NX_ARRAY_SIZE(links); i++)
+		if (symlinkat(links[i].target, dir, links[i].name) < 0)
+			r = -errno;
+	if (r == 0)
+		r = loop_devices(dir);
+	return r;
+}
+
+/*
+ * A /dev of our own, for three reasons: without udev the host's loop devices
+ * are root's alone, and changing them would change the host; a device the
+ * kernel adds on demand is there before it is asked for; and group disk, which
+ * opens loop devices to storaged, would open the host's disks to it too.
+ */
+static void
+private_dev(void)
+{
+	const char *where = UP_ROOT "/dev";
+	nx_cleanup_fd int dir = -1;
+	int r;
+
+	make_dir(where, 0755);
+	if (mount("dev", where, "tmpfs", MS_NOSUID | MS_NOEXEC,
+		"mode=755,size=1M,nr_inodes=1536") < 0)
+		up_die("cannot mount a /dev: %s", strerror(errno));
+	dir = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = dir < 0 ? -errno : fill_dev(dir);
+	if (r < 0) {
+		up_warn("this host lets nobody make device nodes (%s); using "
+			"its own /dev: volumes need /dev/loop* to belong to "
+			"group disk.",
+		    strerror(-r));
+		umount2(where, MNT_DETACH);
+		return;
+	}
+	make_dir(UP_ROOT "/dev/shm", 01777);
+	make_dir(UP_ROOT "/dev/pts", 0755);
+	if (mount("/dev/pts", UP_ROOT "/dev/pts", NULL, MS_BIND, NULL) < 0 ||
+	    mount(where, "/dev", NULL, MS_MOVE, NULL) < 0)
+		up_die("cannot set up a /dev: %s", strerror(errno));
+}
+
+/* One entry per word of cgroup.controllers. */
+static bool
+has_controllers(void)
+{
+	static const char *const wanted[] = {"memory", "cpu", "pids"};
+	nx_cleanup_free char *text = NULL;
+	char padded[1024];
+
+	if (nx_read_file(AT_FDCWD, CGROUP "/cgroup.controllers", 900, &text) <
+	    0)
+		return false;
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(padded, sizeof(padded), " %s ", text);
+	for (size_t i = 0; i < NX_ARRAY_SIZE(wanted); i++) {
+		char word[16];
+
+		snprintf(word, sizeof(word), " %s ", wanted[i]);
+		if (!strstr(padded, word))
+			return false;
+	}
+	return true;
+}
+
+/* Read-only in some containers, version 1 on hybrid hosts: then one of ours. */
+static void
+find_cgroup2(struct up *up)
+{
+	struct statfs fs;
+
+	if (statfs(CGROUP, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC ||
+	    access(CGROUP "/cgroup.procs", W_OK) < 0) {
+		if (mount("cgroup2", CGROUP, "cgroup2",
+			MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+			up_die("cannot mount cgroup version 2, which nodes "
+			       "live in: %s. The kernel needs it, and a "
+			       "container its permission.",
+			    strerror(errno));
+	}
+	up->controllers = has_controllers();
+}
+
+void
+up_enter(struct up *up)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		up_die("cannot make a mount namespace: %s", strerror(errno));
+	/* Slave: what the host unmounts is not kept busy by us. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
+	    mount("nexus", "/mnt", "tmpfs", MS_NOSUID | MS_NODEV,
+		"mode=755,size=16M") < 0)
+		up_die("cannot make a private /mnt: %s", strerror(errno));
+	make_dir(UP_ROOT, 0755);
+	bind_own(up, "etc");
+	bind_own(up, "state");
+	bind_own(up, "run");
+	bind(up->opt.bin, "bin");
+	make_dir(UP_ROOT "/notify", 0711);
+	private_dev();
+	find_cgroup2(up);
+	if (chdir("/") < 0)
+		up_die("cannot leave %s: %s", up->opt.dir, strerror(errno));
+}
