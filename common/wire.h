@@ -28,7 +28,8 @@ struct nx_wire_config {
 int nx_wire_new(const struct nx_wire_config *config, int wait_ms,
     struct nx_wire **ret_wire);
 struct nx_wire *nx_wire_free(struct nx_wire *wire);
-/* Asks nexusd something on the hub of nexusctl: the connection to nexusd is a
- * peer of role NX_ROLE_SWITCH there. */
+/* To the hub, nexusd is a peer of role NX_ROLE_SWITCH: calls to it are calls
+ * like any other. The hub's on_peer tells the wire here when it went. */
+void nx_wire_peer_down(struct nx_wire *wire);
 
 #endif
