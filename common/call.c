@@ -106,8 +106,8 @@ place(struct nx_call *c, struct peer *peer)
 	arm(c, c->deadline_us);
 	if (c->method->idempotent) {
 		/* Kept for another generation: what is queued is a copy. */
-		Nx__Envelope *e = nx__envelope__unpack(
-		    NULL, c->packet->len, c->packet->data);
+		Nx__Envelope *e =
+		    nx__envelope__unpack(NULL, c->packet->len, c->packet->data);
 		struct packet *copy = e
 		    ? nx_packet_new(e, c->packet->fds, c->packet->n_fds)
 		    : NULL;
@@ -202,8 +202,7 @@ nx_notify(struct nx_hub *hub, struct nx_peer *peer, Nx__Method method,
 	struct packet *p;
 
 	(void)hub;
-	if (!peer ||
-	    protobuf_c_message_get_packed_size(request) > sizeof(body))
+	if (!peer || protobuf_c_message_get_packed_size(request) > sizeof(body))
 		return;
 	e.method = method;
 	e.body.data = body;
@@ -224,7 +223,8 @@ nx_calls_peer_up(struct nx_hub *hub, struct peer *peer)
 	for (i = 0; i < NX_CALL_BUCKETS; i++) {
 		struct nx_call *c;
 
-		TAILQ_FOREACH(c, &hub->calls[i], entry) {
+		TAILQ_FOREACH(c, &hub->calls[i], entry)
+		{
 			if (c->peer || c->failed != NX__STATUS__OK ||
 			    c->role != peer->pub.role)
 				continue;
@@ -246,10 +246,10 @@ nx_calls_peer_down(struct nx_hub *hub, struct peer *peer)
 		struct nx_call *c;
 
 		TAILQ_FOREACH(c, &hub->calls[i], entry)
-			if (c->peer == peer)
-				place(c,
-				    nx_hub_find(hub, c->role, c->any_instance,
-					c->instance));
+		if (c->peer == peer)
+			place(c,
+			    nx_hub_find(
+				hub, c->role, c->any_instance, c->instance));
 	}
 }
 
@@ -259,9 +259,9 @@ find_call(struct nx_hub *hub, struct peer *peer, const Nx__Envelope *e)
 	struct nx_call *c;
 
 	TAILQ_FOREACH(c, bucket(hub, e->call_id), entry)
-		if (c->id == e->call_id && c->peer == peer &&
-		    c->method->method == e->method)
-			return c;
+	if (c->id == e->call_id && c->peer == peer &&
+	    c->method->method == e->method)
+		return c;
 	return NULL;
 }
 

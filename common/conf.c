@@ -17,8 +17,8 @@ const struct nx_conf_key nx_conf_common_keys[] = {
 	offsetof(struct nx_conf_common, state_dir), "/var/lib/nexus", 0, 0},
     {"nexus", "run_dir", NX_CONF_STRING,
 	offsetof(struct nx_conf_common, run_dir), "/run/nexus", 0, 0},
-    {"nexus", "subnet", NX_CONF_STRING,
-	offsetof(struct nx_conf_common, subnet), "10.0.42.1/24", 0, 0},
+    {"nexus", "subnet", NX_CONF_STRING, offsetof(struct nx_conf_common, subnet),
+	"10.0.42.1/24", 0, 0},
 };
 const size_t nx_conf_common_count = NX_ARRAY_SIZE(nx_conf_common_keys);
 
@@ -113,8 +113,8 @@ on_entry(void *user, const char *section, const char *name, const char *value)
 
 	if (strcmp(section, "nexus") != 0 && strcmp(section, l->section) != 0)
 		return 1; /* another daemon's */
-	key = find_key(
-	    nx_conf_common_keys, nx_conf_common_count, section, name);
+	key =
+	    find_key(nx_conf_common_keys, nx_conf_common_count, section, name);
 	if (!key)
 		key = find_key(l->keys, l->n, section, name);
 	if (!key) {
@@ -175,7 +175,7 @@ nx_conf_load(const char *path, const char *section, void *conf,
 	if (r == 0)
 		return 0;
 	if (!error[0])
-		(void)snprintf(error, 256, "%s: line %d is not key = value",
-		    path, r);
+		(void)snprintf(
+		    error, 256, "%s: line %d is not key = value", path, r);
 	return -EINVAL;
 }

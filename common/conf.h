@@ -13,15 +13,15 @@
 
 enum nx_conf_type {
 	NX_CONF_STRING, /* char * (strdup'ed; default too) */
-	NX_CONF_UINT,	/* uint64_t within min..max */
-	NX_CONF_SIZE,	/* uint64_t bytes, "500M" */
-	NX_CONF_BOOL,	/* bool: yes/no/true/false/on/off */
+	NX_CONF_UINT,   /* uint64_t within min..max */
+	NX_CONF_SIZE,   /* uint64_t bytes, "500M" */
+	NX_CONF_BOOL,   /* bool: yes/no/true/false/on/off */
 };
 
 struct nx_conf_key {
 	const char *section, *name;
 	enum nx_conf_type type;
-	size_t offset; /* into the configuration struct */
+	size_t offset;     /* into the configuration struct */
 	const char *value; /* the default, as it would be written */
 	uint64_t min, max; /* UINT and SIZE; 0,0: any */
 };
@@ -29,8 +29,8 @@ struct nx_conf_key {
 /* What every program needs; embed it as the first member, or use it alone. */
 struct nx_conf_common {
 	char *state_dir; /* [nexus] state_dir = /var/lib/nexus */
-	char *run_dir;	 /* [nexus] run_dir = /run/nexus */
-	char *subnet;	 /* [nexus] subnet = 10.0.42.1/24: bridge's address */
+	char *run_dir;   /* [nexus] run_dir = /run/nexus */
+	char *subnet;    /* [nexus] subnet = 10.0.42.1/24: bridge's address */
 };
 extern const struct nx_conf_key nx_conf_common_keys[];
 extern const size_t nx_conf_common_count;

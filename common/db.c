@@ -214,7 +214,8 @@ commit_batch(struct nx_db *db, struct writes *batch)
 	struct write *w;
 	int r = run(db, "BEGIN IMMEDIATE");
 
-	STAILQ_FOREACH(w, batch, entry) {
+	STAILQ_FOREACH(w, batch, entry)
+	{
 		if (r < 0)
 			break;
 		r = run_write(db, w);
@@ -228,7 +229,7 @@ commit_batch(struct nx_db *db, struct writes *batch)
 		/* SQLite may have rolled back by itself: not an error. */
 		(void)run(db, "ROLLBACK");
 		STAILQ_FOREACH(w, batch, entry)
-			w->result = r;
+		w->result = r;
 	}
 	while ((w = STAILQ_FIRST(batch))) {
 		STAILQ_REMOVE_HEAD(batch, entry);
@@ -364,8 +365,8 @@ migrate(struct nx_db *db, const char *const *migrations, size_t n)
 		char bump[64];
 		int r = run(db, "BEGIN IMMEDIATE");
 
-		(void)snprintf(bump, sizeof(bump), "PRAGMA user_version=%d",
-		    version + 1);
+		(void)snprintf(
+		    bump, sizeof(bump), "PRAGMA user_version=%d", version + 1);
 		if (r == 0)
 			r = run(db, migrations[version]);
 		if (r == 0)
@@ -397,8 +398,7 @@ configure(struct nx_db *db)
 	};
 	size_t i;
 
-	(void)sqlite3_db_config(
-	    db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	(void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	for (i = 0; i < NX_ARRAY_SIZE(pragmas); i++) {
 		int r = run(db, pragmas[i]);
 

@@ -37,8 +37,7 @@ sqlite3_stmt *nx_db_stmt(struct nx_db *db, const char *sql);
  * Step on with nx_db_next(). All in the same terms.
  */
 int nx_db_exec(struct nx_db *db, const char *sql, const char *types, ...);
-int nx_db_query(
-    struct nx_db *db, sqlite3_stmt **ret_stmt, const char *sql,
+int nx_db_query(struct nx_db *db, sqlite3_stmt **ret_stmt, const char *sql,
     const char *types, ...);
 int nx_db_next(sqlite3_stmt *stmt);
 

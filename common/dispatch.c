@@ -49,8 +49,8 @@ pending_free(struct pending *p)
 	size_t i;
 
 	if (p->pub.peer)
-		TAILQ_REMOVE(&((struct peer *)(void *)p->pub.peer)->requests,
-		    p, entry);
+		TAILQ_REMOVE(
+		    &((struct peer *)(void *)p->pub.peer)->requests, p, entry);
 	for (i = 0; i < p->pub.n_fds; i++)
 		nx_close(&p->pub.fds[i]);
 	nx_message_free(p->body);
@@ -212,8 +212,8 @@ check_principal(struct nx_request *r, const Nx__Envelope *e)
 }
 
 static struct pending *
-pending_new(struct peer *peer, const struct nx_method *method,
-    struct nx_frame *frame)
+pending_new(
+    struct peer *peer, const struct nx_method *method, struct nx_frame *frame)
 {
 	const Nx__Envelope *e = frame->envelope;
 	struct pending *p = calloc(1, sizeof(*p));

@@ -17,8 +17,8 @@ nx_fatal(int error, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (error < 0)
-		nx_log(2, "event=fatal reason=\"%s: %s\"", text,
-		    strerror(-error));
+		nx_log(
+		    2, "event=fatal reason=\"%s: %s\"", text, strerror(-error));
 	else
 		nx_log(2, "event=fatal reason=\"%s\"", text);
 	exit(1);

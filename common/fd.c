@@ -199,8 +199,9 @@ socket_is(int fd, int domain, int type, int protocol)
 	    value != domain)
 		return false;
 	len = sizeof(value);
-	if (type && (getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &len) < 0 ||
-			value != type))
+	if (type &&
+	    (getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &len) < 0 ||
+		value != type))
 		return false;
 	len = sizeof(value);
 	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &value, &len) == 0 &&
@@ -221,10 +222,8 @@ nx_fd_is(int fd, enum nx_fd_kind kind)
 	case NX_FD_MEMFD:
 		return S_ISREG(st.st_mode) && fcntl(fd, F_GET_SEALS) >= 0 &&
 		    (fcntl(fd, F_GET_SEALS) & SEALS) == SEALS;
-	case NX_FD_PIPE_READ:
-		return S_ISFIFO(st.st_mode) && mode == O_RDONLY;
-	case NX_FD_PIPE_WRITE:
-		return S_ISFIFO(st.st_mode) && mode == O_WRONLY;
+	case NX_FD_PIPE_READ: return S_ISFIFO(st.st_mode) && mode == O_RDONLY;
+	case NX_FD_PIPE_WRITE: return S_ISFIFO(st.st_mode) && mode == O_WRONLY;
 	case NX_FD_FILE_READ:
 		return S_ISREG(st.st_mode) && mode == O_RDONLY &&
 		    !(flags & O_PATH);

@@ -32,16 +32,16 @@ nx_fclosep(FILE **f)
 	if (*f)
 		fclose(*f);
 }
-#define nx_cleanup(f)	 __attribute__((cleanup(f)))
-#define nx_cleanup_fd	 nx_cleanup(nx_close)
-#define nx_cleanup_free	 nx_cleanup(nx_freep)
+#define nx_cleanup(f)     __attribute__((cleanup(f)))
+#define nx_cleanup_fd     nx_cleanup(nx_close)
+#define nx_cleanup_free   nx_cleanup(nx_freep)
 #define nx_cleanup_fclose nx_cleanup(nx_fclosep)
-#define nx_take_ptr(p)                                                         \
-	({                                                                     \
-		__typeof__(p) *p_ = &(p);                                      \
-		__typeof__(p) v_ = *p_;                                        \
-		*p_ = NULL;                                                    \
-		v_;                                                            \
+#define nx_take_ptr(p)                    \
+	({                                \
+		__typeof__(p) *p_ = &(p); \
+		__typeof__(p) v_ = *p_;   \
+		*p_ = NULL;               \
+		v_;                       \
 	})
 
 /* 0 or -errno. */
@@ -70,13 +70,13 @@ int nx_memfd_check(int fd, size_t max, size_t *ret_size);
 /* Kinds of object a peer may pass, for nx_fd_is(). */
 enum nx_fd_kind {
 	NX_FD_ANY,
-	NX_FD_MEMFD,	   /* see nx_memfd_check */
+	NX_FD_MEMFD, /* see nx_memfd_check */
 	NX_FD_PIPE_READ,
 	NX_FD_PIPE_WRITE,
-	NX_FD_FILE_READ,   /* a regular file open for reading only */
-	NX_FD_DIRECTORY,   /* directory or O_PATH of one (mounts) */
-	NX_FD_RTNETLINK,   /* AF_NETLINK, NETLINK_ROUTE */
-	NX_FD_SEQPACKET,   /* AF_UNIX SOCK_SEQPACKET */
+	NX_FD_FILE_READ, /* a regular file open for reading only */
+	NX_FD_DIRECTORY, /* directory or O_PATH of one (mounts) */
+	NX_FD_RTNETLINK, /* AF_NETLINK, NETLINK_ROUTE */
+	NX_FD_SEQPACKET, /* AF_UNIX SOCK_SEQPACKET */
 };
 /* True when @fd is what the method's table says it must be. */
 bool nx_fd_is(int fd, enum nx_fd_kind kind);

@@ -64,8 +64,8 @@ nx_peer_send(struct peer *peer, struct packet **p)
 	if (peer->gone)
 		return -EPIPE;
 	if (TAILQ_EMPTY(&peer->queue))
-		r = nx_frame_send(peer->fd, (*p)->data, (*p)->len, (*p)->fds,
-		    (*p)->n_fds);
+		r = nx_frame_send(
+		    peer->fd, (*p)->data, (*p)->len, (*p)->fds, (*p)->n_fds);
 	if (r != -EAGAIN)
 		return r;
 	if (peer->queued >= NX_QUEUE_MAX)
@@ -84,7 +84,8 @@ nx_hub_find(
 {
 	struct peer *p, *best = NULL;
 
-	TAILQ_FOREACH(p, &hub->peers, entry) {
+	TAILQ_FOREACH(p, &hub->peers, entry)
+	{
 		if (p->gone || p->pub.role != role)
 			continue;
 		if (!any_instance && p->pub.instance != instance)
@@ -203,8 +204,8 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	while ((packet = TAILQ_FIRST(&p->queue))) {
-		int r = nx_frame_send(fd, packet->data, packet->len,
-		    packet->fds, packet->n_fds);
+		int r = nx_frame_send(
+		    fd, packet->data, packet->len, packet->fds, packet->n_fds);
 
 		if (r == -EAGAIN)
 			break;
@@ -221,8 +222,8 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 }
 
 static int
-generation_check(
-    struct nx_hub *hub, enum nx_role role, struct peer *old, uint64_t generation)
+generation_check(struct nx_hub *hub, enum nx_role role, struct peer *old,
+    uint64_t generation)
 {
 	bool numbered = role == NX_ROLE_ADMIN || role == NX_ROLE_GATEWAY;
 
@@ -262,8 +263,8 @@ nx_hub_attach(struct nx_hub *hub, enum nx_role role, uint32_t instance,
 	p->fd = nx_take_fd(&owned);
 	TAILQ_INIT(&p->queue);
 	TAILQ_INIT(&p->requests);
-	p->readable = event_new(hub->config.base, p->fd, EV_READ | EV_PERSIST,
-	    on_readable, p);
+	p->readable = event_new(
+	    hub->config.base, p->fd, EV_READ | EV_PERSIST, on_readable, p);
 	p->writable =
 	    event_new(hub->config.base, p->fd, EV_WRITE, on_writable, p);
 	if (!p->readable || !p->writable || event_add(p->readable, NULL) < 0) {

@@ -42,7 +42,7 @@ struct nx_peer {
 struct nx_principal {
 	uint64_t user_id; /* 0: an admin who named no user; sees all */
 	bool admin;
-	uint32_t rights;  /* enum nx_right; all of them for an admin */
+	uint32_t rights; /* enum nx_right; all of them for an admin */
 	uint8_t session[NX_SESSION_LEN];
 };
 
@@ -82,8 +82,8 @@ struct nx_hub_config {
 	enum nx_role self;
 	const struct nx_handler *handlers;
 	size_t n_handlers;
-	void *ctx;			/* given to handlers and on_peer */
-	struct nx_tickets *tickets;	/* borrowed; NULL: none are checked and
+	void *ctx;                  /* given to handlers and on_peer */
+	struct nx_tickets *tickets; /* borrowed; NULL: none are checked and
 					 * methods that need one are refused */
 	/* A peer came (@up) or went. May be NULL. */
 	void (*on_peer)(struct nx_peer *peer, bool up, void *ctx);
@@ -135,11 +135,11 @@ struct nx_reply {
 typedef void nx_reply_fn(const struct nx_reply *reply, void *arg);
 
 struct nx_call_opts {
-	uint64_t timeout_us;	/* 0: 10 s */
-	struct nx_peer *peer;	/* NULL: the role's lowest instance */
-	const uint8_t *ticket;	/* NX_TICKET_LEN bytes or NULL */
-	uint64_t as_user;	/* admin only */
-	const int *fds;		/* borrowed (duplicated when queued) */
+	uint64_t timeout_us;   /* 0: 10 s */
+	struct nx_peer *peer;  /* NULL: the role's lowest instance */
+	const uint8_t *ticket; /* NX_TICKET_LEN bytes or NULL */
+	uint64_t as_user;      /* admin only */
+	const int *fds;        /* borrowed (duplicated when queued) */
 	size_t n_fds;
 };
 
@@ -148,9 +148,9 @@ struct nx_call_opts {
  * within nx_call itself. Returns the call, which nx_call_cancel() accepts until
  * @fn has been called; NULL only when memory is out, and then @fn never runs.
  */
-struct nx_call *nx_call(struct nx_hub *hub, enum nx_role role, Nx__Method method,
-    const ProtobufCMessage *request, const struct nx_call_opts *opts,
-    nx_reply_fn *fn, void *arg);
+struct nx_call *nx_call(struct nx_hub *hub, enum nx_role role,
+    Nx__Method method, const ProtobufCMessage *request,
+    const struct nx_call_opts *opts, nx_reply_fn *fn, void *arg);
 /* @fn will not be called; a reply that still comes is dropped. NULL is fine. */
 void nx_call_cancel(struct nx_call *call);
 /* Says it once and wants no answer; lost when the peer is away. */

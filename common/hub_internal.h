@@ -10,9 +10,9 @@
 #include "common/hub.h"
 #include "common/msg.h"
 
-#define NX_QUEUE_MAX	  1024 /* frames waiting for a slow peer */
-#define NX_CALL_BUCKETS	  64
-#define NX_METHOD_SPAN	  512 /* method numbers are below */
+#define NX_QUEUE_MAX      1024 /* frames waiting for a slow peer */
+#define NX_CALL_BUCKETS   64
+#define NX_METHOD_SPAN    512 /* method numbers are below */
 #define NX_ABSENT_WAIT_US (3ULL * 1000000)
 
 /* A packed frame that owns its descriptors. */
@@ -53,7 +53,7 @@ struct nx_call {
 	enum nx_role role;
 	bool any_instance;
 	uint32_t instance;
-	struct peer *peer; /* NULL: waiting for one, or finished */
+	struct peer *peer;     /* NULL: waiting for one, or finished */
 	struct packet *packet; /* kept for sending (again) */
 	uint64_t deadline_us;
 	struct event *timer;

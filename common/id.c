@@ -101,8 +101,8 @@ nx_size_format(uint64_t bytes)
 		value /= 1024;
 		unit++;
 	}
-	(void)snprintf(out, 24, "%.*f %s", value < 10 ? 1 : 0, value,
-	    units[unit]);
+	(void)snprintf(
+	    out, 24, "%.*f %s", value < 10 ? 1 : 0, value, units[unit]);
 	return out;
 }
 

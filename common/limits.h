@@ -12,7 +12,7 @@
 
 struct nx_field_limit {
 	uint32_t tag;
-	uint32_t max;	/* bytes of a string or bytes field; 0: not one */
+	uint32_t max;   /* bytes of a string or bytes field; 0: not one */
 	uint32_t count; /* elements of a repeated field; 0: not one */
 };
 

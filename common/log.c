@@ -54,9 +54,8 @@ nx_log_safe(const char *text)
 	for (i = 0; text && text[i] && i < 100; i++) {
 		unsigned char c = (unsigned char)text[i];
 
-		out[i] = c > ' ' && c < 0x7f && c != '"' && c != '='
-		    ? (char)c
-		    : '?';
+		out[i] =
+		    c > ' ' && c < 0x7f && c != '"' && c != '=' ? (char)c : '?';
 	}
 	out[i] = '\0';
 	return out;

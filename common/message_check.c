@@ -130,10 +130,10 @@ check_repeated(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *field,
     const struct nx_field_limit *limit, const char **ret_field)
 {
 	const uint8_t *base = (const uint8_t *)m;
-	size_t n = *(const size_t *)(const void *)(base +
-	    field->quantifier_offset);
-	const uint8_t *elements = *(const uint8_t *const *)(const void *)(base +
-	    field->offset);
+	size_t n =
+	    *(const size_t *)(const void *)(base + field->quantifier_offset);
+	const uint8_t *elements =
+	    *(const uint8_t *const *)(const void *)(base + field->offset);
 	size_t i;
 
 	if (n > limit->count)
@@ -172,8 +172,8 @@ check_message(const ProtobufCMessage *m, const char **ret_field)
 		if (f->label == PROTOBUF_C_LABEL_REPEATED)
 			r = check_repeated(m, f, limit, ret_field);
 		else
-			r = check_value(f,
-			    (const uint8_t *)m + f->offset, limit, ret_field);
+			r = check_value(f, (const uint8_t *)m + f->offset,
+			    limit, ret_field);
 		if (r < 0)
 			return r;
 	}

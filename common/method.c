@@ -9,25 +9,26 @@
 #include "proto/storage.pb-c.h"
 #include "proto/switch.pb-c.h"
 
-#define GW    NX_ROLE_BIT(NX_ROLE_GATEWAY)
-#define ADM   NX_ROLE_BIT(NX_ROLE_ADMIN)
-#define NODE  NX_ROLE_BIT(NX_ROLE_NODE)
-#define STOR  NX_ROLE_BIT(NX_ROLE_STORAGE)
-#define AUTH  NX_ROLE_BIT(NX_ROLE_AUTH)
-#define SW    NX_ROLE_BIT(NX_ROLE_SWITCH)
-#define EVERY (GW | ADM | NODE | STOR | AUTH | NX_ROLE_BIT(NX_ROLE_NET) |      \
-    NX_ROLE_BIT(NX_ROLE_MAIL))
+#define GW   NX_ROLE_BIT(NX_ROLE_GATEWAY)
+#define ADM  NX_ROLE_BIT(NX_ROLE_ADMIN)
+#define NODE NX_ROLE_BIT(NX_ROLE_NODE)
+#define STOR NX_ROLE_BIT(NX_ROLE_STORAGE)
+#define AUTH NX_ROLE_BIT(NX_ROLE_AUTH)
+#define SW   NX_ROLE_BIT(NX_ROLE_SWITCH)
+#define EVERY                                                       \
+	(GW | ADM | NODE | STOR | AUTH | NX_ROLE_BIT(NX_ROLE_NET) | \
+	    NX_ROLE_BIT(NX_ROLE_MAIL))
 
 #define D(m) &nx__##m##__descriptor
 #define T    NX_NEEDS_TICKET
 #define N    NX_NO_TICKET
 #define M(m) .method = NX__METHOD__##m, .name = #m
 /* message types, callers, callee, ticket, rights */
-#define P(req, rep, from, to, t, r)                                            \
-	.request = D(req), .reply = D(rep), .callers = (from),                 \
+#define P(req, rep, from, to, t, r)                            \
+	.request = D(req), .reply = D(rep), .callers = (from), \
 	.callee = NX_ROLE_##to, .ticket = (t), .rights = (r)
-#define IDEM		.idempotent = true
-#define FDS(lo, hi, k)	.fds_min = (lo), .fds_max = (hi), .fd_kind = NX_FD_##k
+#define IDEM            .idempotent = true
+#define FDS(lo, hi, k)  .fds_min = (lo), .fds_max = (hi), .fd_kind = NX_FD_##k
 #define REPLY_FDS(n, k) .reply_fds_max = (n), .reply_fd_kind = NX_FD_##k
 
 #define RD NX_RIGHT_READ

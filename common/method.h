@@ -18,8 +18,8 @@
 #define NX_METHOD_FDS 16 /* most descriptors any method carries */
 
 enum nx_ticket_rule {
-	NX_NO_TICKET,	  /* the caller's role is enough */
-	NX_NEEDS_TICKET,  /* gateway: a valid ticket; admin: none, may name a
+	NX_NO_TICKET,    /* the caller's role is enough */
+	NX_NEEDS_TICKET, /* gateway: a valid ticket; admin: none, may name a
 			   * user in as_user */
 };
 
@@ -27,10 +27,10 @@ struct nx_method {
 	Nx__Method method;
 	const char *name; /* "NODE_CREATE" */
 	const ProtobufCMessageDescriptor *request, *reply;
-	uint32_t callers;     /* mask of NX_ROLE_BIT */
-	enum nx_role callee;  /* NX_ROLE_NONE: storage and node both */
+	uint32_t callers;    /* mask of NX_ROLE_BIT */
+	enum nx_role callee; /* NX_ROLE_NONE: storage and node both */
 	enum nx_ticket_rule ticket;
-	uint32_t rights; /* enum nx_right the ticket must carry */
+	uint32_t rights;          /* enum nx_right the ticket must carry */
 	uint8_t fds_min, fds_max; /* of the request */
 	enum nx_fd_kind fd_kind;
 	uint8_t reply_fds_max;

@@ -93,7 +93,8 @@ nx_message_unpack(const ProtobufCMessageDescriptor *descriptor,
 	ProtobufCMessage *m = NULL;
 
 	if (anchor)
-		m = protobuf_c_message_unpack(descriptor, &allocator, len, data);
+		m = protobuf_c_message_unpack(
+		    descriptor, &allocator, len, data);
 	/* protobuf-c allocates the message first, right behind the anchor. */
 	if (m && (uint8_t *)m == (uint8_t *)anchor + ANCHOR &&
 	    nx_message_check(m, ret_field) == 0) {
@@ -108,8 +109,7 @@ void
 nx_message_free(ProtobufCMessage *message)
 {
 	if (message) {
-		struct anchor *anchor =
-		    (void *)((uint8_t *)message - ANCHOR);
+		struct anchor *anchor = (void *)((uint8_t *)message - ANCHOR);
 
 		blocks_free(anchor->blocks);
 	}
@@ -149,8 +149,7 @@ take_descriptors(struct msghdr *mh, int fds[NX_FRAME_FDS])
 	for (c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
 		size_t i, count;
 
-		if (c->cmsg_level != SOL_SOCKET ||
-		    c->cmsg_type != SCM_RIGHTS) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
 			bad = true;
 			continue;
 		}

@@ -14,9 +14,9 @@
 #include "proto/envelope.pb-c.h"
 
 #define NX_PROTO_VERSION 1U
-#define NX_FRAME_MAX	 65536U /* bytes */
-#define NX_FRAME_FDS	 16U	/* descriptors */
-#define NX_BODY_MAX	 65000U
+#define NX_FRAME_MAX     65536U /* bytes */
+#define NX_FRAME_FDS     16U    /* descriptors */
+#define NX_BODY_MAX      65000U
 
 /* A received frame. Owns @envelope and the descriptors in @fds. */
 struct nx_frame {
@@ -60,7 +60,8 @@ int nx_frame_send(
  * hold; *ret_field then names the field if one is to blame. Free with
  * nx_message_free().
  */
-ProtobufCMessage *nx_message_unpack(const ProtobufCMessageDescriptor *descriptor,
+ProtobufCMessage *
+nx_message_unpack(const ProtobufCMessageDescriptor *descriptor,
     const uint8_t *data, size_t len, const char **ret_field);
 void nx_message_free(ProtobufCMessage *message);
 

@@ -22,14 +22,15 @@
 
 /* Groups of system calls (sandbox_sets.c lists what is in each). */
 enum nx_sys_set {
-	NX_SYS_BASE = 1 << 0,	 /* loop, memory, time, signals, open edges */
+	NX_SYS_BASE = 1 << 0,    /* loop, memory, time, signals, open edges */
 	NX_SYS_CONNECT = 1 << 1, /* socket(AF_UNIX, SEQPACKET) and connect */
-	NX_SYS_FILES = 1 << 2,	 /* open, stat, read, write, rename, sync ... */
-	NX_SYS_SQLITE = 1 << 3,	 /* what SQLite in WAL mode needs beyond FILES */
+	NX_SYS_FILES = 1 << 2,   /* open, stat, read, write, rename, sync ... */
+	NX_SYS_SQLITE = 1 << 3, /* what SQLite in WAL mode needs beyond FILES */
 	NX_SYS_THREADS = 1 << 4, /* starting further threads */
-	NX_SYS_SPAWN = 1 << 5,	 /* fork, exec, wait */
-	NX_SYS_LISTEN = 1 << 6,	 /* accept4 and TCP options on inherited sockets */
-	NX_SYS_SEND = 1 << 7,	 /* sendfile, splice */
+	NX_SYS_SPAWN = 1 << 5,   /* fork, exec, wait */
+	NX_SYS_LISTEN =
+	    1 << 6,           /* accept4 and TCP options on inherited sockets */
+	NX_SYS_SEND = 1 << 7, /* sendfile, splice */
 	NX_SYS_NETLINK = 1 << 8, /* socket(AF_NETLINK), bind, getsockname */
 };
 
@@ -46,13 +47,13 @@ struct nx_sys_rule {
 /* A directory or file the daemon may use, for Landlock. */
 struct nx_path_rule {
 	const char *path; /* absolute; missing ones are skipped */
-	bool write;	  /* create, change and remove below it, else read */
+	bool write;       /* create, change and remove below it, else read */
 	bool execute;
 };
 
 struct nx_sandbox {
 	const char *name;
-	uint64_t caps;	     /* kept: mask of 1ULL << CAP_x */
+	uint64_t caps;       /* kept: mask of 1ULL << CAP_x */
 	uint64_t start_caps; /* only until the drop */
 	const char *root;    /* chroot to this empty directory, or NULL;
 			      * needs CAP_SYS_CHROOT in start_caps */
@@ -61,9 +62,10 @@ struct nx_sandbox {
 	uint32_t sys_sets;   /* mask of enum nx_sys_set */
 	const struct nx_sys_rule *sys;
 	size_t n_sys;
-	bool unknown_enosys; /* calls that are on no list get ENOSYS, not a kill:
+	bool
+	    unknown_enosys; /* calls that are on no list get ENOSYS, not a kill:
 			      * only where others' programs inherit the filter */
-	bool no_landlock;    /* mount(2) is denied under Landlock */
+	bool no_landlock;   /* mount(2) is denied under Landlock */
 	const struct nx_path_rule *paths;
 	size_t n_paths;
 };

@@ -17,7 +17,7 @@
 #include "common/role.h"
 
 #define NX_TICKET_KEY_LEN 32
-#define NX_SESSION_LEN	  16
+#define NX_SESSION_LEN    16
 #define NX_TICKET_LIFE_US (60ULL * 1000000)
 
 enum nx_right {
@@ -29,10 +29,10 @@ enum nx_right {
 };
 
 struct nx_ticket {
-	uint32_t version;  /* 1 */
-	uint32_t audience; /* enum nx_role */
-	uint64_t epoch;	   /* of the key */
-	uint64_t user_id;  /* never 0 */
+	uint32_t version;   /* 1 */
+	uint32_t audience;  /* enum nx_role */
+	uint64_t epoch;     /* of the key */
+	uint64_t user_id;   /* never 0 */
 	uint64_t expiry_us; /* CLOCK_MONOTONIC */
 	uint32_t rights;
 	uint32_t reserved; /* 0 */
@@ -72,7 +72,7 @@ enum nx_ticket_result nx_tickets_check(struct nx_tickets *t,
  * which revokes everything: returns true then, and the caller gives the new key
  * to authd.
  */
-bool nx_tickets_revoke(struct nx_tickets *t, uint64_t user_id,
-    const uint8_t *session);
+bool nx_tickets_revoke(
+    struct nx_tickets *t, uint64_t user_id, const uint8_t *session);
 
 #endif

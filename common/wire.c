@@ -80,8 +80,8 @@ connect_once(struct nx_wire *w)
 	if (connect(fd, (const struct sockaddr *)&w->address,
 		sizeof(w->address)) < 0)
 		return -errno;
-	r = nx_hub_attach(w->config.hub, NX_ROLE_SWITCH, 0, ++w->generation,
-	    nx_take_fd(&fd));
+	r = nx_hub_attach(
+	    w->config.hub, NX_ROLE_SWITCH, 0, ++w->generation, nx_take_fd(&fd));
 	if (r < 0)
 		return r;
 	hello.version = NX_PROTO_VERSION;

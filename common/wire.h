@@ -16,9 +16,9 @@ struct nx_wire;
 struct nx_wire_config {
 	struct event_base *base;
 	struct nx_hub *hub;
-	const char *path;	/* of nexus.sock */
-	uint32_t wants;		/* mask of roles, 0: every edge of the role */
-	bool reconnect;		/* false: on_lost is called instead */
+	const char *path; /* of nexus.sock */
+	uint32_t wants;   /* mask of roles, 0: every edge of the role */
+	bool reconnect;   /* false: on_lost is called instead */
 	void (*on_lost)(void *ctx);
 	void *ctx;
 };

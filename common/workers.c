@@ -129,8 +129,8 @@ nx_workers_new(struct event_base *base, unsigned threads, size_t queue_max,
 	w->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = w->eventfd < 0 ? -errno : 0;
 	if (r == 0) {
-		w->event = event_new(base, w->eventfd, EV_READ | EV_PERSIST,
-		    on_event, w);
+		w->event = event_new(
+		    base, w->eventfd, EV_READ | EV_PERSIST, on_event, w);
 		if (!w->event || event_add(w->event, NULL) < 0)
 			r = -ENOMEM;
 	}
