@@ -141,6 +141,7 @@ nx_daemon_start(struct nx_daemon *d, int argc, char **argv)
 
 	secure_stdio();
 	path = parse_options(d, argc, argv);
+	d->sandbox_copy = *d->sandbox;
 	tzset(); /* reads /etc/localtime while it is still there */
 	d->listen_fds = inherited_sockets();
 	(void)nx_fd_cloexec_from(3);
@@ -162,7 +163,15 @@ nx_daemon_start(struct nx_daemon *d, int argc, char **argv)
 void
 nx_daemon_drop(struct nx_daemon *d)
 {
-	nx_sandbox_drop(d->sandbox);
+	const struct nx_conf_common *conf = d->conf;
+	static char root[512];
+
+	/* Where the empty directory is depends on the configuration. */
+	if (d->sandbox_copy.root) {
+		(void)snprintf(root, sizeof(root), "%s/empty", conf->run_dir);
+		d->sandbox_copy.root = root;
+	}
+	nx_sandbox_drop(&d->sandbox_copy);
 }
 
 static void
@@ -242,7 +251,7 @@ nx_daemon_run(struct nx_daemon *d)
 	if (!term || !interrupt || event_add(term, NULL) < 0 ||
 	    event_add(interrupt, NULL) < 0)
 		nx_fatal(-ENOMEM, "signals");
-	nx_sandbox_filter(d->sandbox);
+	nx_sandbox_filter(&d->sandbox_copy);
 	nx_info("event=ready version=" NX_VERSION);
 	nx_notify_supervisor("READY=1", NULL, 0);
 	r = event_base_dispatch(d->base);

@@ -42,6 +42,9 @@ struct nx_daemon {
 	struct event_base *base;
 	struct nx_hub *hub;
 	struct nx_wire *wire;
+	/* @sandbox adjusted to the configuration: root becomes
+	 * <run_dir>/empty; main may set paths between start and run. */
+	struct nx_sandbox sandbox_copy;
 	int listen_fds; /* inherited sockets from descriptor 3 up (LISTEN_FDS) */
 };
 

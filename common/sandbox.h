@@ -55,7 +55,8 @@ struct nx_sandbox {
 	const char *name;
 	uint64_t caps;       /* kept: mask of 1ULL << CAP_x */
 	uint64_t start_caps; /* only until the drop */
-	const char *root;    /* chroot to this empty directory, or NULL;
+	const char *root;    /* chroot to this empty directory, or NULL; the
+			      * daemon skeleton puts <run_dir>/empty here;
 			      * needs CAP_SYS_CHROOT in start_caps */
 	bool keep_dumpable;  /* nodemgr writes its children's uid_map */
 	uint32_t nofile;     /* RLIMIT_NOFILE; 0: 1024 */

@@ -122,10 +122,11 @@ try_later(struct nx_wire *w)
 void
 nx_wire_peer_down(struct nx_wire *w)
 {
-	struct timeval now = {0};
+	/* Not at once: nexusd may have turned us away. */
+	struct timeval tv = {.tv_usec = 200000};
 
 	nx_warn("event=nexusd-lost");
-	(void)evtimer_add(w->retry, &now);
+	(void)evtimer_add(w->retry, &tv);
 }
 
 int

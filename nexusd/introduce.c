@@ -1,0 +1,166 @@
+/*
+ * Introductions: one socketpair per edge whose two ends are present, one end to
+ * each side. The edge matrix (common/role.c) decides, no name from a client.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/id.h"
+#include "common/log.h"
+#include "nexusd/switchboard.h"
+#include "proto/switch.pb-c.h"
+
+/* Names the client without pointing at it: it may be gone by the time. */
+struct acknowledgement {
+	struct switchboard *board;
+	uint64_t connection; /* the peer's generation */
+};
+
+static struct client *
+by_connection(struct switchboard *b, uint64_t connection)
+{
+	struct client *c;
+
+	TAILQ_FOREACH(c, &b->clients, entry)
+	if (c->peer && c->peer->generation == connection)
+		return c;
+	return NULL;
+}
+
+static void
+on_taken(const struct nx_reply *reply, void *arg)
+{
+	nx_cleanup_free struct acknowledgement *a = arg;
+	struct client *c = by_connection(a->board, a->connection);
+
+	if (!c)
+		return;
+	c->outstanding--;
+	if (reply->status != NX__STATUS__OK)
+		nx_warn("event=introduction-refused client=%s.%u reason=\"%s\"",
+		    nx_role_name(c->role), c->instance, reply->error);
+	/* There may be some that had to wait. */
+	switchboard_introduce(a->board, c);
+}
+
+/* Borrows @fd. */
+static bool
+hand_over(
+    struct client *to, const struct client *other, uint64_t generation, int fd)
+{
+	struct acknowledgement *a = malloc(sizeof(*a));
+	struct nx_call_opts opts = {.peer = to->peer, .fds = &fd, .n_fds = 1};
+	Nx__Attach attach = NX__ATTACH__INIT;
+
+	if (!a)
+		return false;
+	a->board = to->board;
+	a->connection = to->peer->generation;
+	attach.peer_role = (uint32_t)other->role;
+	attach.peer_instance = other->instance;
+	attach.generation = generation;
+	if (!nx_call(to->board->hub, to->role, NX__METHOD__SWITCH_ATTACH,
+		&attach.base, &opts, on_taken, a)) {
+		free(a);
+		return false;
+	}
+	to->outstanding++;
+	to->edges++;
+	return true;
+}
+
+static struct edge_record *
+record_of(struct switchboard *b, const struct client *x, const struct client *y)
+{
+	struct edge_record *unused = NULL;
+	size_t i;
+
+	for (i = 0; i < EDGES_MAX; i++) {
+		struct edge_record *e = &b->edges[i];
+
+		if (!e->used) {
+			unused = unused ? unused : e;
+			continue;
+		}
+		if ((e->role_a == x->role && e->instance_a == x->instance &&
+			e->role_b == y->role && e->instance_b == y->instance) ||
+		    (e->role_a == y->role && e->instance_a == y->instance &&
+			e->role_b == x->role && e->instance_b == x->instance))
+			return e;
+	}
+	return unused;
+}
+
+static bool
+is_introduced(
+    struct switchboard *b, const struct client *x, const struct client *y)
+{
+	const struct edge_record *e = record_of(b, x, y);
+
+	return e && e->used;
+}
+
+static void
+introduce(struct switchboard *b, struct client *x, struct client *y)
+{
+	struct edge_record *e = record_of(b, x, y);
+	uint64_t generation = ++b->generation;
+	int pair[2];
+	bool sent;
+
+	if (!e)
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, pair) < 0) {
+		nx_warn("event=socketpair error=\"%s\"", strerror(errno));
+		return;
+	}
+	/* When one side does not take its end, the other sees it closed. */
+	sent = hand_over(x, y, generation, pair[0]) &&
+	    hand_over(y, x, generation, pair[1]);
+	nx_close(&pair[0]);
+	nx_close(&pair[1]);
+	if (!sent)
+		return;
+	*e = (struct edge_record){.role_a = x->role,
+	    .instance_a = x->instance,
+	    .role_b = y->role,
+	    .instance_b = y->instance,
+	    .generation = generation,
+	    .since = nx_wall_us() / 1000000,
+	    .used = true};
+	nx_info("event=introduced a=%s.%u b=%s.%u", nx_role_name(x->role),
+	    x->instance, nx_role_name(y->role), y->instance);
+}
+
+static bool
+wanted(const struct client *c, const struct client *other)
+{
+	return c->wants == 0 || (c->wants & NX_ROLE_BIT(other->role));
+}
+
+void
+switchboard_introduce(struct switchboard *b, struct client *c)
+{
+	struct client *other;
+
+	if (!c->ready)
+		return;
+	TAILQ_FOREACH(other, &b->clients, entry)
+	{
+		if (other == c || !other->ready ||
+		    !nx_role_edge(c->role, other->role) || !wanted(c, other) ||
+		    !wanted(other, c) || is_introduced(b, c, other))
+			continue;
+		/* One stuck client must not use up all descriptors in
+		 * flight: on_taken comes back here. */
+		if (c->outstanding >= INTRODUCTIONS_MAX ||
+		    other->outstanding >= INTRODUCTIONS_MAX)
+			continue;
+		introduce(b, c, other);
+	}
+}
