@@ -70,6 +70,18 @@ run_child(const char *const argv[], const char *env, bool quiet)
 	_exit(127);
 }
 
+pid_t
+up_spawn(const char *const argv[], const char *env, bool quiet)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		run_child(argv, env, quiet);
+	return pid;
+}
+
 int
 up_run(const char *const argv[], const char *env, bool quiet, int timeout_ms)
 {
@@ -78,11 +90,9 @@ up_run(const char *const argv[], const char *env, bool quiet, int timeout_ms)
 	int status, r;
 	pid_t pid;
 
-	pid = fork();
+	pid = up_spawn(argv, env, quiet);
 	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		run_child(argv, env, quiet);
+		return pid;
 	pidfd = pidfd_open(pid, 0);
 	p = (struct pollfd){.fd = pidfd, .events = POLLIN};
 	do {
@@ -106,31 +116,17 @@ up_modules(void)
 }
 
 void
-up_forward(const struct up *up)
+up_forward_save(void)
 {
 	nx_cleanup_free char *old = NULL;
 	nx_cleanup_fd int fd = -1;
-	int r;
 
-	if (!up->net.nat)
-		return;
-	r = nx_read_file(AT_FDCWD, FORWARD, 15, &old);
-	if (r < 0) {
-		up_warn("cannot see whether this host forwards: %s",
-		    strerror(-r));
-		return;
-	}
-	if (old[0] == '1')
+	if (nx_read_file(AT_FDCWD, FORWARD, 15, &old) < 0)
 		return;
 	/* One that is there already is of a run that could not put it back. */
 	fd = open(SAVED, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		dprintf(fd, "%s", old);
-	r = nx_write_file(AT_FDCWD, FORWARD, "1");
-	if (r < 0)
-		up_warn("cannot turn on IPv4 forwarding (%s): nodes will not "
-			"reach the outside.",
-		    strerror(-r));
 }
 
 int

@@ -11,15 +11,16 @@ int up_listen(uint16_t port);
 /* Asks for the kernel's modules, quietly: they may be built in, or come by
  * themselves. */
 void up_modules(void);
-/* Turns on IPv4 forwarding when the nodes are to reach the outside, and
- * remembers in run/ how it was. */
-void up_forward(const struct up *up);
-/* Puts it back as it was. 0 or -errno. */
+/* netd turns on IPv4 forwarding for the nodes' way out. Remembers below etc/
+ * how it was; puts it back. 0, also when nothing is remembered, or -errno. */
+void up_forward_save(void);
 int up_forward_restore(void);
 
-/* Runs @argv with an environment of PATH and @env (NULL or one NAME=value), as
- * root, its output the terminal's unless @quiet, for at most @timeout_ms, then
- * kills it. The wait status, or -errno (-ETIMEDOUT). */
+/* Starts @argv as root with an environment of PATH and @env (NULL or one
+ * NAME=value), its output the terminal's unless @quiet. The pid or -errno. */
+pid_t up_spawn(const char *const argv[], const char *env, bool quiet);
+/* The same, and waits at most @timeout_ms, then kills it. The wait status, or
+ * -errno (-ETIMEDOUT). */
 int up_run(
     const char *const argv[], const char *env, bool quiet, int timeout_ms);
 

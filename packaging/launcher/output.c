@@ -1,0 +1,183 @@
+/*
+ * Lines of a daemon; see output.h. What arrives is untrusted text: it is cut
+ * into lines of bounded length, and control characters do not reach the
+ * terminal.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "packaging/launcher/output.h"
+
+#define LINE_MAX_LEN 2048
+#define KEPT	     8
+#define LOG_MAX	     (8 << 20) /* then it becomes .log.1 */
+
+struct up_output {
+	char name[16];
+	char path[PATH_MAX + 32];
+	int pipe_fd, log_fd;
+	off_t log_size;
+	struct event *ev;
+	char line[LINE_MAX_LEN];
+	size_t len;
+	char kept[KEPT][LINE_MAX_LEN]; /* a ring, not shown on the terminal */
+	unsigned n_kept;
+};
+
+static void
+log_open(struct up_output *o)
+{
+	struct stat st;
+
+	o->log_fd = open(
+	    o->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (o->log_fd < 0)
+		up_die("cannot write %s: %s", o->path, strerror(errno));
+	o->log_size = fstat(o->log_fd, &st) < 0 ? 0 : st.st_size;
+}
+
+static void
+log_rotate(struct up_output *o)
+{
+	char old[PATH_MAX + 40];
+
+	snprintf(old, sizeof(old), "%s.1", o->path);
+	(void)rename(o->path, old);
+	nx_close(&o->log_fd);
+	log_open(o);
+}
+
+static void
+log_write(struct up_output *o, int priority, const char *text)
+{
+	struct timespec now;
+	struct tm tm;
+	char when[32];
+	int n;
+
+	if (o->log_size > LOG_MAX)
+		log_rotate(o);
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(when, sizeof(when), "%FT%T", &tm);
+	n = dprintf(o->log_fd, "%s.%06ldZ <%d> %s\n", when,
+	    now.tv_nsec / 1000, priority, text);
+	if (n > 0)
+		o->log_size += n;
+}
+
+/* "<4>text": its priority; without, 5, which is shown: it is no log line. */
+static int
+split_priority(const char **text)
+{
+	const char *t = *text;
+
+	if (t[0] != '<' || t[1] < '0' || t[1] > '7' || t[2] != '>')
+		return 5;
+	*text = t + 3;
+	return t[1] - '0';
+}
+
+static void
+take_line(struct up_output *o)
+{
+	const char *text = o->line;
+	int priority;
+
+	o->line[o->len] = '\0';
+	o->len = 0;
+	for (char *c = o->line; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = ' ';
+	priority = split_priority(&text);
+	log_write(o, priority, text);
+	if (priority <= 5)
+		fprintf(stderr, "%s: %s\n", o->name, text);
+	else
+		snprintf(o->kept[o->n_kept++ % KEPT], LINE_MAX_LEN, "%s",
+		    text);
+}
+
+static void
+take(struct up_output *o, const char *data, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (data[i] == '\n') {
+			take_line(o);
+		} else {
+			o->line[o->len++] = data[i];
+			if (o->len == LINE_MAX_LEN - 1)
+				take_line(o);
+		}
+	}
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct up_output *o = arg;
+	char buf[16384];
+	ssize_t n;
+
+	(void)what;
+	/* One piece per turn: a daemon that talks without end must not keep
+	 * the others waiting. We hold a write end, so there is no end of file. */
+	n = read((int)fd, buf, sizeof(buf));
+	if (n > 0)
+		take(o, buf, (size_t)n);
+}
+
+struct up_output *
+up_output_new(struct event_base *base, const struct up *up, const char *name,
+    int *ret_fd)
+{
+	struct up_output *o = calloc(1, sizeof(*o));
+	int fds[2];
+
+	if (!o || pipe2(fds, O_CLOEXEC) < 0 || nx_fd_nonblock(fds[0], true) < 0)
+		up_die("cannot make a pipe: %s", strerror(errno));
+	o->pipe_fd = fds[0];
+	snprintf(o->name, sizeof(o->name), "%s", name);
+	snprintf(o->path, sizeof(o->path), "%s/log/%s.log", up->opt.dir, name);
+	log_open(o);
+	o->ev = event_new(base, o->pipe_fd, EV_READ | EV_PERSIST, on_readable, o);
+	if (!o->ev || event_add(o->ev, NULL) < 0)
+		up_die("cannot watch a pipe");
+	*ret_fd = fds[1];
+	return o;
+}
+
+struct up_output *
+up_output_free(struct up_output *o)
+{
+	if (!o)
+		return NULL;
+	on_readable(o->pipe_fd, 0, o);
+	if (o->len)
+		take_line(o);
+	event_free(o->ev);
+	nx_close(&o->pipe_fd);
+	nx_close(&o->log_fd);
+	free(o);
+	return NULL;
+}
+
+void
+up_output_show_last(struct up_output *o)
+{
+	unsigned from = o->n_kept > KEPT ? o->n_kept - KEPT : 0;
+
+	on_readable(o->pipe_fd, 0, o);
+	for (; from < o->n_kept; from++)
+		fprintf(stderr, "%s: %s\n", o->name, o->kept[from % KEPT]);
+	o->n_kept = 0;
+	fprintf(stderr, "%s: (all of it: %s)\n", o->name, o->path);
+}

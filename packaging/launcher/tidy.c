@@ -1,0 +1,118 @@
+/*
+ * Leaving nothing behind; see tidy.h.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "netd/teardown.h"
+#include "packaging/launcher/cgroup.h"
+#include "packaging/launcher/config.h"
+#include "packaging/launcher/host.h"
+#include "packaging/launcher/tidy.h"
+
+#define LOOPS_MS 3000 /* autoclear acts when the last mount is gone */
+
+static unsigned
+tidy_cgroup(const struct up *up, enum up_tidy_when when)
+{
+	int left = up_cgroup_count(up), r;
+	unsigned bad = 0;
+
+	if (left > 0 && when == UP_TIDY_AFTER) {
+		up_warn("%d processes were left and are killed.", left);
+		bad++;
+	}
+	r = up_cgroup_remove(up);
+	if (r < 0) {
+		up_warn("cannot remove the cgroup %s: %s", up->cgroup,
+		    strerror(-r));
+		bad++;
+	}
+	return bad;
+}
+
+static unsigned
+tidy_network(const struct up *up)
+{
+	char error[256];
+	unsigned bad = 0;
+	int r;
+
+	r = netd_teardown(up->net.bridge, error);
+	if (r < 0) {
+		up_warn("%s", error);
+		bad++;
+	}
+	r = up_forward_restore();
+	if (r < 0) {
+		up_warn("cannot put net.ipv4.ip_forward back: %s",
+		    strerror(-r));
+		bad++;
+	}
+	return bad;
+}
+
+/* Loop devices whose file is below our state. @ret_name: one of them. */
+static unsigned
+count_loops(char ret_name[32])
+{
+	static const char ours[] = UP_ROOT "/state/";
+	DIR *d = opendir("/sys/block");
+	struct dirent *e;
+	unsigned n = 0;
+
+	while (d && (e = readdir(d))) {
+		nx_cleanup_free char *file = NULL;
+		char path[300];
+
+		if (strncmp(e->d_name, "loop", 4) != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/loop/backing_file",
+		    e->d_name);
+		if (nx_read_file(dirfd(d), path, 8192, &file) < 0 ||
+		    strncmp(file, ours, sizeof(ours) - 1) != 0)
+			continue;
+		n++;
+		snprintf(ret_name, 32, "%.31s", e->d_name);
+	}
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static unsigned
+tidy_loops(void)
+{
+	char name[32] = "";
+	unsigned n = 0;
+
+	for (int waited = 0; waited < LOOPS_MS; waited += 20) {
+		n = count_loops(name);
+		if (n == 0)
+			return 0;
+		usleep(20000);
+	}
+	up_warn("%u loop devices are still in use, one is %s; see \"losetup "
+		"-l\".",
+	    n, name);
+	return n;
+}
+
+unsigned
+up_tidy(const struct up *up, enum up_tidy_when when)
+{
+	unsigned bad;
+
+	up_env_remove(up);
+	bad = tidy_cgroup(up, when);
+	bad += tidy_network(up);
+	bad += tidy_loops();
+	(void)unlink(UP_ROOT "/run/nexus.sock");
+	return bad;
+}
