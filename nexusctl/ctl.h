@@ -1,0 +1,164 @@
+/*
+ * What the commands share: the connection to nexusd and, through it, to the
+ * daemons; calls that wait for their answer; how results are shown.
+ *
+ * nexusctl trusts the daemons to mean well, not to be there: everything has a
+ * limit in time and a sentence for when it does not come.
+ */
+#ifndef NEXUSCTL_CTL_H
+#define NEXUSCTL_CTL_H
+
+#include <cjson/cJSON.h>
+#include <protobuf-c/protobuf-c.h>
+
+#include "common/hub.h"
+#include "common/status.h"
+#include "nexusctl/args.h"
+#include "proto/auth.pb-c.h"
+#include "proto/net.pb-c.h"
+#include "proto/node.pb-c.h"
+#include "proto/storage.pb-c.h"
+#include "proto/switch.pb-c.h"
+
+struct event_base;
+struct nx_wire;
+
+struct ctl {
+	const struct ctl_args *args;
+	struct event_base *base;
+	struct nx_hub *hub;
+	struct nx_wire *wire;
+	uint64_t as_user; /* 0: for all */
+	bool json, quiet;
+	bool lost; /* nexusd went away */
+	char error[CTL_ERROR];
+};
+
+/* An answer, owned. Zero it first. */
+struct ctl_reply {
+	ProtobufCMessage *body;
+	int fds[NX_METHOD_FDS];
+	size_t n_fds;
+};
+void ctl_reply_fini(struct ctl_reply *reply);
+#define ctl_cleanup_reply nx_cleanup(ctl_reply_fini)
+
+/* Connects to nexusd, wanting edges to @roles only, and resolves --user.
+ * Status OK, else the sentence is in c->error. */
+Nx__Status ctl_open(struct ctl *c, uint32_t roles);
+void ctl_close(struct ctl *c);
+
+/* Waits until there is an edge to @role: true, or false after a while. */
+bool ctl_wait_peer(struct ctl *c, enum nx_role role);
+
+#define CTL_QUICK_US   (30ULL * 1000000)
+#define CTL_PATIENT_US (600ULL * 1000000)
+#define CTL_FOREVER_US (365ULL * 86400 * 1000000)
+
+/* Calls @method where it is served and waits. @fds are borrowed. With anything
+ * but OK the sentence is in c->error and *ret_reply is untouched. */
+Nx__Status ctl_call(struct ctl *c, Nx__Method method,
+    const ProtobufCMessage *request, const int *fds, size_t n_fds,
+    uint64_t timeout_us, struct ctl_reply *ret_reply);
+/* The same for most: quick, no descriptors; prints c->error. Exit code. */
+int ctl_ask(struct ctl *c, Nx__Method method, const ProtobufCMessage *request,
+    struct ctl_reply *ret_reply);
+
+/* Prints c->error, or the sentence given, to stderr. Returns the exit code. */
+int ctl_fail(struct ctl *c, Nx__Status status);
+int ctl_failf(struct ctl *c, Nx__Status status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Shorthands for the commands. Text is never NULL ("" where absent), and cast
+ * to the char * that generated messages want. */
+char *ctl_text(struct ctl *c, const char *label);
+char *ctl_option_text(struct ctl *c, const char *name);
+uint64_t ctl_option_number(struct ctl *c, const char *name);
+bool ctl_flag(struct ctl *c, const char *name);
+
+/* --- showing ---------------------------------------------------------------*/
+
+enum ctl_format {
+	CTL_TEXT,  /* strings as they are, "-" when empty; numbers */
+	CTL_SHORT, /* the first 8 characters */
+	CTL_SIZE,  /* bytes for people */
+	CTL_TIME,  /* unix seconds, local time */
+	CTL_YES,   /* yes or no */
+	CTL_ROLE,  /* a role's name */
+	CTL_KIND,  /* of a tree entry: folder or file */
+};
+
+struct ctl_column {
+	const char *title, *field;
+	enum ctl_format format;
+};
+
+/* How a method's pages are listed: the request's `after` is the reply's `next`
+ * until that is empty; the rows are in the repeated field @rows. */
+struct ctl_listing {
+	Nx__Method method;
+	const char *rows;
+	const char *id; /* what --quiet prints of each row */
+	const struct ctl_column *columns;
+	size_t n_columns;
+};
+
+/* Fetches all pages and prints them. Exit code. */
+int
+ctl_list(struct ctl *c, const struct ctl_listing *l, ProtobufCMessage *request);
+/* The same into a JSON array, for those that put it together otherwise. */
+Nx__Status ctl_list_json(struct ctl *c, const struct ctl_listing *l,
+    ProtobufCMessage *request, cJSON **ret_array);
+/* Rows that are at hand: a table of @n messages. */
+void ctl_table(const ProtobufCMessage *const *rows, size_t n,
+    const struct ctl_column *columns, size_t n_columns);
+/* One message, a line per column; or JSON; or with --quiet the field @id. */
+int ctl_show(struct ctl *c, const ProtobufCMessage *m,
+    const struct ctl_column *columns, size_t n_columns, const char *id);
+/* For a command that has done something: JSON, or the id, or a sentence. */
+int ctl_done(struct ctl *c, const ProtobufCMessage *m, const char *id,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+cJSON *ctl_json(const ProtobufCMessage *m);
+/* Prints @json and frees it. Returns 0. */
+int ctl_print_json(cJSON *json);
+
+extern const struct ctl_listing ctl_list_nodes, ctl_list_files, ctl_list_fs,
+    ctl_list_users, ctl_list_volumes;
+
+/* --- the commands -----------------------------------------------------------*/
+
+int ctl_node_create(struct ctl *c);
+int ctl_node_ls(struct ctl *c);
+int ctl_node_inspect(struct ctl *c);
+int ctl_node_start(struct ctl *c);
+int ctl_node_stop(struct ctl *c);
+int ctl_node_delete(struct ctl *c);
+int ctl_node_stats(struct ctl *c);
+int ctl_node_logs(struct ctl *c);
+int ctl_node_exec(struct ctl *c);
+int ctl_file_upload(struct ctl *c);
+int ctl_file_ls(struct ctl *c);
+int ctl_file_info(struct ctl *c);
+int ctl_file_download(struct ctl *c);
+int ctl_file_delete(struct ctl *c);
+int ctl_fs_mkdir(struct ctl *c);
+int ctl_fs_ls(struct ctl *c);
+int ctl_fs_stat(struct ctl *c);
+int ctl_fs_rm(struct ctl *c);
+int ctl_fs_mv(struct ctl *c);
+int ctl_fs_put(struct ctl *c);
+int ctl_fs_get(struct ctl *c);
+int ctl_lambda_run(struct ctl *c);
+int ctl_user_ls(struct ctl *c);
+int ctl_user_info(struct ctl *c);
+int ctl_user_disable(struct ctl *c);
+int ctl_user_enable(struct ctl *c);
+int ctl_user_delete(struct ctl *c);
+int ctl_user_quota(struct ctl *c);
+int ctl_volume_ls(struct ctl *c);
+int ctl_status(struct ctl *c);
+int ctl_doctor(struct ctl *c);
+int ctl_state_export(struct ctl *c);
+int ctl_version(struct ctl *c);
+
+#endif

@@ -1,0 +1,410 @@
+/* Nodes and functions: what nodemgr does for people. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/id.h"
+#include "nexusctl/ctl.h"
+#include "nexusctl/transfer.h"
+
+static const struct ctl_column columns[] = {
+    {"Id", "id", CTL_TEXT},
+    {"Name", "name", CTL_TEXT},
+    {"Status", "status", CTL_TEXT},
+    {"Reason", "exit_reason", CTL_TEXT},
+    {"Address", "ip", CTL_TEXT},
+    {"Memory", "memory", CTL_SIZE},
+    {"CPU weight", "cpu_weight", CTL_TEXT},
+    {"Processes at most", "pids_max", CTL_TEXT},
+    {"Limits enforced", "limits_enforced", CTL_YES},
+    {"Out of memory", "oom_kills", CTL_TEXT},
+    {"Storage", "storage", CTL_SIZE},
+    {"Image", "image", CTL_TEXT},
+    {"Owner", "owner", CTL_TEXT},
+    {"Created", "created_at", CTL_TIME},
+    {"Started", "started_at", CTL_TIME},
+    {"Process", "pid", CTL_TEXT},
+    {"First uid", "uid_base", CTL_TEXT},
+};
+
+static const struct ctl_column stats_columns[] = {
+    {"NODE", "node_id", CTL_SHORT},
+    {"CPU %", "cpu_percent", CTL_TEXT},
+    {"MEMORY", "memory_usage", CTL_SIZE},
+    {"PEAK", "memory_peak", CTL_SIZE},
+    {"LIMIT", "memory_limit", CTL_SIZE},
+    {"PIDS", "pids", CTL_TEXT},
+    {"OOM", "oom_kills", CTL_TEXT},
+    {"SAMPLED", "sampled_at", CTL_TIME},
+};
+
+int
+ctl_node_create(struct ctl *c)
+{
+	Nx__NodeCreateRequest request = NX__NODE_CREATE_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	const Nx__NodeInfo *node;
+	Nx__Status status;
+
+	if (!ctl_option(c->args, "storage")->set)
+		return ctl_failf(c, NX__STATUS__INVALID,
+		    "--storage is missing: how large shall the node's volume "
+		    "be? For example --storage 1G");
+	request.name = ctl_text(c, "NAME");
+	request.memory = ctl_option_number(c, "mem");
+	request.cpu_weight = (uint32_t)ctl_option_number(c, "cpu");
+	request.storage = ctl_option_number(c, "storage");
+	request.image = ctl_option_text(c, "image");
+	request.pids_max = (uint32_t)ctl_option_number(c, "pids");
+	request.command = c->args->rest;
+	request.n_command = c->args->n_rest;
+	status = ctl_call(c, NX__METHOD__NODE_CREATE, &request.base, NULL, 0,
+	    CTL_PATIENT_US, &reply);
+	if (status != NX__STATUS__OK)
+		return ctl_fail(c, status);
+	node = (void *)reply.body;
+	if (!node->limits_enforced)
+		fprintf(stderr,
+		    "nexusctl: this host cannot enforce the node's limits; "
+		    "nexusctl doctor says why\n");
+	return ctl_done(c, reply.body, "id", "%s is %s at %s, id %.8s",
+	    node->name, node->status, node->ip, node->id);
+}
+
+int
+ctl_node_ls(struct ctl *c)
+{
+	Nx__NodeListRequest request = NX__NODE_LIST_REQUEST__INIT;
+
+	return ctl_list(c, &ctl_list_nodes, &request.base);
+}
+
+static int
+about(struct ctl *c, Nx__Method method, char *name, struct ctl_reply *reply)
+{
+	Nx__NodeRequest request = NX__NODE_REQUEST__INIT;
+	Nx__Status status;
+
+	request.node = name;
+	status =
+	    ctl_call(c, method, &request.base, NULL, 0, CTL_PATIENT_US, reply);
+	return status == NX__STATUS__OK ? 0 : ctl_fail(c, status);
+}
+
+int
+ctl_node_inspect(struct ctl *c)
+{
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	int exit = about(c, NX__METHOD__NODE_GET, ctl_text(c, "NODE"), &reply);
+
+	return exit
+	    ? exit
+	    : ctl_show(c, reply.body, columns, NX_ARRAY_SIZE(columns), "id");
+}
+
+int
+ctl_node_start(struct ctl *c)
+{
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	int exit =
+	    about(c, NX__METHOD__NODE_START, ctl_text(c, "NODE"), &reply);
+	const Nx__NodeInfo *node = (void *)reply.body;
+
+	return exit ? exit
+		    : ctl_done(c, reply.body, "id", "%s is %s at %s",
+			  node->name, node->status, node->ip);
+}
+
+int
+ctl_node_stop(struct ctl *c)
+{
+	Nx__NodeStopRequest request = NX__NODE_STOP_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	const Nx__NodeInfo *node;
+	Nx__Status status;
+
+	request.node = ctl_text(c, "NODE");
+	request.all = ctl_flag(c, "all");
+	request.keep = ctl_flag(c, "keep");
+	request.timeout_ms = (uint32_t)ctl_option_number(c, "timeout") * 1000;
+	if (request.all == (*request.node != '\0'))
+		return ctl_failf(
+		    c, NX__STATUS__INVALID, "name one node, or say --all");
+	status = ctl_call(c, NX__METHOD__NODE_STOP, &request.base, NULL, 0,
+	    CTL_PATIENT_US, &reply);
+	if (status != NX__STATUS__OK)
+		return ctl_fail(c, status);
+	node = (void *)reply.body;
+	if (request.all)
+		return ctl_done(c, reply.body, "id", "all nodes are stopped");
+	return ctl_done(
+	    c, reply.body, "id", "%s is %s", node->name, node->status);
+}
+
+int
+ctl_node_delete(struct ctl *c)
+{
+	Nx__NodeDeleteRequest request = NX__NODE_DELETE_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	const Nx__NodeDeleteReply *done;
+	Nx__Status status;
+
+	request.node = ctl_text(c, "NODE");
+	request.force = ctl_flag(c, "force");
+	status = ctl_call(c, NX__METHOD__NODE_DELETE, &request.base, NULL, 0,
+	    CTL_PATIENT_US, &reply);
+	if (status != NX__STATUS__OK)
+		return ctl_fail(c, status);
+	done = (void *)reply.body;
+	if (done->files_lost > 0)
+		fprintf(stderr,
+		    "nexusctl: %" PRIu64 " files had their only replica there "
+		    "and are lost\n",
+		    done->files_lost);
+	return ctl_done(c, reply.body, "id",
+	    "%s is deleted, %" PRIu64 " chunks were moved to other nodes",
+	    request.node, done->chunks_moved);
+}
+
+/* The nodes' ids, for the statistics of all of them. */
+static int
+stats_of_all(struct ctl *c)
+{
+	Nx__NodeListRequest request = NX__NODE_LIST_REQUEST__INIT;
+	cJSON *nodes = NULL, *node, *stats = cJSON_CreateArray();
+	struct ctl_reply replies[64] = {0};
+	const ProtobufCMessage *rows[64];
+	size_t i, n = 0;
+	Nx__Status status;
+
+	status = ctl_list_json(c, &ctl_list_nodes, &request.base, &nodes);
+	cJSON_ArrayForEach(node, nodes)
+	{
+		Nx__NodeRequest one = NX__NODE_REQUEST__INIT;
+
+		if (status != NX__STATUS__OK || n == NX_ARRAY_SIZE(rows))
+			break;
+		one.node =
+		    cJSON_GetStringValue(cJSON_GetObjectItem(node, "id"));
+		/* One that has just gone is no reason to show none. */
+		if (ctl_call(c, NX__METHOD__NODE_METRICS, &one.base, NULL, 0,
+			CTL_QUICK_US, &replies[n]) != NX__STATUS__OK)
+			continue;
+		rows[n] = replies[n].body;
+		cJSON_AddItemToArray(stats, ctl_json(rows[n++]));
+	}
+	cJSON_Delete(nodes);
+	if (status != NX__STATUS__OK)
+		cJSON_Delete(stats);
+	else if (c->json)
+		ctl_print_json(stats);
+	else {
+		ctl_table(rows, n, stats_columns, NX_ARRAY_SIZE(stats_columns));
+		cJSON_Delete(stats);
+	}
+	for (i = 0; i < n; i++)
+		ctl_reply_fini(&replies[i]);
+	return status == NX__STATUS__OK ? 0 : ctl_fail(c, status);
+}
+
+int
+ctl_node_stats(struct ctl *c)
+{
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	const ProtobufCMessage *row;
+	int exit;
+
+	if (!ctl_hole(c->args, "NODE")->set)
+		return stats_of_all(c);
+	exit = about(c, NX__METHOD__NODE_METRICS, ctl_text(c, "NODE"), &reply);
+	if (exit != 0)
+		return exit;
+	if (c->json || c->quiet)
+		return ctl_show(c, reply.body, NULL, 0, "node_id");
+	row = reply.body;
+	ctl_table(&row, 1, stats_columns, NX_ARRAY_SIZE(stats_columns));
+	return 0;
+}
+
+/* Prints the whole of a memfd. */
+static int
+print_memfd(struct ctl *c, int fd, int to)
+{
+	struct ctl_progress none = {0};
+	size_t size;
+	int error;
+
+	fflush(stdout);
+	error = nx_memfd_check(fd, SIZE_MAX, &size);
+	if (error == 0)
+		error = ctl_copy(fd, 0, size, to, &none);
+	if (error == 0 || error == -EPIPE)
+		return 0;
+	return ctl_failf(
+	    c, nx_status_of_errno(error), "output: %s", strerror(-error));
+}
+
+int
+ctl_node_logs(struct ctl *c)
+{
+	Nx__NodeLogsRequest request = NX__NODE_LOGS_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	int exit;
+
+	request.node = ctl_text(c, "NODE");
+	request.tail = (uint32_t)ctl_option_number(c, "tail");
+	exit = ctl_ask(c, NX__METHOD__NODE_LOGS, &request.base, &reply);
+	if (exit == 0 && reply.n_fds == 1)
+		exit = print_memfd(c, reply.fds[0], STDOUT_FILENO);
+	return exit;
+}
+
+/* The command joins our own standard descriptors: no byte passes through here,
+ * nor through nodemgr. */
+int
+ctl_node_exec(struct ctl *c)
+{
+	static const int stdio[3] = {
+	    STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+	Nx__NodeExecRequest request = NX__NODE_EXEC_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	char term[80], *env[1] = {term};
+	Nx__Status status;
+
+	if (c->args->n_rest == 0)
+		return ctl_failf(c, NX__STATUS__INVALID,
+		    "what shall be run there? For example: nexusctl node exec "
+		    "%s -- ls -l",
+		    ctl_text(c, "NODE"));
+	request.node = ctl_text(c, "NODE");
+	request.command = c->args->rest;
+	request.n_command = c->args->n_rest;
+	request.cwd = ctl_option_text(c, "cwd");
+	request.tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	if (request.tty && getenv("TERM")) {
+		snprintf(term, sizeof(term), "TERM=%.70s", getenv("TERM"));
+		request.env = env;
+		request.n_env = 1;
+	}
+	status = ctl_call(c, NX__METHOD__NODE_EXEC, &request.base, stdio, 3,
+	    CTL_FOREVER_US, &reply);
+	if (status != NX__STATUS__OK)
+		return ctl_fail(c, status);
+	return ((Nx__NodeExecReply *)reply.body)->exit_code & 0xff;
+}
+
+/* --- functions ---------------------------------------------------------------*/
+
+#define CODE_MAX (16U << 20)
+
+/* The code of a function as a sealed memfd. */
+static int
+load_code(const char *path, int *ret_fd)
+{
+	nx_cleanup_free char *code = NULL;
+	size_t len = 0, n;
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	int error = 0;
+
+	if (!f)
+		return -errno;
+	code = malloc(CODE_MAX + 1);
+	while (code && len <= CODE_MAX &&
+	    (n = fread(code + len, 1, CODE_MAX + 1 - len, f)) > 0)
+		len += n;
+	if (!code)
+		error = -ENOMEM;
+	else if (ferror(f))
+		error = -EIO;
+	else if (len > CODE_MAX)
+		error = -EFBIG;
+	if (f != stdin)
+		fclose(f);
+	if (error == 0) {
+		*ret_fd = nx_memfd_sealed("nexus-code", code, len);
+		error = *ret_fd < 0 ? *ret_fd : 0;
+	}
+	return error;
+}
+
+static cJSON *
+memfd_json(int fd)
+{
+	nx_cleanup_free char *text = NULL;
+	size_t size;
+
+	if (nx_memfd_check(fd, SIZE_MAX >> 1, &size) < 0)
+		return cJSON_CreateNull();
+	text = calloc(1, size + 1);
+	if (!text || pread(fd, text, size, 0) < 0)
+		return cJSON_CreateNull();
+	return cJSON_CreateString(text);
+}
+
+/* The same object as POST /api/lambda/run answers. */
+static int
+lambda_json(struct ctl_reply *reply)
+{
+	const Nx__LambdaRunReply *run = (void *)reply->body;
+	cJSON *json = cJSON_CreateObject();
+
+	cJSON_AddItemToObject(json, "stdout", memfd_json(reply->fds[0]));
+	cJSON_AddItemToObject(json, "stderr", memfd_json(reply->fds[1]));
+	cJSON_AddNumberToObject(json, "exit_code", run->exit_code);
+	cJSON_AddNumberToObject(
+	    json, "execution_time_ms", (double)run->execution_us / 1000);
+	cJSON_AddStringToObject(json, "reason", run->reason);
+	cJSON_AddNumberToObject(json, "peak_memory", (double)run->peak_memory);
+	cJSON_AddBoolToObject(json, "stdout_cut", run->stdout_cut);
+	cJSON_AddBoolToObject(json, "stderr_cut", run->stderr_cut);
+	cJSON_AddBoolToObject(json, "limits_enforced", run->limits_enforced);
+	ctl_print_json(json);
+	return run->exit_code & 0xff;
+}
+
+static int
+lambda_output(struct ctl *c, struct ctl_reply *reply)
+{
+	const Nx__LambdaRunReply *run = (void *)reply->body;
+
+	if (reply->n_fds != 2)
+		return ctl_failf(
+		    c, NX__STATUS__INTERNAL, "nodemgr sent no output");
+	if (c->json)
+		return lambda_json(reply);
+	print_memfd(c, reply->fds[0], STDOUT_FILENO);
+	print_memfd(c, reply->fds[1], STDERR_FILENO);
+	if (run->stdout_cut || run->stderr_cut)
+		fprintf(stderr, "nexusctl: the output was cut at its limit\n");
+	if (strcmp(run->reason, "exit") != 0)
+		fprintf(stderr, "nexusctl: the function ended by %s\n",
+		    run->reason);
+	return run->exit_code & 0xff;
+}
+
+int
+ctl_lambda_run(struct ctl *c)
+{
+	Nx__LambdaRunRequest request = NX__LAMBDA_RUN_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	const char *path = ctl_text(c, "LOCAL");
+	nx_cleanup_fd int code = -1;
+	Nx__Status status;
+	int error;
+
+	error = load_code(path, &code);
+	if (error < 0)
+		return ctl_failf(c, nx_status_of_errno(error), "%s: %s", path,
+		    strerror(-error));
+	request.runtime = ctl_option_text(c, "runtime");
+	request.timeout_ms = (uint32_t)ctl_option_number(c, "timeout") * 1000;
+	request.memory = ctl_option_number(c, "mem");
+	status = ctl_call(c, NX__METHOD__LAMBDA_RUN, &request.base, &code, 1,
+	    request.timeout_ms * 1000ULL + CTL_QUICK_US, &reply);
+	if (status != NX__STATUS__OK)
+		return ctl_fail(c, status);
+	return lambda_output(c, &reply);
+}

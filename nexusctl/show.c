@@ -1,0 +1,301 @@
+/*
+ * Results: tables for people, JSON for programs, ids for pipes. Messages are
+ * read through their descriptors, so that every field has its name once, in
+ * the .proto file.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/id.h"
+#include "common/role.h"
+#include "nexusctl/ctl.h"
+
+#define CELL 128
+
+static const void *
+field_at(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+{
+	return (const char *)m + f->offset;
+}
+
+static uint64_t
+as_number(const void *at, ProtobufCType type)
+{
+	switch ((int)type) {
+	case PROTOBUF_C_TYPE_UINT64: return *(const uint64_t *)at;
+	case PROTOBUF_C_TYPE_UINT32:
+	case PROTOBUF_C_TYPE_ENUM: return *(const uint32_t *)at;
+	case PROTOBUF_C_TYPE_INT32:
+		return (uint64_t)(int64_t) * (const int32_t *)at;
+	case PROTOBUF_C_TYPE_BOOL:
+		return (uint64_t)(*(const protobuf_c_boolean *)at != 0);
+	default: return 0;
+	}
+}
+
+/* --- JSON --------------------------------------------------------------------*/
+
+/* cJSON keeps numbers as double: whole numbers go in as text. */
+static cJSON *
+json_integer(const void *at, ProtobufCType type)
+{
+	char text[24];
+
+	if (type == PROTOBUF_C_TYPE_INT32)
+		snprintf(text, sizeof(text), "%" PRId32, *(const int32_t *)at);
+	else
+		snprintf(text, sizeof(text), "%" PRIu64, as_number(at, type));
+	return cJSON_CreateRaw(text);
+}
+
+static cJSON *
+json_bytes(const ProtobufCBinaryData *b)
+{
+	nx_cleanup_free char *text = calloc(b->len + 1, 2);
+	size_t i;
+
+	for (i = 0; text && i < b->len; i++)
+		sprintf(text + 2 * i, "%02x", b->data[i]);
+	return cJSON_CreateString(text ? text : "");
+}
+
+static cJSON *
+json_value(const void *at, const ProtobufCFieldDescriptor *f)
+{
+	switch ((int)f->type) {
+	case PROTOBUF_C_TYPE_STRING:
+		return cJSON_CreateString(*(char *const *)at);
+	case PROTOBUF_C_TYPE_BYTES: return json_bytes(at);
+	case PROTOBUF_C_TYPE_BOOL:
+		return cJSON_CreateBool(*(const protobuf_c_boolean *)at);
+	case PROTOBUF_C_TYPE_DOUBLE:
+		return cJSON_CreateNumber(*(const double *)at);
+	case PROTOBUF_C_TYPE_MESSAGE:
+		if (!*(ProtobufCMessage *const *)at)
+			return cJSON_CreateNull();
+		return ctl_json(*(ProtobufCMessage *const *)at);
+	default: return json_integer(at, f->type);
+	}
+}
+
+static size_t
+element_size(ProtobufCType type)
+{
+	switch ((int)type) {
+	case PROTOBUF_C_TYPE_UINT64: return 8;
+	case PROTOBUF_C_TYPE_UINT32:
+	case PROTOBUF_C_TYPE_INT32:
+	case PROTOBUF_C_TYPE_ENUM: return 4;
+	default: return sizeof(void *);
+	}
+}
+
+cJSON *
+ctl_json(const ProtobufCMessage *m)
+{
+	cJSON *object = cJSON_CreateObject(), *array;
+	size_t i, n;
+	unsigned k;
+
+	for (k = 0; k < m->descriptor->n_fields; k++) {
+		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[k];
+
+		if (f->label != PROTOBUF_C_LABEL_REPEATED) {
+			cJSON_AddItemToObject(
+			    object, f->name, json_value(field_at(m, f), f));
+			continue;
+		}
+		array = cJSON_AddArrayToObject(object, f->name);
+		n = *(const size_t *)((const char *)m + f->quantifier_offset);
+		for (i = 0; i < n; i++)
+			cJSON_AddItemToArray(array,
+			    json_value(*(const char *const *)field_at(m, f) +
+				    i * element_size(f->type),
+				f));
+	}
+	return object;
+}
+
+int
+ctl_print_json(cJSON *json)
+{
+	char *text = cJSON_Print(json);
+
+	if (text)
+		puts(text);
+	cJSON_free(text);
+	cJSON_Delete(json);
+	return 0;
+}
+
+/* --- tables ------------------------------------------------------------------*/
+
+static void
+cell_time(uint64_t seconds, char cell[CELL])
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	if (seconds == 0 || !localtime_r(&t, &tm))
+		snprintf(cell, CELL, "-");
+	else
+		strftime(cell, CELL, "%Y-%m-%d %H:%M:%S", &tm);
+}
+
+static void
+cell_text(const char *text, enum ctl_format format, char cell[CELL])
+{
+	char *s;
+
+	if (!text || !*text)
+		text = "-";
+	snprintf(cell, CELL, "%.*s", format == CTL_SHORT ? 8 : CELL - 1, text);
+	for (s = cell; *s; s++)
+		if ((unsigned char)*s < ' ')
+			*s = '?';
+}
+
+static void
+cell_of(
+    const ProtobufCMessage *m, const struct ctl_column *column, char cell[CELL])
+{
+	const ProtobufCFieldDescriptor *f =
+	    protobuf_c_message_descriptor_get_field_by_name(
+		m->descriptor, column->field);
+	const void *at;
+	uint64_t n;
+
+	nx_assert(f);
+	at = field_at(m, f);
+	n = as_number(at, f->type);
+	if (f->type == PROTOBUF_C_TYPE_STRING)
+		cell_text(*(char *const *)at, column->format, cell);
+	else if (f->type == PROTOBUF_C_TYPE_DOUBLE)
+		snprintf(cell, CELL, "%.1f", *(const double *)at);
+	else if (column->format == CTL_SIZE)
+		snprintf(cell, CELL, "%s", nx_size_format(n));
+	else if (column->format == CTL_TIME)
+		cell_time(n, cell);
+	else if (column->format == CTL_YES)
+		snprintf(cell, CELL, "%s", n ? "yes" : "no");
+	else if (column->format == CTL_KIND)
+		snprintf(cell, CELL, "%s", n ? "folder" : "file");
+	else if (column->format == CTL_ROLE)
+		snprintf(cell, CELL, "%s", nx_role_name((enum nx_role)n));
+	else
+		snprintf(cell, CELL, "%" PRIu64, n);
+}
+
+/* Characters, not bytes: names may be anything that UTF-8 can say. */
+static int
+width_of(const char *text)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
+static void
+put_cell(const char *text, int width, bool last)
+{
+	if (last)
+		printf("%s\n", text);
+	else
+		printf("%s%*s", text, width - width_of(text) + 2, "");
+}
+
+void
+ctl_table(const ProtobufCMessage *const *rows, size_t n,
+    const struct ctl_column *columns, size_t n_columns)
+{
+	int widths[16];
+	char cell[CELL];
+	size_t i, k;
+
+	nx_assert(n_columns <= NX_ARRAY_SIZE(widths));
+	for (k = 0; k < n_columns; k++) {
+		widths[k] = width_of(columns[k].title);
+		for (i = 0; i < n; i++) {
+			cell_of(rows[i], &columns[k], cell);
+			if (width_of(cell) > widths[k])
+				widths[k] = width_of(cell);
+		}
+	}
+	for (k = 0; k < n_columns; k++)
+		put_cell(columns[k].title, widths[k], k + 1 == n_columns);
+	for (i = 0; i < n; i++)
+		for (k = 0; k < n_columns; k++) {
+			cell_of(rows[i], &columns[k], cell);
+			put_cell(cell, widths[k], k + 1 == n_columns);
+		}
+}
+
+static const char *
+string_field(const ProtobufCMessage *m, const char *name, char buf[24])
+{
+	const ProtobufCFieldDescriptor *f =
+	    protobuf_c_message_descriptor_get_field_by_name(
+		m->descriptor, name);
+	const char *text;
+
+	nx_assert(f);
+	if (f->type != PROTOBUF_C_TYPE_STRING) {
+		snprintf(
+		    buf, 24, "%" PRIu64, as_number(field_at(m, f), f->type));
+		return buf;
+	}
+	text = *(char *const *)field_at(m, f);
+	return text ? text : "";
+}
+
+int
+ctl_show(struct ctl *c, const ProtobufCMessage *m,
+    const struct ctl_column *columns, size_t n_columns, const char *id)
+{
+	char cell[CELL], buf[24];
+	int width = 0;
+	size_t i;
+
+	if (c->json)
+		return ctl_print_json(ctl_json(m));
+	if (c->quiet) {
+		puts(string_field(m, id, buf));
+		return 0;
+	}
+	for (i = 0; i < n_columns; i++)
+		if (width_of(columns[i].title) > width)
+			width = width_of(columns[i].title);
+	for (i = 0; i < n_columns; i++) {
+		cell_of(m, &columns[i], cell);
+		put_cell(columns[i].title, width, false);
+		put_cell(cell, 0, true);
+	}
+	return 0;
+}
+
+int
+ctl_done(struct ctl *c, const ProtobufCMessage *m, const char *id,
+    const char *fmt, ...)
+{
+	va_list ap;
+	char buf[24];
+
+	if (c->json)
+		return ctl_print_json(ctl_json(m));
+	if (c->quiet) {
+		puts(string_field(m, id, buf));
+		return 0;
+	}
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	return 0;
+}

@@ -1,0 +1,168 @@
+/* Every command once. Parsing, checks and help come from here. */
+#include "common/err.h"
+#include "nexusctl/ctl.h"
+
+#define AUTH    NX_ROLE_BIT(NX_ROLE_AUTH)
+#define NODE    NX_ROLE_BIT(NX_ROLE_NODE)
+#define STORAGE NX_ROLE_BIT(NX_ROLE_STORAGE)
+#define NET     NX_ROLE_BIT(NX_ROLE_NET)
+#define OPT(o)  o, NX_ARRAY_SIZE(o)
+#define NO_OPT  NULL, 0
+
+const struct ctl_option ctl_globals[] = {
+    {"user", 0, "<user>", NULL, "act for this user, not for the platform"},
+    {"output", 'o', "<format>", "table", "table for people, json for programs"},
+    {"quiet", 'q', NULL, NULL, "print ids only, and no progress"},
+    {"socket", 0, "<local:SOCKET>", NULL,
+	"nexusd's socket ($NEXUS_SOCK, /run/nexus/nexus.sock)"},
+    {"help", 'h', NULL, NULL, "say more about the command"},
+    {"version", 'V', NULL, NULL, "print the version"},
+};
+const size_t ctl_globals_count = NX_ARRAY_SIZE(ctl_globals);
+
+static const struct ctl_option create_options[] = {
+    {"mem", 0, "<mb:MB>", "128", "memory it gets"},
+    {"cpu", 0, "<weight>", "512", "its share when processors are short"},
+    {"storage", 0, "<size>", NULL, "size of its volume, at least 16M"},
+    {"image", 0, "<name:IMAGE>", NULL, "root file system (host)"},
+    {"pids", 0, "<number>", "512", "processes it may have"},
+};
+static const struct ctl_option stop_options[] = {
+    {"all", 0, NULL, NULL, "every node"},
+    {"keep", 0, NULL, NULL, "it starts again when the platform does"},
+    {"timeout", 0, "<seconds>", "5", "time between asking and killing"},
+};
+static const struct ctl_option delete_options[] = {
+    {"force", 0, NULL, NULL,
+	"even if it runs, even if files lose their last replica"},
+};
+static const struct ctl_option logs_options[] = {
+    {"tail", 0, "<number:BYTES>", NULL, "only so much from the end"},
+};
+static const struct ctl_option exec_options[] = {
+    {"cwd", 0, "<path:DIR>", NULL, "directory to run it in"},
+};
+static const struct ctl_option upload_options[] = {
+    {"name", 0, "<word:NAME>", NULL, "its name (that of the local file)"},
+    {"replicas", 0, "<number>", "0", "copies of each chunk; 0: the default"},
+};
+static const struct ctl_option put_options[] = {
+    {"new", 0, NULL, NULL, "refuse to replace what is there"},
+    {"replicas", 0, "<number>", "0", "copies of each chunk; 0: the default"},
+};
+static const struct ctl_option mkdir_options[] = {
+    {"parents", 'p', NULL, NULL,
+	"make what is missing above it; fine if it is there"},
+};
+static const struct ctl_option mv_options[] = {
+    {"replace", 0, NULL, NULL, "replace a file that is there"},
+};
+static const struct ctl_option run_options[] = {
+    {"runtime", 0, "<word:RUNTIME>", "python3", "what runs the code"},
+    {"timeout", 0, "<seconds>", "10", "after that it is killed"},
+    {"mem", 0, "<mb:MB>", "128", "memory it gets"},
+};
+static const struct ctl_option status_options[] = {
+    {"edges", 0, NULL, NULL, "also who has been introduced to whom"},
+};
+
+const struct ctl_command ctl_commands[] = {
+    {"node create <name> [command...]", "make a node and start it",
+	"A node is a container with a volume of its own, an address on the "
+	"bridge, and limits. Its main process is COMMAND; without one it "
+	"idles and can be entered with nexusctl node exec. Running nodes are "
+	"also where files are kept.\n\n"
+	"    nexusctl node create web --mem 256 --storage 1G\n"
+	"    nexusctl node create echo --storage 500M -- "
+	"/usr/bin/python3 -m http.server",
+	OPT(create_options), NODE, ctl_node_create},
+    {"node ls", "list nodes", NULL, NO_OPT, NODE, ctl_node_ls},
+    {"node inspect <node>", "show everything about a node", NULL, NO_OPT, NODE,
+	ctl_node_inspect},
+    {"node start <node>", "start a stopped node", NULL, NO_OPT, NODE,
+	ctl_node_start},
+    {"node stop [node]", "stop a node, or all",
+	"The node's processes are asked to end (SIGTERM) and killed when they "
+	"have not after --timeout. Its volume and address stay its own.",
+	OPT(stop_options), NODE, ctl_node_stop},
+    {"node delete <node>", "delete a node and its volume",
+	"Chunks that are only on this node's volume are moved to other nodes "
+	"first; if there is no room for them the node stays, unless --force.",
+	OPT(delete_options), NODE, ctl_node_delete},
+    {"node stats [node]", "show what a node, or every node, uses", NULL, NO_OPT,
+	NODE, ctl_node_stats},
+    {"node logs <node>", "print what its main process wrote", NULL,
+	OPT(logs_options), NODE, ctl_node_logs},
+    {"node exec <node> [command...]", "run a command in a node",
+	"The command gets your own standard input, output and error; its exit "
+	"status becomes that of nexusctl.\n\n"
+	"    nexusctl node exec web -- ls -l /\n"
+	"    nexusctl node exec web -- sh",
+	OPT(exec_options), NODE, ctl_node_exec},
+
+    {"file upload <local>", "store a file",
+	"The file is cut into chunks of 10 MiB that are kept on the running "
+	"nodes' volumes. - reads standard input (with --name).",
+	OPT(upload_options), STORAGE, ctl_file_upload},
+    {"file ls", "list files", NULL, NO_OPT, STORAGE, ctl_file_ls},
+    {"file info <file>", "show everything about a file", NULL, NO_OPT, STORAGE,
+	ctl_file_info},
+    {"file download <file> <local:DEST>", "fetch a file",
+	"DEST is a file, a directory, or - for standard output. Every byte "
+	"was checked just before; DEST appears when it is whole.",
+	NO_OPT, STORAGE, ctl_file_download},
+    {"file delete <file>", "delete a file", NULL, NO_OPT, STORAGE,
+	ctl_file_delete},
+
+    {"fs mkdir <path>", "make a folder", NULL, OPT(mkdir_options), STORAGE,
+	ctl_fs_mkdir},
+    {"fs ls [path]", "list a folder", NULL, NO_OPT, STORAGE, ctl_fs_ls},
+    {"fs stat <path>", "show everything about a file or folder", NULL, NO_OPT,
+	STORAGE, ctl_fs_stat},
+    {"fs put <local> <path>", "store a file at a path",
+	"A PATH that is a folder, or ends in /, takes the local file's name.",
+	OPT(put_options), STORAGE, ctl_fs_put},
+    {"fs get <path> [local]", "fetch a file by its path",
+	"LOCAL is a file, a directory (the present one if left out), or -.",
+	NO_OPT, STORAGE, ctl_fs_get},
+    {"fs mv <path:FROM> <path:TO>", "move or rename",
+	"In one step: at no moment is it in neither place, or in both.",
+	OPT(mv_options), STORAGE, ctl_fs_mv},
+    {"fs rm <path>", "delete a file, or a folder with all that is below it",
+	NULL, NO_OPT, STORAGE, ctl_fs_rm},
+
+    {"lambda run <local>", "run a function once",
+	"LOCAL is a file with Python code, or - for standard input. It runs in "
+	"a sandbox that is destroyed afterwards: no network, limited memory "
+	"and time. Its exit status becomes that of nexusctl.\n\n"
+	"    echo 'print(6 * 7)' | nexusctl lambda run -",
+	OPT(run_options), NODE, ctl_lambda_run},
+
+    {"user ls", "list users", NULL, NO_OPT, AUTH, ctl_user_ls},
+    {"user info <user>", "show a user and the space used", NULL, NO_OPT,
+	AUTH | STORAGE, ctl_user_info},
+    {"user quota <user> [size]", "show or set how much a user may store", NULL,
+	NO_OPT, AUTH | STORAGE, ctl_user_quota},
+    {"user disable <user>", "end a user's sessions and refuse new ones", NULL,
+	NO_OPT, AUTH, ctl_user_disable},
+    {"user enable <user>", "let a disabled user in again", NULL, NO_OPT, AUTH,
+	ctl_user_enable},
+    {"user delete <user>", "delete a user with all files and nodes", NULL,
+	NO_OPT, AUTH, ctl_user_delete},
+
+    {"volume ls", "list the nodes' volumes", NULL, NO_OPT, STORAGE,
+	ctl_volume_ls},
+
+    {"state export", "print nodes, files and trees as JSON", NULL, NO_OPT,
+	AUTH | NODE | STORAGE, ctl_state_export},
+
+    {"status", "show who is connected, and how everything is",
+	"Exits with 8 when a daemon is missing.", OPT(status_options),
+	AUTH | NODE | STORAGE | NET, ctl_status},
+    {"doctor", "check this host, with a cure for each finding",
+	"Talks to no daemon. Run it as root: some checks try the real thing. "
+	"Exits with 10 when something is missing that Nexus cannot do without.",
+	NO_OPT, 0, ctl_doctor},
+    {"version", "print the version", NULL, NO_OPT, 0, ctl_version},
+};
+const size_t ctl_commands_count = NX_ARRAY_SIZE(ctl_commands);

@@ -1,0 +1,127 @@
+/* What may stand in a hole of a command. The daemons check again; this is for
+ * a sentence before anything was sent. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/id.h"
+#include "nexusctl/args.h"
+
+static bool
+check_any(const char *text, uint64_t *ret_number)
+{
+	(void)ret_number;
+	return *text != '\0';
+}
+
+static bool
+check_name(const char *text, uint64_t *ret_number)
+{
+	(void)ret_number;
+	return nx_name_valid(text);
+}
+
+static bool
+check_file(const char *text, uint64_t *ret_number)
+{
+	(void)ret_number;
+	return nx_id_prefix_valid(text);
+}
+
+static bool
+check_path(const char *text, uint64_t *ret_number)
+{
+	(void)ret_number;
+	return *text != '\0' && strlen(text) <= 4095;
+}
+
+static bool
+check_size(const char *text, uint64_t *ret_number)
+{
+	return nx_size_parse(text, ret_number) == 0;
+}
+
+static bool
+check_number(const char *text, uint64_t *ret_number)
+{
+	unsigned long long n;
+	char *end;
+
+	if (strspn(text, "0123456789") != strlen(text) || !*text)
+		return false;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno != 0)
+		return false;
+	*ret_number = n;
+	return true;
+}
+
+/* Memory was always counted in MB; a suffix says otherwise. */
+static bool
+check_mb(const char *text, uint64_t *ret_number)
+{
+	if (!check_number(text, ret_number))
+		return check_size(text, ret_number);
+	if (*ret_number > UINT64_MAX >> 20)
+		return false;
+	*ret_number <<= 20;
+	return true;
+}
+
+static bool
+check_weight(const char *text, uint64_t *ret_number)
+{
+	return check_number(text, ret_number) && *ret_number >= 1 &&
+	    *ret_number <= 10000;
+}
+
+static bool
+check_u32(const char *text, uint64_t *ret_number)
+{
+	return check_number(text, ret_number) && *ret_number <= UINT32_MAX;
+}
+
+static bool
+check_seconds(const char *text, uint64_t *ret_number)
+{
+	return check_number(text, ret_number) && *ret_number >= 1 &&
+	    *ret_number <= 900;
+}
+
+static bool
+check_format(const char *text, uint64_t *ret_number)
+{
+	(void)ret_number;
+	return strcmp(text, "table") == 0 || strcmp(text, "json") == 0;
+}
+
+static const struct ctl_type types[] = {
+    {"name", check_name,
+	"a name: lower-case letters, digits and hyphens, at most 63, not "
+	"beginning with a hyphen"},
+    {"node", check_any, "a node: its name, its id, or how its id begins"},
+    {"file", check_file, "a file: its id or at least the first 4 digits of it"},
+    {"path", check_path, "a path in a user's folders, such as /docs/a.txt"},
+    {"local", check_any, "a file on this machine"},
+    {"user", check_any, "a user name"},
+    {"size", check_size, "a size, such as 500M or 1G"},
+    {"mb", check_mb, "a number of MB, or a size such as 1G"},
+    {"weight", check_weight, "a weight between 1 and 10000"},
+    {"number", check_u32, "a number"},
+    {"seconds", check_seconds, "a number of seconds between 1 and 900"},
+    {"format", check_format, "a format: table or json"},
+    {"word", check_any, "a word"},
+    {"command", check_any, "a command"},
+};
+
+const struct ctl_type *
+ctl_type_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < NX_ARRAY_SIZE(types); i++)
+		if (strcmp(types[i].name, name) == 0)
+			return &types[i];
+	return NULL;
+}

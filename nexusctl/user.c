@@ -1,0 +1,144 @@
+/* Users, as authd and storaged know them, and the volumes. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/id.h"
+#include "nexusctl/ctl.h"
+
+static const struct ctl_column user_columns[] = {
+    {"Name", "username", CTL_TEXT},
+    {"Id", "id", CTL_TEXT},
+    {"Mail", "email", CTL_TEXT},
+    {"Disabled", "disabled", CTL_YES},
+    {"Since", "created_at", CTL_TIME},
+};
+
+static const struct ctl_column usage_columns[] = {
+    {"Used", "used", CTL_SIZE},
+    {"Reserved", "reserved", CTL_SIZE},
+    {"Quota", "quota", CTL_SIZE},
+    {"Files", "files", CTL_TEXT},
+};
+
+int
+ctl_user_ls(struct ctl *c)
+{
+	Nx__UserListRequest request = NX__USER_LIST_REQUEST__INIT;
+
+	return ctl_list(c, &ctl_list_users, &request.base);
+}
+
+static int
+get_user(struct ctl *c, struct ctl_reply *reply)
+{
+	Nx__UserGetRequest request = NX__USER_GET_REQUEST__INIT;
+
+	request.username = ctl_text(c, "USER");
+	return ctl_ask(c, NX__METHOD__AUTH_USER_GET, &request.base, reply);
+}
+
+/* What storaged says of one user's space. */
+static int
+get_usage(struct ctl *c, uint64_t user_id, struct ctl_reply *reply)
+{
+	Nx__Empty request = NX__EMPTY__INIT;
+
+	c->as_user = user_id;
+	return ctl_ask(c, NX__METHOD__STORAGE_USAGE, &request.base, reply);
+}
+
+int
+ctl_user_info(struct ctl *c)
+{
+	ctl_cleanup_reply struct ctl_reply user = {0}, usage = {0};
+	int exit = get_user(c, &user);
+	cJSON *json;
+
+	if (exit == 0)
+		exit = get_usage(c, ((Nx__UserInfo *)user.body)->id, &usage);
+	if (exit != 0)
+		return exit;
+	if (c->json) {
+		json = ctl_json(user.body);
+		cJSON_AddItemToObject(json, "usage", ctl_json(usage.body));
+		return ctl_print_json(json);
+	}
+	ctl_show(c, user.body, user_columns, NX_ARRAY_SIZE(user_columns), "id");
+	if (!c->quiet)
+		ctl_show(c, usage.body, usage_columns,
+		    NX_ARRAY_SIZE(usage_columns), "used");
+	return 0;
+}
+
+static int
+set_disabled(struct ctl *c, bool disabled)
+{
+	Nx__UserSetDisabledRequest request =
+	    NX__USER_SET_DISABLED_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	int exit;
+
+	request.username = ctl_text(c, "USER");
+	request.disabled = disabled;
+	exit = ctl_ask(
+	    c, NX__METHOD__AUTH_USER_SET_DISABLED, &request.base, &reply);
+	return exit ? exit
+		    : ctl_done(c, reply.body, "id", "%s is %s",
+			  request.username, disabled ? "disabled" : "enabled");
+}
+
+int
+ctl_user_disable(struct ctl *c)
+{
+	return set_disabled(c, true);
+}
+
+int
+ctl_user_enable(struct ctl *c)
+{
+	return set_disabled(c, false);
+}
+
+int
+ctl_user_delete(struct ctl *c)
+{
+	Nx__UserGetRequest request = NX__USER_GET_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	int exit;
+
+	request.username = ctl_text(c, "USER");
+	exit = ctl_ask(c, NX__METHOD__AUTH_USER_DELETE, &request.base, &reply);
+	return exit
+	    ? exit
+	    : ctl_done(c, reply.body, "id", "%s is deleted", request.username);
+}
+
+int
+ctl_user_quota(struct ctl *c)
+{
+	Nx__SetQuotaRequest request = NX__SET_QUOTA_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply user = {0}, usage = {0};
+	const struct ctl_value *size = ctl_hole(c->args, "SIZE");
+	int exit = get_user(c, &user);
+
+	if (exit != 0)
+		return exit;
+	request.user_id = ((Nx__UserInfo *)user.body)->id;
+	request.quota = size->number;
+	exit = size->set
+	    ? ctl_ask(c, NX__METHOD__STORAGE_SET_QUOTA, &request.base, &usage)
+	    : get_usage(c, request.user_id, &usage);
+	return exit ? exit
+		    : ctl_show(c, usage.body, usage_columns,
+			  NX_ARRAY_SIZE(usage_columns), "quota");
+}
+
+int
+ctl_volume_ls(struct ctl *c)
+{
+	Nx__VolumeListRequest request = NX__VOLUME_LIST_REQUEST__INIT;
+
+	return ctl_list(c, &ctl_list_volumes, &request.base);
+}
