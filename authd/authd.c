@@ -1,0 +1,209 @@
+/* See authd.h: making and unmaking the state. */
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authd/admin.h"
+#include "authd/authd.h"
+#include "authd/flow.h"
+#include "authd/mail.h"
+#include "authd/notice.h"
+#include "authd/session.h"
+#include "authd/store.h"
+#include "authd/token.h"
+#include "common/err.h"
+#include "common/id.h"
+#include "common/log.h"
+
+#define TICK_SEC    5
+#define PURGE_TICKS 60
+#define CLOCK_SLACK 60 /* seconds before a clock that went back is news */
+
+const struct nx_handler auth_handlers[] = {
+    {NX__METHOD__AUTH_REGISTER_INIT, auth_register_init},
+    {NX__METHOD__AUTH_REGISTER_VERIFY, auth_register_verify},
+    {NX__METHOD__AUTH_LOGIN_INIT, auth_login_init},
+    {NX__METHOD__AUTH_LOGIN_VERIFY, auth_login_verify},
+    {NX__METHOD__AUTH_LOGOUT, auth_logout},
+    {NX__METHOD__AUTH_CHECK_TOKEN, auth_check_token},
+    {NX__METHOD__AUTH_TICKET_KEY, auth_ticket_key},
+    {NX__METHOD__AUTH_USER_LIST, auth_user_list_handler},
+    {NX__METHOD__AUTH_USER_GET, auth_user_get_handler},
+    {NX__METHOD__AUTH_USER_SET_DISABLED, auth_user_set_disabled_handler},
+    {NX__METHOD__AUTH_USER_DELETE, auth_user_delete_handler},
+    {NX__METHOD__AUTH_STATUS, auth_status_handler},
+};
+const size_t auth_handlers_count = NX_ARRAY_SIZE(auth_handlers);
+
+static int
+write_purge(struct nx_db *db, void *arg)
+{
+	return auth_store_purge(db, auth_now(arg));
+}
+
+/* Notices that failed are tried again, what has expired is removed. */
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct authd *a = arg;
+
+	(void)fd;
+	(void)what;
+	auth_notice_pump(a);
+	if (++a->ticks % PURGE_TICKS == 0)
+		nx_db_write(a->db, write_purge, NULL, a);
+}
+
+static int
+start_timer(struct authd *a)
+{
+	static const struct timeval every = {.tv_sec = TICK_SEC};
+
+	a->tick = event_new(a->base, -1, EV_PERSIST, on_tick, a);
+	return a->tick && evtimer_add(a->tick, &every) == 0 ? 0 : -ENOMEM;
+}
+
+static int
+start_throttle(struct authd *a)
+{
+	const struct auth_conf *c = a->conf;
+	const uint64_t per_hour[AUTH_BUDGET_MAX] = {
+	    [AUTH_BUDGET_CODES] = c->codes_per_hour,
+	    [AUTH_BUDGET_REGISTER_MAIL] = c->codes_per_hour,
+	    [AUTH_BUDGET_REGISTER_CLIENT] = c->registrations_per_address,
+	    [AUTH_BUDGET_FAIL_CLIENT] = c->failures_per_address,
+	    [AUTH_BUDGET_FAIL_PAIR] = c->failures_per_login,
+	    [AUTH_BUDGET_FAIL_ACCOUNT] = c->failures_per_account,
+	};
+
+	return auth_throttle_new(per_hour, &a->throttle);
+}
+
+/* A token is made and read once before anybody asks: what OpenSSL and libjwt
+ * load lazily is loaded before the filter. */
+static int
+prove_keys(struct authd *a)
+{
+	struct auth_claims claims = {
+	    .user_id = 1, .issued = auth_now(a), .expires = auth_now(a) + 60};
+	char *token;
+	int r = auth_token_sign(&a->keys, &claims, &token);
+
+	if (r < 0)
+		return r;
+	if (auth_token_check(&a->keys, token, claims.issued, &claims) !=
+	    AUTH_TOKEN_OK)
+		r = -EBADMSG;
+	free(token);
+	return r;
+}
+
+/* Codes and tokens from the future are refused; say why that may happen. */
+static int
+check_clock(struct authd *a)
+{
+	int64_t newest;
+	int r = auth_store_newest(a->db, &newest);
+
+	if (r == 0 && newest > auth_now(a) + CLOCK_SLACK)
+		nx_warn("event=clock-went-back newest=%" PRId64 " now=%" PRId64,
+		    newest, auth_now(a));
+	return r;
+}
+
+static unsigned
+cores(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set)
+	    ? (unsigned)CPU_COUNT(&set)
+	    : 1;
+}
+
+static int
+open_database(struct authd *a, const char *dir, char error[256])
+{
+	char path[4096];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/auth.db", dir);
+	r = nx_db_open(a->base, path, auth_schema, auth_schema_count, &a->db);
+	if (r == 0)
+		r = nx_db_write_now(a->db, write_purge, a);
+	if (r == 0)
+		r = check_clock(a);
+	if (r < 0)
+		snprintf(error, 256, "cannot use %.180s%s", path,
+		    r == -EBADMSG ? ": it is damaged; restore it from a backup"
+				  : "");
+	return r;
+}
+
+static int
+open_keys(struct authd *a, const char *dir, char error[256])
+{
+	const char *what = dir;
+	char path[4096];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/keys", dir);
+	r = auth_keys_open(path, &a->keys, &what);
+	if (r == 0)
+		r = prove_keys(a);
+	if (r == -EPERM)
+		snprintf(error, 256,
+		    "%.150s must belong to this user and be closed to others",
+		    what);
+	else if (r < 0)
+		snprintf(error, 256, "cannot use the key %.180s%s", what,
+		    r == -EBADMSG ? ": it is damaged; restore it from a "
+				    "backup or remove it"
+				  : "");
+	return r;
+}
+
+int
+auth_open(struct authd *a, const char *dir, unsigned threads, char error[256])
+{
+	int r;
+
+	LIST_INIT(&a->waiters);
+	LIST_INIT(&a->mails);
+	if (!a->clock.mono_us)
+		a->clock = (struct auth_clock){nx_now_us, nx_wall_us};
+	if (sodium_init() < 0)
+		return -ENOSYS;
+	r = open_keys(a, dir, error);
+	if (r == 0)
+		r = open_database(a, dir, error);
+	if (r < 0)
+		return r;
+	snprintf(error, 256, "cannot start the workers");
+	r = auth_pw_dummy(a->dummy_hash);
+	if (r == 0)
+		r = start_throttle(a);
+	if (r == 0)
+		r = nx_workers_new(a->base, threads ? threads : cores(),
+		    AUTH_HASH_QUEUE, &a->workers);
+	return r < 0 ? r : start_timer(a);
+}
+
+void
+auth_close(struct authd *a)
+{
+	a->closing = true;
+	a->workers = nx_workers_free(a->workers);
+	a->db = nx_db_close(a->db);
+	if (a->hub) {
+		auth_notice_stop(a);
+		auth_mail_stop(a);
+	}
+	if (a->tick)
+		event_free(a->tick);
+	a->throttle = auth_throttle_free(a->throttle);
+	auth_keys_fini(&a->keys);
+}

@@ -1,0 +1,28 @@
+/*
+ * The handlers of the four routes that end users know: register and login,
+ * each with init (a password, answered by mail) and verify (a code, answered
+ * with a token). All of them come from strangers by way of gatewayd.
+ */
+#ifndef AUTHD_FLOW_H
+#define AUTHD_FLOW_H
+
+#include "common/hub.h"
+
+void auth_register_init(struct nx_request *r, void *ctx);
+void auth_register_verify(struct nx_request *r, void *ctx);
+void auth_login_init(struct nx_request *r, void *ctx);
+void auth_login_verify(struct nx_request *r, void *ctx);
+
+#define AUTH_SENT                                                       \
+	"A code is on its way to your mail address. It is valid for 5 " \
+	"minutes."
+#define AUTH_BUSY           "Too many logins at once; try again in a few seconds."
+#define AUTH_WRONG_PASSWORD "The user name or the password is wrong."
+#define AUTH_WRONG_CODE \
+	"The code is wrong or has expired. Check it, or ask for a new one."
+#define AUTH_DISABLED "This account is disabled. Ask the administrator."
+#define AUTH_TAKEN                                                         \
+	"The user name or the address has been taken meanwhile. Register " \
+	"again with another one."
+
+#endif
