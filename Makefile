@@ -54,7 +54,8 @@ NEXUSD_O := $(call objs,nexusd)
 NODEMGR_O := $(call objs,nodemgr)
 STORAGED_O := $(call objs,storaged)
 NETD_O	:= $(call objs,netd)
-AUTHD_O	:= $(call objs,authd)
+# One rule for addresses, asked by both
+AUTHD_O	:= $(call objs,authd) $(BUILD)/authd/maild/address.o
 MAILD_O	:= $(call objs,authd/maild)
 GATEWAYD_O := $(call objs,gatewayd) $(LLHTTP)
 NEXUSCTL_O := $(call objs,nexusctl)
@@ -105,7 +106,7 @@ $(BUILD)/proto/%.o: $(BUILD)/proto/%.c $(PB_H)
 	$(CC) $(CFLAGS) -w $(CPPFLAGS) -c -o $@ $<
 $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -w $(CPPFLAGS) -c -o $@ $<
+	$(CC) $(CFLAGS) -w -DLLHTTP_STRICT_MODE=1 $(CPPFLAGS) -c -o $@ $<
 
 $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto | $(BUILD)/proto/
 	protoc-c --proto_path=proto --c_out=$(BUILD)/proto $<
