@@ -190,6 +190,9 @@ run_write(struct nx_db *db, struct write *w)
 	if (r < 0)
 		return r;
 	w->result = w->write(db, w->arg);
+	/* A full disk makes SQLite roll back the whole transaction. */
+	if (sqlite3_get_autocommit(db->sqlite))
+		return w->result < 0 ? w->result : -EIO;
 	if (w->result != 0) {
 		r = run(db, "ROLLBACK TO w");
 		if (r < 0)
@@ -207,9 +210,9 @@ reset_all(struct nx_db *db)
 		sqlite3_reset(db->stmts[i].stmt);
 }
 
-/* One transaction for all of @batch; its result for those that succeeded. */
-static void
-commit_batch(struct nx_db *db, struct writes *batch)
+/* All of @batch in one transaction. 0, or -errno and nothing is changed. */
+static int
+try_batch(struct nx_db *db, struct writes *batch)
 {
 	struct write *w;
 	int r = run(db, "BEGIN IMMEDIATE");
@@ -223,13 +226,46 @@ commit_batch(struct nx_db *db, struct writes *batch)
 	reset_all(db);
 	if (r == 0)
 		r = run(db, "COMMIT");
+	if (r < 0 && !sqlite3_get_autocommit(db->sqlite))
+		(void)run(db, "ROLLBACK");
+	return r;
+}
+
+/* What failed together is tried one by one: on a full disk a deletion must not
+ * suffer from the creation beside it. */
+static void
+try_each(struct nx_db *db, struct writes *batch)
+{
+	struct writes one = STAILQ_HEAD_INITIALIZER(one);
+	size_t n = 0;
+	struct write *w;
+
+	STAILQ_FOREACH(w, batch, entry)
+	n++;
+	for (; n > 0; n--) {
+		int r;
+
+		w = STAILQ_FIRST(batch);
+		STAILQ_REMOVE_HEAD(batch, entry);
+		STAILQ_INSERT_TAIL(&one, w, entry);
+		r = try_batch(db, &one);
+		if (r < 0)
+			w->result = r;
+		STAILQ_REMOVE_HEAD(&one, entry);
+		STAILQ_INSERT_TAIL(batch, w, entry);
+	}
+}
+
+static void
+commit_batch(struct nx_db *db, struct writes *batch)
+{
+	struct write *w;
+	int r = try_batch(db, batch);
+
 	if (r < 0) {
 		nx_err("event=commit-failed reason=\"%s\"",
 		    sqlite3_errmsg(db->sqlite));
-		/* SQLite may have rolled back by itself: not an error. */
-		(void)run(db, "ROLLBACK");
-		STAILQ_FOREACH(w, batch, entry)
-		w->result = r;
+		try_each(db, batch);
 	}
 	while ((w = STAILQ_FIRST(batch))) {
 		STAILQ_REMOVE_HEAD(batch, entry);

@@ -48,7 +48,8 @@ int nx_db_errno(struct nx_db *db);
  * One write of the group commit. @write runs inside the transaction, in its own
  * savepoint: 0, or a negative or positive result that rolls its part back.
  * @done gets that result, or the commit's -errno for all; it runs after the
- * commit is on disk. Order is kept.
+ * commit is on disk. Order is kept. When a commit fails, its writes are tried
+ * once more one by one, so @write may run twice; only its last run counts.
  */
 void nx_db_write(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
     void (*done)(int result, void *arg), void *arg);
