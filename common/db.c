@@ -114,14 +114,14 @@ bind_all(sqlite3_stmt *stmt, const char *types, va_list ap)
 		else if (*types == 's')
 			rc = sqlite3_bind_text(stmt, i,
 			    va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
-		else if (*types == 'b') {
+		else {
 			const void *data = va_arg(ap, const void *);
 			size_t len = va_arg(ap, size_t);
 
+			nx_assert(*types == 'b');
 			rc = sqlite3_bind_blob64(
 			    stmt, i, data, len, SQLITE_TRANSIENT);
-		} else
-			nx_assert(!"types are i, u, s, b");
+		}
 	}
 	return errno_of(rc);
 }
