@@ -63,7 +63,9 @@ AUTHD_O	:= $(call objs,authd) $(BUILD)/authd/maild/address.o
 MAILD_O	:= $(call objs,authd/maild)
 GATEWAYD_O := $(call objs,gatewayd) $(LLHTTP)
 NEXUSCTL_O := $(call objs,nexusctl)
-UP_O	:= $(call objs,packaging/launcher)
+# The launcher starts each daemon with what its own table says it needs.
+UP_O	:= $(call objs,packaging/launcher) $(filter-out %/main.o,$(NETD_O)) \
+	   $(patsubst %/sandbox.c,$(BUILD)/%/sandbox.o,$(wildcard $(foreach d,nexusd nodemgr storaged authd authd/maild gatewayd,$(d)/sandbox.c)))
 
 LIBS_COMMON := -levent_core -lprotobuf-c -lsqlite3 -lsodium -lseccomp -lcap-ng -linih -pthread
 LIBS_nexusd :=
@@ -74,7 +76,7 @@ LIBS_authd := -ljwt -lcrypto
 LIBS_maild :=
 LIBS_gatewayd := -lcjson
 LIBS_nexusctl := -lcjson
-LIBS_nexus-up :=
+LIBS_nexus-up := $(LIBS_netd)
 
 .PHONY: all
 all: $(PROGRAMS:%=$(BUILD)/bin/%)

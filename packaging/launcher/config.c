@@ -17,7 +17,8 @@
 #define CONF UP_ROOT "/etc/nexus.conf"
 
 static const char template[] =
-    "# Written by nexus-up because there was none; yours to edit from here on.\n"
+    "# Written by nexus-up because there was none; yours to edit from here "
+    "on.\n"
     "# nexus.conf(5) explains every key.\n"
     "\n"
     "[nexus]\n"
@@ -120,8 +121,7 @@ up_env_write(const struct up *up, const struct up_pid *pids, size_t n)
 	    up->opt.port, up->opt.dir, sock, up->opt.dir, up->opt.bin,
 	    (int)getpid());
 	for (size_t i = 0; i < n; i++)
-		fprintf(f, "NEXUS_PID_%s=%d\n", pids[i].name,
-		    (int)pids[i].pid);
+		fprintf(f, "NEXUS_PID_%s=%d\n", pids[i].name, (int)pids[i].pid);
 	if (fflush(f) != 0 || fchmod(fileno(f), 0644) < 0 ||
 	    rename(tmp, path) < 0)
 		return -errno;

@@ -14,7 +14,7 @@
 #include "packaging/launcher/death.h"
 
 #define SYSLOG_READ_ALL 3
-#define KERNEL_LOG_MAX	(256 << 10)
+#define KERNEL_LOG_MAX  (256 << 10)
 
 /* The call in the kernel's last audit record (type 1326: seccomp) of @pid. */
 static int

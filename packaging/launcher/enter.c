@@ -111,8 +111,8 @@ loop_devices(int dir)
 	r = device(dir, "loop-control", S_IFCHR | 0660, makedev(10, 237), gid);
 	for (unsigned i = 0; r == 0 && i < LOOPS; i++) {
 		snprintf(name, sizeof(name), "loop%u", i);
-		r = device(dir, name, S_IFBLK | 0660, makedev(7, i * step),
-		    gid);
+		r = device(
+		    dir, name, S_IFBLK | 0660, makedev(7, i * step), gid);
 	}
 	return r;
 }

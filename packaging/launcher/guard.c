@@ -22,7 +22,8 @@ guard(struct up *up, int pipe)
 	ssize_t n;
 
 	(void)prctl(PR_SET_NAME, "nexus-up-guard", 0, 0, 0);
-	(void)setsid(); /* Ctrl-C is for nexus-up, and so is a closed terminal */
+	(void)
+	    setsid(); /* Ctrl-C is for nexus-up, and so is a closed terminal */
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	nx_close(&up->listen_fd); /* the lock stays: nobody starts meanwhile */

@@ -19,7 +19,7 @@
 #include "packaging/launcher/host.h"
 
 #define FORWARD "/proc/sys/net/ipv4/ip_forward"
-#define SAVED	UP_ROOT "/etc/.ip_forward"
+#define SAVED   UP_ROOT "/etc/.ip_forward"
 
 int
 up_listen(uint16_t port)
@@ -40,8 +40,8 @@ up_listen(uint16_t port)
 			up_die("port %u is taken by another program; choose "
 			       "one that is free: make up PORT=%u",
 			    port, port < 65000 ? port + 1010U : 8080U);
-		up_die("cannot listen on 127.0.0.1:%u: %s", port,
-		    strerror(errno));
+		up_die(
+		    "cannot listen on 127.0.0.1:%u: %s", port, strerror(errno));
 	}
 	return fd;
 }

@@ -21,7 +21,7 @@ int up_forward_restore(void);
 pid_t up_spawn(const char *const argv[], const char *env, bool quiet);
 /* The same, and waits at most @timeout_ms, then kills it. The wait status, or
  * -errno (-ETIMEDOUT). */
-int up_run(
-    const char *const argv[], const char *env, bool quiet, int timeout_ms);
+int
+up_run(const char *const argv[], const char *env, bool quiet, int timeout_ms);
 
 #endif

@@ -52,8 +52,8 @@ make(const char *path, mode_t mode, uid_t uid, gid_t gid)
 	 * directory of a daemon's own is under its control. */
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0)
-		up_die("cannot give %s to its owner: %s", path,
-		    strerror(errno));
+		up_die(
+		    "cannot give %s to its owner: %s", path, strerror(errno));
 }
 
 static void
@@ -65,8 +65,8 @@ line(const struct up *up, const char *text, unsigned number)
 	struct group *gr;
 	int n;
 
-	n = sscanf(text, "%7s %4095s %15s %63s %63s", type, path, mode, user,
-	    group);
+	n = sscanf(
+	    text, "%7s %4095s %15s %63s %63s", type, path, mode, user, group);
 	if (n < 1 || type[0] == '#' || strcmp(type, "d") != 0)
 		return;
 	if (n != 5)

@@ -23,24 +23,25 @@ welcome(const struct up *up)
 	char sock[PATH_MAX + 32];
 
 	up_socket_path(up, sock, sizeof(sock));
-	printf("\nNexus is up.\n"
-	       "\n"
-	       "  HTTP   http://127.0.0.1:%u\n"
-	       "  mail   %s/state/mail/new   (codes for signing in land here)\n"
-	       "  logs   %s/log\n"
-	       "\n"
-	       "Try next, in another terminal:\n"
-	       "\n"
-	       "  . %s/nexus.env\n"
-	       "  curl -d '{\"username\":\"ada\",\"password\":\"correct horse "
-	       "battery\",\n"
-	       "    \"email\":\"ada@example.org\"}' "
-	       "$NEXUS_URL/auth/register/init\n"
-	       "  sudo grep -rhoE '\\b[0-9]{6}\\b' $NEXUS_MAIL/new   # the code\n"
-	       "  sudo NEXUS_SOCK=$NEXUS_SOCK $NEXUS_BIN/nexusctl node create "
-	       "web --storage 500M\n"
-	       "\n"
-	       "Ctrl-C stops everything; what was stored stays in %s.\n\n",
+	printf(
+	    "\nNexus is up.\n"
+	    "\n"
+	    "  HTTP   http://127.0.0.1:%u\n"
+	    "  mail   %s/state/mail/new   (codes for signing in land here)\n"
+	    "  logs   %s/log\n"
+	    "\n"
+	    "Try next, in another terminal:\n"
+	    "\n"
+	    "  . %s/nexus.env\n"
+	    "  curl -d '{\"username\":\"ada\",\"password\":\"correct horse "
+	    "battery\",\n"
+	    "    \"email\":\"ada@example.org\"}' "
+	    "$NEXUS_URL/auth/register/init\n"
+	    "  sudo grep -rhoE '\\b[0-9]{6}\\b' $NEXUS_MAIL/new   # the code\n"
+	    "  sudo NEXUS_SOCK=$NEXUS_SOCK $NEXUS_BIN/nexusctl node create "
+	    "web --storage 500M\n"
+	    "\n"
+	    "Ctrl-C stops everything; what was stored stays in %s.\n\n",
 	    up->opt.port, up->opt.dir, up->opt.dir, up->opt.dir, up->opt.dir);
 	fflush(stdout);
 }

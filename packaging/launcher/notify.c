@@ -189,10 +189,9 @@ up_notify_new(struct event_base *base, const struct up_program *p, uid_t uid,
 	n->program = p;
 	n->fn = fn;
 	n->arg = arg;
-	snprintf(un.sun_path, sizeof(un.sun_path), UP_ROOT "/notify/%s",
-	    p->name);
-	n->sock =
-	    socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	snprintf(
+	    un.sun_path, sizeof(un.sun_path), UP_ROOT "/notify/%s", p->name);
+	n->sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (n->sock < 0 ||
 	    bind(n->sock, (struct sockaddr *)&un, sizeof(un)) < 0 ||
 	    chmod(un.sun_path, 0600) < 0 || chown(un.sun_path, uid, 0) < 0)
@@ -225,7 +224,6 @@ up_notify_kept(struct up_notify *n)
 	n->joined[0] = '\0';
 	for (size_t i = 0; i < n->n; i++)
 		len += (size_t)snprintf(n->joined + len,
-		    sizeof(n->joined) - len, "%s%s", i ? ":" : "",
-		    n->names[i]);
+		    sizeof(n->joined) - len, "%s%s", i ? ":" : "", n->names[i]);
 	return (struct up_pass){.fds = n->fds, .n = n->n, .names = n->joined};
 }

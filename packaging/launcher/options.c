@@ -139,8 +139,8 @@ up_options_parse(struct up_options *o, int argc, char **argv)
 
 	*o = (struct up_options){
 	    .port = 8080, .bridge = "nexus0", .subnet = "10.0.42.1/24"};
-	while ((c = getopt_long(argc, argv, "p:s:b:l:Vh", long_options,
-		    NULL)) != -1) {
+	while ((c = getopt_long(
+		    argc, argv, "p:s:b:l:Vh", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'p': o->port = port_parse(optarg); break;
 		case 's': state = optarg; break;

@@ -17,8 +17,8 @@
 #include "packaging/launcher/output.h"
 
 #define LINE_MAX_LEN 2048
-#define KEPT	     8
-#define LOG_MAX	     (8 << 20) /* then it becomes .log.1 */
+#define KEPT         8
+#define LOG_MAX      (8 << 20) /* then it becomes .log.1 */
 
 struct up_output {
 	char name[16];
@@ -37,8 +37,8 @@ log_open(struct up_output *o)
 {
 	struct stat st;
 
-	o->log_fd = open(
-	    o->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	o->log_fd =
+	    open(o->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	if (o->log_fd < 0)
 		up_die("cannot write %s: %s", o->path, strerror(errno));
 	o->log_size = fstat(o->log_fd, &st) < 0 ? 0 : st.st_size;
@@ -68,8 +68,8 @@ log_write(struct up_output *o, int priority, const char *text)
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
 	strftime(when, sizeof(when), "%FT%T", &tm);
-	n = dprintf(o->log_fd, "%s.%06ldZ <%d> %s\n", when,
-	    now.tv_nsec / 1000, priority, text);
+	n = dprintf(o->log_fd, "%s.%06ldZ <%d> %s\n", when, now.tv_nsec / 1000,
+	    priority, text);
 	if (n > 0)
 		o->log_size += n;
 }
@@ -102,8 +102,7 @@ take_line(struct up_output *o)
 	if (priority <= 5)
 		fprintf(stderr, "%s: %s\n", o->name, text);
 	else
-		snprintf(o->kept[o->n_kept++ % KEPT], LINE_MAX_LEN, "%s",
-		    text);
+		snprintf(o->kept[o->n_kept++ % KEPT], LINE_MAX_LEN, "%s", text);
 }
 
 static void
@@ -136,8 +135,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 struct up_output *
-up_output_new(struct event_base *base, const struct up *up, const char *name,
-    int *ret_fd)
+up_output_new(
+    struct event_base *base, const struct up *up, const char *name, int *ret_fd)
 {
 	struct up_output *o = calloc(1, sizeof(*o));
 	int fds[2];
@@ -148,7 +147,8 @@ up_output_new(struct event_base *base, const struct up *up, const char *name,
 	snprintf(o->name, sizeof(o->name), "%s", name);
 	snprintf(o->path, sizeof(o->path), "%s/log/%s.log", up->opt.dir, name);
 	log_open(o);
-	o->ev = event_new(base, o->pipe_fd, EV_READ | EV_PERSIST, on_readable, o);
+	o->ev =
+	    event_new(base, o->pipe_fd, EV_READ | EV_PERSIST, on_readable, o);
 	if (!o->ev || event_add(o->ev, NULL) < 0)
 		up_die("cannot watch a pipe");
 	*ret_fd = fds[1];

@@ -16,14 +16,14 @@
 #define UP_PROGRAMS 7
 
 struct up_program {
-	const char *name;	/* of the file in bin/ and of its log */
-	enum nx_role role;	/* nx_role_user() is its user */
+	const char *name;  /* of the file in bin/ and of its log */
+	enum nx_role role; /* nx_role_user() is its user */
 	const struct nx_sandbox *sandbox;
-	const char *group;	/* supplementary group, or NULL */
-	bool host_net;		/* else a network namespace with nothing in it */
-	bool delegated;		/* lives in the cgroup subtree that is its own */
-	bool http;		/* gets the listening socket as descriptor 3 */
-	unsigned keeps;		/* FDSTORE: most descriptors kept for it */
+	const char *group; /* supplementary group, or NULL */
+	bool host_net;     /* else a network namespace with nothing in it */
+	bool delegated;    /* lives in the cgroup subtree that is its own */
+	bool http;         /* gets the listening socket as descriptor 3 */
+	unsigned keeps;    /* FDSTORE: most descriptors kept for it */
 };
 
 /* In the order of starting; stopped in reverse. The first is nexusd. */

@@ -26,13 +26,13 @@
 #include "packaging/launcher/output.h"
 #include "packaging/launcher/supervise.h"
 
-#define READY_MS   20000
-#define TERM_MS	   5000	 /* between SIGTERM and SIGKILL */
-#define KILL_MS	   2000	 /* a killed process is gone by then */
-#define NODES_MS   30000 /* for all nodes to stop */
-#define BACKOFF_MS 100
+#define READY_MS       20000
+#define TERM_MS        5000  /* between SIGTERM and SIGKILL */
+#define KILL_MS        2000  /* a killed process is gone by then */
+#define NODES_MS       30000 /* for all nodes to stop */
+#define BACKOFF_MS     100
 #define BACKOFF_MAX_MS 5000
-#define STABLE_US  10000000ULL /* ran this long: the back-off starts anew */
+#define STABLE_US      10000000ULL /* ran this long: the back-off starts anew */
 
 struct daemon {
 	struct up_supervisor *s;
@@ -42,7 +42,7 @@ struct daemon {
 	int output_fd;
 	struct up_notify *notify;
 	struct event *timer; /* to restart it, or to end waiting for READY */
-	pid_t pid;	     /* 0: not running */
+	pid_t pid;           /* 0: not running */
 	bool ready;
 	uint64_t started_us;
 	unsigned backoff_ms;
@@ -54,11 +54,11 @@ struct up_supervisor {
 	struct event *signals[4];
 	struct event *tick;
 	struct daemon daemons[UP_PROGRAMS];
-	bool started;	    /* all were ready once: failures restart */
+	bool started; /* all were ready once: failures restart */
 	bool stopping;
 	struct daemon *bad; /* ended before it was ready at first start */
-	unsigned asked;	    /* times the person asked to stop */
-	pid_t helper;	    /* nexusctl, stopping the nodes */
+	unsigned asked;     /* times the person asked to stop */
+	pid_t helper;       /* nexusctl, stopping the nodes */
 };
 
 /* --- the loop ---------------------------------------------------------------*/
@@ -247,10 +247,8 @@ daemon_init(struct up_supervisor *s, size_t i)
 	d->p = &up_programs[i];
 	d->backoff_ms = BACKOFF_MS;
 	up_ids_find(s->up, d->p, &d->ids);
-	d->output =
-	    up_output_new(s->base, s->up, d->p->name, &d->output_fd);
-	d->notify =
-	    up_notify_new(s->base, d->p, d->ids.uid, on_notice, d);
+	d->output = up_output_new(s->base, s->up, d->p->name, &d->output_fd);
+	d->notify = up_notify_new(s->base, d->p, d->ids.uid, on_notice, d);
 	d->timer = evtimer_new(s->base, on_timer, d);
 	if (!d->timer)
 		up_die("out of memory");
@@ -321,7 +319,7 @@ all_ready(struct up_supervisor *s, const struct daemon *d)
 	if (s->asked || s->bad)
 		return true;
 	for (size_t i = 0; i < UP_PROGRAMS; i++)
-		if (!s->daemons[i].ready)
+		if (!s->daemons[i].ready && s->daemons[i].p->sandbox)
 			return false;
 	return true;
 }
@@ -351,7 +349,11 @@ up_start(struct up_supervisor *s)
 	in_time = run_until(s, one_ready, &s->daemons[0], READY_MS);
 	if (in_time && !s->asked && !s->bad) {
 		for (size_t i = 1; i < UP_PROGRAMS; i++)
-			daemon_start(&s->daemons[i]);
+			if (s->daemons[i].p->sandbox)
+				daemon_start(&s->daemons[i]);
+			else
+				up_warn(
+				    "%s is not built.", s->daemons[i].p->name);
 		in_time = run_until(s, all_ready, NULL, READY_MS);
 	}
 	if (s->asked)
@@ -401,16 +403,16 @@ is_finished(struct up_supervisor *s, const struct daemon *d)
 
 	(void)d;
 	return s->asked > 1 ||
-	    waitid(P_PID, (id_t)s->helper, &info,
-		WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	    waitid(P_PID, (id_t)s->helper, &info, WEXITED | WNOHANG | WNOWAIT) <
+	    0 ||
 	    info.si_pid != 0;
 }
 
 static void
 stop_nodes(struct up_supervisor *s)
 {
-	const char *const argv[] = {UP_ROOT "/bin/nexusctl", "node", "stop",
-	    "--all", "--keep", NULL};
+	const char *const argv[] = {
+	    UP_ROOT "/bin/nexusctl", "node", "stop", "--all", "--keep", NULL};
 	int status = 0;
 
 	s->helper =

@@ -51,8 +51,8 @@ tidy_network(const struct up *up)
 	}
 	r = up_forward_restore();
 	if (r < 0) {
-		up_warn("cannot put net.ipv4.ip_forward back: %s",
-		    strerror(-r));
+		up_warn(
+		    "cannot put net.ipv4.ip_forward back: %s", strerror(-r));
 		bad++;
 	}
 	return bad;
@@ -73,8 +73,7 @@ count_loops(char ret_name[32])
 
 		if (strncmp(e->d_name, "loop", 4) != 0)
 			continue;
-		snprintf(path, sizeof(path), "%s/loop/backing_file",
-		    e->d_name);
+		snprintf(path, sizeof(path), "%s/loop/backing_file", e->d_name);
 		if (nx_read_file(dirfd(d), path, 8192, &file) < 0 ||
 		    strncmp(file, ours, sizeof(ours) - 1) != 0)
 			continue;

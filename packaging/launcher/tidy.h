@@ -8,7 +8,7 @@
 
 enum up_tidy_when {
 	UP_TIDY_BEFORE, /* what a run that was killed may have left */
-	UP_TIDY_AFTER,	/* an orderly end: whatever is left is an error */
+	UP_TIDY_AFTER,  /* an orderly end: whatever is left is an error */
 	UP_TIDY_KILLED, /* nexus-up is dead, its daemons may not be */
 };
 

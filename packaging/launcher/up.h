@@ -46,7 +46,7 @@ struct up {
 /* For people: "nexus-up: ..." on stderr. up_die() exits 1. */
 void up_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void up_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-_Noreturn void up_die(const char *fmt, ...)
-    __attribute__((format(printf, 1, 2)));
+_Noreturn void
+up_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -1,0 +1,26 @@
+/*
+ * netd: NET_ADMIN and an empty root directory. What it changes it changes by
+ * netlink messages; the two ioctls ask which namespaces a socket lives in.
+ */
+#include <linux/capability.h>
+#include <linux/nsfs.h>
+#include <linux/sockios.h>
+
+#include "common/err.h"
+#include "netd/sandbox.h"
+
+static const struct nx_sys_rule calls[] = {
+    {.name = "ioctl", .test = NX_ARG_EQ, .arg = 1, .value = SIOCGSKNS},
+    {.name = "ioctl", .test = NX_ARG_EQ, .arg = 1, .value = NS_GET_USERNS},
+};
+
+const struct nx_sandbox netd_sandbox = {
+    .name = "netd",
+    .caps = 1ULL << CAP_NET_ADMIN,
+    .start_caps = 1ULL << CAP_SYS_CHROOT,
+    .root = "/run/nexus/empty",
+    .nofile = 256,
+    .sys_sets = NX_SYS_BASE | NX_SYS_CONNECT | NX_SYS_NETLINK,
+    .sys = calls,
+    .n_sys = NX_ARRAY_SIZE(calls),
+};

@@ -1,0 +1,8 @@
+#ifndef NETD_SANDBOX_H
+#define NETD_SANDBOX_H
+
+#include "common/sandbox.h"
+
+extern const struct nx_sandbox netd_sandbox;
+
+#endif
