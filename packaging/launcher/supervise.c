@@ -191,7 +191,9 @@ daemon_died(struct daemon *d, int status)
 	d->ready = false;
 	event_del(d->timer);
 	if (s->stopping) {
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		/* Before its loop ran, SIGTERM ends it the plain way. */
+		if (WIFEXITED(status) ? WEXITSTATUS(status) != 0
+				      : WTERMSIG(status) != SIGTERM)
 			up_warn("%s %s while stopping.", d->p->name, why);
 		return;
 	}

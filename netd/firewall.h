@@ -1,0 +1,35 @@
+/*
+ * The rules, all in two tables of our own that carry the bridge's name: nothing
+ * else on the host is read or touched.
+ *
+ *	table ip NAME		the way out: masquerading, and nothing new in
+ *	table bridge NAME	a node sends only what is from its own MAC and
+ *				IPv4 address; ARP likewise, all else dropped
+ *
+ * Made at start with libnftables, which reads rules as text; afterwards only
+ * elements come and go (nfnl.h).
+ */
+#ifndef NETD_FIREWALL_H
+#define NETD_FIREWALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "netd/conf.h"
+#include "netd/nfnl.h"
+
+struct netd_firewall {
+	bool nat;    /* as asked for, and as this kernel can */
+	bool filter; /* of the senders' addresses */
+};
+
+/*
+ * Puts both tables in place, each in one step, replacing those of an earlier
+ * run. @links: who may send what already. What this kernel cannot do is not an
+ * error but a warning in the log, and false in *ret_firewall.
+ */
+void netd_firewall_setup(const struct netd_conf *conf,
+    const struct netd_subnet *subnet, const struct netd_binding *links,
+    size_t n, struct netd_firewall *ret_firewall);
+
+#endif

@@ -1,0 +1,424 @@
+/*
+ * The nodes' links; see links.h.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <netlink/attr.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "netd/bridge.h"
+#include "netd/inside.h"
+#include "netd/links.h"
+
+#define GENERATIONS   16 /* links of one node: one that lives, others leaving */
+#define CONDEMNED_MAX 256
+#define GRACE_MS      1000
+#define NEXT_MS       20 /* between two that we remove: others get a turn */
+
+struct condemned {
+	uint32_t index;
+	char name[NETD_IFNAME_LEN + 1];
+};
+
+struct netd_links {
+	struct netd_links_config c;
+	struct event *timer;
+	struct condemned condemned[CONDEMNED_MAX];
+	size_t n_condemned;
+};
+
+/* --- whose link -------------------------------------------------------------*/
+
+int
+netd_owner_parse(const char *alias, struct netd_owner *ret_owner)
+{
+	struct netd_owner o = {0};
+	struct in_addr in;
+
+	if (strlen(alias) < NX_ID_LEN + 2 || alias[NX_ID_LEN] != ' ')
+		return -EINVAL;
+	memcpy(o.node, alias, NX_ID_LEN);
+	if (!nx_id_valid(o.node) ||
+	    inet_pton(AF_INET, alias + NX_ID_LEN + 1, &in) != 1)
+		return -EINVAL;
+	o.address = ntohl(in.s_addr);
+	*ret_owner = o;
+	return 0;
+}
+
+void
+netd_owner_format(const struct netd_owner *o, char alias[64])
+{
+	uint32_t a = o->address;
+
+	snprintf(alias, 64, "%.32s %u.%u.%u.%u", o->node, a >> 24,
+	    a >> 16 & 255, a >> 8 & 255, a & 255);
+}
+
+static void
+link_name(const char *node, unsigned generation, char *name)
+{
+	snprintf(name, NETD_IFNAME_LEN + 1, NETD_LINK_PREFIX "%.10s%x", node,
+	    generation & (GENERATIONS - 1));
+}
+
+static bool
+is_ours(const struct netd_link *link, const char *bridge)
+{
+	return link->group == netd_group(bridge) &&
+	    strcmp(link->kind, "veth") == 0;
+}
+
+static void
+binding_of(const struct netd_link *link, const struct netd_owner *o,
+    struct netd_binding *ret)
+{
+	*ret = (struct netd_binding){.address = o->address};
+	memcpy(ret->ifname, link->name, sizeof(ret->ifname));
+	netd_mac(o->address, ret->mac);
+}
+
+/* --- removing ---------------------------------------------------------------*/
+
+static void
+arm(struct netd_links *l, unsigned ms)
+{
+	struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+
+	(void)evtimer_add(l->timer, &tv);
+}
+
+/* Only if it is still the same link: numbers and names are used again. */
+static void
+execute(struct netd_links *l, const struct condemned *c)
+{
+	struct netd_link link;
+
+	if (netd_link_get(l->c.rtnl, c->name, netd_soon(), &link) == 0 &&
+	    link.index == c->index && is_ours(&link, l->c.bridge) &&
+	    netd_link_delete(l->c.rtnl, link.index) == 0)
+		nx_info("event=link-removed link=%s", c->name);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct netd_links *l = arg;
+
+	(void)fd, (void)what;
+	if (l->n_condemned == 0)
+		return;
+	execute(l, &l->condemned[--l->n_condemned]);
+	if (l->n_condemned)
+		arm(l, NEXT_MS);
+}
+
+/* May send nothing any more. */
+static void
+unbind(struct netd_links *l, const struct netd_link *link,
+    const struct netd_owner *o)
+{
+	struct netd_binding b;
+
+	if (l->c.nfnl < 0)
+		return;
+	binding_of(link, o, &b);
+	(void)netd_nfnl_bind(l->c.nfnl, l->c.bridge, &b, false);
+}
+
+static void
+condemn(struct netd_links *l, const struct netd_link *link)
+{
+	struct netd_owner o;
+	struct condemned *c;
+
+	if (netd_owner_parse(link->alias, &o) == 0)
+		unbind(l, link, &o);
+	for (size_t i = 0; i < l->n_condemned; i++)
+		if (l->condemned[i].index == link->index)
+			return;
+	if (l->n_condemned == CONDEMNED_MAX)
+		execute(l, &l->condemned[--l->n_condemned]);
+	c = &l->condemned[l->n_condemned++];
+	c->index = link->index;
+	memcpy(c->name, link->name, sizeof(c->name));
+	arm(l, GRACE_MS);
+}
+
+int
+netd_links_detach(struct netd_links *l, const char *node)
+{
+	char name[NETD_IFNAME_LEN + 1];
+	struct netd_link link;
+	int r;
+
+	for (unsigned g = 0; g < GENERATIONS; g++) {
+		link_name(node, g, name);
+		r = netd_link_get(l->c.rtnl, name, netd_soon(), &link);
+		if (r == 0 && is_ours(&link, l->c.bridge))
+			condemn(l, &link);
+		else if (r < 0 && r != -ENODEV)
+			return r;
+	}
+	return 0;
+}
+
+/* --- adding -----------------------------------------------------------------*/
+
+static struct nl_msg *
+new_veth(const char *bridge, uint32_t master, const char *name,
+    uint32_t address, int netns)
+{
+	struct nl_msg *msg = netd_link_msg(
+	    RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, IFF_UP, IFF_UP);
+	struct nlattr *info = NULL, *data = NULL, *peer = NULL;
+	struct ifinfomsg ifi = {.ifi_family = AF_UNSPEC};
+	uint8_t mac[6];
+
+	netd_mac(address, mac);
+	if (!msg || nla_put_string(msg, IFLA_IFNAME, name) < 0 ||
+	    nla_put_u32(msg, IFLA_GROUP, netd_group(bridge)) < 0 ||
+	    nla_put_u32(msg, IFLA_MASTER, master) < 0 ||
+	    !(info = nla_nest_start(msg, IFLA_LINKINFO)) ||
+	    nla_put_string(msg, IFLA_INFO_KIND, "veth") < 0 ||
+	    !(data = nla_nest_start(msg, IFLA_INFO_DATA)) ||
+	    !(peer = nla_nest_start(msg, VETH_INFO_PEER)) ||
+	    nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_string(msg, IFLA_IFNAME, NETD_INSIDE_NAME) < 0 ||
+	    nla_put(msg, IFLA_ADDRESS, sizeof(mac), mac) < 0 ||
+	    nla_put_u32(msg, IFLA_NET_NS_FD, (uint32_t)netns) < 0) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	nla_nest_end(msg, peer);
+	nla_nest_end(msg, data);
+	nla_nest_end(msg, info);
+	return msg;
+}
+
+/* Are the two ends of one pair, made for @owner? */
+static bool
+is_pair(const struct netd_link *link, const struct netd_link *eth0,
+    const struct netd_owner *owner)
+{
+	uint8_t mac[6];
+
+	netd_mac(owner->address, mac);
+	return link->peer == eth0->index && eth0->peer == link->index &&
+	    memcmp(eth0->mac, mac, sizeof(mac)) == 0;
+}
+
+/*
+ * Looks at the links this node may have. 1: @ret is the one whose other end is
+ * @eth0 (NULL: there is none); 0: there is none, @free_name is to be had, and
+ * others have been condemned; -errno.
+ */
+static int
+find(struct netd_links *l, const struct netd_owner *owner,
+    const struct netd_link *eth0, struct netd_link *ret, char *free_name)
+{
+	char name[NETD_IFNAME_LEN + 1];
+	struct netd_link link;
+	int r;
+
+	*free_name = '\0';
+	for (unsigned g = 0; g < GENERATIONS; g++) {
+		link_name(owner->node, g, name);
+		r = netd_link_get(l->c.rtnl, name, netd_soon(), &link);
+		if (r == -ENODEV) {
+			if (!*free_name)
+				memcpy(free_name, name, sizeof(name));
+			continue;
+		}
+		if (r < 0)
+			return r;
+		if (!is_ours(&link, l->c.bridge))
+			continue;
+		if (eth0 && is_pair(&link, eth0, owner)) {
+			*ret = link;
+			return 1;
+		}
+		condemn(l, &link);
+	}
+	return *free_name ? 0 : -EBUSY;
+}
+
+static int
+set_alias(int rtnl, uint32_t index, const struct netd_owner *owner)
+{
+	struct nl_msg *msg = netd_link_msg(RTM_NEWLINK, 0, index, 0, 0);
+	char alias[64];
+
+	netd_owner_format(owner, alias);
+	if (msg && nla_put_string(msg, IFLA_IFALIAS, alias) < 0) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	return netd_talk(rtnl, msg, netd_soon(), NULL, NULL);
+}
+
+static int
+make(struct netd_links *l, uint32_t index, const struct netd_owner *owner,
+    int sock, struct netd_link *ret_link)
+{
+	nx_cleanup_fd int netns =
+	    netd_inside_check(sock, l->c.own_net, l->c.own_user);
+	char name[NETD_IFNAME_LEN + 1];
+	struct netd_link eth0;
+	bool has;
+	int r;
+
+	if (netns < 0)
+		return netns;
+	r = netd_link_get(sock, NETD_INSIDE_NAME, netd_soon(), &eth0);
+	if (r < 0 && r != -ENODEV)
+		return r;
+	has = r == 0;
+	r = find(l, owner, has ? &eth0 : NULL, ret_link, name);
+	if (r != 0)
+		return r < 0 ? r : 0; /* there already: repeated */
+	if (has)
+		return -EEXIST;
+	r = netd_talk(l->c.rtnl,
+	    new_veth(l->c.bridge, index, name, owner->address, netns),
+	    netd_soon(), NULL, NULL);
+	if (r == 0)
+		r = netd_link_get(l->c.rtnl, name, netd_soon(), ret_link);
+	return r;
+}
+
+static int
+finish(struct netd_links *l, const struct netd_subnet *s,
+    const struct netd_owner *owner, int sock, const struct netd_link *link)
+{
+	struct netd_binding b;
+	int r;
+
+	r = set_alias(l->c.rtnl, link->index, owner);
+	if (r == 0 && l->c.nfnl >= 0) {
+		binding_of(link, owner, &b);
+		r = netd_nfnl_bind(l->c.nfnl, l->c.bridge, &b, true);
+	}
+	if (r == 0)
+		r = netd_inside_configure(sock, s, owner->address, netd_soon());
+	return r;
+}
+
+static const char *
+explain(int error)
+{
+	switch (error) {
+	case -EPERM:
+		return "the socket is not of a node's own network namespace";
+	case -EEXIST: return "the node has an interface eth0 already";
+	case -EBUSY: return "earlier links of this node are still leaving";
+	case -ETIMEDOUT: return "the kernel's answer did not arrive";
+	default: return strerror(-error);
+	}
+}
+
+int
+netd_links_attach(struct netd_links *l, uint32_t index,
+    const struct netd_subnet *s, const struct netd_owner *owner, int sock,
+    char ret_ifname[NETD_IFNAME_LEN + 1], char error[256])
+{
+	struct netd_link link = {0};
+	int r;
+
+	r = make(l, index, owner, sock, &link);
+	if (r == 0)
+		r = finish(l, s, owner, sock, &link);
+	if (r < 0) {
+		/* Not later: who asked must find nothing of it. */
+		if (link.index) {
+			unbind(l, &link, owner);
+			(void)netd_link_delete(l->c.rtnl, link.index);
+		}
+		snprintf(error, 256, "cannot attach node %.32s: %s",
+		    owner->node, explain(r));
+		return r;
+	}
+	memcpy(ret_ifname, link.name, sizeof(link.name));
+	return 0;
+}
+
+/* --- what is there ----------------------------------------------------------*/
+
+struct bindings {
+	const char *bridge;
+	struct netd_binding *all;
+	size_t n, size;
+};
+
+static int
+on_link(const struct netd_link *link, void *arg)
+{
+	struct bindings *b = arg;
+	struct netd_owner o;
+	void *more;
+
+	if (!is_ours(link, b->bridge) || netd_owner_parse(link->alias, &o) < 0)
+		return 0;
+	if (b->n == b->size) {
+		b->size = b->size ? b->size * 2 : 16;
+		more = reallocarray(b->all, b->size, sizeof(*b->all));
+		if (!more)
+			return -ENOMEM;
+		b->all = more;
+	}
+	binding_of(link, &o, &b->all[b->n++]);
+	return 0;
+}
+
+int
+netd_links_bindings(
+    int rtnl, const char *bridge, struct netd_binding **ret, size_t *ret_n)
+{
+	struct bindings b = {.bridge = bridge};
+	int r = netd_link_each(rtnl, on_link, &b);
+
+	if (r < 0) {
+		free(b.all);
+		return r;
+	}
+	*ret = b.all;
+	*ret_n = b.n;
+	return 0;
+}
+
+int
+netd_links_new(
+    const struct netd_links_config *config, struct netd_links **ret_links)
+{
+	struct netd_links *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	l->c = *config;
+	l->timer = evtimer_new(config->base, on_timer, l);
+	if (!l->timer) {
+		free(l);
+		return -ENOMEM;
+	}
+	*ret_links = l;
+	return 0;
+}
+
+struct netd_links *
+netd_links_free(struct netd_links *l)
+{
+	if (l) {
+		event_free(l->timer);
+		free(l);
+	}
+	return NULL;
+}

@@ -1,0 +1,28 @@
+/*
+ * netd: the bridge nexus0, the nodes' links to it, their addresses and their
+ * way out. It runs as nexus-net with CAP_NET_ADMIN in the host's network
+ * namespace, keeps no database and opens no file once it serves: the kernel and
+ * nodemgr hold the truth. It trusts nodemgr for which node may have which
+ * address, and a node with nothing.
+ */
+#ifndef NETD_NETD_H
+#define NETD_NETD_H
+
+#include "common/hub.h"
+#include "netd/conf.h"
+#include "netd/firewall.h"
+#include "netd/links.h"
+
+struct netd {
+	struct netd_conf conf;
+	struct netd_subnet subnet;
+	int rtnl, nfnl;
+	int own_net, own_user;
+	struct netd_firewall firewall;
+	struct netd_links *links;
+};
+
+extern const struct nx_handler netd_handlers[];
+extern const size_t netd_handlers_count;
+
+#endif
