@@ -7,8 +7,9 @@
 
 #include "authd/header.h"
 
-#define HEADER_MAX    256
-#define SIGNATURE_LEN 86 /* 64 bytes in base64url without padding */
+#define HEADER_MAX      256
+#define SIGNATURE_LEN   64
+#define SIGNATURE_CHARS 86 /* in base64url without padding */
 
 struct cursor {
 	const char *p, *end;
@@ -120,11 +121,25 @@ span_base64url(const char *text)
 	    "abcdefghijklmnopqrstuvwxyz0123456789-_");
 }
 
+/* Decodes @len characters: canonical ones only, so that a token has one form.
+ * The number of bytes, or 0. */
+static size_t
+decode(const char *text, size_t len, char *buf, size_t size)
+{
+	size_t n;
+
+	return sodium_base642bin((unsigned char *)buf, size, text, len, NULL,
+		   &n, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0
+	    ? n
+	    : 0;
+}
+
 bool
 auth_jwt_header(const char *token, char ret_kid[AUTH_KID_LEN + 1])
 {
-	char json[HEADER_MAX], kid[AUTH_KID_LEN + 1];
-	size_t head, body, len;
+	char json[HEADER_MAX], bytes[SIGNATURE_LEN], kid[AUTH_KID_LEN + 1];
+	const char *signature;
+	size_t head, body;
 
 	if (strnlen(token, AUTH_TOKEN_MAX + 1) > AUTH_TOKEN_MAX)
 		return false;
@@ -132,15 +147,14 @@ auth_jwt_header(const char *token, char ret_kid[AUTH_KID_LEN + 1])
 	if (head == 0 || token[head] != '.')
 		return false;
 	body = span_base64url(token + head + 1);
-	if (body == 0 || token[head + 1 + body] != '.')
+	signature = token + head + 1 + body + 1;
+	if (body == 0 || signature[-1] != '.')
 		return false;
-	if (span_base64url(token + head + body + 2) != SIGNATURE_LEN ||
-	    token[head + body + 2 + SIGNATURE_LEN] != '\0')
+	if (strlen(signature) != SIGNATURE_CHARS ||
+	    decode(signature, SIGNATURE_CHARS, bytes, sizeof(bytes)) !=
+		SIGNATURE_LEN)
 		return false;
-	if (sodium_base642bin((unsigned char *)json, sizeof(json), token, head,
-		NULL, &len, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING))
-		return false;
-	if (!parse(json, len, kid))
+	if (!parse(json, decode(token, head, json, sizeof(json)), kid))
 		return false;
 	memcpy(ret_kid, kid, sizeof(kid));
 	return true;
