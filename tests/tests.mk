@@ -21,7 +21,7 @@ check-host: check-deps
 
 bench:
 	@packaging/deps.sh build run bench
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s all bench-programs
 	@tests/bench/run
 
 fuzz: check-deps
@@ -36,3 +36,15 @@ endef
 $(foreach t,$(INTEGRATION),$(eval $(call integration_program,$(t))))
 .PHONY: integration-programs
 integration-programs: $(INTEGRATION:%=$(BUILD)/tests/integration/%)
+
+# Programs of `make bench`: tests/bench/NAME.c; engine is made of nodemgr's own.
+BENCH	:= $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
+BENCH_O_engine := $(filter-out %/main.o,$(NODEMGR_O))
+LIBS_bench := -lcrypto -lisal $(LIBS_nodemgr)
+define bench_program
+$(BUILD)/tests/bench/$(1): $(BUILD)/tests/bench/$(1).o $(BENCH_O_$(1)) $(BUILD)/libnx.a
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_bench) $$(LIBS_COMMON)
+endef
+$(foreach t,$(BENCH),$(eval $(call bench_program,$(t))))
+.PHONY: bench-programs
+bench-programs: $(BENCH:%=$(BUILD)/tests/bench/%)
