@@ -64,8 +64,9 @@ MAILD_O	:= $(call objs,authd/maild)
 GATEWAYD_O := $(call objs,gatewayd) $(LLHTTP)
 NEXUSCTL_O := $(call objs,nexusctl)
 # The launcher starts each daemon with what its own table says it needs.
-UP_O	:= $(call objs,packaging/launcher) $(filter-out %/main.o,$(NETD_O)) \
-	   $(patsubst %/sandbox.c,$(BUILD)/%/sandbox.o,$(wildcard $(foreach d,nexusd nodemgr storaged authd authd/maild gatewayd,$(d)/sandbox.c)))
+UP_O	:= $(call objs,packaging/launcher) \
+	   $(patsubst %,$(BUILD)/netd/%.o,address bridge conf nfnl rtnl teardown) \
+	   $(patsubst %,$(BUILD)/%/sandbox.o,nexusd nodemgr storaged netd authd authd/maild gatewayd)
 
 LIBS_COMMON := -levent_core -lprotobuf-c -lsqlite3 -lsodium -lseccomp -lcap-ng -linih -pthread
 LIBS_nexusd :=
@@ -76,7 +77,7 @@ LIBS_authd := -ljwt -lcrypto
 LIBS_maild :=
 LIBS_gatewayd := -lcjson
 LIBS_nexusctl := -lcjson
-LIBS_nexus-up := $(LIBS_netd)
+LIBS_nexus-up := -lnl-3
 
 .PHONY: all
 all: $(PROGRAMS:%=$(BUILD)/bin/%)

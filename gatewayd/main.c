@@ -1,0 +1,129 @@
+/*
+ * gatewayd: REST over HTTP/1.1 for end users. It trusts no client, holds no key
+ * and no file, and can do for a user only what that user's tickets allow; the
+ * daemons behind it believe the tickets, not the gateway.
+ *
+ * It owns the listening socket it inherits (descriptor 3) and its connections.
+ */
+#include <sodium.h>
+
+#include "common/daemon.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "gatewayd/conns.h"
+#include "gatewayd/sandbox.h"
+#include "gatewayd/token.h"
+
+#define TOKENS 4096 /* users' tickets kept at once */
+
+static struct gw_conf conf;
+static struct gw gw;
+static struct nx_daemon daemon_;
+static bool nexusd_lost;
+
+static void
+on_drained(struct gw *g)
+{
+	(void)g;
+	nx_daemon_quit(&daemon_);
+}
+
+static void
+on_drain_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	nx_warn("event=drain-timeout connections=%zu", conns_count(gw.conns));
+	nx_daemon_quit(&daemon_);
+}
+
+/* Finish what is there, take nothing new, go. */
+static void
+drain(void)
+{
+	struct timeval tv = {.tv_sec = (time_t)conf.drain_timeout};
+
+	if (gw.draining)
+		return;
+	event_base_once(gw.base, -1, EV_TIMEOUT, on_drain_timeout, NULL, &tv);
+	conns_drain(gw.conns);
+}
+
+static void
+on_stop(void *ctx)
+{
+	(void)ctx;
+	drain();
+}
+
+/* No path leads to nexus.sock from here: the edges there are go on, and when
+ * one of them breaks only a fresh start can replace it. */
+static void
+on_nexusd_lost(void *ctx)
+{
+	(void)ctx;
+	nexusd_lost = true;
+	nx_warn("event=nexusd-lost");
+}
+
+static void
+on_peer(struct nx_peer *peer, bool up, void *ctx)
+{
+	(void)ctx;
+	if (peer->role == NX_ROLE_SWITCH)
+		return;
+	/* A daemon that starts has a new ticket key. */
+	if (up)
+		tokens_forget_all(gw.tokens);
+	else if (nexusd_lost)
+		drain();
+}
+
+static void
+listen_inherited(void)
+{
+	int i, r;
+
+	if (daemon_.listen_fds == 0)
+		nx_fatal(0,
+		    "no listening socket was passed (LISTEN_FDS); systemd's "
+		    "nexus-gateway.socket and nexus-up do that");
+	for (i = 0; i < daemon_.listen_fds; i++) {
+		r = conns_listen(gw.conns, 3 + i);
+		if (r < 0)
+			nx_fatal(r, "listening socket %d", 3 + i);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	daemon_ = (struct nx_daemon){
+	    .name = "gatewayd",
+	    .role = NX_ROLE_GATEWAY,
+	    .sandbox = &gatewayd_sandbox,
+	    .on_peer = on_peer,
+	    .on_stop = on_stop,
+	    .on_nexusd_lost = on_nexusd_lost,
+	    .conf = &conf,
+	    .conf_keys = gw_conf_keys,
+	    .n_conf_keys = gw_conf_count,
+	};
+	nx_daemon_start(&daemon_, argc, argv);
+	if (sodium_init() < 0)
+		nx_fatal(0, "libsodium");
+	gw = (struct gw){.base = daemon_.base,
+	    .conf = &conf,
+	    .tokens = tokens_new(TOKENS),
+	    .on_drained = on_drained};
+	if (!gw.tokens || conns_new(&gw) < 0)
+		nx_fatal(-ENOMEM, "start");
+	/* Before the drop, which takes the path to nexus.sock away. The uid is
+	 * its own from the first instruction, so nexusd sees the right one. */
+	nx_daemon_connect(&daemon_);
+	gw.hub = daemon_.hub;
+	nx_daemon_drop(&daemon_);
+	listen_inherited();
+	return nx_daemon_run(&daemon_);
+}
