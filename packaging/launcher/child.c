@@ -47,8 +47,6 @@ up_ids_find(
 		ret_ids->group = gr->gr_gid;
 
 	snprintf(path, sizeof(path), "%s/%s", up->opt.bin, p->name);
-	if (!p->sandbox)
-		return;
 	if (stat(path, &st) < 0)
 		up_die("cannot find %s: %s; \"make\" builds it.", path,
 		    strerror(errno));

@@ -5,15 +5,13 @@
 
 #include "packaging/launcher/programs.h"
 
-#define DECLARE(d) \
-	extern const struct nx_sandbox d##_sandbox __attribute__((weak))
-DECLARE(nexusd);
-DECLARE(storaged);
-DECLARE(netd);
-DECLARE(nodemgr);
-DECLARE(maild);
-DECLARE(authd);
-DECLARE(gatewayd);
+#include "authd/maild/sandbox.h"
+#include "authd/sandbox.h"
+#include "gatewayd/sandbox.h"
+#include "netd/sandbox.h"
+#include "nexusd/sandbox.h"
+#include "nodemgr/sandbox.h"
+#include "storaged/sandbox.h"
 
 const struct up_program up_programs[UP_PROGRAMS] = {
     {.name = "nexusd",
@@ -43,8 +41,6 @@ const struct up_program up_programs[UP_PROGRAMS] = {
 uint64_t
 up_program_caps(const struct up_program *p)
 {
-	if (!p->sandbox)
-		return 1ULL << CAP_SETPCAP;
 	return p->sandbox->caps | p->sandbox->start_caps |
 	    (1ULL << CAP_SETPCAP);
 }

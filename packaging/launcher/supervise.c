@@ -321,7 +321,7 @@ all_ready(struct up_supervisor *s, const struct daemon *d)
 	if (s->asked || s->bad)
 		return true;
 	for (size_t i = 0; i < UP_PROGRAMS; i++)
-		if (!s->daemons[i].ready && s->daemons[i].p->sandbox)
+		if (!s->daemons[i].ready)
 			return false;
 	return true;
 }
@@ -351,11 +351,7 @@ up_start(struct up_supervisor *s)
 	in_time = run_until(s, one_ready, &s->daemons[0], READY_MS);
 	if (in_time && !s->asked && !s->bad) {
 		for (size_t i = 1; i < UP_PROGRAMS; i++)
-			if (s->daemons[i].p->sandbox)
-				daemon_start(&s->daemons[i]);
-			else
-				up_warn(
-				    "%s is not built.", s->daemons[i].p->name);
+			daemon_start(&s->daemons[i]);
 		in_time = run_until(s, all_ready, NULL, READY_MS);
 	}
 	if (s->asked)

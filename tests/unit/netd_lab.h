@@ -1,0 +1,200 @@
+/*
+ * A host's network and nodes to go with it, all in namespaces of the test's
+ * own: a "node" is a process in a user and network namespace of its own, which
+ * has opened an rtnetlink socket there and does what it is told.
+ */
+#ifndef NETD_LAB_H
+#define NETD_LAB_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <netinet/in.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "common/fd.h"
+#include "netd/address.h"
+#include "netd/bridge.h"
+#include "netd/firewall.h"
+#include "netd/inside.h"
+#include "netd/links.h"
+#include "netd/teardown.h"
+
+#define NODE_A  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define NODE_B  "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define ADDR(n) (0x0a002a00U + (n))
+
+struct node {
+	pid_t pid;
+	int sock;    /* rtnetlink, opened inside */
+	int command; /* SEQPACKET to it */
+};
+
+enum order {
+	STEAL,   /* read whatever comes on the socket, for ever */
+	CONNECT, /* to the host from address arg: answers 0 or -errno */
+	SET_MAC, /* of eth0, to that which goes with address arg */
+	ADD,     /* address arg to eth0 */
+};
+struct message {
+	enum order order;
+	uint32_t arg;
+	int result;
+};
+
+#define PORT 4242
+
+static int
+lab_connect(uint32_t from)
+{
+	struct sockaddr_in in = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(from)};
+	nx_cleanup_fd int fd =
+	    socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) < 0)
+		return -errno;
+	in.sin_addr.s_addr = htonl(ADDR(1));
+	in.sin_port = htons(PORT);
+	if (connect(fd, (struct sockaddr *)&in, sizeof(in)) == 0)
+		return 0;
+	if (poll(&p, 1, 500) == 0)
+		return -ETIMEDOUT;
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	return -error;
+}
+
+static int
+lab_set_mac(int sock, uint32_t address)
+{
+	struct netd_link eth0;
+	struct nl_msg *msg;
+	uint8_t mac[6];
+
+	netd_mac(address, mac);
+	if (netd_link_get(sock, "eth0", netd_soon(), &eth0) < 0)
+		return -1;
+	msg = netd_link_msg(16 /* RTM_NEWLINK */, 0, eth0.index, 0, 0);
+	nla_put(msg, 1 /* IFLA_ADDRESS */, 6, mac);
+	return netd_talk(sock, msg, netd_soon(), NULL, NULL);
+}
+
+static int
+lab_obey(int sock, const struct message *m)
+{
+	char buf[4096];
+
+	switch (m->order) {
+	case STEAL:
+		for (;;)
+			(void)recv(sock, buf, sizeof(buf), 0);
+	case CONNECT: return lab_connect(m->arg);
+	case SET_MAC: return lab_set_mac(sock, m->arg);
+	case ADD: {
+		struct netd_link eth0;
+		int r = netd_link_get(sock, "eth0", netd_soon(), &eth0);
+
+		return r < 0 ? r
+			     : netd_address_add(
+				   sock, eth0.index, m->arg, 24, netd_soon());
+	}
+	default: return -EINVAL;
+	}
+}
+
+static _Noreturn void
+lab_node(int command, int flags)
+{
+	char control[CMSG_SPACE(sizeof(int))] = {0}, byte = 0;
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	struct message m;
+	int sock, own;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (unshare(flags) < 0)
+		_exit(1);
+	sock = netd_rtnl_open();
+	own = netd_rtnl_open();
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &sock, sizeof(int));
+	if (sock < 0 || sendmsg(command, &msg, 0) < 0)
+		_exit(1);
+	while (recv(command, &m, sizeof(m), 0) == sizeof(m)) {
+		m.result = lab_obey(m.order == STEAL ? sock : own, &m);
+		(void)send(command, &m, sizeof(m), 0);
+	}
+	_exit(0);
+}
+
+static struct node
+node_new(int flags)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	struct node n;
+	int pair[2];
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	n.pid = fork();
+	if (n.pid == 0) {
+		close(pair[0]);
+		lab_node(pair[1], flags);
+	}
+	close(pair[1]);
+	n.command = pair[0];
+	assert_int_equal(recvmsg(n.command, &msg, MSG_CMSG_CLOEXEC), 1);
+	memcpy(&n.sock, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
+	return n;
+}
+
+static int
+node_order(struct node *n, enum order order, uint32_t arg)
+{
+	struct message m = {.order = order, .arg = arg};
+
+	assert_int_equal(send(n->command, &m, sizeof(m), 0), sizeof(m));
+	if (order == STEAL)
+		return 0;
+	assert_int_equal(recv(n->command, &m, sizeof(m), 0), sizeof(m));
+	return m.result;
+}
+
+static void
+node_end(struct node *n)
+{
+	kill(n->pid, SIGKILL);
+	waitpid(n->pid, NULL, 0);
+	nx_close(&n->sock);
+	nx_close(&n->command);
+}
+
+#endif
