@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+"""What the kernel says of every running daemon, beside what it should be.
+
+The table below is the documented distribution of privilege; nothing in it is
+asked of the daemons themselves.
+"""
+import os
+import pwd
+import sys
+
+sys.dont_write_bytecode = True
+import census
+
+SYS_ADMIN, SETUID, SETGID, NET_ADMIN = 1 << 21, 1 << 7, 1 << 6, 1 << 12
+
+# Kinds of descriptors, each with the most there may be. edge: AF_UNIX
+# SEQPACKET, to nexusd and to peers; loop: epoll, eventfd, signalfd, timerfd of
+# the event loop; log: where its messages go; state: files and directories
+# below its own state directory.
+COMMON = {"edge": 12, "loop": 4, "log": 3, "null": 3, "notify": 1, "pair": 2}
+
+TABLE = {
+    "nexusd": dict(
+        user="nexus", caps=0, threads=1, empty_root=True,
+        fds=dict(COMMON, edge=80, listen_unix=1)),
+    "nodemgr": dict(
+        user="nexus-node", caps=SYS_ADMIN | SETUID | SETGID, threads=1,
+        own_mounts=True,
+        fds=dict(COMMON, state=64, cgroup=64, mount=64, process=64,
+                 namespace=64, pipe=64, memory=16, device=8)),
+    "storaged": dict(
+        user="nexus-storage", caps=SYS_ADMIN, threads=17, own_mounts=True,
+        fds=dict(COMMON, state=64, mount=256, device=64, pipe=64, process=1)),
+    "netd": dict(
+        user="nexus-net", caps=NET_ADMIN, threads=1,
+        fds=dict(COMMON, netlink=8, state=2, device=1)),
+    "authd": dict(
+        user="nexus-auth", caps=0, threads=9,
+        fds=dict(COMMON, state=16)),
+    "maild": dict(
+        user="nexus-mail", caps=0, threads=2,
+        fds=dict(COMMON, state=8)),
+    "gatewayd": dict(
+        user="nexus-gateway", caps=0, threads=1, own_network=True,
+        empty_root=True,
+        fds=dict(COMMON, listen_tcp=2, tcp=64)),
+}
+
+tests = failed = 0
+
+
+def check(name, good, detail=""):
+    global tests, failed
+    tests += 1
+    failed += not good
+    print(f"{'ok' if good else 'not ok'} {tests} - {name}")
+    if not good:
+        for line in str(detail).splitlines():
+            print(f"#   {line}")
+
+
+def equal(name, got, wanted):
+    check(name, got == wanted, f"got:    {got}\nwanted: {wanted}")
+
+
+def sockets(pids):
+    """Inode -> kind, from the tables of every network namespace in sight."""
+    kinds = {}
+    seen = set()
+    for pid in pids:
+        space = census.links_of(pid, "ns/net")
+        if space in seen:
+            continue
+        seen.add(space)
+        for line in census.read(f"/proc/{pid}/net/unix").splitlines()[1:]:
+            f = line.split()
+            listens = int(f[3], 16) & 0x10000
+            kind = {"0005": "edge", "0002": "dgram", "0001": "pair"}[f[4]]
+            kinds[f[6]] = "listen_unix" if listens else kind
+        for table in ("tcp", "tcp6"):
+            for line in census.read(f"/proc/{pid}/net/{table}").splitlines()[1:]:
+                f = line.split()
+                kinds[f[9]] = "listen_tcp" if f[3] == "0A" else "tcp"
+        for line in census.read(f"/proc/{pid}/net/netlink").splitlines()[1:]:
+            kinds[line.split()[9]] = "netlink"
+    return kinds
+
+
+def kind_of(target, inodes):
+    if target.startswith("socket:["):
+        kind = inodes.get(target[8:-1], "socket")
+        # SOCK_DGRAM: the supervisor's notify socket.
+        return "notify" if kind == "dgram" else kind
+    if target.startswith("pipe:["):
+        return "pipe"
+    if target in ("/dev/null",):
+        return "null"
+    for prefix, kind in (
+            ("anon_inode:[event", "loop"), ("anon_inode:[signalfd", "loop"),
+            ("anon_inode:[timerfd", "loop"), ("anon_inode:[pidfd", "process"),
+            ("pidfd:", "process"), ("anon_inode:[fscontext", "mount"),
+            ("/memfd:", "memory"), ("/dev/", "device"), ("net:[", "namespace"),
+            ("user:[", "namespace"), ("mnt:[", "namespace"),
+            ("pid:[", "namespace"), ("/sys/fs/cgroup", "cgroup"),
+            ("/proc", "process")):
+        if target.startswith(prefix):
+            return kind
+    if "/state/" in target or "/var/lib/nexus" in target:
+        return "state"
+    return "mount" if target.startswith("/") else target
+
+
+def descriptors(pid, inodes):
+    kinds = {}
+    for fd in sorted(os.listdir(f"/proc/{pid}/fd"), key=int):
+        target = census.links_of(pid, f"fd/{fd}")
+        if target is None:
+            continue
+        kind = kind_of(target, inodes)
+        # Standard output and error go to the supervisor or a file.
+        if int(fd) in (1, 2) and kind != "null":
+            kind = "log"
+        kinds.setdefault(kind, []).append(f"{fd} -> {target}")
+    return kinds
+
+
+def check_daemon(name, pid, want, inodes, home):
+    st = census.status(pid)
+    uid, gid = pwd.getpwnam(want["user"])[2:4]
+    equal(f"{name}: all four uids are {want['user']}'s",
+          st["Uid"].split(), [str(uid)] * 4)
+    equal(f"{name}: all four gids are {want['user']}'s",
+          st["Gid"].split(), [str(gid)] * 4)
+    sets = {k: int(st[k], 16)
+            for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
+    equal(f"{name}: five sets of capabilities", sets,
+          dict(CapInh=0, CapPrm=want["caps"], CapEff=want["caps"], CapBnd=0,
+               CapAmb=0))
+    equal(f"{name}: no new privileges", st["NoNewPrivs"], "1")
+    equal(f"{name}: a seccomp filter", st["Seccomp"], "2")
+    check(f"{name}: at most {want['threads']} threads",
+          int(st["Threads"]) <= want["threads"], st["Threads"])
+    # A filter is a thread's own: none may have been forgotten.
+    unfiltered = [t for t in os.listdir(f"/proc/{pid}/task")
+                  if "Seccomp:\t2" not in
+                  census.read(f"/proc/{pid}/task/{t}/status")]
+    equal(f"{name}: every thread is filtered", unfiltered, [])
+    check_namespaces(name, pid, want, home)
+    found = descriptors(pid, inodes)
+    strange = {k: v for k, v in found.items()
+               if len(v) > want["fds"].get(k, 0)}
+    check(f"{name}: only the descriptors it needs", not strange,
+          "\n".join(f"{k}: {len(v)} of at most {want['fds'].get(k, 0)}: "
+                    f"{', '.join(v)}" for k, v in strange.items()))
+
+
+def check_namespaces(name, pid, want, home):
+    own_net = census.links_of(pid, "ns/net") != home["net"]
+    equal(f"{name}: network namespace of its own",
+          own_net, want.get("own_network", False))
+    if want.get("own_mounts"):
+        others = {census.links_of(p, "ns/mnt")
+                  for n, p in home["pids"].items() if n != name}
+        check(f"{name}: mount namespace of its own",
+              census.links_of(pid, "ns/mnt") not in others)
+    if want.get("empty_root"):
+        equal(f"{name}: its root is an empty directory",
+              os.listdir(f"/proc/{pid}/root"), [])
+        check(f"{name}: which it cannot write to",
+              not os.stat(f"/proc/{pid}/root").st_mode & 0o022)
+
+
+def main():
+    pids = census.daemons()
+    equal("every daemon runs", sorted(pids), sorted(TABLE))
+    home = dict(net=census.links_of("self", "ns/net"), pids=pids)
+    inodes = sockets(list(pids.values()) + ["self"])
+    uids = [census.status(p)["Uid"].split()[0] for p in pids.values()]
+    equal("no two daemons share a uid", len(set(uids)), len(uids))
+    for name, want in TABLE.items():
+        if name in pids:
+            check_daemon(name, pids[name], want, inodes, home)
+    print(f"1..{tests}")
+    return failed > 0
+
+
+sys.exit(main())
