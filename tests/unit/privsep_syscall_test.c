@@ -42,25 +42,27 @@ static const struct nx_sandbox *const sandboxes[] = {&nexusd_sandbox,
     &maild_sandbox, &gatewayd_sandbox};
 
 /* What none of them has any business with. Arguments are such that the call
- * would do nothing if it were let through. */
+ * would do nothing if it were let through. What a node's own programs may do
+ * (a debugger, a server) nodemgr's filter has to let through: they inherit it. */
 static const struct {
 	const char *name;
 	long number, a, b, c;
+	bool in_nodes;
 } forbidden[] = {
-    {"ptrace", SYS_ptrace, 0x4206, 0, 0},
-    {"bpf", SYS_bpf, -1, 0, 0},
-    {"init_module", SYS_init_module, 0, 0, 0},
-    {"kexec_load", SYS_kexec_load, 0, -1, 0},
-    {"keyctl", SYS_keyctl, -1, 0, 0},
-    {"io_uring_setup", SYS_io_uring_setup, 0, 0, 0},
-    {"userfaultfd", SYS_userfaultfd, -1, 0, 0},
-    {"perf_event_open", SYS_perf_event_open, 0, 0, 0},
-    {"process_vm_readv", SYS_process_vm_readv, 0, 0, 0},
-    {"reboot", SYS_reboot, 0, 0, 0},
-    {"swapon", SYS_swapon, 0, 0, 0},
-    {"clock_settime", SYS_clock_settime, -1, 0, 0},
-    {"socket AF_INET", SYS_socket, AF_INET, SOCK_STREAM, 0},
-    {"socket AF_PACKET", SYS_socket, AF_PACKET, SOCK_RAW, 0},
+    {"ptrace", SYS_ptrace, 0x4206, 0, 0, true},
+    {"bpf", SYS_bpf, -1, 0, 0, false},
+    {"init_module", SYS_init_module, 0, 0, 0, false},
+    {"kexec_load", SYS_kexec_load, 0, -1, 0, false},
+    {"keyctl", SYS_keyctl, -1, 0, 0, false},
+    {"io_uring_setup", SYS_io_uring_setup, 0, 0, 0, false},
+    {"userfaultfd", SYS_userfaultfd, -1, 0, 0, false},
+    {"perf_event_open", SYS_perf_event_open, 0, 0, 0, false},
+    {"process_vm_readv", SYS_process_vm_readv, 0, 0, 0, true},
+    {"reboot", SYS_reboot, 0, 0, 0, false},
+    {"swapon", SYS_swapon, 0, 0, 0, false},
+    {"clock_settime", SYS_clock_settime, -1, 0, 0, false},
+    {"socket AF_INET", SYS_socket, AF_INET, SOCK_STREAM, 0, true},
+    {"socket AF_PACKET", SYS_socket, AF_PACKET, SOCK_RAW, 0, true},
 };
 
 static char empty[] = "/tmp/nexus-empty.XXXXXX";
@@ -156,6 +158,9 @@ a_forbidden_call_is_the_last(void **state)
 	need_root();
 	for (i = 0; i < NX_ARRAY_SIZE(sandboxes); i++)
 		for (k = 0; k < NX_ARRAY_SIZE(forbidden); k++) {
+			if (forbidden[k].in_nodes &&
+			    sandboxes[i]->unknown_enosys)
+				continue;
 			status = status_of(sandboxes[i], forbidden[k].number,
 			    forbidden[k].a, forbidden[k].b, forbidden[k].c);
 			held =
