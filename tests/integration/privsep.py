@@ -32,7 +32,7 @@ TABLE = {
         user="nexus-storage", caps=SYS_ADMIN, threads=17, own_mounts=True,
         fds=dict(COMMON, state=64, mount=256, device=64, pipe=64, process=1)),
     "netd": dict(
-        user="nexus-net", caps=NET_ADMIN, threads=1,
+        user="nexus-net", caps=NET_ADMIN, threads=1, own_network=False,
         fds=dict(COMMON, netlink=8, state=2, device=1)),
     "authd": dict(
         user="nexus-auth", caps=0, threads=9,
@@ -41,7 +41,7 @@ TABLE = {
         user="nexus-mail", caps=0, threads=2,
         fds=dict(COMMON, state=8)),
     "gatewayd": dict(
-        user="nexus-gateway", caps=0, threads=1, own_network=True,
+        user="nexus-gateway", caps=0, threads=1,
         empty_root=True,
         fds=dict(COMMON, listen_tcp=2, tcp=64)),
 }
@@ -157,7 +157,7 @@ def check_daemon(name, pid, want, inodes, home):
 def check_namespaces(name, pid, want, home):
     own_net = census.links_of(pid, "ns/net") != home["net"]
     equal(f"{name}: network namespace of its own",
-          own_net, want.get("own_network", False))
+          own_net, want.get("own_network", True))
     if want.get("own_mounts"):
         others = {census.links_of(p, "ns/mnt")
                   for n, p in home["pids"].items() if n != name}

@@ -1,0 +1,176 @@
+#!/bin/bash
+# needs: nothing
+# The life of `make up`: it starts, refuses what it cannot do with a sentence,
+# restarts what dies, finds its files again, and leaves nothing behind, however
+# it ends.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+. tests/integration/lib.sh
+
+export BUILD=${BUILD:-$PWD/build}
+export PATH=$BUILD/bin:$PATH
+dir=$(mktemp -d "$BUILD/up-life.XXXXXX")
+port=18190 up=
+finish() {
+	[ -z "$up" ] || kill -INT "$up" 2>/dev/null && wait "$up"
+	rm -rf --one-file-system "$dir"
+}
+trap finish EXIT
+
+# begin [ARGUMENT...]: starts one and waits for it to be ready, or to end.
+begin() {
+	packaging/up.sh "$port" --state "$dir/up" "$@" >"$dir/log" 2>&1 &
+	up=$!
+	for _ in $(seq 400); do
+		[ ! -s "$dir/up/nexus.env" ] || break
+		kill -0 "$up" 2>/dev/null || return 1
+		sleep 0.1
+	done
+	. "$dir/up/nexus.env"
+}
+
+# end SIGNAL: status in $status
+end() {
+	status=0
+	kill "-$1" "$up"
+	wait "$up" 2>/dev/null || status=$?
+	up=
+}
+
+# nothing_left NAME: what an end leaves to the kernel takes a moment.
+nothing_left() {
+	for _ in $(seq 50); do
+		left_over "$dir" >"$dir/after"
+		! cmp -s "$dir/before" "$dir/after" || break
+		sleep 0.1
+	done
+	same "$1" "$dir/before" "$dir/after"
+}
+
+pid_of() {
+	sed -n "s/^NEXUS_PID_$1=//p" "$dir/up/nexus.env"
+}
+
+# until_true SECONDS COMMAND...
+until_true() {
+	local n=$(($1 * 10))
+	shift
+	for _ in $(seq "$n"); do
+		! "$@" >/dev/null 2>&1 || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+left_over "$dir" >"$dir/before"
+forward=$(cat /proc/sys/net/ipv4/ip_forward)
+
+# --- refusals ------------------------------------------------------------------
+out=$(nexus-up --help) && like "--help explains the options" "$out" "--state DIR"
+out=$(nexus-up --port 99999 2>&1)
+is "a wrong port is a wrong usage" "$?" 2
+like "and said so" "$out" '"99999" is not a port'
+out=$(setpriv --reuid 65534 --clear-groups sh -s "$port" <packaging/up.sh 2>&1)
+like "who is not root is told to be" "$out" "as root"
+
+python3 -c '
+import socket, sys, time
+s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+time.sleep(60)' "$port" &
+squatter=$!
+until_true 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+out=$(packaging/up.sh "$port" --state "$dir/up" 2>&1)
+is "a port that is taken is an error" "$?" 1
+like "which names it and the way out" "$out" "port $port is taken.*PORT="
+kill "$squatter"
+wait "$squatter" 2>/dev/null
+nothing_left "nothing is left of that"
+
+ip link add nexus0 type dummy
+left_over "$dir" >"$dir/before.dummy"
+begin
+wait "$up"
+is "a stranger's nexus0 is an error" "$?" 1
+up=
+like "which is explained" "$(cat "$dir/log")" "nexus0 that Nexus did not make"
+left_over "$dir" >"$dir/after"
+same "and the stranger's link is still there" "$dir/before.dummy" "$dir/after"
+ip link del nexus0
+
+# --- running -------------------------------------------------------------------
+if begin; then
+	pass "it starts"
+else
+	fail "it starts" "$(tail -n 40 "$dir/log")"
+	done_testing
+	exit
+fi
+like "it says where it is" "$(cat "$dir/log")" "http://127.0.0.1:$port"
+like "and what to try" "$(cat "$dir/log")" "nexusctl node create"
+like "HTTP answers" "$(curl -s -o /dev/null -w '%{http_code}' "$NEXUS_URL/")" \
+    '^[1-5][0-9][0-9]$'
+try "the socket is where it says" test -S "$NEXUS_SOCK"
+is "it forwards for the nodes" "$(cat /proc/sys/net/ipv4/ip_forward)" 1
+like "daemons have logs" "$(ls "$dir/up/log")" storaged.log
+is "each program's state is its own" \
+    "$(stat -c '%U %a' "$dir/up/state/auth")" "nexus-auth 700"
+
+out=$(packaging/up.sh $((port + 1)) --state "$dir/up" 2>&1)
+is "a second one on the same directory is refused" "$?" 1
+like "with the first one's process" "$out" "already runs.*process $up"
+
+before=$(pid_of gatewayd)
+old=$(pid_of storaged)
+kill -KILL "$old"
+until_true 10 sh -c "grep -q '^NEXUS_PID_storaged=' '$dir/up/nexus.env' &&
+    ! grep -q '^NEXUS_PID_storaged=$old\$' '$dir/up/nexus.env'"
+is "a daemon that is killed is started again" "$?" 0
+old=$(pid_of nexusd)
+kill -KILL "$old"
+until_true 10 sh -c "! grep -q '^NEXUS_PID_nexusd=$old\$' '$dir/up/nexus.env'"
+is "nexusd too" "$?" 0
+is "and gatewayd does not notice" "$(pid_of gatewayd)" "$before"
+
+register life || fail "somebody registers" "$code $body"
+head -c 100000 /dev/urandom >"$dir/file"
+try "somebody makes a node" nexusctl --user life node create keeps \
+    --storage 64M
+http POST /api/files/upload -F "file=@$dir/file"
+is "and stores a file" "$code" 200
+id=$(field id)
+echo "# mine" >>"$dir/up/etc/nexus.conf"
+
+end INT
+is "Ctrl-C ends it with status 0" "$status" 0
+like "and it says that nothing is left" "$(tail -n 3 "$dir/log")" "nothing is left"
+nothing_left "nothing is left"
+is "forwarding is as it was" "$(cat /proc/sys/net/ipv4/ip_forward)" "$forward"
+is "nexus.env is gone" "$(ls "$dir/up" | grep -c nexus.env)" 0
+
+# --- again ---------------------------------------------------------------------
+begin || fail "it starts again" "$(tail -n 40 "$dir/log")"
+like "with the configuration one has changed" "$(cat "$dir/up/etc/nexus.conf")" \
+    "# mine"
+running() {
+	nexusctl --user life node ls | grep -q 'keeps.*Running'
+}
+until_true 10 running
+is "the node runs again" "$?" 0
+curl -s -H "Authorization: Bearer $token" -o "$dir/again" \
+    "$NEXUS_URL/api/files/$id/download"
+same "the file is there again" "$dir/file" "$dir/again"
+
+end KILL
+nothing_left "killed with SIGKILL, it takes everything along"
+is "forwarding too" "$(cat /proc/sys/net/ipv4/ip_forward)" "$forward"
+
+begin || fail "it starts after that" "$(tail -n 40 "$dir/log")"
+guard=$(pgrep -P "$up" -x nexus-up-guard)
+kill -KILL "$guard" "$up"
+wait "$up" 2>/dev/null
+begin
+is "killed with its guard, the next start tidies up" "$?" 0
+end TERM
+is "SIGTERM ends it with status 0" "$status" 0
+nothing_left "nothing is left of any of them"
+done_testing
