@@ -22,6 +22,7 @@
 
 #include "authd/authd.h"
 #include "authd/flow.h"
+#include "authd/notice.h"
 #include "authd/store.h"
 #include "authd/token.h"
 #include "common/err.h"
