@@ -33,7 +33,7 @@ TABLE = {
         fds=dict(COMMON, state=64, mount=256, device=64, pipe=64, process=1)),
     "netd": dict(
         user="nexus-net", caps=NET_ADMIN, threads=1, own_network=False,
-        fds=dict(COMMON, netlink=8, state=2, device=1)),
+        fds=dict(COMMON, netlink=2, namespace=2)),
     "authd": dict(
         user="nexus-auth", caps=0, threads=9,
         fds=dict(COMMON, state=16)),
