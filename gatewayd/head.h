@@ -62,9 +62,9 @@ struct http_head {
 	bool expect_continue;
 };
 
-/* @data: one whole head as head_scan() found it, without skipped bytes. Spans
- * point into it. NULL, or why it is refused. */
+/* @data: one whole head as head_scan() found it, without skipped bytes; tabs in
+ * it become spaces, and spans point into it. NULL, or why it is refused. */
 const struct http_error *
-head_parse(struct http_head *ret_head, const char *data, size_t len);
+head_parse(struct http_head *ret_head, char *data, size_t len);
 
 #endif

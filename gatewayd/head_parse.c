@@ -17,6 +17,8 @@ struct parse {
 	struct http_span name, value;
 	const struct http_error *error;
 	bool complete;
+	uint64_t length; /* llhttp's idea of the body: it forgets */
+	bool chunked;
 };
 
 static const struct http_error
@@ -84,7 +86,7 @@ on_value(llhttp_t *p, const char *at, size_t len)
 {
 	struct parse *s = p->data;
 
-	while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
+	while (len > 0 && at[len - 1] == ' ')
 		len--;
 	s->value = (struct http_span){at, len};
 	return 0;
@@ -146,6 +148,8 @@ on_complete(llhttp_t *p)
 	struct parse *s = p->data;
 
 	s->complete = true;
+	s->length = p->content_length;
+	s->chunked = p->flags & F_CHUNKED;
 	return 1; /* the body is not llhttp's */
 }
 
@@ -188,7 +192,7 @@ host_is_valid(struct http_span host)
 }
 
 static const struct http_error *
-check_framing(struct http_head *h, const llhttp_t *p)
+check_framing(struct http_head *h, const struct parse *s)
 {
 	struct http_span length = h->field[HEAD_CONTENT_LENGTH];
 	struct http_span te = h->field[HEAD_TRANSFER_ENCODING];
@@ -201,21 +205,21 @@ check_framing(struct http_head *h, const llhttp_t *p)
 		if (!http_span_is(te, "chunked"))
 			return &coding;
 		h->framing = HTTP_CHUNKED;
-		return p->flags & F_CHUNKED ? NULL : &malformed;
+		return s->chunked ? NULL : &malformed;
 	}
-	if (p->flags & F_CHUNKED)
+	if (s->chunked)
 		return &malformed;
 	if (!length.p)
 		return NULL;
 	if (!http_decimal(length, &h->content_length) ||
-	    h->content_length != p->content_length)
+	    h->content_length != s->length)
 		return &bad_length;
 	h->framing = h->content_length > 0 ? HTTP_LENGTH : HTTP_NO_BODY;
 	return NULL;
 }
 
 static const struct http_error *
-check_fields(struct http_head *h, const llhttp_t *p)
+check_fields(struct http_head *h, const struct parse *s)
 {
 	struct http_span host = h->field[HEAD_HOST];
 	struct http_span expect = h->field[HEAD_EXPECT];
@@ -225,7 +229,7 @@ check_fields(struct http_head *h, const llhttp_t *p)
 		return &no_host;
 	if (host.p && !host_is_valid(host))
 		return &bad_host;
-	error = check_framing(h, p);
+	error = check_framing(h, s);
 	if (error)
 		return error;
 	/* RFC 9110 10.1.1: an HTTP/1.0 client's expectation is ignored. */
@@ -273,8 +277,22 @@ refusal(const struct parse *s, llhttp_errno_t error)
 	return &malformed;
 }
 
+/* llhttp takes no HT around a Content-Length. Blanks are blanks in every field
+ * that is read here, and the scan allows HT nowhere else. */
+static void
+blank_tabs(char *data, size_t len)
+{
+	char *tab;
+
+	while ((tab = memchr(data, '\t', len))) {
+		*tab++ = ' ';
+		len -= (size_t)(tab - data);
+		data = tab;
+	}
+}
+
 const struct http_error *
-head_parse(struct http_head *ret_head, const char *data, size_t len)
+head_parse(struct http_head *ret_head, char *data, size_t len)
 {
 	static const llhttp_settings_t settings = {
 	    .on_url = on_url,
@@ -293,6 +311,7 @@ head_parse(struct http_head *ret_head, const char *data, size_t len)
 	error = check_line(data, len);
 	if (error)
 		return error;
+	blank_tabs(data, len);
 	llhttp_init(&parser, HTTP_REQUEST, &settings);
 	parser.data = &s;
 	result = llhttp_execute(&parser, data, len);
@@ -300,7 +319,7 @@ head_parse(struct http_head *ret_head, const char *data, size_t len)
 	if ((result != HPE_OK && result != HPE_PAUSED_UPGRADE) || !s.complete)
 		return refusal(&s, result);
 	head.method = method_of(parser.method);
-	error = check_fields(&head, &parser);
+	error = check_fields(&head, &s);
 	if (error)
 		return error;
 	*ret_head = head;
