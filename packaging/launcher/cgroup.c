@@ -51,6 +51,43 @@ enable_controllers(int dir)
 		    dir, "cgroup.subtree_control", controllers[i]);
 }
 
+/* Are all of them words of cgroup.controllers? */
+static bool
+has_controllers(int dir)
+{
+	static const char *const wanted[] = {" memory ", " cpu ", " pids "};
+	nx_cleanup_free char *text = NULL;
+	char padded[1024];
+
+	if (nx_read_file(dir, "cgroup.controllers", 900, &text) < 0)
+		return false;
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(padded, sizeof(padded), " %s ", text);
+	for (size_t i = 0; i < NX_ARRAY_SIZE(wanted); i++)
+		if (!strstr(padded, wanted[i]))
+			return false;
+	return true;
+}
+
+void
+up_cgroup_probe(struct up *up)
+{
+	nx_cleanup_fd int root = -1, own = -1;
+	bool made;
+
+	/* That the root has them says little: in a container its processes may
+	 * keep it from passing them on. So try. */
+	root = open(ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		up_die("cannot open " ROOT ": %s", strerror(errno));
+	enable_controllers(root);
+	made = mkdirat(root, up->cgroup, 0755) == 0;
+	own = open_own(up);
+	up->controllers = own >= 0 && has_controllers(own);
+	if (made)
+		(void)unlinkat(root, up->cgroup, AT_REMOVEDIR);
+}
+
 static int
 delegate(int dir, uid_t uid, gid_t gid)
 {

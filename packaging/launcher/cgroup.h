@@ -16,6 +16,8 @@
 
 /* Fills in up->cgroup. */
 void up_cgroup_name(struct up *up);
+/* Finds out whether memory, cpu and pids can be controlled in it. */
+void up_cgroup_probe(struct up *up);
 /* Makes it and gives nodemgr its part. Dies with a sentence. */
 void up_cgroup_make(const struct up *up, uid_t uid, gid_t gid);
 /* For a child: moves the calling process there. 0 or -errno. */

@@ -162,37 +162,15 @@ private_dev(void)
 	}
 	make_dir(UP_ROOT "/dev/shm", 01777);
 	make_dir(UP_ROOT "/dev/pts", 0755);
-	if (mount("/dev/pts", UP_ROOT "/dev/pts", NULL, MS_BIND, NULL) < 0 ||
-	    mount(where, "/dev", NULL, MS_MOVE, NULL) < 0)
+	/* Not everywhere, and no daemon depends on it. */
+	(void)mount("/dev/pts", UP_ROOT "/dev/pts", NULL, MS_BIND, NULL);
+	if (mount(where, "/dev", NULL, MS_MOVE, NULL) < 0)
 		up_die("cannot set up a /dev: %s", strerror(errno));
-}
-
-/* One entry per word of cgroup.controllers. */
-static bool
-has_controllers(void)
-{
-	static const char *const wanted[] = {"memory", "cpu", "pids"};
-	nx_cleanup_free char *text = NULL;
-	char padded[1024];
-
-	if (nx_read_file(AT_FDCWD, CGROUP "/cgroup.controllers", 900, &text) <
-	    0)
-		return false;
-	text[strcspn(text, "\n")] = '\0';
-	snprintf(padded, sizeof(padded), " %s ", text);
-	for (size_t i = 0; i < NX_ARRAY_SIZE(wanted); i++) {
-		char word[16];
-
-		snprintf(word, sizeof(word), " %s ", wanted[i]);
-		if (!strstr(padded, word))
-			return false;
-	}
-	return true;
 }
 
 /* Read-only in some containers, version 1 on hybrid hosts: then one of ours. */
 static void
-find_cgroup2(struct up *up)
+find_cgroup2(void)
 {
 	struct statfs fs;
 
@@ -205,11 +183,10 @@ find_cgroup2(struct up *up)
 			       "container its permission.",
 			    strerror(errno));
 	}
-	up->controllers = has_controllers();
 }
 
 void
-up_enter(struct up *up)
+up_enter(const struct up *up)
 {
 	if (unshare(CLONE_NEWNS) < 0)
 		up_die("cannot make a mount namespace: %s", strerror(errno));
@@ -225,7 +202,7 @@ up_enter(struct up *up)
 	bind(up->opt.bin, "bin");
 	make_dir(UP_ROOT "/notify", 0711);
 	private_dev();
-	find_cgroup2(up);
+	find_cgroup2();
 	if (chdir("/") < 0)
 		up_die("cannot leave %s: %s", up->opt.dir, strerror(errno));
 }

@@ -32,7 +32,7 @@ guard(struct up *up, int pipe)
 	} while (n < 0 && errno == EINTR);
 	if (n == 1)
 		_exit(0);
-	up_warn("was killed; stopping everything.");
+	up_warn("nexus-up is gone; tidying up after it.");
 	_exit(up_tidy(up, UP_TIDY_KILLED) != 0);
 }
 

@@ -54,7 +54,8 @@ run(struct up *up)
 	bool good = up_start(s) == 0;
 
 	if (good) {
-		welcome(up);
+		if (!up_asked(s))
+			welcome(up);
 		up_watch(s);
 		up_say("stopping.");
 	}
@@ -83,6 +84,7 @@ main(int argc, char **argv)
 	up_directories(&up);
 	up_modules();
 	up_enter(&up);
+	up_cgroup_probe(&up);
 	up_config(&up);
 	(void)up_tidy(&up, UP_TIDY_BEFORE);
 	up_forward_save();

@@ -24,6 +24,6 @@ void up_directories(const struct up *up);
  * mounts a cgroup2 on /sys/fs/cgroup where there is none. The host's mount
  * table and device nodes stay as they are.
  */
-void up_enter(struct up *up);
+void up_enter(const struct up *up);
 
 #endif

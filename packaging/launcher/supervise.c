@@ -355,7 +355,7 @@ up_start(struct up_supervisor *s)
 		in_time = run_until(s, all_ready, NULL, READY_MS);
 	}
 	if (s->asked)
-		return -1;
+		return 0;
 	if (!in_time || s->bad) {
 		show_late(s);
 		return -1;
@@ -369,6 +369,12 @@ static bool
 was_asked(struct up_supervisor *s, const struct daemon *d)
 {
 	(void)d;
+	return s->asked > 0;
+}
+
+bool
+up_asked(const struct up_supervisor *s)
+{
 	return s->asked > 0;
 }
 

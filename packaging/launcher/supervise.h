@@ -14,9 +14,11 @@ struct up_supervisor;
 struct up_supervisor *up_supervisor_new(struct up *up);
 struct up_supervisor *up_supervisor_free(struct up_supervisor *s);
 
-/* Starts them all and waits until they are ready. 0, or -1 when one of them
- * could not or the person asked to stop. */
+/* Starts them all and waits until they are ready. 0 then, or when the person
+ * asked to stop; -1 when one of them could not start. */
 int up_start(struct up_supervisor *s);
+/* Has the person asked to stop? */
+bool up_asked(const struct up_supervisor *s);
 /* Until the person asks to stop. */
 void up_watch(struct up_supervisor *s);
 /* Stops the nodes, then the daemons. Returns how many of them had to be
