@@ -3,11 +3,12 @@
 # makes one TAP stream of theirs on stdout, closed by an end marker, so that
 # tests/host/run can tell a finished run from a host that died.
 #
-#	guest.sh [WORD]		only the scripts whose name contains WORD
+#	guest.sh [REGEX]	only the scripts whose name matches
 #
 # For the test host alone: the scripts install packages' worth of files below
 # /usr and /etc and load kernel modules. A script gets SRC (the checkout,
-# read-only), OUT (a directory that survives) and ten minutes.
+# read-only), BIN (the programs in it), OUT (a directory that survives), LIB
+# (lib.sh) and ten minutes.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,10 +17,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 	exit 2
 }
 export SRC=/src OUT=/out LIB=$here/lib.sh
+export BIN=$SRC/${GUEST_BIN:-build/bin}
 only=${1:-}
 
-# Numbers the tests of one script, starting after $1; the last line of its
-# output is kept for the caller as "count failed".
+# number N FILE: numbers the tests of one script, starting after N; the last
+# number and how many failed go to FILE.
 number() {
 	awk -v n="$1" -v count="$2" '
 		/^(not )?ok( |$)/ {
@@ -36,35 +38,37 @@ number() {
 		END { print n, failed + 0 > count }'
 }
 
+# run_script SCRIPT: in a process group of its own; its status goes to a file.
+run_script() {
+	timeout --kill-after=10 "${GUEST_SCRIPT_TIME:-600}" "$1" </dev/null 2>&1
+	echo $? >"$tmp/status"
+}
+
+# bad NAME: one more failure, found here.
+bad() {
+	tests=$((tests + 1)) failed=$((failed + 1))
+	echo "not ok $tests - $*"
+}
+
 tests=0 failed=0
-count=$(mktemp)
+tmp=$(mktemp -d)
 for script in "$here"/guest.d/*.sh; do
 	[ -x "$script" ] || continue
 	name=$(basename "$script" .sh)
-	case $name in
-	*"$only"*) ;;
-	*) continue ;;
-	esac
+	[[ $name =~ $only ]] || continue
 	start=$SECONDS
-	{
-		echo "# --- $name"
-		timeout --kill-after=10 "${GUEST_SCRIPT_TIME:-600}" \
-		    "$script" </dev/null 2>&1
-		status=$?
-		case $status in
-		0) ;;
-		124) echo "not ok - $name ended in time" ;;
-		*) echo "not ok - $name ran to its end (status $status)" ;;
-		esac
-		echo "# --- $name: $((SECONDS - start)) s"
-	} | number "$tests" "$count"
-	read -r before more <"$count"
-	[ "$before" -gt "$tests" ] || {
-		tests=$((tests + 1))
-		before=$tests more=1
-		echo "not ok $tests - $name printed a test"
-	}
-	tests=$before failed=$((failed + more))
+	echo "# --- $name"
+	run_script "$script" | number "$tests" "$tmp/count"
+	read -r status <"$tmp/status"
+	read -r now more <"$tmp/count"
+	ran=$((now - tests))
+	tests=$now failed=$((failed + more))
+	case $status in
+	0) [ "$ran" -gt 0 ] || bad "$name printed a test" ;;
+	124 | 137) bad "$name ended in time" ;;
+	*) [ "$more" -gt 0 ] || bad "$name ran to its end (status $status)" ;;
+	esac
+	echo "# --- $name: $((SECONDS - start)) s"
 done
 
 if [ "$failed" -gt 0 ]; then

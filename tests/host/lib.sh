@@ -1,52 +1,12 @@
-# TAP for the shell scripts of the test host; sourced by guest.d/*.sh.
-# Test lines carry no numbers: guest.sh counts over all scripts.
+# What the scripts of guest.d/ share, on top of tests/integration/lib.sh.
+# guest.sh numbers the tests over all scripts, so nobody calls done_testing.
 # shellcheck shell=bash
 set -u
-
-ok() {
-	echo "ok - $*"
-}
-
-not_ok() {
-	echo "not ok - $*"
-}
-
-# skip NAME REASON
-skip() {
-	echo "ok - $1 # SKIP $2"
-}
+. "$SRC/tests/integration/lib.sh"
 
 # note: lines for the reader; stdin, or the arguments.
 note() {
 	if [ $# -gt 0 ]; then echo "$*"; else cat; fi | sed 's/^/# /'
-}
-
-# check NAME COMMAND...: passes when the command does; shows what it printed
-# when it does not.
-check() {
-	local name=$1 out status=0
-	shift
-	out=$("$@" 2>&1) || status=$?
-	if [ "$status" = 0 ]; then
-		ok "$name"
-	else
-		not_ok "$name"
-		note "status $status: $*"
-		[ -z "$out" ] || printf '%s\n' "$out" | tail -n 40 | note
-		return 1
-	fi
-}
-
-# is NAME GOT WANTED
-is() {
-	if [ "$2" = "$3" ]; then
-		ok "$1"
-	else
-		not_ok "$1"
-		note "got:    $2"
-		note "wanted: $3"
-		return 1
-	fi
 }
 
 # within SECONDS COMMAND...: tries again until it passes or time is up.
@@ -58,3 +18,25 @@ within() {
 		sleep 0.2
 	done
 }
+
+# The units of Nexus; nexus-nodes.service is not for hands.
+UNITS="nexusd nexus-storaged nexus-netd nexus-nodemgr nexus-authd nexus-maild
+nexus-gatewayd nexus-http.socket nexus-stop-nodes"
+ALL_UNITS="$UNITS nexus-nodes nexus.target"
+NODES_CGROUP=/sys/fs/cgroup/nexus.slice/nexus-nodes.slice/nexus-nodes.service
+
+# unit_log UNIT: its last lines, for the reader.
+unit_log() {
+	journalctl -b -u "$1" -o cat --no-pager -n 20 | note
+}
+
+# needs_nexus: ends the script when an earlier one could not start it; that one
+# has failed already.
+needs_nexus() {
+	systemctl -q is-active nexusd nexus-storaged nexus-nodemgr && return
+	skip "$(basename "$0" .sh)" "Nexus does not run here, see above"
+	exit 0
+}
+
+export NEXUS_URL=http://127.0.0.1:8080 NEXUS_MAIL=/var/lib/nexus/mail
+export NEXUS_SOCK=/run/nexus/nexus.sock
