@@ -1,7 +1,6 @@
 /*
  * The nodes' links; see links.h.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +18,12 @@
 #include "netd/inside.h"
 #include "netd/links.h"
 
-#define GENERATIONS   16 /* links of one node: one that lives, others leaving */
 #define CONDEMNED_MAX 256
 #define GRACE_MS      1000
 #define NEXT_MS       20 /* between two that we remove: others get a turn */
 
 struct condemned {
+	uint64_t due_us;
 	uint32_t index;
 	char name[NETD_IFNAME_LEN + 1];
 };
@@ -35,57 +34,6 @@ struct netd_links {
 	struct condemned condemned[CONDEMNED_MAX];
 	size_t n_condemned;
 };
-
-/* --- whose link -------------------------------------------------------------*/
-
-int
-netd_owner_parse(const char *alias, struct netd_owner *ret_owner)
-{
-	struct netd_owner o = {0};
-	struct in_addr in;
-
-	if (strlen(alias) < NX_ID_LEN + 2 || alias[NX_ID_LEN] != ' ')
-		return -EINVAL;
-	memcpy(o.node, alias, NX_ID_LEN);
-	if (!nx_id_valid(o.node) ||
-	    inet_pton(AF_INET, alias + NX_ID_LEN + 1, &in) != 1)
-		return -EINVAL;
-	o.address = ntohl(in.s_addr);
-	*ret_owner = o;
-	return 0;
-}
-
-void
-netd_owner_format(const struct netd_owner *o, char alias[64])
-{
-	uint32_t a = o->address;
-
-	snprintf(alias, 64, "%.32s %u.%u.%u.%u", o->node, a >> 24,
-	    a >> 16 & 255, a >> 8 & 255, a & 255);
-}
-
-static void
-link_name(const char *node, unsigned generation, char *name)
-{
-	snprintf(name, NETD_IFNAME_LEN + 1, NETD_LINK_PREFIX "%.10s%x", node,
-	    generation & (GENERATIONS - 1));
-}
-
-static bool
-is_ours(const struct netd_link *link, const char *bridge)
-{
-	return link->group == netd_group(bridge) &&
-	    strcmp(link->kind, "veth") == 0;
-}
-
-static void
-binding_of(const struct netd_link *link, const struct netd_owner *o,
-    struct netd_binding *ret)
-{
-	*ret = (struct netd_binding){.address = o->address};
-	memcpy(ret->ifname, link->name, sizeof(ret->ifname));
-	netd_mac(o->address, ret->mac);
-}
 
 /* --- removing ---------------------------------------------------------------*/
 
@@ -104,22 +52,37 @@ execute(struct netd_links *l, const struct condemned *c)
 	struct netd_link link;
 
 	if (netd_link_get(l->c.rtnl, c->name, netd_soon(), &link) == 0 &&
-	    link.index == c->index && is_ours(&link, l->c.bridge) &&
+	    link.index == c->index && netd_owner_is_link(&link, l->c.bridge) &&
 	    netd_link_delete(l->c.rtnl, link.index) == 0)
 		nx_info("event=link-removed link=%s", c->name);
+}
+
+/* The first is the one that has waited longest. */
+static void
+execute_first(struct netd_links *l)
+{
+	struct condemned first = l->condemned[0];
+
+	memmove(
+	    l->condemned, l->condemned + 1, --l->n_condemned * sizeof(first));
+	execute(l, &first);
 }
 
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct netd_links *l = arg;
+	uint64_t now = nx_now_us();
 
 	(void)fd, (void)what;
+	if (l->n_condemned && l->condemned[0].due_us <= now)
+		execute_first(l);
 	if (l->n_condemned == 0)
 		return;
-	execute(l, &l->condemned[--l->n_condemned]);
-	if (l->n_condemned)
-		arm(l, NEXT_MS);
+	arm(l,
+	    l->condemned[0].due_us <= now
+		? NEXT_MS
+		: (unsigned)((l->condemned[0].due_us - now) / 1000) + 1);
 }
 
 /* May send nothing any more. */
@@ -131,7 +94,7 @@ unbind(struct netd_links *l, const struct netd_link *link,
 
 	if (l->c.nfnl < 0)
 		return;
-	binding_of(link, o, &b);
+	netd_owner_binding(link, o, &b);
 	(void)netd_nfnl_bind(l->c.nfnl, l->c.bridge, &b, false);
 }
 
@@ -147,11 +110,13 @@ condemn(struct netd_links *l, const struct netd_link *link)
 		if (l->condemned[i].index == link->index)
 			return;
 	if (l->n_condemned == CONDEMNED_MAX)
-		execute(l, &l->condemned[--l->n_condemned]);
+		execute_first(l);
 	c = &l->condemned[l->n_condemned++];
+	c->due_us = nx_now_us() + GRACE_MS * 1000;
 	c->index = link->index;
 	memcpy(c->name, link->name, sizeof(c->name));
-	arm(l, GRACE_MS);
+	if (!evtimer_pending(l->timer, NULL))
+		arm(l, GRACE_MS);
 }
 
 int
@@ -161,10 +126,10 @@ netd_links_detach(struct netd_links *l, const char *node)
 	struct netd_link link;
 	int r;
 
-	for (unsigned g = 0; g < GENERATIONS; g++) {
-		link_name(node, g, name);
+	for (unsigned g = 0; g < NETD_GENERATIONS; g++) {
+		netd_owner_ifname(node, g, name);
 		r = netd_link_get(l->c.rtnl, name, netd_soon(), &link);
-		if (r == 0 && is_ours(&link, l->c.bridge))
+		if (r == 0 && netd_owner_is_link(&link, l->c.bridge))
 			condemn(l, &link);
 		else if (r < 0 && r != -ENODEV)
 			return r;
@@ -231,8 +196,8 @@ find(struct netd_links *l, const struct netd_owner *owner,
 	int r;
 
 	*free_name = '\0';
-	for (unsigned g = 0; g < GENERATIONS; g++) {
-		link_name(owner->node, g, name);
+	for (unsigned g = 0; g < NETD_GENERATIONS; g++) {
+		netd_owner_ifname(owner->node, g, name);
 		r = netd_link_get(l->c.rtnl, name, netd_soon(), &link);
 		if (r == -ENODEV) {
 			if (!*free_name)
@@ -241,7 +206,7 @@ find(struct netd_links *l, const struct netd_owner *owner,
 		}
 		if (r < 0)
 			return r;
-		if (!is_ours(&link, l->c.bridge))
+		if (!netd_owner_is_link(&link, l->c.bridge))
 			continue;
 		if (eth0 && is_pair(&link, eth0, owner)) {
 			*ret = link;
@@ -305,7 +270,7 @@ finish(struct netd_links *l, const struct netd_subnet *s,
 
 	r = set_alias(l->c.rtnl, link->index, owner);
 	if (r == 0 && l->c.nfnl >= 0) {
-		binding_of(link, owner, &b);
+		netd_owner_binding(link, owner, &b);
 		r = netd_nfnl_bind(l->c.nfnl, l->c.bridge, &b, true);
 	}
 	if (r == 0)
@@ -351,49 +316,7 @@ netd_links_attach(struct netd_links *l, uint32_t index,
 	return 0;
 }
 
-/* --- what is there ----------------------------------------------------------*/
-
-struct bindings {
-	const char *bridge;
-	struct netd_binding *all;
-	size_t n, size;
-};
-
-static int
-on_link(const struct netd_link *link, void *arg)
-{
-	struct bindings *b = arg;
-	struct netd_owner o;
-	void *more;
-
-	if (!is_ours(link, b->bridge) || netd_owner_parse(link->alias, &o) < 0)
-		return 0;
-	if (b->n == b->size) {
-		b->size = b->size ? b->size * 2 : 16;
-		more = reallocarray(b->all, b->size, sizeof(*b->all));
-		if (!more)
-			return -ENOMEM;
-		b->all = more;
-	}
-	binding_of(link, &o, &b->all[b->n++]);
-	return 0;
-}
-
-int
-netd_links_bindings(
-    int rtnl, const char *bridge, struct netd_binding **ret, size_t *ret_n)
-{
-	struct bindings b = {.bridge = bridge};
-	int r = netd_link_each(rtnl, on_link, &b);
-
-	if (r < 0) {
-		free(b.all);
-		return r;
-	}
-	*ret = b.all;
-	*ret_n = b.n;
-	return 0;
-}
+/* --- the object ---------------------------------------------------------------*/
 
 int
 netd_links_new(

@@ -1,7 +1,5 @@
 /*
- * The nodes' links. Nothing about them is remembered here: the host's side of a
- * link carries the node's id in its name (the beginning) and in its alias (all
- * of it, with the address), and netd reads that back from the kernel.
+ * The nodes' links: made, and taken away.
  */
 #ifndef NETD_LINKS_H
 #define NETD_LINKS_H
@@ -10,22 +8,8 @@
 #include <stdint.h>
 #include <event2/event.h>
 
-#include "common/id.h"
-#include "netd/nfnl.h"
-#include "netd/rtnl.h"
-
-/* "nex-", ten digits of the id, one that tells successive links of one node
- * apart: the old one may still be on its way out when the new one comes. */
-#define NETD_LINK_PREFIX "nex-"
-
-/* What the alias says: "<id> 10.0.42.2". */
-struct netd_owner {
-	char node[NX_ID_LEN + 1];
-	uint32_t address;
-};
-/* 0, or -EINVAL: not an alias of ours. */
-int netd_owner_parse(const char *alias, struct netd_owner *ret_owner);
-void netd_owner_format(const struct netd_owner *o, char alias[64]);
+#include "netd/conf.h"
+#include "netd/owner.h"
 
 struct netd_links;
 
@@ -56,9 +40,5 @@ int netd_links_attach(struct netd_links *l, uint32_t index,
  * removes it for nothing. So that is given a second, then we do it.
  */
 int netd_links_detach(struct netd_links *l, const char *node);
-
-/* What links that are there already may send. *ret: free() it. */
-int netd_links_bindings(
-    int rtnl, const char *bridge, struct netd_binding **ret, size_t *ret_n);
 
 #endif

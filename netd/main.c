@@ -86,7 +86,7 @@ prepare(struct netd *n)
 	    n->rtnl, n->conf.bridge, &n->subnet, &bridge, error);
 	if (r < 0)
 		nx_fatal(0, "%s", error);
-	r = netd_links_bindings(n->rtnl, n->conf.bridge, &there, &n_there);
+	r = netd_owner_bindings(n->rtnl, n->conf.bridge, &there, &n_there);
 	if (r < 0)
 		nx_fatal(r, "list the links");
 	netd_firewall_setup(&n->conf, &n->subnet, there, n_there, &n->firewall);

@@ -286,7 +286,7 @@ a_restart_of_netd_changes_nothing(void **state)
 	(void)state;
 	assert_int_equal(attach_owner(&n, NODE_A, ADDR(2), NULL), 0);
 	assert_int_equal(
-	    netd_links_bindings(rtnl, "nexus0", &there, &count), 0);
+	    netd_owner_bindings(rtnl, "nexus0", &there, &count), 0);
 	assert_int_equal(count, 1);
 	assert_string_equal(there[0].ifname, "nex-aaaaaaaaaa0");
 	assert_int_equal(there[0].address, ADDR(2));
