@@ -1,5 +1,5 @@
 /*
- * Starting, restarting and stopping; see supervise.h.
+ * Starting, watching and stopping all of them; see supervise.h.
  *
  * One event loop, and on top of it straight-line code that runs the loop until
  * something has happened or a time has passed: start-up and shut-down read as
@@ -15,51 +15,16 @@
 #include <event2/event.h>
 
 #include "common/err.h"
-#include "common/fd.h"
 #include "common/id.h"
 #include "packaging/launcher/cgroup.h"
-#include "packaging/launcher/child.h"
 #include "packaging/launcher/config.h"
-#include "packaging/launcher/death.h"
 #include "packaging/launcher/host.h"
-#include "packaging/launcher/notify.h"
-#include "packaging/launcher/output.h"
 #include "packaging/launcher/supervise.h"
+#include "packaging/launcher/supervise_internal.h"
 
-#define READY_MS       20000
-#define TERM_MS        5000  /* between SIGTERM and SIGKILL */
-#define KILL_MS        2000  /* a killed process is gone by then */
-#define NODES_MS       30000 /* for all nodes to stop */
-#define BACKOFF_MS     100
-#define BACKOFF_MAX_MS 5000
-#define STABLE_US      10000000ULL /* ran this long: the back-off starts anew */
-
-struct daemon {
-	struct up_supervisor *s;
-	const struct up_program *p;
-	struct up_ids ids;
-	struct up_output *output;
-	int output_fd;
-	struct up_notify *notify;
-	struct event *timer; /* to restart it, or to end waiting for READY */
-	pid_t pid;           /* 0: not running */
-	bool ready;
-	uint64_t started_us;
-	unsigned backoff_ms;
-};
-
-struct up_supervisor {
-	struct up *up;
-	struct event_base *base;
-	struct event *signals[4];
-	struct event *tick;
-	struct daemon daemons[UP_PROGRAMS];
-	bool started; /* all were ready once: failures restart */
-	bool stopping;
-	struct daemon *bad; /* ended before it was ready at first start */
-	unsigned asked;     /* times the person asked to stop */
-	pid_t helper;       /* nexusctl, stopping the nodes */
-};
+#define TERM_MS  5000  /* between SIGTERM and SIGKILL */
+#define KILL_MS  2000  /* a killed process is gone by then */
+#define NODES_MS 30000 /* for all nodes to stop */
 
 /* --- the loop ---------------------------------------------------------------*/
 
@@ -96,123 +61,7 @@ run_until(struct up_supervisor *s, condition *holds, const struct daemon *d,
 	return true;
 }
 
-static void
-timer_set(struct daemon *d, unsigned ms)
-{
-	struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
-
-	event_add(d->timer, &tv);
-}
-
-/* --- one daemon -------------------------------------------------------------*/
-
-static void
-daemon_start(struct daemon *d)
-{
-	struct up *up = d->s->up;
-	struct up_pass pass = {0};
-	pid_t pid;
-
-	if (d->p->keeps)
-		pass = up_notify_kept(d->notify);
-	if (d->p->http)
-		pass = (struct up_pass){
-		    .fds = &up->listen_fd, .n = 1, .names = "http"};
-	pid = up_child_start(up, d->p, &d->ids, &pass, d->output_fd);
-	d->ready = false;
-	d->started_us = nx_now_us();
-	if (pid < 0) {
-		up_warn("cannot start %s: %s", d->p->name, strerror(-pid));
-		timer_set(d, BACKOFF_MAX_MS);
-		return;
-	}
-	d->pid = pid;
-	timer_set(d, READY_MS);
-}
-
-static void
-write_env(struct up_supervisor *s)
-{
-	struct up_pid pids[UP_PROGRAMS];
-	int r;
-
-	for (size_t i = 0; i < UP_PROGRAMS; i++)
-		pids[i] = (struct up_pid){
-		    .name = up_programs[i].name, .pid = s->daemons[i].pid};
-	r = up_env_write(s->up, pids, UP_PROGRAMS);
-	if (r < 0)
-		up_warn("cannot write %s/nexus.env: %s", s->up->opt.dir,
-		    strerror(-r));
-}
-
-static void
-on_notice(enum up_notice notice, void *arg)
-{
-	struct daemon *d = arg;
-
-	if (notice != UP_NOTICE_READY || !d->pid || d->ready)
-		return;
-	d->ready = true;
-	event_del(d->timer);
-	if (d->s->started && !d->s->stopping) {
-		up_say("%s is back.", d->p->name);
-		write_env(d->s);
-	}
-}
-
-static void
-on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct daemon *d = arg;
-
-	(void)fd, (void)what;
-	if (d->s->stopping)
-		return;
-	if (!d->pid) {
-		daemon_start(d);
-		return;
-	}
-	/* At first start up_start() says so itself, with everybody's state. */
-	if (d->s->started) {
-		up_warn("%s is not ready after %d s; killing it.", d->p->name,
-		    READY_MS / 1000);
-		kill(d->pid, SIGKILL);
-	}
-}
-
-static void
-daemon_died(struct daemon *d, int status)
-{
-	struct up_supervisor *s = d->s;
-	char why[256];
-
-	up_death_describe(d->pid, status, why, sizeof(why));
-	d->pid = 0;
-	d->ready = false;
-	event_del(d->timer);
-	if (s->stopping) {
-		/* Before its loop ran, SIGTERM ends it the plain way. */
-		if (WIFEXITED(status) ? WEXITSTATUS(status) != 0
-				      : WTERMSIG(status) != SIGTERM)
-			up_warn("%s %s while stopping.", d->p->name, why);
-		return;
-	}
-	if (!s->started) {
-		if (!s->bad) {
-			s->bad = d;
-			up_warn("%s %s before it was ready.", d->p->name, why);
-		}
-		return;
-	}
-	if (nx_now_us() - d->started_us > STABLE_US)
-		d->backoff_ms = BACKOFF_MS;
-	up_warn("%s %s; starting it again in %u ms.", d->p->name, why,
-	    d->backoff_ms);
-	timer_set(d, d->backoff_ms);
-	d->backoff_ms *= 2;
-	if (d->backoff_ms > BACKOFF_MAX_MS)
-		d->backoff_ms = BACKOFF_MAX_MS;
-}
+/* --- making it --------------------------------------------------------------*/
 
 static void
 on_child(evutil_socket_t sig, short what, void *arg)
@@ -225,7 +74,7 @@ on_child(evutil_socket_t sig, short what, void *arg)
 		struct daemon *d = &s->daemons[i];
 
 		if (d->pid && waitpid(d->pid, &status, WNOHANG) == d->pid)
-			daemon_died(d, status);
+			up_daemon_died(d, status);
 	}
 }
 
@@ -236,24 +85,6 @@ on_ask(evutil_socket_t sig, short what, void *arg)
 
 	(void)sig, (void)what;
 	s->asked++;
-}
-
-/* --- making it --------------------------------------------------------------*/
-
-static void
-daemon_init(struct up_supervisor *s, size_t i)
-{
-	struct daemon *d = &s->daemons[i];
-
-	d->s = s;
-	d->p = &up_programs[i];
-	d->backoff_ms = BACKOFF_MS;
-	up_ids_find(s->up, d->p, &d->ids);
-	d->output = up_output_new(s->base, s->up, d->p->name, &d->output_fd);
-	d->notify = up_notify_new(s->base, d->p, d->ids.uid, on_notice, d);
-	d->timer = evtimer_new(s->base, on_timer, d);
-	if (!d->timer)
-		up_die("out of memory");
 }
 
 struct up_supervisor *
@@ -276,7 +107,7 @@ up_supervisor_new(struct up *up)
 	if (!s->tick)
 		up_die("out of memory");
 	for (size_t i = 0; i < UP_PROGRAMS; i++) {
-		daemon_init(s, i);
+		up_daemon_init(s, i);
 		if (s->daemons[i].p->delegated)
 			nodemgr = &s->daemons[i];
 	}
@@ -290,14 +121,8 @@ up_supervisor_free(struct up_supervisor *s)
 {
 	if (!s)
 		return NULL;
-	for (size_t i = 0; i < UP_PROGRAMS; i++) {
-		struct daemon *d = &s->daemons[i];
-
-		nx_close(&d->output_fd);
-		d->output = up_output_free(d->output);
-		d->notify = up_notify_free(d->notify);
-		event_free(d->timer);
-	}
+	for (size_t i = 0; i < UP_PROGRAMS; i++)
+		up_daemon_fini(&s->daemons[i]);
 	for (size_t i = 0; i < NX_ARRAY_SIZE(s->signals); i++)
 		event_free(s->signals[i]);
 	event_free(s->tick);
@@ -347,11 +172,11 @@ up_start(struct up_supervisor *s)
 {
 	bool in_time;
 
-	daemon_start(&s->daemons[0]);
+	up_daemon_start(&s->daemons[0]);
 	in_time = run_until(s, one_ready, &s->daemons[0], READY_MS);
 	if (in_time && !s->asked && !s->bad) {
 		for (size_t i = 1; i < UP_PROGRAMS; i++)
-			daemon_start(&s->daemons[i]);
+			up_daemon_start(&s->daemons[i]);
 		in_time = run_until(s, all_ready, NULL, READY_MS);
 	}
 	if (s->asked)
@@ -361,7 +186,7 @@ up_start(struct up_supervisor *s)
 		return -1;
 	}
 	s->started = true;
-	write_env(s);
+	up_daemon_env(s);
 	return 0;
 }
 
