@@ -1,0 +1,57 @@
+/*
+ * The two checksums every chunk carries: MD5 of the whole, which users know,
+ * and CRC32C of each 64 KiB block, which is fast enough to check every read.
+ * Used in worker threads; one object, one thread at a time.
+ */
+#ifndef STORAGED_CHECKSUM_H
+#define STORAGED_CHECKSUM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHUNK_SIZE   (10U << 20) /* 10,485,760 B: 160 blocks */
+#define BLOCK_SIZE   (64U << 10)
+#define CHUNK_BLOCKS (CHUNK_SIZE / BLOCK_SIZE)
+#define MD5_LEN      16U
+
+/* The checksums of one chunk of @size bytes; crc[i] is of block i. */
+struct checksums {
+	uint32_t size;
+	uint8_t md5[MD5_LEN];
+	uint32_t crc[CHUNK_BLOCKS];
+};
+
+/* Number of blocks that @size bytes fill. */
+static inline uint32_t
+checksum_blocks(uint32_t size)
+{
+	return (size + BLOCK_SIZE - 1) / BLOCK_SIZE;
+}
+
+/* Loads what the libraries load on first use; before the system call filter. */
+int checksum_setup(void);
+
+struct hasher;
+int hasher_new(struct hasher **ret_hasher);
+struct hasher *hasher_free(struct hasher *h);
+/* Bytes in order; never beyond CHUNK_SIZE in all. */
+void hasher_add(struct hasher *h, const void *data, size_t len);
+/* Have both been given the same bytes? Compares the CRCs. */
+bool hasher_same(const struct hasher *a, const struct hasher *b);
+/* The checksums of what has been added; nothing can be added after. */
+void hasher_digest(struct hasher *h, struct checksums *ret_sums);
+
+uint32_t checksum_crc(const void *data, size_t len);
+
+/*
+ * The file's checksum as users see it (S3's rule): of one chunk its MD5; of
+ * several the MD5 of their MD5s, "-" and their number.
+ */
+struct etag {
+	char text[33 + 11];
+};
+void
+checksum_etag(const uint8_t (*md5s)[MD5_LEN], size_t n, struct etag *ret_etag);
+
+#endif

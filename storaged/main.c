@@ -1,0 +1,169 @@
+/*
+ * storaged, the distributed file store: ext4 volumes on loop devices, chunks
+ * and their replicas on them, the catalogue of files and trees.
+ *
+ * Trusts nodemgr about nodes, tickets about users, the kernel about admins; the
+ * gateway about nothing. Owns <state_dir>/storage and <state_dir>/volumes, and
+ * a mount namespace of its own.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/daemon.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "storaged/catalog.h"
+#include "storaged/collector.h"
+#include "storaged/formatter.h"
+#include "storaged/healer.h"
+#include "storaged/quota.h"
+#include "storaged/sandbox.h"
+#include "storaged/storaged.h"
+#include "storaged/upload.h"
+#include "storaged/volume.h"
+
+#define SLOW_THREADS 2
+#define DRAIN_MS     20
+
+static struct storaged storaged;
+static struct event *stopping;
+
+static void on_peer(struct nx_peer *peer, bool up, void *ctx);
+
+static struct nx_daemon daemon_ = {
+    .name = "storaged",
+    .role = NX_ROLE_STORAGE,
+    .sandbox = &storaged_sandbox,
+    .ctx = &storaged,
+    .on_peer = on_peer,
+    .conf = &storaged.conf,
+};
+
+static void
+on_peer(struct nx_peer *peer, bool up, void *ctx)
+{
+	storaged.hub = daemon_.hub; /* the first one comes while connecting */
+	storaged_on_peer(peer, up, ctx);
+}
+
+/* Jobs under way finish first: what they hold is theirs until then. */
+static void
+try_to_quit(evutil_socket_t fd, short what, void *arg)
+{
+	struct timeval tv = {.tv_usec = DRAIN_MS * 1000};
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (nx_workers_pending(storaged.io) == 0 &&
+	    nx_workers_pending(storaged.slow) == 0 &&
+	    uploads_count(storaged.uploads) == 0)
+		nx_daemon_quit(&daemon_);
+	else
+		(void)evtimer_add(stopping, &tv);
+}
+
+static void
+on_stop(void *ctx)
+{
+	struct storaged *s = ctx;
+
+	uploads_stop(s->uploads);
+	try_to_quit(-1, 0, NULL);
+}
+
+static void
+open_catalog(struct storaged *s)
+{
+	char path[512];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/storage/storage.db",
+	    s->conf.common.state_dir);
+	r = catalog_open(s->base, path, &s->catalog);
+	if (r < 0)
+		nx_fatal(r, "the catalogue %s", path);
+}
+
+static void
+start_threads(struct storaged *s)
+{
+	int r = nx_workers_new(s->base, (unsigned)s->conf.threads, 0, &s->io);
+
+	if (r == 0)
+		r = nx_workers_new(s->base, SLOW_THREADS, 0, &s->slow);
+	if (r < 0)
+		nx_fatal(r, "worker threads");
+}
+
+static void
+make_parts(struct storaged *s)
+{
+	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
+	s->quotas = quotas_new();
+	s->uploads = uploads_new(s);
+	s->collector = collector_new(s);
+	s->healer = healer_new(s);
+	stopping = evtimer_new(s->base, try_to_quit, NULL);
+	if (!s->tickets || !s->quotas || !s->uploads || !s->collector ||
+	    !s->healer || !stopping)
+		nx_fatal(-ENOMEM, "starting");
+}
+
+static void
+free_parts(struct storaged *s)
+{
+	s->io = nx_workers_free(s->io);
+	s->slow = nx_workers_free(s->slow);
+	s->healer = healer_free(s->healer);
+	s->collector = collector_free(s->collector);
+	s->uploads = uploads_free(s->uploads);
+	s->volumes = volumes_free(s->volumes);
+	s->catalog = catalog_close(s->catalog);
+	s->quotas = quotas_free(s->quotas);
+	s->tickets = nx_tickets_free(s->tickets);
+	s->formatter = formatter_stop(s->formatter);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct storaged *s = &storaged;
+	int r, status;
+
+	daemon_.conf_keys = storaged_conf_keys;
+	daemon_.n_conf_keys = storaged_conf_count;
+	daemon_.handlers = storaged_handlers;
+	daemon_.n_handlers = storaged_handlers_count;
+	daemon_.on_stop = on_stop;
+	nx_daemon_start(&daemon_, argc, argv);
+	s->base = daemon_.base;
+
+	r = volumes_new(s, &s->volumes);
+	if (r < 0)
+		nx_fatal(r, "volumes below %s", s->conf.common.state_dir);
+	nx_daemon_drop(&daemon_);
+	r = formatter_start(&s->formatter);
+	if (r < 0)
+		nx_fatal(r, "starting the child for mkfs.ext4");
+	volumes_set_formatter(s->volumes, s->formatter);
+	r = checksum_setup();
+	if (r < 0)
+		nx_fatal(r, "MD5 from libcrypto");
+
+	open_catalog(s);
+	r = volumes_load(s->volumes);
+	if (r < 0)
+		nx_fatal(r, "loading the volumes");
+	make_parts(s);
+	start_threads(s);
+	daemon_.tickets = s->tickets;
+	nx_daemon_connect(&daemon_);
+	s->hub = daemon_.hub;
+	collector_sweep(s->collector);
+	healer_kick(s->healer);
+
+	status = nx_daemon_run(&daemon_);
+	free_parts(s);
+	return status;
+}

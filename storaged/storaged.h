@@ -1,0 +1,60 @@
+/*
+ * What the parts of storaged share: one object, made in main.c, given to every
+ * handler. Everything in it belongs to the loop's thread; worker threads see
+ * only the job they were handed.
+ */
+#ifndef STORAGED_STORAGED_H
+#define STORAGED_STORAGED_H
+
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "common/conf.h"
+#include "common/hub.h"
+#include "common/workers.h"
+
+struct catalog;
+struct collector;
+struct downloads;
+struct formatter;
+struct healer;
+struct quotas;
+struct uploads;
+struct volumes;
+
+struct storaged_conf {
+	struct nx_conf_common common;
+	uint64_t quota;        /* bytes a user has unless set otherwise */
+	uint64_t threads;      /* for chunk I/O */
+	uint64_t upload_idle;  /* seconds without a byte end an upload */
+	uint64_t max_uploads;  /* at once */
+	uint64_t orphan_grace; /* seconds before an unknown chunk goes */
+};
+extern const struct nx_conf_key storaged_conf_keys[];
+extern const size_t storaged_conf_count;
+
+struct storaged {
+	struct storaged_conf conf;
+	struct event_base *base;
+	struct nx_hub *hub;
+	struct nx_tickets *tickets;
+	struct nx_workers *io;   /* uploads and downloads */
+	struct nx_workers *slow; /* volumes, removals, repairs */
+	struct formatter *formatter;
+	struct catalog *catalog;
+	struct volumes *volumes;
+	struct quotas *quotas;
+	struct uploads *uploads;
+	struct collector *collector;
+	struct healer *healer;
+	uint64_t repaired, corrupt; /* since start */
+};
+
+extern const struct nx_handler storaged_handlers[];
+extern const size_t storaged_handlers_count;
+
+/* An edge came or went: gives authd our ticket key, drops a lost peer's
+ * uploads. */
+void storaged_on_peer(struct nx_peer *peer, bool up, void *ctx);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * Uploads: a pipe comes out, bytes come in, a file appears or nothing does.
+ *
+ * OPEN decides all that can be decided and hands out the pipe's write end. The
+ * loop watches the read end; when there is something, a worker reads, hashes
+ * and writes up to one chunk; a full chunk is made durable by another worker
+ * while the next one is read. FINISH makes it a file in one transaction.
+ * Whatever else happens (ABORT, a lost peer, a body too long or too short, a
+ * deadline without progress) undoes everything.
+ *
+ * Memory: one buffer per worker thread and the checksums; never the content.
+ */
+#ifndef STORAGED_UPLOAD_H
+#define STORAGED_UPLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/hub.h"
+#include "storaged/storaged.h"
+
+struct uploads *uploads_new(struct storaged *s);
+/* Undoes what is under way; workers finish it. */
+void uploads_stop(struct uploads *us);
+/* None may be under way any more. */
+struct uploads *uploads_free(struct uploads *us);
+
+void upload_open_request(struct nx_request *r, void *ctx);
+void upload_finish_request(struct nx_request *r, void *ctx);
+void upload_abort_request(struct nx_request *r, void *ctx);
+
+/* Ends the uploads of a peer that is gone, of a user that was deleted, with
+ * chunks on a volume that is about to go. */
+void uploads_peer_gone(struct uploads *us, const struct nx_peer *peer);
+void uploads_user_gone(struct uploads *us, uint64_t user);
+void uploads_volume_gone(struct uploads *us, int64_t volume);
+
+size_t uploads_count(const struct uploads *us);
+/* When the oldest one under way began (unix seconds); UINT64_MAX: none. */
+uint64_t uploads_oldest(const struct uploads *us);
+
+#endif

@@ -1,0 +1,225 @@
+/*
+ * VOLUME_DELETE: what is only there is copied elsewhere, the catalogue forgets
+ * the volume, then image and loop device go. Until the catalogue forgets it,
+ * everything can be called off and nothing is lost; after that the next start
+ * would finish it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "storaged/catalog.h"
+#include "storaged/healer.h"
+#include "storaged/storaged.h"
+#include "storaged/upload.h"
+#include "storaged/volume.h"
+#include "storaged/volume_internal.h"
+#include "storaged/volume_rpc.h"
+
+struct delete_job {
+	struct storaged *s;
+	struct nx_request *request;
+	struct volume *volume;
+	bool force;
+	uint64_t moved, lost;
+	int result;
+};
+
+/* Volumes whose replicas make those on @v dispensable. */
+static uint64_t
+sole_files(struct storaged *s, const struct volume *v)
+{
+	const struct volume *o;
+	int64_t *others;
+	uint64_t files = 0;
+	size_t n = 0;
+
+	TAILQ_FOREACH(o, &s->volumes->list, entry)
+	n++;
+	others = calloc(n + 1, sizeof(*others));
+	if (!others)
+		return 0;
+	n = 0;
+	TAILQ_FOREACH(o, &s->volumes->list, entry)
+	if (o != v && volume_readable(o) && !o->suspect)
+		others[n++] = o->key;
+	(void)catalog_volume_sole_files(s->catalog, v->key, others, n, &files);
+	free(others);
+	return files;
+}
+
+static void
+call_off(struct delete_job *job, int why)
+{
+	struct volume *v = job->volume;
+	uint64_t files = sole_files(job->s, v);
+
+	v->state = VOLUME_READY;
+	if (why == -ENOSPC)
+		nx_refuse(job->request, NX__STATUS__CONFLICT,
+		    "%" PRIu64 " files have their only copy on this node and "
+		    "no other active node has room: create one, or delete "
+		    "with force and lose them",
+		    files);
+	else
+		nx_refuse(job->request, NX__STATUS__CONFLICT,
+		    "%" PRIu64 " files have their only copy on this node and "
+		    "could not be copied (%s): delete with force to lose them",
+		    files, strerror(why < 0 ? -why : EIO));
+	free(job);
+}
+
+static void
+remove_work(void *arg)
+{
+	struct delete_job *job = arg;
+
+	job->result =
+	    volume_image_remove(&job->s->volumes->env, job->volume->node);
+}
+
+static void
+remove_done(void *arg)
+{
+	Nx__VolumeDeleteReply reply = NX__VOLUME_DELETE_REPLY__INIT;
+	struct delete_job *job = arg;
+	struct storaged *s = job->s;
+	struct volume *v = job->volume;
+
+	if (job->result >= 0)
+		job->result = catalog_volume_delete(s->catalog, v->key);
+	if (job->result < 0) {
+		nx_err("event=volume-not-removed node=%s error=\"%s\"", v->node,
+		    strerror(-job->result));
+		nx_refuse_errno(
+		    job->request, job->result, "removing the image");
+		free(job);
+		return;
+	}
+	nx_info("event=volume-deleted node=%s moved=%" PRIu64 " lost=%" PRIu64,
+	    v->node, job->moved, job->lost);
+	volume_drop(s->volumes, v);
+	reply.chunks_moved = job->moved;
+	reply.files_lost = job->lost;
+	nx_answer(job->request, &reply.base, NULL, 0);
+	free(job);
+	healer_kick(s->healer);
+}
+
+static void
+detach_work(void *arg)
+{
+	struct delete_job *job = arg;
+
+	volume_image_detach(&job->volume->mounted);
+	remove_work(job);
+}
+
+/* No job uses it any more and the catalogue has forgotten it. */
+static void
+take_down(struct volume *v, void *arg)
+{
+	struct delete_job *job = arg;
+	bool attached = v->attached;
+
+	v->attached = false;
+	v->store = chunk_store_local_free(v->store);
+	if (nx_workers_submit(job->s->slow,
+		attached ? detach_work : remove_work, remove_done, job) < 0)
+		nx_fatal(-ENOMEM, "deleting a volume");
+}
+
+static void
+forget(struct volume *v, void *arg)
+{
+	struct delete_job *job = arg;
+	int e = catalog_volume_forget(job->s->catalog, v->key, &job->lost);
+
+	if (e < 0) {
+		call_off(job, e);
+		return;
+	}
+	v->state = VOLUME_GOING;
+	volume_when_idle(v, take_down, job);
+}
+
+static void
+drained(uint64_t moved, uint64_t left, int why, void *arg)
+{
+	struct delete_job *job = arg;
+
+	job->moved = moved;
+	if (left > 0 && !job->force)
+		call_off(job, why);
+	else
+		forget(job->volume, job);
+}
+
+static void
+begin_drain(struct volume *v, void *arg)
+{
+	struct delete_job *job = arg;
+	int e;
+
+	/* Uploads being committed may have chunks here: let them be listed. */
+	e = catalog_flush(job->s->catalog);
+	if (e < 0) {
+		call_off(job, e);
+		return;
+	}
+	healer_drain(job->s->healer, v, job->force, drained, job);
+}
+
+static bool
+check(struct nx_request *r, struct storaged *s, const struct volume *v,
+    const char *node)
+{
+	const struct volume *o;
+
+	if (!v) {
+		nx_refuse(
+		    r, NX__STATUS__NOT_FOUND, "node %.32s has no volume", node);
+		return false;
+	}
+	TAILQ_FOREACH(o, &s->volumes->list, entry)
+	if (o->state == VOLUME_DRAINING ||
+	    (o == v && o->state != VOLUME_READY)) {
+		nx_refuse(r, NX__STATUS__CONFLICT,
+		    "another volume is being made or emptied right "
+		    "now: try again when that is done");
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Safe to grant: it removes one image that nodemgr had made, and refuses while
+ * files would be lost unless told so.
+ */
+void
+volume_delete_request(struct nx_request *r, void *ctx)
+{
+	const Nx__VolumeDeleteRequest *q =
+	    (const Nx__VolumeDeleteRequest *)(const void *)r->body;
+	struct storaged *s = ctx;
+	struct volume *v = volume_find(s->volumes, q->node);
+	struct delete_job *job;
+
+	if (!check(r, s, v, q->node))
+		return;
+	job = calloc(1, sizeof(*job));
+	if (!job) {
+		nx_refuse_errno(r, -ENOMEM, "deleting the volume");
+		return;
+	}
+	job->s = s;
+	job->request = r;
+	job->volume = v;
+	job->force = q->force;
+	v->state = VOLUME_DRAINING;
+	uploads_volume_gone(s->uploads, v->key);
+	volume_when_idle(v, begin_drain, job);
+}
