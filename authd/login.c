@@ -148,11 +148,10 @@ look_up(struct login *l, const char *name, const char *client, bool *ret_known)
 		return r;
 	memcpy(l->pw.hash, r ? user.password : l->a->dummy_hash,
 	    sizeof(l->pw.hash));
-	if (r == 0)
-		return 0;
-	l->user = user;
+	if (r == 1)
+		l->user = user;
 	auth_client_hash(l->a, client, hash);
-	r = auth_known_has(l->a->db, user.id, hash);
+	r = auth_known_has(l->a->db, l->user.id, hash);
 	*ret_known = r == 1;
 	return r < 0 ? r : 0;
 }

@@ -1,7 +1,7 @@
 /*
  * The first half of a registration. Whoever asks gets the same answer, in the
  * same time, whether the name or the address is taken or not: a password is
- * hashed, something is written, a mail is sent and waited for in every case.
+ * hashed, a code is written, a mail is sent and waited for in every case.
  * What is the matter is said in the mail, to the owner of the address. The
  * interface forces one leak: who owns the address they give learns whether a
  * name is taken, at the price of a mail from their budget per try.
@@ -22,6 +22,7 @@ struct registration {
 	struct nx_request *r;
 	struct auth_pw pw;
 	struct auth_code code;
+	char to[256];
 	char digits[AUTH_CODE_LEN + 1];
 	enum auth_mail_kind mail;
 };
@@ -62,7 +63,8 @@ write_registration(struct nx_db *db, void *arg)
 		return auth_code_put(db, &g->code);
 	}
 	g->mail = by_email ? AUTH_MAIL_HAVE_ACCOUNT : AUTH_MAIL_NAME_TAKEN;
-	return auth_decoy(db);
+	auth_code_decoy(&g->code);
+	return auth_code_put(db, &g->code);
 }
 
 static void
@@ -72,8 +74,7 @@ on_written(int result, void *arg)
 	int r = result;
 
 	if (r == 0)
-		r = auth_mail_send(
-		    g->a, g->mail, g->code.user.email, g->digits, answer, g);
+		r = auth_mail_send(g->a, g->mail, g->to, g->digits, answer, g);
 	if (r == 0)
 		return;
 	nx_refuse_errno(g->r, r, "The registration could not be stored");
@@ -146,6 +147,7 @@ auth_register_init(struct nx_request *r, void *ctx)
 		    "%s", q->username);
 		snprintf(g->code.user.email, sizeof(g->code.user.email), "%s",
 		    q->email);
+		snprintf(g->to, sizeof(g->to), "%s", q->email);
 	}
 	if (!g || auth_pw_hash(a->workers, &g->pw, q->password) < 0) {
 		auth_limit_refund(a, &charges);

@@ -49,7 +49,11 @@ const char *const auth_schema[] = {
     "	session BLOB,"
     "	created_at INTEGER NOT NULL"
     ") STRICT;"
-    "CREATE TABLE decoy (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;"
-    "INSERT INTO decoy VALUES (1, 0);",
+    /* What is tried when there is nothing to try; see auth_code_try. */
+    "INSERT INTO codes VALUES"
+    " (randomblob(16), 1, 0, '-', '', '-', randomblob(32), 1 << 60, 0, 1 << "
+    "60),"
+    " (randomblob(16), 2, 0, '-', '', '-', randomblob(32), 1 << 60, 0, 1 << "
+    "60);",
 };
 const size_t auth_schema_count = NX_ARRAY_SIZE(auth_schema);

@@ -58,15 +58,19 @@ struct auth_code {
  * registration of this name and address; beyond AUTH_CODES_LIVE the oldest
  * registration on the address goes. 0 or -errno. */
 int auth_code_put(struct nx_db *db, const struct auth_code *code);
-/* Takes one try from every code of this kind on @email that has one left, and
- * gives those, newest first. Their number (at most AUTH_CODES_LIVE) or -errno. */
+/*
+ * Takes one try from every code of this kind on @email that has one left, and
+ * gives those, newest first. Their number (at most AUTH_CODES_LIVE) or -errno.
+ * Where there are none, a code that nobody has is tried in their place, which
+ * takes the same statements and the same write to disk.
+ */
 int auth_code_try(struct nx_db *db, enum auth_code_kind kind, const char *email,
     struct auth_code ret_codes[AUTH_CODES_LIVE]);
+/* Makes @code one that nobody can ever try, but stored like any other. */
+void auth_code_decoy(struct auth_code *code);
 /* All codes of this kind on @email. */
 int
 auth_code_drop(struct nx_db *db, enum auth_code_kind kind, const char *email);
-/* A write that changes nothing that matters: takes what a real one takes. */
-int auth_decoy(struct nx_db *db);
 
 struct auth_session {
 	uint8_t id[NX_SESSION_LEN];

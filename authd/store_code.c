@@ -1,8 +1,13 @@
 /* Codes in the database; see store.h. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "authd/store.h"
+
+/* No address: there is always a code on the one, never one on the other. */
+#define SOMEBODY ""
+#define NOBODY   "-"
 
 /* What @code replaces: one login code per user, one registration per name and
  * address, and few registrations per address. */
@@ -86,8 +91,8 @@ read_code(sqlite3_stmt *s, struct auth_code *ret_code)
 	return 0;
 }
 
-int
-auth_code_try(struct nx_db *db, enum auth_code_kind kind, const char *email,
+static int
+try_codes(struct nx_db *db, enum auth_code_kind kind, const char *email,
     struct auth_code ret_codes[AUTH_CODES_LIVE])
 {
 	sqlite3_stmt *s;
@@ -116,15 +121,30 @@ auth_code_try(struct nx_db *db, enum auth_code_kind kind, const char *email,
 	return r < 0 ? r : n;
 }
 
+/* One hit and one miss, in either case. */
+int
+auth_code_try(struct nx_db *db, enum auth_code_kind kind, const char *email,
+    struct auth_code ret_codes[AUTH_CODES_LIVE])
+{
+	struct auth_code decoy[AUTH_CODES_LIVE];
+	int n = try_codes(db, kind, email, ret_codes);
+	int r = n < 0 ? n : try_codes(db, kind, n ? NOBODY : SOMEBODY, decoy);
+
+	return r < 0 ? r : n;
+}
+
+void
+auth_code_decoy(struct auth_code *code)
+{
+	char txn[2 * AUTH_TXN_LEN + 1];
+
+	sodium_bin2hex(txn, sizeof(txn), code->txn, sizeof(code->txn));
+	snprintf(code->user.email, sizeof(code->user.email), "-%s", txn);
+}
+
 int
 auth_code_drop(struct nx_db *db, enum auth_code_kind kind, const char *email)
 {
 	return nx_db_exec(db, "DELETE FROM codes WHERE email = ? AND kind = ?",
 	    "si", email, (int64_t)kind);
-}
-
-int
-auth_decoy(struct nx_db *db)
-{
-	return nx_db_exec(db, "UPDATE decoy SET n = n + 1 WHERE id = 1", "");
 }

@@ -1,0 +1,188 @@
+/*
+ * Strangers learn nothing from how long an answer takes. Nothing here depends
+ * on the speed of the machine: two kinds of request take turns, and what is
+ * looked at is how often one of the one kind took longer than one of the other
+ * (Mann and Whitney's U, as a share). 1/2 means they cannot be told apart; what
+ * a hash or a commit to disk more or less would make is near 0 or 1.
+ */
+#include "tests/unit/authd_harness.h"
+
+#define MAX 200
+
+typedef void ask_fn(struct harness *h, unsigned i);
+
+static double
+share_above(const uint64_t *a, const uint64_t *b, unsigned n)
+{
+	unsigned i, k;
+	double above = 0;
+
+	for (i = 0; i < n; i++)
+		for (k = 0; k < n; k++)
+			above += a[i] > b[k] ? 1 : a[i] == b[k] ? 0.5 : 0;
+	return above / n / n;
+}
+
+static uint64_t
+timed(struct harness *h, ask_fn *ask, unsigned i)
+{
+	uint64_t begin = nx_now_us();
+
+	ask(h, i);
+	return nx_now_us() - begin;
+}
+
+/* The share's deviation is 1/sqrt(6n): within 4.5 of it, or we would be wrong
+ * once in 150,000 runs. */
+static void
+compare(struct harness *h, ask_fn *one, ask_fn *other, unsigned n)
+{
+	static uint64_t a[MAX], b[MAX];
+	double share, bound = n == MAX ? 0.13 : 0.29;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		/* Each goes first half of the time. */
+		if (i % 2)
+			a[i] = timed(h, one, i);
+		b[i] = timed(h, other, i);
+		if (i % 2 == 0)
+			a[i] = timed(h, one, i);
+	}
+	share = share_above(a, b, n);
+	print_message("# share %.3f\n", share);
+	if (share < 0.5 - bound || share > 0.5 + bound)
+		fail_msg("they can be told apart: %.3f", share);
+}
+
+static void
+login_known(struct harness *h, unsigned i)
+{
+	(void)i;
+	assert_int_equal(
+	    h_login(h, "alice", "wrong password"), NX__STATUS__UNAUTHENTICATED);
+}
+
+static void
+login_unknown(struct harness *h, unsigned i)
+{
+	(void)i;
+	assert_int_equal(h_login(h, "nobody", "wrong password"),
+	    NX__STATUS__UNAUTHENTICATED);
+}
+
+static void
+test_login(void **state)
+{
+	h_user(*state, "alice", NULL);
+	compare(*state, login_known, login_unknown, 40);
+}
+
+static void
+verify_known(struct harness *h, unsigned i)
+{
+	char wrong[8];
+
+	/* Never the right one: its last digit is another. */
+	snprintf(wrong, sizeof(wrong), "%s", h->mail.code);
+	wrong[5] = (char)('0' + (wrong[5] - '0' + 1 + (int)(i % 9)) % 10);
+	assert_int_equal(
+	    h_verify(h, LOGIN_VERIFY, "alice@example.org", wrong, NULL),
+	    NX__STATUS__UNAUTHENTICATED);
+}
+
+static void
+verify_unknown(struct harness *h, unsigned i)
+{
+	(void)i;
+	assert_int_equal(
+	    h_verify(h, LOGIN_VERIFY, "nobody@example.org", "123456", NULL),
+	    NX__STATUS__UNAUTHENTICATED);
+}
+
+static void
+test_verify(void **state)
+{
+	struct harness *h = *state;
+
+	h_user(h, "alice", NULL);
+	h_login(h, "alice", PASSWORD);
+	/* Tries without end, so that all of them find the code. */
+	assert_int_equal(sqlite3_exec(nx_db_handle(h->a.db),
+			     "UPDATE codes SET tries = 1000", NULL, NULL, NULL),
+	    SQLITE_OK);
+	compare(h, verify_known, verify_unknown, MAX);
+}
+
+static void
+register_free(struct harness *h, unsigned i)
+{
+	char name[32], mail[64];
+
+	snprintf(name, sizeof(name), "free%u", i);
+	snprintf(mail, sizeof(mail), "free%u@example.org", i);
+	assert_int_equal(h_register(h, name, PASSWORD, mail), NX__STATUS__OK);
+	assert_int_equal(strlen(h->mail.code), 6);
+}
+
+static void
+register_taken(struct harness *h, unsigned i)
+{
+	char mail[64];
+
+	snprintf(mail, sizeof(mail), "other%u@example.org", i);
+	assert_int_equal(
+	    h_register(h, "alice", PASSWORD, mail), NX__STATUS__OK);
+	assert_int_equal(strlen(h->mail.code), 0);
+}
+
+static void
+register_has_account(struct harness *h, unsigned i)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "again%u", i);
+	assert_int_equal(
+	    h_register(h, name, PASSWORD, "alice@example.org"), NX__STATUS__OK);
+	assert_int_equal(strlen(h->mail.code), 0);
+}
+
+static void
+test_register(void **state)
+{
+	h_user(*state, "alice", NULL);
+	compare(*state, register_free, register_taken, 40);
+	compare(*state, register_taken, register_has_account, 40);
+}
+
+static int
+setup(void **state)
+{
+	struct harness *h;
+
+	h_setup(state);
+	h = *state;
+	h_stop_authd(h);
+	h->conf.codes_per_hour = 10000;
+	h->conf.registrations_per_address = 10000;
+	h->conf.failures_per_address = 10000;
+	h->conf.failures_per_login = 10000;
+	h->conf.failures_per_account = 10000;
+	h_start_authd(h);
+	h_attach(h, NX_ROLE_MAIL);
+	h_attach(h, NX_ROLE_GATEWAY);
+	return 0;
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, h_teardown)
+	const struct CMUnitTest tests[] = {
+	    T(test_login),
+	    T(test_verify),
+	    T(test_register),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
