@@ -32,17 +32,15 @@ timed(struct harness *h, ask_fn *ask, unsigned i)
 	return nx_now_us() - begin;
 }
 
-/* The share's deviation is 1/sqrt(6n): within 4.5 of it, or we would be wrong
- * once in 150,000 runs. */
-static void
-compare(struct harness *h, ask_fn *one, ask_fn *other, unsigned n)
+/* One series: n of each, taking turns in going first. */
+static double
+series(struct harness *h, ask_fn *one, ask_fn *other, unsigned n)
 {
 	static uint64_t a[MAX], b[MAX];
-	double share, bound = n == MAX ? 0.13 : 0.29;
+	double share;
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		/* Each goes first half of the time. */
 		if (i % 2)
 			a[i] = timed(h, one, i);
 		b[i] = timed(h, other, i);
@@ -51,8 +49,27 @@ compare(struct harness *h, ask_fn *one, ask_fn *other, unsigned n)
 	}
 	share = share_above(a, b, n);
 	print_message("# share %.3f\n", share);
-	if (share < 0.5 - bound || share > 0.5 + bound)
-		fail_msg("they can be told apart: %.3f", share);
+	return share;
+}
+
+/* The share's deviation is 1/sqrt(6n): 0.029 for 200 and 0.065 for 40. Other
+ * work on the machine comes in waves, so a series may be wrong, but hardly two
+ * of three; what can be told apart is so in each. */
+static void
+compare(struct harness *h, ask_fn *one, ask_fn *other, unsigned n)
+{
+	double share, bound = n == MAX ? 0.1 : 0.22;
+	int wrong = 0, right = 0;
+
+	while (wrong < 2 && right < 1 + (wrong > 0)) {
+		share = series(h, one, other, n);
+		if (share < 0.5 - bound || share > 0.5 + bound)
+			wrong++;
+		else
+			right++;
+	}
+	if (wrong == 2)
+		fail_msg("they can be told apart");
 }
 
 static void
