@@ -87,9 +87,9 @@ hasher_add(struct hasher *h, const void *data, size_t len)
 	nx_assert(len <= CHUNK_SIZE - h->sums.size);
 	nx_assert(EVP_DigestUpdate(h->md5, data, len));
 	while (len > 0) {
-		uint32_t at = h->sums.size % BLOCK_SIZE;
-		uint32_t *crc = &h->sums.crc[h->sums.size / BLOCK_SIZE];
-		size_t n = BLOCK_SIZE - at;
+		uint32_t at = h->sums.size % CRC_BLOCK;
+		uint32_t *crc = &h->sums.crc[h->sums.size / CRC_BLOCK];
+		size_t n = CRC_BLOCK - at;
 
 		if (n > len)
 			n = len;

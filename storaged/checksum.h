@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #define CHUNK_SIZE   (10U << 20) /* 10,485,760 B: 160 blocks */
-#define BLOCK_SIZE   (64U << 10)
-#define CHUNK_BLOCKS (CHUNK_SIZE / BLOCK_SIZE)
+#define CRC_BLOCK    (64U << 10)
+#define CHUNK_BLOCKS (CHUNK_SIZE / CRC_BLOCK)
 #define MD5_LEN      16U
 
 /* The checksums of one chunk of @size bytes; crc[i] is of block i. */
@@ -26,7 +26,7 @@ struct checksums {
 static inline uint32_t
 checksum_blocks(uint32_t size)
 {
-	return (size + BLOCK_SIZE - 1) / BLOCK_SIZE;
+	return (size + CRC_BLOCK - 1) / CRC_BLOCK;
 }
 
 /* Loads what the libraries load on first use; before the system call filter. */

@@ -11,7 +11,7 @@
 #include "common/fd.h"
 #include "storaged/chunk_put.h"
 
-#define PIECE (4 * BLOCK_SIZE)
+#define PIECE (4 * CRC_BLOCK)
 
 int
 chunk_put_new(unsigned want, struct chunk_put **ret_put)
@@ -275,16 +275,15 @@ chunk_put_finish(struct chunk_put *put)
 static int
 copy_blocks(int fd, const struct checksums *sums, struct chunk_draft *to)
 {
-	nx_cleanup_free uint8_t *buf = malloc(BLOCK_SIZE);
+	nx_cleanup_free uint8_t *buf = malloc(CRC_BLOCK);
 	int r = buf ? 0 : -ENOMEM;
 
-	for (uint32_t at = 0; at < sums->size && r == 0; at += BLOCK_SIZE) {
+	for (uint32_t at = 0; at < sums->size && r == 0; at += CRC_BLOCK) {
 		uint32_t n =
-		    sums->size - at < BLOCK_SIZE ? sums->size - at : BLOCK_SIZE;
+		    sums->size - at < CRC_BLOCK ? sums->size - at : CRC_BLOCK;
 
 		r = chunk_read_at(fd, buf, n, at);
-		if (r == 0 &&
-		    checksum_crc(buf, n) != sums->crc[at / BLOCK_SIZE])
+		if (r == 0 && checksum_crc(buf, n) != sums->crc[at / CRC_BLOCK])
 			r = -EBADMSG;
 		if (r == 0)
 			r = chunk_write(to, buf, n);

@@ -9,7 +9,7 @@
 #include "common/fd.h"
 #include "storaged/chunk_store.h"
 
-#define PIECE (4 * BLOCK_SIZE) /* stays in a second level cache */
+#define PIECE (4 * CRC_BLOCK) /* stays in a second level cache */
 
 int
 chunk_read_at(int fd, uint8_t *buf, size_t len, uint64_t offset)
@@ -31,8 +31,8 @@ chunk_read_at(int fd, uint8_t *buf, size_t len, uint64_t offset)
 static int
 check_piece(const uint8_t *data, uint32_t len, const uint32_t *crc)
 {
-	for (uint32_t at = 0; at < len; at += BLOCK_SIZE) {
-		uint32_t n = len - at < BLOCK_SIZE ? len - at : BLOCK_SIZE;
+	for (uint32_t at = 0; at < len; at += CRC_BLOCK) {
+		uint32_t n = len - at < CRC_BLOCK ? len - at : CRC_BLOCK;
 
 		if (checksum_crc(data + at, n) != *crc++)
 			return -EBADMSG;
@@ -44,7 +44,7 @@ int
 chunk_verify(
     int fd, const struct checksums *sums, uint32_t offset, uint32_t len)
 {
-	uint32_t at = offset - offset % BLOCK_SIZE;
+	uint32_t at = offset - offset % CRC_BLOCK;
 	uint32_t end = offset + len;
 	nx_cleanup_free uint8_t *buf = malloc(PIECE);
 	int r = 0;
@@ -53,7 +53,7 @@ chunk_verify(
 		return -ENOMEM;
 	if (len == 0)
 		return 0;
-	end += (BLOCK_SIZE - end % BLOCK_SIZE) % BLOCK_SIZE;
+	end += (CRC_BLOCK - end % CRC_BLOCK) % CRC_BLOCK;
 	if (end > sums->size)
 		end = sums->size;
 	while (at < end && r == 0) {
@@ -61,7 +61,7 @@ chunk_verify(
 
 		r = chunk_read_at(fd, buf, n, at);
 		if (r == 0)
-			r = check_piece(buf, n, &sums->crc[at / BLOCK_SIZE]);
+			r = check_piece(buf, n, &sums->crc[at / CRC_BLOCK]);
 		at += n;
 	}
 	return r;

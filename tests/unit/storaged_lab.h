@@ -1,0 +1,570 @@
+/*
+ * A laboratory for storaged: the whole daemon but its main, as root, with real
+ * ext4 volumes on loop devices in a mount namespace of its own, and a client
+ * on a socketpair for each role that may call it. Nothing shows outside.
+ */
+#ifndef STORAGED_LAB_H
+#define STORAGED_LAB_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/hub.h"
+#include "common/id.h"
+#include "common/log.h"
+#include "proto/auth.pb-c.h"
+#include "proto/storage.pb-c.h"
+#include "storaged/catalog.h"
+#include "storaged/collector.h"
+#include "storaged/formatter.h"
+#include "storaged/healer.h"
+#include "storaged/loop.h"
+#include "storaged/quota.h"
+#include "storaged/storaged.h"
+#include "storaged/upload.h"
+#include "storaged/volume.h"
+
+#define LAB_NODE(n) "0000000000000000000000000000000" n
+
+static struct {
+	char dir[64];
+	struct event_base *base;
+	struct storaged s;
+	struct nx_hub *clients[NX_ROLE_MAX]; /* by the role they play */
+	uint64_t generation;
+	bool key_given;
+} lab;
+
+/* --- whether it can run here ------------------------------------------------*/
+
+/* NULL, or why not. */
+static inline const char *
+lab_impossible(void)
+{
+	if (geteuid() != 0)
+		return "needs root";
+	if (access("/dev/loop-control", R_OK | W_OK) < 0)
+		return "needs loop devices";
+	if (access("/usr/sbin/mkfs.ext4", X_OK) < 0)
+		return "needs mkfs.ext4";
+	return NULL;
+}
+
+/* In main: says why and ends well when it cannot. */
+#define LAB_OR_SKIP(name)                                                  \
+	do {                                                               \
+		const char *why_ = lab_impossible();                       \
+		if (why_) {                                                \
+			printf("1..1\nok 1 - " name " # SKIP %s\n", why_); \
+			return 0;                                          \
+		}                                                          \
+	} while (0)
+
+/* --- the daemon -------------------------------------------------------------*/
+
+static inline void
+lab_on_auth_key(struct nx_request *r, void *ctx)
+{
+	(void)ctx;
+	lab.key_given = true;
+	nx_answer(r, NULL, NULL, 0);
+}
+
+static inline void
+lab_connect(enum nx_role role)
+{
+	static const struct nx_handler auth[] = {
+	    {NX__METHOD__AUTH_TICKET_KEY, lab_on_auth_key}};
+	struct nx_hub_config config = {.base = lab.base, .self = role};
+	int pair[2];
+
+	if (role == NX_ROLE_AUTH) {
+		config.handlers = auth;
+		config.n_handlers = 1;
+	}
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, pair),
+	    0);
+	lab.clients[role] = nx_hub_free(lab.clients[role]);
+	assert_int_equal(nx_hub_new(&config, &lab.clients[role]), 0);
+	lab.generation++;
+	assert_int_equal(nx_hub_attach(lab.clients[role], NX_ROLE_STORAGE, 0,
+			     lab.generation, pair[0]),
+	    0);
+	assert_int_equal(
+	    nx_hub_attach(lab.s.hub, role, 0, lab.generation, pair[1]), 0);
+}
+
+/* The peer is gone, from storaged's point of view. */
+static inline void
+lab_disconnect(enum nx_role role)
+{
+	lab.clients[role] = nx_hub_free(lab.clients[role]);
+	for (int i = 0; i < 5; i++)
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+}
+
+static inline void
+lab_start(void)
+{
+	struct storaged *s = &lab.s;
+	struct nx_hub_config config = {.base = lab.base,
+	    .self = NX_ROLE_STORAGE,
+	    .handlers = storaged_handlers,
+	    .n_handlers = storaged_handlers_count,
+	    .ctx = s,
+	    .on_peer = storaged_on_peer};
+	char path[256];
+
+	s->base = lab.base;
+	s->conf.common.state_dir = lab.dir;
+	s->conf.quota = 500ULL << 20;
+	s->conf.threads = 4;
+	s->conf.upload_idle = s->conf.upload_idle ? s->conf.upload_idle : 60;
+	s->conf.max_uploads = 64;
+	s->conf.orphan_grace = 600;
+	assert_int_equal(volumes_new(s, &s->volumes), 0);
+	assert_int_equal(formatter_start(&s->formatter), 0);
+	volumes_set_formatter(s->volumes, s->formatter);
+	assert_int_equal(checksum_setup(), 0);
+	snprintf(path, sizeof(path), "%s/storage/storage.db", lab.dir);
+	assert_int_equal(catalog_open(s->base, path, &s->catalog), 0);
+	assert_int_equal(volumes_load(s->volumes), 0);
+	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
+	s->quotas = quotas_new();
+	s->uploads = uploads_new(s);
+	s->collector = collector_new(s);
+	s->healer = healer_new(s);
+	assert_int_equal(nx_workers_new(s->base, 4, 0, &s->io), 0);
+	assert_int_equal(nx_workers_new(s->base, 2, 0, &s->slow), 0);
+	config.tickets = s->tickets;
+	assert_int_equal(nx_hub_new(&config, &s->hub), 0);
+	lab_connect(NX_ROLE_ADMIN);
+	lab_connect(NX_ROLE_NODE);
+	lab_connect(NX_ROLE_GATEWAY);
+}
+
+/* Runs the loop until nothing is under way in the workers. */
+static inline void
+lab_settle(void)
+{
+	for (int quiet = 0; quiet < 10;) {
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+		if (nx_workers_pending(lab.s.io) ||
+		    nx_workers_pending(lab.s.slow))
+			quiet = 0;
+		else
+			quiet++;
+		usleep(500);
+	}
+}
+
+static inline void
+lab_stop(void)
+{
+	struct storaged *s = &lab.s;
+
+	uploads_stop(s->uploads);
+	lab_settle();
+	s->hub = nx_hub_free(s->hub);
+	for (int i = 0; i < NX_ROLE_MAX; i++)
+		lab.clients[i] = nx_hub_free(lab.clients[i]);
+	s->io = nx_workers_free(s->io);
+	s->slow = nx_workers_free(s->slow);
+	s->healer = healer_free(s->healer);
+	s->collector = collector_free(s->collector);
+	s->uploads = uploads_free(s->uploads);
+	s->volumes = volumes_free(s->volumes);
+	s->catalog = catalog_close(s->catalog);
+	s->quotas = quotas_free(s->quotas);
+	s->tickets = nx_tickets_free(s->tickets);
+	s->formatter = formatter_stop(s->formatter);
+	s->repaired = s->corrupt = 0;
+}
+
+static inline int
+lab_setup(void **state)
+{
+	(void)state;
+	snprintf(lab.dir, sizeof(lab.dir), "/tmp/nexus-storage.XXXXXX");
+	if (!mkdtemp(lab.dir))
+		return -1;
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	nx_log_open("lab", getenv("LAB_DEBUG") != NULL);
+	lab.base = event_base_new();
+	lab_start();
+	return 0;
+}
+
+static inline int
+lab_remove(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static inline int
+lab_teardown(void **state)
+{
+	(void)state;
+	lab_stop();
+	event_base_free(lab.base);
+	lab.base = NULL;
+	nftw(lab.dir, lab_remove, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	return 0;
+}
+
+/* --- calls ------------------------------------------------------------------*/
+
+static struct {
+	bool done;
+	Nx__Status status;
+	char error[512];
+	ProtobufCMessage *body; /* a copy, freed by the next call */
+	int fds[16];
+	size_t n_fds;
+} reply;
+
+static inline void
+lab_on_reply(const struct nx_reply *r, void *arg)
+{
+	(void)arg;
+	reply.done = true;
+	reply.status = r->status;
+	snprintf(reply.error, sizeof(reply.error), "%s", r->error);
+	if (r->body) {
+		uint8_t buf[65536];
+		size_t n = protobuf_c_message_pack(r->body, buf);
+
+		reply.body = protobuf_c_message_unpack(
+		    r->body->descriptor, NULL, n, buf);
+	}
+	for (size_t i = 0; i < r->n_fds; i++)
+		reply.fds[reply.n_fds++] = nx_take_fd(&r->fds[i]);
+}
+
+static inline void
+lab_forget_reply(void)
+{
+	if (reply.body)
+		protobuf_c_message_free_unpacked(reply.body, NULL);
+	for (size_t i = 0; i < reply.n_fds; i++)
+		nx_close(&reply.fds[i]);
+	memset(&reply, 0, sizeof(reply));
+}
+
+static inline struct nx_call_opts
+lab_opts(uint64_t user)
+{
+	return (struct nx_call_opts){.timeout_us = 60000000, .as_user = user};
+}
+
+static inline Nx__Status
+lab_call_as(enum nx_role role, const struct nx_call_opts *opts,
+    Nx__Method method, const void *request)
+{
+	lab_forget_reply();
+	assert_non_null(nx_call(lab.clients[role], NX_ROLE_STORAGE, method,
+	    request, opts, lab_on_reply, NULL));
+	while (!reply.done)
+		event_base_loop(lab.base, EVLOOP_ONCE);
+	return reply.status;
+}
+
+/* As the admin acting for @user; as nodemgr. */
+static inline Nx__Status
+lab_call(uint64_t user, Nx__Method method, const void *request)
+{
+	struct nx_call_opts opts = lab_opts(user);
+
+	return lab_call_as(NX_ROLE_ADMIN, &opts, method, request);
+}
+
+static inline Nx__Status
+lab_node_call(Nx__Method method, const void *request)
+{
+	struct nx_call_opts opts = lab_opts(0);
+
+	return lab_call_as(NX_ROLE_NODE, &opts, method, request);
+}
+
+#define LAB_BODY(type) ((const type *)(const void *)reply.body)
+#define LAB_OK(e)                                                        \
+	do {                                                             \
+		Nx__Status s_ = (e);                                     \
+		if (s_ != NX__STATUS__OK)                                \
+			fail_msg("%s: %d %s", #e, (int)s_, reply.error); \
+	} while (0)
+
+/* --- volumes ----------------------------------------------------------------*/
+
+static inline Nx__Status
+lab_volume(const char *node, uint64_t size)
+{
+	Nx__VolumeCreateRequest create = NX__VOLUME_CREATE_REQUEST__INIT;
+	Nx__VolumeSetActiveRequest active = NX__VOLUME_SET_ACTIVE_REQUEST__INIT;
+	Nx__Status status;
+
+	create.node = (char *)(uintptr_t)node;
+	create.size = size;
+	status = lab_node_call(NX__METHOD__VOLUME_CREATE, &create);
+	if (status != NX__STATUS__OK)
+		return status;
+	active.node = (char *)(uintptr_t)node;
+	active.active = true;
+	return lab_node_call(NX__METHOD__VOLUME_SET_ACTIVE, &active);
+}
+
+static inline Nx__Status
+lab_volume_delete(const char *node, bool force)
+{
+	Nx__VolumeDeleteRequest q = NX__VOLUME_DELETE_REQUEST__INIT;
+
+	q.node = (char *)(uintptr_t)node;
+	q.force = force;
+	return lab_node_call(NX__METHOD__VOLUME_DELETE, &q);
+}
+
+static inline void
+lab_count_name(const char *name, uint64_t changed_at, void *arg)
+{
+	(void)name;
+	(void)changed_at;
+	++*(size_t *)arg;
+}
+
+/* Chunk files on all volumes. */
+static inline size_t
+lab_chunk_files(void)
+{
+	struct volume *v;
+	size_t n = 0;
+
+	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
+	if (v->store)
+		assert_int_equal(chunk_list(v->store, lab_count_name, &n), 0);
+	return n;
+}
+
+/* --- files ------------------------------------------------------------------*/
+
+static inline uint8_t *
+lab_random(size_t size)
+{
+	uint8_t *data = malloc(size + 1);
+	uint64_t x = 88172645463325252ULL;
+
+	assert_non_null(data);
+	assert_int_equal(getrandom(&x, sizeof(x), 0), sizeof(x));
+	x |= 1;
+	for (size_t i = 0; i < size; i += 8) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		memcpy(data + i, &x, size - i < 8 ? size - i : 8);
+	}
+	return data;
+}
+
+/* Writes all of it while the loop runs; stops when the reader is gone. */
+static inline size_t
+lab_feed(int fd, const uint8_t *data, size_t size)
+{
+	size_t at = 0;
+
+	while (at < size) {
+		ssize_t n = write(fd, data + at, size - at);
+
+		if (n < 0 && errno == EPIPE)
+			break;
+		if (n > 0)
+			at += (size_t)n;
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+		if (n < 0)
+			usleep(100);
+	}
+	return at;
+}
+
+struct lab_upload {
+	const char *name, *path;
+	bool has_size, create_only;
+	uint64_t declared;
+	uint32_t replicas;
+};
+
+static inline Nx__Status
+lab_open_upload(
+    uint64_t user, const struct lab_upload *u, uint64_t *ret_id, int *ret_fd)
+{
+	Nx__OpenUploadRequest q = NX__OPEN_UPLOAD_REQUEST__INIT;
+	Nx__Status status;
+
+	q.name = (char *)(uintptr_t)(u->name ? u->name : "");
+	q.path = (char *)(uintptr_t)(u->path ? u->path : "");
+	q.has_size = u->has_size;
+	q.size = u->declared;
+	q.replicas = u->replicas;
+	q.create_only = u->create_only;
+	status = lab_call(user, NX__METHOD__FILE_OPEN_UPLOAD, &q);
+	if (status != NX__STATUS__OK)
+		return status;
+	*ret_id = LAB_BODY(Nx__OpenUploadReply)->upload;
+	*ret_fd = nx_take_fd(&reply.fds[0]);
+	return status;
+}
+
+static inline Nx__Status
+lab_finish(uint64_t user, uint64_t id, uint64_t size)
+{
+	Nx__FinishUploadRequest q = NX__FINISH_UPLOAD_REQUEST__INIT;
+
+	q.upload = id;
+	q.size = size;
+	return lab_call(user, NX__METHOD__FILE_FINISH_UPLOAD, &q);
+}
+
+static inline Nx__Status
+lab_upload(uint64_t user, const struct lab_upload *u, const uint8_t *data,
+    size_t size, char ret_id[33])
+{
+	uint64_t id = 0;
+	int fd = -1;
+	Nx__Status status = lab_open_upload(user, u, &id, &fd);
+
+	if (status != NX__STATUS__OK)
+		return status;
+	(void)lab_feed(fd, data, size);
+	nx_close(&fd);
+	status = lab_finish(user, id, size);
+	if (status == NX__STATUS__OK && ret_id)
+		snprintf(ret_id, 33, "%s",
+		    LAB_BODY(Nx__FinishUploadReply)->file->id);
+	return status;
+}
+
+static inline Nx__Status
+lab_put(uint64_t user, const char *path, const void *data, size_t size)
+{
+	struct lab_upload u = {.path = path};
+
+	return lab_upload(user, &u, data, size, NULL);
+}
+
+/* Reads [@offset, +@length) (0: to the end) and compares. */
+static inline Nx__Status
+lab_read(uint64_t user, const char *id, const char *path, uint64_t offset,
+    uint64_t length, const uint8_t *expected)
+{
+	Nx__OpenReadRequest q = NX__OPEN_READ_REQUEST__INIT;
+	uint64_t end = length ? offset + length : 0;
+	uint8_t *buf = malloc(CHUNK_SIZE);
+
+	q.id = (char *)(uintptr_t)(id ? id : "");
+	q.path = (char *)(uintptr_t)(path ? path : "");
+	q.offset = offset;
+	q.max_segments = 3;
+	do {
+		const Nx__OpenReadReply *a;
+		Nx__Status status;
+
+		q.length = end ? end - q.offset : 0;
+		status = lab_call(user, NX__METHOD__FILE_OPEN_READ, &q);
+		if (status != NX__STATUS__OK) {
+			free(buf);
+			return status;
+		}
+		a = LAB_BODY(Nx__OpenReadReply);
+		for (size_t i = 0; i < a->n_segments; i++) {
+			const Nx__ReadSegment *seg = a->segments[i];
+
+			assert_int_equal(
+			    fcntl(reply.fds[i], F_GETFL) & O_ACCMODE, O_RDONLY);
+			assert_int_equal(pread(reply.fds[i], buf, seg->length,
+					     (off_t)seg->offset),
+			    seg->length);
+			assert_memory_equal(
+			    buf, expected + q.offset, seg->length);
+			q.offset += seg->length;
+		}
+		if (a->next)
+			assert_int_equal(a->next, q.offset);
+		if (!a->next)
+			break;
+	} while (true);
+	free(buf);
+	return NX__STATUS__OK;
+}
+
+static inline const Nx__UsageReply *
+lab_usage(uint64_t user)
+{
+	Nx__Empty empty = NX__EMPTY__INIT;
+
+	LAB_OK(lab_call(user, NX__METHOD__STORAGE_USAGE, &empty));
+	return LAB_BODY(Nx__UsageReply);
+}
+
+static inline const Nx__StorageStatusReply *
+lab_status(void)
+{
+	Nx__Empty empty = NX__EMPTY__INIT;
+
+	LAB_OK(lab_call(0, NX__METHOD__STORAGE_STATUS, &empty));
+	return LAB_BODY(Nx__StorageStatusReply);
+}
+
+static inline Nx__Status
+lab_fs(uint64_t user, Nx__Method method, const char *path)
+{
+	Nx__FsPathRequest q = NX__FS_PATH_REQUEST__INIT;
+
+	q.path = (char *)(uintptr_t)path;
+	return lab_call(user, method, &q);
+}
+
+static inline Nx__Status
+lab_mkdir(uint64_t user, const char *path, bool parents)
+{
+	Nx__MkdirRequest q = NX__MKDIR_REQUEST__INIT;
+
+	q.path = (char *)(uintptr_t)path;
+	q.parents = parents;
+	return lab_call(user, NX__METHOD__FS_MKDIR, &q);
+}
+
+static inline Nx__Status
+lab_move(uint64_t user, const char *from, const char *to, bool replace)
+{
+	Nx__FsMoveRequest q = NX__FS_MOVE_REQUEST__INIT;
+
+	q.from = (char *)(uintptr_t)from;
+	q.to = (char *)(uintptr_t)to;
+	q.replace = replace;
+	return lab_call(user, NX__METHOD__FS_MOVE, &q);
+}
+
+#endif

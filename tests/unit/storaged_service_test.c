@@ -1,0 +1,712 @@
+/* storaged as its callers see it, on real volumes. */
+#include "storaged_lab.h"
+
+#define MIB (1024 * 1024)
+
+static void
+test_no_node_no_upload(void **state)
+{
+	struct lab_upload u = {.name = "a"};
+	uint64_t id = 0;
+	int fd;
+
+	(void)state;
+	assert_int_equal(
+	    lab_open_upload(7, &u, &id, &fd), NX__STATUS__CONFLICT);
+	assert_string_equal(reply.error, "no active node: create one first");
+}
+
+static void
+test_volume_sizes(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    lab_volume(LAB_NODE("1"), 15 * MIB), NX__STATUS__INVALID);
+	assert_non_null(strstr(reply.error, "16 MiB"));
+	assert_int_equal(
+	    lab_volume(LAB_NODE("1"), 1ULL << 60), NX__STATUS__FULL);
+	assert_int_equal(
+	    lab_volume("../../etc/passwd", 64 * MIB), NX__STATUS__INVALID);
+	LAB_OK(lab_volume(LAB_NODE("1"), 16 * MIB));
+	assert_int_equal(
+	    lab_volume(LAB_NODE("1"), 16 * MIB), NX__STATUS__EXISTS);
+	LAB_OK(lab_volume_delete(LAB_NODE("1"), false));
+	assert_int_equal(
+	    lab_volume_delete(LAB_NODE("1"), false), NX__STATUS__NOT_FOUND);
+}
+
+static void
+test_image_is_whole(void **state)
+{
+	char path[256];
+	struct loop loop;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	snprintf(
+	    path, sizeof(path), "%s/volumes/%s.img", lab.dir, LAB_NODE("1"));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_size, 64 * MIB);
+	assert_true(st.st_blocks * 512 >= 64 * MIB);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(loop_find(fd, &loop), 1);
+	close(loop.fd);
+	LAB_OK(lab_volume_delete(LAB_NODE("1"), false));
+	assert_int_equal(loop_find(fd, &loop), 0);
+	close(fd);
+	assert_int_equal(stat(path, &st), -1);
+}
+
+static void
+test_attach(void **state)
+{
+	Nx__VolumeRequest q = NX__VOLUME_REQUEST__INIT;
+	struct statvfs fs;
+	struct stat st;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	q.node = (char *)(uintptr_t)LAB_NODE("1");
+	LAB_OK(lab_node_call(NX__METHOD__VOLUME_ATTACH, &q));
+	assert_int_equal(reply.n_fds, 1);
+	assert_int_equal(fstat(reply.fds[0], &st), 0);
+	assert_true(S_ISDIR(st.st_mode));
+	assert_int_equal(st.st_uid, 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(fstatvfs(reply.fds[0], &fs), 0);
+	assert_true(fs.f_flag & ST_NODEV);
+	assert_true(fs.f_flag & ST_NOSUID);
+	assert_false(fs.f_flag & ST_NOEXEC);
+	/* the node's own place, and no way to the chunks */
+	assert_int_equal(mkdirat(reply.fds[0], "upper", 0755), 0);
+	assert_int_equal(faccessat(reply.fds[0], "../chunks", F_OK, 0), -1);
+}
+
+static void
+roundtrip(size_t size, bool declared)
+{
+	uint8_t *data = lab_random(size);
+	struct lab_upload u = {
+	    .name = "file", .has_size = declared, .declared = size};
+	char id[33];
+	const Nx__FinishUploadReply *a;
+
+	LAB_OK(lab_upload(7, &u, data, size, id));
+	a = LAB_BODY(Nx__FinishUploadReply);
+	assert_int_equal(a->file->size, size);
+	assert_int_equal(a->file->chunks, (size + CHUNK_SIZE - 1) / CHUNK_SIZE);
+	assert_int_equal(a->file->owner, 7);
+	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
+	if (size > 2) {
+		LAB_OK(lab_read(7, id, NULL, size / 2, size / 3, data));
+		LAB_OK(lab_read(7, id, NULL, size - 1, 0, data));
+	}
+	assert_int_equal(
+	    lab_read(7, id, NULL, size + 1, 0, data), NX__STATUS__INVALID);
+	id[6] = '\0'; /* a prefix will do */
+	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
+	free(data);
+}
+
+static void
+test_roundtrips(void **state)
+{
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 256 * MIB));
+	LAB_OK(lab_volume(LAB_NODE("2"), 256 * MIB));
+	roundtrip(0, true);
+	roundtrip(0, false);
+	roundtrip(1, false);
+	roundtrip(65536, true);
+	roundtrip(CHUNK_SIZE - 1, true);
+	roundtrip(CHUNK_SIZE, false);
+	roundtrip(CHUNK_SIZE + 1, false);
+	roundtrip(3 * CHUNK_SIZE + 12345, true);
+	assert_int_equal(lab_status()->files, 8);
+	assert_int_equal(lab_status()->degraded_files, 0);
+	assert_int_equal(lab_chunk_files(), 2 * lab_status()->chunks);
+	assert_int_equal(lab_usage(7)->reserved, 0);
+}
+
+static void
+test_ownership(void **state)
+{
+	struct lab_upload u = {.name = "mine"};
+	Nx__FileRequest q = NX__FILE_REQUEST__INIT;
+	Nx__FileListRequest l = NX__FILE_LIST_REQUEST__INIT;
+	char id[33];
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_upload(7, &u, (const uint8_t *)"x", 1, id));
+	q.id = id;
+	LAB_OK(lab_call(7, NX__METHOD__FILE_STAT, &q));
+	LAB_OK(lab_call(0, NX__METHOD__FILE_STAT, &q));
+	assert_int_equal(
+	    lab_call(8, NX__METHOD__FILE_STAT, &q), NX__STATUS__NOT_FOUND);
+	assert_int_equal(
+	    lab_call(8, NX__METHOD__FILE_DELETE, &q), NX__STATUS__NOT_FOUND);
+	assert_int_equal(
+	    lab_read(8, id, NULL, 0, 0, NULL), NX__STATUS__NOT_FOUND);
+	LAB_OK(lab_call(8, NX__METHOD__FILE_LIST, &l));
+	assert_int_equal(LAB_BODY(Nx__FileListReply)->n_files, 0);
+	LAB_OK(lab_call(0, NX__METHOD__FILE_LIST, &l));
+	assert_int_equal(LAB_BODY(Nx__FileListReply)->n_files, 1);
+	LAB_OK(lab_call(7, NX__METHOD__FILE_DELETE, &q));
+	assert_int_equal(
+	    lab_call(7, NX__METHOD__FILE_STAT, &q), NX__STATUS__NOT_FOUND);
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 0);
+	assert_int_equal(lab_usage(7)->used, 0);
+}
+
+static void
+test_tickets(void **state)
+{
+	struct nx_ticket t = {
+	    .audience = NX_ROLE_STORAGE, .user_id = 9, .rights = NX_RIGHT_READ};
+	struct nx_call_opts opts = lab_opts(0);
+	Nx__Empty empty = NX__EMPTY__INIT;
+	Nx__FsPathRequest path = NX__FS_PATH_REQUEST__INIT;
+
+	(void)state;
+	lab_connect(NX_ROLE_AUTH);
+	lab_settle();
+	assert_true(lab.key_given);
+	t.expiry_us = nx_now_us() + 10000000;
+	nx_ticket_seal(nx_tickets_key(lab.s.tickets), &t);
+	assert_int_equal(lab_call_as(NX_ROLE_GATEWAY, &opts,
+			     NX__METHOD__STORAGE_USAGE, &empty),
+	    NX__STATUS__UNAUTHENTICATED);
+	opts.ticket = (const uint8_t *)&t;
+	LAB_OK(lab_call_as(
+	    NX_ROLE_GATEWAY, &opts, NX__METHOD__STORAGE_USAGE, &empty));
+	path.path = (char *)(uintptr_t) "/a";
+	assert_int_equal(
+	    lab_call_as(NX_ROLE_GATEWAY, &opts, NX__METHOD__FS_DELETE, &path),
+	    NX__STATUS__DENIED);
+	t.user_id = 10;
+	assert_int_equal(lab_call_as(NX_ROLE_GATEWAY, &opts,
+			     NX__METHOD__STORAGE_USAGE, &empty),
+	    NX__STATUS__UNAUTHENTICATED);
+}
+
+static void
+test_revocation(void **state)
+{
+	struct nx_ticket t = {
+	    .audience = NX_ROLE_STORAGE, .user_id = 9, .rights = NX_RIGHT_ALL};
+	struct nx_call_opts opts = lab_opts(0), plain = lab_opts(0);
+	Nx__Revoke revoke = NX__REVOKE__INIT;
+	Nx__Empty empty = NX__EMPTY__INIT;
+
+	(void)state;
+	lab_connect(NX_ROLE_AUTH);
+	t.expiry_us = nx_now_us() + 10000000;
+	nx_ticket_seal(nx_tickets_key(lab.s.tickets), &t);
+	opts.ticket = (const uint8_t *)&t;
+	LAB_OK(lab_call_as(
+	    NX_ROLE_GATEWAY, &opts, NX__METHOD__STORAGE_USAGE, &empty));
+	revoke.user_id = 9;
+	LAB_OK(lab_call_as(
+	    NX_ROLE_AUTH, &plain, NX__METHOD__AUTH_REVOKE, &revoke));
+	assert_int_equal(lab_call_as(NX_ROLE_GATEWAY, &opts,
+			     NX__METHOD__STORAGE_USAGE, &empty),
+	    NX__STATUS__UNAUTHENTICATED);
+}
+
+static void
+test_user_deleted(void **state)
+{
+	Nx__UserDeleted q = NX__USER_DELETED__INIT;
+	struct nx_call_opts plain = lab_opts(0);
+	struct lab_upload u = {.name = "raw"};
+
+	(void)state;
+	lab_connect(NX_ROLE_AUTH);
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_mkdir(9, "/a/b", true));
+	LAB_OK(lab_put(9, "/a/b/c", "hello", 5));
+	LAB_OK(lab_upload(9, &u, (const uint8_t *)"x", 1, NULL));
+	LAB_OK(lab_put(10, "/other", "stays", 5));
+	q.user_id = 9;
+	LAB_OK(lab_call_as(
+	    NX_ROLE_AUTH, &plain, NX__METHOD__AUTH_USER_DELETED, &q));
+	lab_settle();
+	assert_int_equal(
+	    lab_fs(9, NX__METHOD__FS_STAT, "/a"), NX__STATUS__NOT_FOUND);
+	assert_int_equal(lab_chunk_files(), 1);
+	assert_int_equal(lab_usage(9)->used, 0);
+	assert_int_equal(lab_usage(10)->used, 5);
+}
+
+/* --- what goes wrong --------------------------------------------------------*/
+
+static void
+test_quota(void **state)
+{
+	Nx__SetQuotaRequest q = NX__SET_QUOTA_REQUEST__INIT;
+	struct lab_upload u = {
+	    .name = "a", .has_size = true, .declared = 3 * MIB};
+	struct lab_upload v = {.name = "b"};
+	uint8_t *data = lab_random(4 * MIB);
+	uint64_t id = 0, id2 = 0;
+	int fd = -1, fd2 = -1;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	q.user_id = 7;
+	q.quota = 4 * MIB;
+	LAB_OK(lab_call(0, NX__METHOD__STORAGE_SET_QUOTA, &q));
+	LAB_OK(lab_open_upload(7, &u, &id, &fd));
+	assert_int_equal(lab_usage(7)->reserved, 3 * MIB);
+	/* reserved counts */
+	assert_int_equal(lab_open_upload(7, &u, &id2, &fd2), NX__STATUS__QUOTA);
+	/* undeclared: may take what is left, not a byte more */
+	LAB_OK(lab_open_upload(7, &v, &id2, &fd2));
+	lab_feed(fd2, data, MIB + 1);
+	nx_close(&fd2);
+	assert_int_equal(lab_finish(7, id2, MIB + 1), NX__STATUS__QUOTA);
+	LAB_OK(lab_open_upload(7, &v, &id2, &fd2));
+	lab_feed(fd2, data, MIB);
+	nx_close(&fd2);
+	LAB_OK(lab_finish(7, id2, MIB));
+	lab_feed(fd, data, 3 * MIB);
+	nx_close(&fd);
+	LAB_OK(lab_finish(7, id, 3 * MIB));
+	assert_int_equal(lab_usage(7)->used, 4 * MIB);
+	assert_int_equal(lab_usage(7)->reserved, 0);
+	assert_int_equal(lab_upload(7, &v, data, 1, NULL), NX__STATUS__QUOTA);
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 2);
+	free(data);
+}
+
+static void
+test_replace_within_quota(void **state)
+{
+	Nx__SetQuotaRequest q = NX__SET_QUOTA_REQUEST__INIT;
+	struct lab_upload u = {
+	    .path = "/f", .has_size = true, .declared = 3 * MIB};
+	uint8_t *data = lab_random(3 * MIB);
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	q.user_id = 7;
+	q.quota = 4 * MIB;
+	LAB_OK(lab_call(0, NX__METHOD__STORAGE_SET_QUOTA, &q));
+	for (int i = 0; i < 3; i++) {
+		LAB_OK(lab_upload(7, &u, data, 3 * MIB, NULL));
+		assert_int_equal(lab_usage(7)->used, 3 * MIB);
+	}
+	u.create_only = true;
+	assert_int_equal(
+	    lab_upload(7, &u, data, 3 * MIB, NULL), NX__STATUS__EXISTS);
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 1);
+	free(data);
+}
+
+static void
+test_lengths(void **state)
+{
+	struct lab_upload u = {
+	    .name = "a", .has_size = true, .declared = 100000};
+	uint8_t *data = lab_random(200000);
+	uint64_t id = 0;
+	int fd = -1;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	assert_int_equal(
+	    lab_upload(7, &u, data, 99999, NULL), NX__STATUS__INVALID);
+	assert_non_null(strstr(reply.error, "cut short"));
+	assert_int_equal(
+	    lab_upload(7, &u, data, 100001, NULL), NX__STATUS__INVALID);
+	assert_non_null(strstr(reply.error, "more than the declared"));
+	u.has_size = false;
+	LAB_OK(lab_open_upload(7, &u, &id, &fd));
+	lab_feed(fd, data, 5000);
+	nx_close(&fd);
+	assert_int_equal(lab_finish(7, id, 6000), NX__STATUS__INVALID);
+	assert_int_equal(lab_finish(7, id, 5000), NX__STATUS__NOT_FOUND);
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 0);
+	assert_int_equal(lab_status()->uploads, 0);
+	free(data);
+}
+
+static void
+test_abort_and_lost_peer(void **state)
+{
+	Nx__AbortUploadRequest q = NX__ABORT_UPLOAD_REQUEST__INIT;
+	struct lab_upload u = {.name = "a"};
+	size_t size = 2 * CHUNK_SIZE + 1000;
+	uint8_t *data = lab_random(size);
+	int fd = -1;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_open_upload(7, &u, &q.upload, &fd));
+	lab_feed(fd, data, size);
+	LAB_OK(lab_call(7, NX__METHOD__FILE_ABORT_UPLOAD, &q));
+	lab_settle();
+	assert_int_equal(write(fd, data, 1), -1);
+	assert_int_equal(errno, EPIPE);
+	nx_close(&fd);
+	assert_int_equal(lab_chunk_files(), 0);
+
+	LAB_OK(lab_open_upload(7, &u, &q.upload, &fd));
+	lab_feed(fd, data, size);
+	lab_disconnect(NX_ROLE_ADMIN);
+	lab_settle();
+	nx_close(&fd);
+	assert_int_equal(lab_chunk_files(), 0);
+	assert_int_equal(uploads_count(lab.s.uploads), 0);
+	assert_int_equal(quota_promised_total(&lab.s), 0);
+	free(data);
+}
+
+static void
+test_idle(void **state)
+{
+	struct lab_upload u = {.name = "a"};
+	uint64_t id = 0;
+	int fd = -1;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	lab.s.conf.upload_idle = 1;
+	LAB_OK(lab_open_upload(7, &u, &id, &fd));
+	lab_feed(fd, (const uint8_t *)"abc", 3);
+	for (int i = 0; i < 150 && uploads_count(lab.s.uploads); i++) {
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+		usleep(10000);
+	}
+	lab.s.conf.upload_idle = 60;
+	assert_int_equal(uploads_count(lab.s.uploads), 0);
+	nx_close(&fd);
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 0);
+}
+
+static void
+test_full(void **state)
+{
+	struct lab_upload u = {
+	    .name = "a", .has_size = true, .declared = 40 * MIB};
+	struct lab_upload v = {.name = "b"};
+	size_t size = 40 * MIB;
+	uint8_t *data = lab_random(size);
+	char id[33];
+	Nx__FileRequest q = NX__FILE_REQUEST__INIT;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 32 * MIB));
+	assert_int_equal(lab_upload(7, &u, data, size, NULL), NX__STATUS__FULL);
+	/* undeclared: found out on the way */
+	assert_int_equal(lab_upload(7, &v, data, size, NULL), NX__STATUS__FULL);
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 0);
+	/* a full volume lets people delete */
+	LAB_OK(lab_upload(7, &v, data, 20 * MIB, id));
+	assert_int_equal(
+	    lab_upload(7, &v, data, 20 * MIB, NULL), NX__STATUS__FULL);
+	q.id = id;
+	LAB_OK(lab_call(7, NX__METHOD__FILE_DELETE, &q));
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 0);
+	LAB_OK(lab_upload(7, &v, data, 20 * MIB, id));
+	free(data);
+}
+
+/* Flips a byte of the first chunk of one volume, behind the checksums. */
+static void
+flip(struct volume *v, const char *id, off_t at)
+{
+	char path[512];
+	uint8_t byte;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/storage/mnt/%s/chunks/%s", lab.dir,
+	    v->node, id);
+	assert_int_equal(chmod(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static void
+first_chunk(const char *id, struct catalog_chunk *ret_chunk)
+{
+	struct catalog_file file;
+
+	assert_int_equal(catalog_file_find(lab.s.catalog, 0, id, &file), 0);
+	assert_int_equal(
+	    catalog_file_chunks(lab.s.catalog, file.key, 0, ret_chunk, 1), 1);
+}
+
+static void
+test_flipped_bit(void **state)
+{
+	struct lab_upload u = {.name = "a"};
+	size_t size = 3 * MIB;
+	uint8_t *data = lab_random(size);
+	struct catalog_chunk c;
+	char id[33];
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
+	LAB_OK(lab_upload(7, &u, data, size, id));
+	first_chunk(id, &c);
+	assert_int_equal(c.n_replicas, 2);
+	flip(volume_by_key(lab.s.volumes, c.volumes[0]), c.id.text, MIB);
+	for (int i = 0; i < 4; i++)
+		LAB_OK(lab_read(7, id, NULL, 0, 0, data));
+	lab_settle();
+	assert_true(lab_status()->corrupt >= 1);
+	assert_int_equal(lab_status()->repaired, 1);
+	/* it is whole again: the other one may break now */
+	flip(volume_by_key(lab.s.volumes, c.volumes[1]), c.id.text, 5);
+	for (int i = 0; i < 4; i++)
+		LAB_OK(lab_read(7, id, NULL, 0, 0, data));
+	lab_settle();
+	assert_int_equal(lab_status()->repaired, 2);
+	/* both broken: said, not served; other blocks still are */
+	flip(volume_by_key(lab.s.volumes, c.volumes[0]), c.id.text, MIB);
+	flip(volume_by_key(lab.s.volumes, c.volumes[1]), c.id.text, MIB);
+	assert_int_equal(
+	    lab_read(7, id, NULL, 0, 0, data), NX__STATUS__CORRUPT);
+	lab_settle();
+	LAB_OK(lab_read(7, id, NULL, 2 * MIB, 1000, data));
+	assert_int_equal(
+	    lab_read(7, id, NULL, MIB, 1, data), NX__STATUS__CORRUPT);
+	free(data);
+}
+
+static void
+test_missing_replica(void **state)
+{
+	struct lab_upload u = {.name = "a"};
+	uint8_t *data = lab_random(MIB);
+	struct catalog_chunk c;
+	struct volume *v;
+	char id[33];
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
+	LAB_OK(lab_upload(7, &u, data, MIB, id));
+	first_chunk(id, &c);
+	v = volume_by_key(lab.s.volumes, c.volumes[1]);
+	assert_int_equal(chunk_remove(v->store, &c.id), 0);
+	for (int i = 0; i < 2; i++)
+		LAB_OK(lab_read(7, id, NULL, 0, 0, data));
+	lab_settle();
+	assert_int_equal(lab_status()->repaired, 1);
+	assert_int_equal(lab_chunk_files(), 2);
+	free(data);
+}
+
+static void
+test_delete_moves(void **state)
+{
+	struct lab_upload u = {.name = "a", .replicas = 1};
+	size_t size = 2 * CHUNK_SIZE;
+	uint8_t *data = lab_random(size);
+	char id[33];
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_upload(7, &u, data, size, id));
+	/* only there: refused, nothing lost */
+	assert_int_equal(
+	    lab_volume_delete(LAB_NODE("1"), false), NX__STATUS__CONFLICT);
+	assert_non_null(strstr(reply.error, "1 file"));
+	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
+	/* a second node: moved */
+	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
+	LAB_OK(lab_volume_delete(LAB_NODE("1"), false));
+	assert_int_equal(LAB_BODY(Nx__VolumeDeleteReply)->chunks_moved, 2);
+	assert_int_equal(LAB_BODY(Nx__VolumeDeleteReply)->files_lost, 0);
+	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
+	/* by force: lost, and said so */
+	LAB_OK(lab_volume_delete(LAB_NODE("2"), true));
+	assert_int_equal(LAB_BODY(Nx__VolumeDeleteReply)->files_lost, 1);
+	assert_int_equal(
+	    lab_read(7, id, NULL, 0, 0, data), NX__STATUS__CORRUPT);
+	free(data);
+}
+
+static void
+test_heals_when_a_node_comes(void **state)
+{
+	struct lab_upload u = {.name = "a"};
+	uint8_t *data = lab_random(MIB);
+	char id[33];
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
+	LAB_OK(lab_upload(7, &u, data, MIB, id));
+	LAB_OK(lab_volume_delete(LAB_NODE("2"), false));
+	assert_int_equal(lab_status()->degraded_files, 1);
+	LAB_OK(lab_volume(LAB_NODE("3"), 64 * MIB));
+	lab_settle();
+	assert_int_equal(lab_status()->degraded_files, 0);
+	assert_int_equal(lab_chunk_files(), 2);
+	LAB_OK(lab_volume_delete(LAB_NODE("1"), false));
+	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
+	free(data);
+}
+
+static void
+test_delete_during_upload(void **state)
+{
+	struct lab_upload u = {.name = "a"};
+	size_t size = CHUNK_SIZE + 1000;
+	uint8_t *data = lab_random(size);
+	uint64_t id = 0;
+	int fd = -1;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_open_upload(7, &u, &id, &fd));
+	lab_feed(fd, data, size);
+	lab_settle();
+	LAB_OK(lab_volume_delete(LAB_NODE("1"), false));
+	nx_close(&fd);
+	assert_int_equal(lab_finish(7, id, size), NX__STATUS__UNAVAILABLE);
+	free(data);
+}
+
+static void
+test_restart(void **state)
+{
+	struct lab_upload u = {.name = "a"};
+	size_t size = CHUNK_SIZE + 1000;
+	uint8_t *data = lab_random(size);
+	Nx__VolumeRequest q = NX__VOLUME_REQUEST__INIT;
+	char id[33], loop[32];
+	int mount, fd = -1;
+	uint64_t upload = 0;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_mkdir(7, "/d", false));
+	LAB_OK(lab_put(7, "/d/f", data, 1000));
+	LAB_OK(lab_upload(7, &u, data, size, id));
+	/* a node holds a clone of the mount while storaged is away */
+	q.node = (char *)(uintptr_t)LAB_NODE("1");
+	LAB_OK(lab_node_call(NX__METHOD__VOLUME_ATTACH, &q));
+	mount = nx_take_fd(&reply.fds[0]);
+	snprintf(loop, sizeof(loop), "%s",
+	    TAILQ_FIRST(&lab.s.volumes->list)->mounted.loop);
+	LAB_OK(lab_open_upload(7, &u, &upload, &fd));
+	lab_feed(fd, data, size);
+	lab_stop();
+	nx_close(&fd);
+	lab_start();
+	/* the same device, never a second one over the same image */
+	assert_string_equal(
+	    loop, TAILQ_FIRST(&lab.s.volumes->list)->mounted.loop);
+	assert_true(TAILQ_FIRST(&lab.s.volumes->list)->active);
+	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
+	LAB_OK(lab_read(7, NULL, "/d/f", 0, 0, data));
+	assert_int_equal(lab_chunk_files(), 3);
+	assert_int_equal(lab_finish(7, upload, size), NX__STATUS__NOT_FOUND);
+	close(mount);
+	free(data);
+}
+
+static void
+test_orphans(void **state)
+{
+	struct chunk_draft draft;
+	struct chunk_id id;
+	struct volume *v;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_put(7, "/kept", "x", 1));
+	v = TAILQ_FIRST(&lab.s.volumes->list);
+	nx_id_new(id.text);
+	assert_int_equal(chunk_begin(v->store, &draft), 0);
+	assert_int_equal(chunk_write(&draft, "orphan", 6), 0);
+	assert_int_equal(chunk_commit(&draft, &id, false), 0);
+	/* too young */
+	collector_sweep(lab.s.collector);
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 2);
+	lab.s.conf.orphan_grace = 0;
+	sleep(2);
+	collector_sweep(lab.s.collector);
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 1);
+	LAB_OK(lab_read(7, NULL, "/kept", 0, 0, (const uint8_t *)"x"));
+}
+
+static void
+test_interrupted_creation(void **state)
+{
+	struct catalog_volume row = {
+	    .size = 16 * MIB, .state = CATALOG_VOLUME_MAKING};
+	struct volume_error error;
+	char path[256];
+
+	(void)state;
+	snprintf(row.node, sizeof(row.node), "%s", LAB_NODE("5"));
+	assert_int_equal(catalog_volume_save(lab.s.catalog, &row), 0);
+	assert_int_equal(volume_image_create(&lab.s.volumes->env, LAB_NODE("5"),
+			     16 * MIB, &error),
+	    0);
+	lab_stop();
+	lab_start();
+	snprintf(
+	    path, sizeof(path), "%s/volumes/%s.img", lab.dir, LAB_NODE("5"));
+	assert_int_equal(access(path, F_OK), -1);
+	LAB_OK(lab_volume(LAB_NODE("5"), 16 * MIB));
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, lab_setup, lab_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(test_no_node_no_upload),
+	    T(test_volume_sizes),
+	    T(test_image_is_whole),
+	    T(test_attach),
+	    T(test_roundtrips),
+	    T(test_ownership),
+	    T(test_tickets),
+	    T(test_revocation),
+	    T(test_user_deleted),
+	    T(test_quota),
+	    T(test_replace_within_quota),
+	    T(test_lengths),
+	    T(test_abort_and_lost_peer),
+	    T(test_idle),
+	    T(test_full),
+	    T(test_flipped_bit),
+	    T(test_missing_replica),
+	    T(test_delete_moves),
+	    T(test_heals_when_a_node_comes),
+	    T(test_delete_during_upload),
+	    T(test_restart),
+	    T(test_orphans),
+	    T(test_interrupted_creation),
+	};
+
+	LAB_OR_SKIP("storaged's service");
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
