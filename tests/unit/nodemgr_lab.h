@@ -117,10 +117,10 @@ lab_main(int (*tests)(void))
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL) < 0)
 		nx_fatal(-errno, "laboratory");
-	lab_run("mkdir -p %s/images %s %s/volume %s", lab.dir, lab.scratch,
-	    lab.dir, lab.cgroup);
-	lab_run("chown -R %d:%d %s/images %s %s", LAB_UID, LAB_UID, lab.dir,
-	    lab.scratch, lab.cgroup);
+	lab_run("mkdir -p %s/images %s %s/volume %s/state %s", lab.dir,
+	    lab.scratch, lab.dir, lab.dir, lab.cgroup);
+	lab_run("chown -R %d:%d %s/images %s %s/state %s", LAB_UID, LAB_UID,
+	    lab.dir, lab.scratch, lab.dir, lab.cgroup);
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {

@@ -1,0 +1,98 @@
+/*
+ * nodemgr: container nodes and functions.
+ *
+ * Trusts: the kernel, nexusd's word on who a peer is, storaged's mounts and
+ * netd's links; of authd only who is deleted or revoked. Believes no gateway
+ * without a ticket, and nothing that comes from inside a node.
+ * Owns: <state_dir>/nodes (nodes.db, logs, status), <state_dir>/images, one
+ * delegated cgroup, a mount namespace, and every node's processes. Nodes
+ * outlive it; functions do not.
+ */
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "common/daemon.h"
+#include "common/err.h"
+#include "nodemgr/function.h"
+#include "nodemgr/op.h"
+#include "nodemgr/sandbox.h"
+#include "nodemgr/sealed.h"
+#include "nodemgr/setup.h"
+
+static struct nodemgr m;
+
+/* Mounts made here show nowhere else; what the host unmounts goes here, too. */
+static void
+own_mounts(void)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		nx_fatal(-errno, "own mount namespace");
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		nx_fatal(-errno, "make mounts slaves");
+}
+
+static void
+seal_init(void)
+{
+	char self[PATH_MAX], path[PATH_MAX + 16];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	if (m.conf.init[0])
+		snprintf(path, sizeof(path), "%s", m.conf.init);
+	else
+		snprintf(path, sizeof(path), "%s/nexus-init", dirname(self));
+	m.init = nx_sealed_program(path);
+	if (m.init < 0)
+		nx_fatal(m.init, "%s", path);
+}
+
+static struct nx_daemon *daemon_self;
+
+static void
+on_stop(void *ctx)
+{
+	function_stop_all(ctx);
+	nx_daemon_quit(daemon_self);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct nx_daemon d = {
+		.name = "nodemgr",
+		.role = NX_ROLE_NODE,
+		.sandbox = &nodemgr_sandbox,
+		.handlers = nodemgr_handlers,
+		.n_handlers = nodemgr_handlers_count,
+		.ctx = &m,
+		.on_peer = nodemgr_on_peer,
+		.on_stop = on_stop,
+		.conf = &m.conf,
+		.conf_keys = nodemgr_conf_keys,
+		.n_conf_keys = nodemgr_conf_count,
+	};
+	int r;
+
+	nx_daemon_start(&d, argc, argv);
+	m.base = d.base;
+	daemon_self = &d;
+	own_mounts();
+	seal_init();
+	nx_daemon_drop(&d);
+	nodemgr_open(&m);
+	d.tickets = m.tickets;
+	nx_daemon_connect(&d);
+	m.hub = d.hub;
+	op_recover(&m);
+	r = nx_daemon_run(&d);
+	nodemgr_close(&m);
+	return r;
+}

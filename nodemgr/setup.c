@@ -1,0 +1,132 @@
+/*
+ * Opening everything that nodemgr works with; see setup.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "nodemgr/address.h"
+#include "nodemgr/image.h"
+#include "nodemgr/metrics.h"
+#include "nodemgr/node.h"
+#include "nodemgr/setup.h"
+#include "nodemgr/store.h"
+
+static int
+open_dir(const struct nodemgr *m, const char *suffix, mode_t mode)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(
+	    path, sizeof(path), "%s/%s", m->conf.common.state_dir, suffix);
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		nx_fatal(-errno, "%s", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		nx_fatal(-errno, "%s", path);
+	return fd;
+}
+
+static void
+open_state(struct nodemgr *m)
+{
+	nx_cleanup_fd int nodes = open_dir(m, "nodes", 0700), scratch = -1;
+	char path[PATH_MAX], error[256];
+
+	m->logs = open_dir(m, "nodes/logs", 0700);
+	m->status = open_dir(m, "nodes/status", 0700);
+	m->images = open_dir(m, "images", 0711);
+	scratch = open_dir(m, "nodes/scratch", 0700);
+	if (asprintf(&m->scratch, "%s/nodes/scratch",
+		m->conf.common.state_dir) < 0)
+		nx_fatal(-ENOMEM, "scratch");
+	if (nx_image_host_make(m->images, error) < 0)
+		nx_fatal(0, "%s", error);
+	snprintf(path, sizeof(path), "%s/nodes/nodes.db",
+	    m->conf.common.state_dir);
+	if (node_store_open(m, path) < 0)
+		nx_fatal(0, "cannot open %s", path);
+	if (node_store_load(m) < 0)
+		nx_fatal(0, "cannot read %s", path);
+}
+
+static void
+open_host(struct nodemgr *m)
+{
+	struct sysinfo info;
+	char error[256];
+	int r;
+
+	if (strcmp(m->conf.limits, "enforce") != 0 &&
+	    strcmp(m->conf.limits, "best-effort") != 0)
+		nx_fatal(0, "[nodemgr] limits is enforce or best-effort");
+	m->best_effort = strcmp(m->conf.limits, "best-effort") == 0;
+	if (address_parse(m) < 0)
+		nx_fatal(0, "[nexus] subnet = %s is not an address and a "
+			    "prefix, as 10.0.42.1/24",
+		    m->conf.common.subnet);
+	r = nx_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64,
+	    &m->boot_id);
+	if (r < 0)
+		nx_fatal(r, "boot_id");
+	m->boot_id[strcspn(m->boot_id, "\n")] = '\0';
+	if (sysinfo(&info) == 0)
+		m->host_memory = (uint64_t)info.totalram * info.mem_unit;
+	if (nx_cgroups_open(m->conf.cgroup, &m->cgroups, error) < 0)
+		nx_fatal(0, "%s", error);
+	if (!m->cgroups.controllers)
+		nx_warn("event=no-controllers cgroup=%s limits=%s",
+		    m->cgroups.path, m->conf.limits);
+	r = nx_filter_compile(NX_FILTER_NODE, &m->node_filter);
+	if (r == 0)
+		r = nx_filter_compile(NX_FILTER_FUNCTION, &m->function_filter);
+	if (r < 0)
+		nx_fatal(r, "call filters");
+}
+
+void
+nodemgr_open(struct nodemgr *m)
+{
+	m->images = m->logs = m->status = -1;
+	open_host(m);
+	open_state(m);
+	m->tickets = nx_tickets_new(NX_ROLE_NODE);
+	if (!m->tickets || metrics_start(m) < 0)
+		nx_fatal(-ENOMEM, "start");
+}
+
+void
+nodemgr_close(struct nodemgr *m)
+{
+	struct node *n;
+
+	m->stopping = true;
+	m->db = nx_db_close(m->db);
+	for (n = m->nodes; n; n = n->next)
+		if (n->op)
+			return; /* the process ends with it */
+	while (m->nodes)
+		node_free(m->nodes);
+	if (m->sampler)
+		event_free(m->sampler);
+	m->sampler = NULL;
+	m->tickets = nx_tickets_free(m->tickets);
+	nx_filter_fini(&m->node_filter);
+	nx_filter_fini(&m->function_filter);
+	nx_cgroups_close(&m->cgroups);
+	nx_close(&m->images);
+	nx_close(&m->logs);
+	nx_close(&m->status);
+	free(m->scratch);
+	free(m->boot_id);
+}

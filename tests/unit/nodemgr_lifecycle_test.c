@@ -1,0 +1,507 @@
+/*
+ * Nodes through nodemgr's own handlers and operations, with neighbours that
+ * answer, refuse, or send nonsense.
+ */
+#include "tests/unit/nodemgr_world.h"
+
+#define USER 7
+
+static void
+test_life(void **state)
+{
+	struct answer a;
+	const Nx__NodeInfo *info;
+	char ip[20];
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "web", NULL), 0);
+	info = (const Nx__NodeInfo *)a.body;
+	assert_string_equal(info->status, "Running");
+	assert_string_equal(info->ip, "10.0.42.2");
+	assert_int_equal(info->uid_base, LAB_BASE);
+	assert_true(info->pid > 0);
+	snprintf(ip, sizeof(ip), "%s", info->ip);
+	forget_answer(&a);
+	assert_int_equal(create_node(&a, USER, "web", NULL),
+	    NX__STATUS__EXISTS);
+	forget_answer(&a);
+	/* another user's name is his own, and his node nobody else's */
+	assert_int_equal(create_node(&a, USER + 1, "web", NULL), 0);
+	info = (const Nx__NodeInfo *)a.body;
+	assert_string_equal(info->ip, "10.0.42.3");
+	assert_int_equal(info->uid_base, LAB_BASE + 65536);
+	assert_int_equal(
+	    delete_node(USER, info->id, true), NX__STATUS__NOT_FOUND);
+	forget_answer(&a);
+	assert_int_equal(delete_node(USER, "web", false), NX__STATUS__CONFLICT);
+	assert_int_equal(stop_node(USER, "web"), 0);
+	assert_true(becomes(USER, "web", "Stopped", NULL));
+	assert_int_equal(node_verb(&a, USER, NX__METHOD__NODE_START, "web"), 0);
+	info = (const Nx__NodeInfo *)a.body;
+	assert_string_equal(info->status, "Running");
+	assert_string_equal(info->ip, ip);
+	forget_answer(&a);
+	assert_int_equal(delete_node(USER, "web", true), 0);
+	assert_int_equal(delete_node(USER, "web", true), NX__STATUS__NOT_FOUND);
+	/* the address and the ids are free again */
+	assert_int_equal(create_node(&a, USER, "next", NULL), 0);
+	info = (const Nx__NodeInfo *)a.body;
+	assert_string_equal(info->ip, "10.0.42.2");
+	assert_int_equal(info->uid_base, LAB_BASE);
+	forget_answer(&a);
+	assert_int_equal(delete_node(USER, "next", true), 0);
+	assert_int_equal(delete_node(USER + 1, "web", true), 0);
+	assert_int_equal(world.volumes, 0);
+	assert_int_equal(world.links, 0);
+}
+
+static void
+test_refusals(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t memory, storage;
+		uint32_t weight, pids;
+		const char *image;
+		Nx__Status status;
+	} bad[] = {
+		{"", 0, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
+		{"-x", 0, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
+		{"Upper", 0, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
+		{"a/b", 0, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
+		{"a", 1 << 20, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
+		{"a", 1ULL << 60, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
+		{"a", 0, (16 << 20) - 1, 0, 0, "", NX__STATUS__INVALID},
+		{"a", 0, 0, 0, 0, "", NX__STATUS__INVALID},
+		{"a", 0, 16 << 20, 10001, 0, "", NX__STATUS__INVALID},
+		{"a", 0, 16 << 20, 0, 1, "", NX__STATUS__INVALID},
+		{"a", 0, 16 << 20, 0, 0, "none", NX__STATUS__NOT_FOUND},
+		{"a", 0, 16 << 20, 0, 0, "..", NX__STATUS__NOT_FOUND},
+	};
+	struct answer a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NX_ARRAY_SIZE(bad); i++) {
+		Nx__NodeCreateRequest q = NX__NODE_CREATE_REQUEST__INIT;
+
+		q.name = (char *)(uintptr_t)bad[i].name;
+		q.image = (char *)(uintptr_t)bad[i].image;
+		q.memory = bad[i].memory;
+		q.storage = bad[i].storage;
+		q.cpu_weight = bad[i].weight;
+		q.pids_max = bad[i].pids;
+		assert_int_equal(ask_as(&a, USER, NX__METHOD__NODE_CREATE,
+		    &q.base), bad[i].status);
+		assert_true(a.error[0]);
+		forget_answer(&a);
+	}
+	assert_null(world.m.nodes);
+}
+
+static void
+test_ends(void **state)
+{
+	static const struct {
+		const char *command, *status, *reason;
+	} ends[] = {
+		{"sleep 0.1", "Stopped", "exit 0"},
+		{"exit 3", "Failed", "exit 3"},
+		{"kill -9 $$", "Failed", "signal 9"},
+		{"exec /nonexistent", "Failed", "exit 127"},
+	};
+	struct answer a;
+	char reason[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NX_ARRAY_SIZE(ends); i++) {
+		assert_int_equal(create_node(&a, USER, "e", ends[i].command), 0);
+		forget_answer(&a);
+		assert_true(becomes(USER, "e", ends[i].status, reason));
+		assert_string_equal(reason, ends[i].reason);
+		assert_int_equal(world.links, 0);
+		assert_int_equal(delete_node(USER, "e", false), 0);
+	}
+	assert_int_equal(create_node(&a, USER, "e", "sleep 1000"), 0);
+	forget_answer(&a);
+	assert_int_equal(stop_node(USER, "e"), 0);
+	assert_true(becomes(USER, "e", "Stopped", reason));
+	assert_string_equal(reason, "stopped");
+	assert_int_equal(delete_node(USER, "e", false), 0);
+	/* one that does not listen */
+	assert_int_equal(create_node(&a, USER, "e",
+	    "trap '' TERM; while :; do sleep 1; done"), 0);
+	forget_answer(&a);
+	assert_int_equal(stop_node(USER, "e"), 0);
+	assert_true(becomes(USER, "e", "Stopped", reason));
+	assert_int_equal(delete_node(USER, "e", false), 0);
+}
+
+/* --- exec ------------------------------------------------------------------------ */
+
+static int
+run_in(const char *node, const char *command, char *out, size_t size)
+{
+	Nx__NodeExecRequest q = NX__NODE_EXEC_REQUEST__INIT;
+	char *words[3] = {(char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c",
+		(char *)(uintptr_t)command};
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[3], pair[2], code;
+	struct answer a;
+	ssize_t n;
+
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	fds[0] = null;
+	fds[1] = fds[2] = pair[1];
+	q.node = (char *)(uintptr_t)node;
+	q.command = words;
+	q.n_command = 3;
+	ask_async(&a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
+	nx_close(&pair[1]);
+	settle(&a);
+	code = a.status == 0 ? ((const Nx__NodeExecReply *)a.body)->exit_code
+			     : -(int)a.status;
+	if (a.status != 0)
+		print_error("exec: %s\n", a.error);
+	n = out ? read(pair[0], out, size - 1) : 0;
+	if (out)
+		out[n > 0 ? n : 0] = '\0';
+	nx_close(&pair[0]);
+	nx_close(&null);
+	forget_answer(&a);
+	return code;
+}
+
+static void
+test_exec(void **state)
+{
+	Nx__NodeExecRequest q = NX__NODE_EXEC_REQUEST__INIT;
+	char out[4096], *missing[1] = {(char *)(uintptr_t)"no-such-command"};
+	struct answer a;
+	int fds[3];
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "x", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(run_in("x", "id -u; hostname; exit 5", out,
+	    sizeof(out)), 5);
+	assert_string_equal(out, "0\nx\n");
+	assert_int_equal(run_in("x", "kill -15 $$", NULL, 0), 128 + 15);
+	/* exactly the node's sets, and no descriptor but the three */
+	assert_int_equal(run_in("x", "grep -E 'Cap|NoNew|Seccomp:' "
+	    "/proc/self/status | tr -d '\\t\\n'; ls /proc/self/fd | tr '\\n' ,",
+	    out, sizeof(out)), 0);
+	assert_string_equal(out,
+	    "CapInh:0000000000000000CapPrm:00000000000405fb"
+	    "CapEff:00000000000405fbCapBnd:00000000000405fb"
+	    "CapAmb:0000000000000000NoNewPrivs:1Seccomp:20,1,2,3,");
+	/* it is in the node's cgroup and namespaces */
+	assert_int_equal(run_in("x", "cat /proc/self/cgroup | grep -c '^0::/$';"
+	    "ls -l /proc/1/ns 2>&1 | grep -c denied", out, sizeof(out)), 0);
+	q.node = (char *)(uintptr_t)"x";
+	q.command = missing;
+	q.n_command = 1;
+	fds[0] = fds[1] = fds[2] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	ask_async(&a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
+	settle(&a);
+	assert_int_equal(a.status, NX__STATUS__INVALID);
+	forget_answer(&a);
+	nx_close(&fds[0]);
+	/* a directory is refused: it would be a way out */
+	fds[0] = fds[1] = fds[2] = open("/", O_RDONLY | O_CLOEXEC);
+	ask_async(&a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
+	settle(&a);
+	assert_int_equal(a.status, NX__STATUS__INVALID);
+	forget_answer(&a);
+	nx_close(&fds[0]);
+	assert_int_equal(delete_node(USER, "x", true), 0);
+}
+
+static void
+test_abandoned_exec(void **state)
+{
+	Nx__NodeExecRequest q = NX__NODE_EXEC_REQUEST__INIT;
+	char *words[2] = {(char *)(uintptr_t)"sleep", (char *)(uintptr_t)"1000"};
+	struct answer a, b;
+	int fds[3], i;
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "x", NULL), 0);
+	forget_answer(&a);
+	fds[0] = fds[1] = fds[2] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	q.node = (char *)(uintptr_t)"x";
+	q.command = words;
+	q.n_command = 2;
+	ask_async(&a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
+	for (i = 0; i < 10; i++)
+		turn();
+	assert_non_null(world.m.jobs);
+	world_link(world.admin, NX_ROLE_ADMIN); /* the old pair is gone */
+	for (i = 0; i < 100 && world.m.jobs; i++)
+		turn();
+	assert_null(world.m.jobs);
+	forget_answer(&a);
+	nx_close(&fds[0]);
+	assert_int_equal(node_verb(&b, USER, NX__METHOD__NODE_METRICS, "x"), 0);
+	assert_int_equal(((const Nx__NodeMetrics *)b.body)->pids, 1);
+	assert_true(((const Nx__NodeMetrics *)b.body)->memory_usage > 0);
+	forget_answer(&b);
+	assert_int_equal(delete_node(USER, "x", true), 0);
+}
+
+/* --- what fails ------------------------------------------------------------------- */
+
+static int
+count_cgroups(void)
+{
+	char path[160];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/nodes", lab.cgroup);
+	assert_int_equal(stat(path, &st), 0);
+	return (int)st.st_nlink - 2;
+}
+
+static void
+test_failed_creation_leaves_nothing(void **state)
+{
+	static const Nx__Method methods[] = {NX__METHOD__VOLUME_CREATE,
+	    NX__METHOD__VOLUME_ATTACH, NX__METHOD__NET_ATTACH,
+	    NX__METHOD__NONE /* a volume that is no mount */};
+	struct answer a;
+	int before, init;
+	size_t i;
+
+	(void)state;
+	before = nx_fd_count();
+	for (i = 0; i < NX_ARRAY_SIZE(methods); i++) {
+		world.fail = methods[i];
+		world.bogus_volume = methods[i] == NX__METHOD__NONE;
+		assert_int_not_equal(create_node(&a, USER, "f", NULL), 0);
+		print_message("# %s\n", a.error);
+		forget_answer(&a);
+		world.fail = NX__METHOD__NONE;
+		world.bogus_volume = false;
+		assert_null(world.m.nodes);
+		assert_int_equal(world.volumes, 0);
+		assert_int_equal(count_cgroups(), 0);
+		assert_int_equal(nx_fd_count(), before);
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	}
+	/* the child's own steps: an init that is none */
+	init = world.m.init;
+	world.m.init = world.m.images;
+	assert_int_not_equal(create_node(&a, USER, "f", NULL), 0);
+	print_message("# %s\n", a.error);
+	forget_answer(&a);
+	world.m.init = init;
+	assert_null(world.m.nodes);
+	assert_int_equal(count_cgroups(), 0);
+	assert_int_equal(nx_fd_count(), before);
+	/* and it works again, with the lowest address */
+	assert_int_equal(create_node(&a, USER, "f", NULL), 0);
+	assert_string_equal(((const Nx__NodeInfo *)a.body)->ip, "10.0.42.2");
+	forget_answer(&a);
+	assert_int_equal(delete_node(USER, "f", true), 0);
+	assert_int_equal(nx_fd_count(), before);
+}
+
+static void
+test_addresses_run_out(void **state)
+{
+	struct answer a;
+	char name[8];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 5; i++) { /* a /29 without the gateway */
+		snprintf(name, sizeof(name), "n%d", i);
+		assert_int_equal(create_node(&a, USER, name, NULL), 0);
+		forget_answer(&a);
+	}
+	assert_int_equal(create_node(&a, USER, "n5", NULL), NX__STATUS__FULL);
+	print_message("# %s\n", a.error);
+	forget_answer(&a);
+	assert_int_equal(delete_node(USER, "n2", true), 0);
+	assert_int_equal(create_node(&a, USER, "n5", NULL), 0);
+	assert_string_equal(((const Nx__NodeInfo *)a.body)->ip, "10.0.42.4");
+	forget_answer(&a);
+	for (i = 0; i < 6; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		assert_int_equal(delete_node(USER, name, true),
+		    i == 2 ? NX__STATUS__NOT_FOUND : 0);
+	}
+}
+
+/* --- restarts ----------------------------------------------------------------------- */
+
+static void
+test_survives_restart(void **state)
+{
+	struct answer a;
+	char reason[64];
+	uint32_t pid;
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "a", NULL), 0);
+	pid = ((const Nx__NodeInfo *)a.body)->pid;
+	forget_answer(&a);
+	assert_int_equal(create_node(&a, USER, "b", "sleep 1; exit 4"), 0);
+	forget_answer(&a);
+	world_close_nodemgr();
+	usleep(1500000); /* b ends while nobody looks */
+	world_open_nodemgr();
+	assert_int_equal(node_verb(&a, USER, NX__METHOD__NODE_GET, "a"), 0);
+	assert_string_equal(((const Nx__NodeInfo *)a.body)->status, "Running");
+	assert_int_equal(((const Nx__NodeInfo *)a.body)->pid, pid);
+	forget_answer(&a);
+	assert_true(becomes(USER, "b", "Failed", reason));
+	assert_string_equal(reason, "exit 4");
+	assert_int_equal(run_in("a", "true", NULL, 0), 0);
+	assert_int_equal(stop_node(USER, "a"), 0);
+	assert_int_equal(node_verb(&a, USER, NX__METHOD__NODE_START, "a"), 0);
+	forget_answer(&a);
+	assert_int_equal(delete_node(USER, "a", true), 0);
+	assert_int_equal(delete_node(USER, "b", false), 0);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		; /* b was this process's child, in another life */
+}
+
+static void
+test_keep_starts_again(void **state)
+{
+	Nx__NodeStopRequest q = NX__NODE_STOP_REQUEST__INIT;
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "a", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(create_node(&a, USER, "b", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(stop_node(USER, "b"), 0);
+	q.all = q.keep = true;
+	assert_int_equal(ask_as(&a, USER, NX__METHOD__NODE_STOP, &q.base),
+	    NX__STATUS__DENIED);
+	forget_answer(&a);
+	assert_int_equal(ask_as(&a, 0, NX__METHOD__NODE_STOP, &q.base), 0);
+	forget_answer(&a);
+	assert_true(becomes(USER, "a", "Stopped", NULL));
+	world_close_nodemgr();
+	world_open_nodemgr();
+	assert_true(becomes(USER, "a", "Running", NULL));
+	assert_true(becomes(USER, "b", "Stopped", NULL));
+	assert_int_equal(delete_node(USER, "a", true), 0);
+	assert_int_equal(delete_node(USER, "b", true), 0);
+}
+
+/* Killed between the row and the answer: the next one unwinds. */
+static void
+test_half_made_is_unwound(void **state)
+{
+	Nx__NodeCreateRequest q = NX__NODE_CREATE_REQUEST__INIT;
+	struct answer a;
+	int i;
+
+	(void)state;
+	world.fail = NX__METHOD__NONE;
+	q.name = (char *)(uintptr_t)"half";
+	q.storage = 16 << 20;
+	ask_async(&a, world.admin, NX__METHOD__NODE_CREATE, &q.base, USER, NULL,
+	    0);
+	while (!world.volumes)
+		event_base_loop(world.base, EVLOOP_ONCE);
+	world_close_nodemgr();
+	world_open_nodemgr();
+	for (i = 0; i < 100 && world.m.nodes; i++)
+		turn();
+	assert_null(world.m.nodes);
+	assert_int_equal(world.volumes, 0);
+	assert_int_equal(count_cgroups(), 0);
+	forget_answer(&a);
+}
+
+static void
+test_user_deleted(void **state)
+{
+	Nx__UserDeleted q = NX__USER_DELETED__INIT;
+	struct answer a;
+	int i;
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "a", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(create_node(&a, USER + 1, "b", NULL), 0);
+	forget_answer(&a);
+	q.user_id = USER;
+	ask_async(&a, world.auth, NX__METHOD__AUTH_USER_DELETED, &q.base, 0,
+	    NULL, 0);
+	settle(&a);
+	assert_int_equal(a.status, 0);
+	forget_answer(&a);
+	for (i = 0; i < 200 && world.volumes > 1; i++)
+		turn();
+	assert_int_equal(world.volumes, 1);
+	assert_int_equal(delete_node(USER + 1, "b", true), 0);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+test_time(void **state)
+{
+	enum { ROUNDS = 40 };
+	uint64_t made[ROUNDS], gone[ROUNDS], t;
+	struct answer a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROUNDS; i++) {
+		t = nx_now_us();
+		assert_int_equal(create_node(&a, USER, "t", NULL), 0);
+		made[i] = nx_now_us() - t;
+		forget_answer(&a);
+		t = nx_now_us();
+		assert_int_equal(delete_node(USER, "t", true), 0);
+		gone[i] = nx_now_us() - t;
+	}
+	qsort(made, ROUNDS, sizeof(t), compare);
+	qsort(gone, ROUNDS, sizeof(t), compare);
+	print_message("# through the handlers, without ext4 and veth: create "
+		      "p50 %.1f ms p99 %.1f ms, delete p50 %.1f ms\n",
+	    (double)made[ROUNDS / 2] / 1000, (double)made[ROUNDS - 1] / 1000,
+	    (double)gone[ROUNDS / 2] / 1000);
+}
+
+static int
+tests(void)
+{
+	const struct CMUnitTest all[] = {
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_abandoned_exec),
+		cmocka_unit_test(test_failed_creation_leaves_nothing),
+		cmocka_unit_test(test_addresses_run_out),
+		cmocka_unit_test(test_survives_restart),
+		cmocka_unit_test(test_keep_starts_again),
+		cmocka_unit_test(test_half_made_is_unwound),
+		cmocka_unit_test(test_user_deleted),
+		cmocka_unit_test(test_time),
+	};
+
+	world_open();
+	return cmocka_run_group_tests_name("nodemgr_lifecycle", all, NULL, NULL);
+}
+
+int
+main(void)
+{
+	return lab_main(tests);
+}
