@@ -9,7 +9,8 @@
 #include "common/log.h"
 #include "proto/auth.pb-c.h"
 
-#define PAGE 100
+#define PAGE     100
+#define SESSIONS 64
 
 static void
 fill(Nx__UserInfo *info, const struct auth_user *user)
@@ -107,15 +108,29 @@ struct change {
 	int64_t notice; /* 0: nothing was revoked */
 };
 
-/* Every session ends with it, here and in tickets. */
+/* The whole user: whoever holds tickets of theirs, now or within a minute. */
 static int
-end_sessions(struct nx_db *db, struct change *c)
+revoke_user(struct nx_db *db, struct change *c)
 {
-	int r = auth_session_delete_all(db, c->user.id);
+	return auth_notice_put(db, AUTH_NOTICE_REVOKE, c->user.id, NULL,
+	    auth_now(c->a), &c->notice);
+}
 
-	return r < 0 ? r
-		     : auth_notice_put(db, AUTH_NOTICE_REVOKE, c->user.id, NULL,
-			   auth_now(c->a), &c->notice);
+/* Session by session, as long as they are few: a user who is enabled again can
+ * log in at once, and not when the revocation of all has been forgotten. */
+static int
+revoke_sessions(struct nx_db *db, struct change *c)
+{
+	uint8_t ids[SESSIONS + 1][NX_SESSION_LEN];
+	int i, n, r = 0;
+
+	n = auth_session_list(db, c->user.id, ids, SESSIONS + 1);
+	if (n < 0 || n > SESSIONS)
+		return n < 0 ? n : revoke_user(db, c);
+	for (i = 0; r == 0 && i < n; i++)
+		r = auth_notice_put(db, AUTH_NOTICE_REVOKE, c->user.id, ids[i],
+		    auth_now(c->a), &c->notice);
+	return r;
 }
 
 static int
@@ -133,7 +148,9 @@ write_disabled(struct nx_db *db, void *arg)
 	if (r == 0 && q->disabled)
 		r = auth_code_drop(db, AUTH_CODE_LOGIN, c->user.email);
 	if (r == 0 && q->disabled)
-		r = end_sessions(db, c);
+		r = revoke_sessions(db, c);
+	if (r == 0 && q->disabled)
+		r = auth_session_delete_all(db, c->user.id);
 	return r;
 }
 
@@ -147,7 +164,7 @@ write_deleted(struct nx_db *db, void *arg)
 
 	if (r <= 0)
 		return r < 0 ? r : 1;
-	r = end_sessions(db, c);
+	r = revoke_user(db, c);
 	if (r == 0)
 		r = auth_user_delete(db, c->user.id);
 	if (r == 0)

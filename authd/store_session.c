@@ -60,6 +60,30 @@ auth_session_delete_all(struct nx_db *db, uint64_t user_id)
 }
 
 int
+auth_session_list(struct nx_db *db, uint64_t user_id,
+    uint8_t (*ret_ids)[NX_SESSION_LEN], size_t max)
+{
+	sqlite3_stmt *s;
+	int r, n = 0;
+
+	r = nx_db_query(db, &s,
+	    "SELECT id FROM sessions WHERE user_id = ? LIMIT ?", "uu", user_id,
+	    (uint64_t)max);
+	while (r == 1 && (size_t)n < max) {
+		if (sqlite3_column_bytes(s, 0) != NX_SESSION_LEN) {
+			sqlite3_reset(s);
+			return -EBADMSG;
+		}
+		memcpy(ret_ids[n++], sqlite3_column_blob(s, 0), NX_SESSION_LEN);
+		r = nx_db_next(s);
+	}
+	if (r < 0)
+		return r;
+	sqlite3_reset(s);
+	return n;
+}
+
+int
 auth_known_put(struct nx_db *db, uint64_t user_id,
     const uint8_t client[AUTH_CLIENT_HASH_LEN], int64_t now)
 {

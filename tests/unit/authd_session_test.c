@@ -158,7 +158,9 @@ test_disable(void **state)
 	h_login(h, "emma", PASSWORD);
 	h_attach(h, NX_ROLE_STORAGE);
 	assert_int_equal(set_disabled(h, "EMMA", true), NX__STATUS__OK);
-	assert_true(h->last_whole);
+	/* By session: a login after enabling is not revoked with the old. */
+	assert_int_equal(h->revokes[NX_ROLE_STORAGE], 1);
+	assert_false(h->last_whole);
 	assert_int_equal(h_check(h, token), NX__STATUS__UNAUTHENTICATED);
 	/* The code that was on its way, the password, and nothing for others
 	 * to see: without the password it looks like anybody's. */
@@ -190,6 +192,7 @@ test_delete(void **state)
 	    NX__STATUS__OK);
 	h_settle(h);
 	assert_int_equal(h->deletes[NX_ROLE_STORAGE], 1);
+	assert_true(h->last_whole);
 	assert_int_equal(h_check(h, token), NX__STATUS__UNAUTHENTICATED);
 	assert_int_equal(by_name(h, NX__METHOD__AUTH_USER_GET, "fred", NULL),
 	    NX__STATUS__NOT_FOUND);
