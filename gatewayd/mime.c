@@ -136,19 +136,23 @@ void
 mime_attachment(const char *name, char *ret, size_t size)
 {
 	static const char digits[] = "0123456789ABCDEF";
+	static const char middle[] = "\"; filename*=UTF-8''";
 	const unsigned char *p;
 	size_t n;
 
 	n = (size_t)snprintf(ret, size, "attachment; filename=\"");
-	for (p = (const unsigned char *)name; *p && n + 4 < size; p++) {
+	p = (const unsigned char *)name;
+	for (; *p && n + sizeof(middle) + 4 < size; p++) {
 		if ((*p & 0xc0) == 0x80)
 			continue; /* one '_' for a whole character */
 		ret[n++] = *p < 0x20 || *p >= 0x7f || strchr("\"\\%/", *p)
 		    ? '_'
 		    : (char)*p;
 	}
-	n += (size_t)snprintf(ret + n, size - n, "\"; filename*=UTF-8''");
-	for (p = (const unsigned char *)name; *p && n + 4 < size; p++) {
+	memcpy(ret + n, middle, sizeof(middle));
+	n += sizeof(middle) - 1;
+	p = (const unsigned char *)name;
+	for (; *p && n + 4 < size; p++) {
 		if (attr_char(*p)) {
 			ret[n++] = (char)*p;
 			continue;

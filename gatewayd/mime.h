@@ -19,7 +19,7 @@ mime_param(struct http_span value, const char *name, char *ret, size_t size);
 /*
  * Writes `attachment; filename="fallback"; filename*=UTF-8''...` (RFC 6266,
  * 8187) for any UTF-8 @name: at most 3 * its length + 64 bytes, cut off names
- * included. Nothing in @name can end the header or the quotes.
+ * included; @size is at least 64. Nothing in @name can end the header or the quotes.
  */
 void mime_attachment(const char *name, char *ret, size_t size);
 

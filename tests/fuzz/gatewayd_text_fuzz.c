@@ -1,0 +1,63 @@
+/* Targets and header values: decoded in place, never longer than they were,
+ * always clean text; names written back never break a header. Seeds: targets
+ * and header values. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "gatewayd/mime.h"
+#include "gatewayd/range.h"
+#include "gatewayd/uri.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+target(const char *text, size_t size)
+{
+	char *copy = malloc(size + 1);
+	struct uri u;
+	size_t i;
+
+	nx_assert(copy);
+	memcpy(copy, text, size);
+	if (memchr(copy, 0, size) == NULL && size > 0 &&
+	    uri_parse(&u, copy, size) == NULL)
+		for (i = 0; i < u.n_segments; i++) {
+			nx_assert(text_is_clean(
+			    u.segment[i], strlen(u.segment[i]), false));
+			nx_assert(!strchr(u.segment[i], '/'));
+		}
+	free(copy);
+}
+
+static void
+values(const char *text, size_t size)
+{
+	struct http_span s = {text, size};
+	uint64_t first, last;
+	char param[32], out[1100];
+	char *copy = malloc(size + 1);
+
+	nx_assert(copy);
+	if (mime_param(s, "filename", param, sizeof(param)) == 1)
+		nx_assert(strlen(param) < sizeof(param));
+	if (range_parse(s, 1000, &first, &last) == RANGE_PART)
+		nx_assert(first <= last && last < 1000);
+	(void)etag_listed(s, "abc");
+	memcpy(copy, text, size);
+	copy[size] = '\0';
+	mime_attachment(copy, out, sizeof(out));
+	nx_assert(strlen(out) < sizeof(out) && !strpbrk(out, "\r\n") &&
+	    text_is_clean(out, strlen(out), false));
+	free(copy);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	target((const char *)data, size);
+	values((const char *)data, size);
+	return 0;
+}
