@@ -10,6 +10,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "storaged/collector.h"
 #include "storaged/info.h"
 #include "storaged/quota.h"
 #include "storaged/refuse.h"
@@ -369,6 +370,8 @@ committed(int result, void *arg)
 		" chunks=%u",
 	    info.id, info.owner, info.size, info.chunks);
 	nx_answer(r, &reply.base, NULL, 0);
+	if (u->commit.freed)
+		collector_kick(u->us->s->collector);
 	upload_free(u);
 }
 
