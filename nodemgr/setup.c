@@ -32,7 +32,7 @@ open_dir(const struct nodemgr *m, const char *suffix, mode_t mode)
 	if (mkdir(path, mode) < 0 && errno != EEXIST)
 		nx_fatal(-errno, "%s", path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0 || fchmod(fd, mode) < 0)
 		nx_fatal(-errno, "%s", path);
 	return fd;
 }
@@ -46,7 +46,8 @@ open_state(struct nodemgr *m)
 	m->logs = open_dir(m, "nodes/logs", 0700);
 	m->status = open_dir(m, "nodes/status", 0700);
 	m->images = open_dir(m, "images", 0711);
-	scratch = open_dir(m, "nodes/scratch", 0700);
+	/* a node's root has it as working directory for a moment */
+	scratch = open_dir(m, "nodes/scratch", 0711);
 	if (asprintf(&m->scratch, "%s/nodes/scratch",
 		m->conf.common.state_dir) < 0)
 		nx_fatal(-ENOMEM, "scratch");

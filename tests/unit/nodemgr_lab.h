@@ -145,6 +145,7 @@ lab_main(int (*tests)(void))
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	lab_run("echo 1 > %s/cgroup.kill; sleep 0.1", lab.cgroup);
 	lab_run("for g in %s/*/* %s/*; do [ ! -d $g ] || rmdir $g 2>/dev/null;"
 		" done; :", lab.cgroup, lab.cgroup);
 	if (rmdir(lab.cgroup) < 0) {

@@ -192,8 +192,8 @@ test_exec(void **state)
 	    "/proc/self/status | tr -d '\\t\\n'; ls /proc/self/fd | tr '\\n' ,",
 	    out, sizeof(out)), 0);
 	assert_string_equal(out,
-	    "CapInh:0000000000000000CapPrm:00000000000405fb"
-	    "CapEff:00000000000405fbCapBnd:00000000000405fb"
+	    "CapInh:0000000000000000CapPrm:00000000800405fb"
+	    "CapEff:00000000800405fbCapBnd:00000000800405fb"
 	    "CapAmb:0000000000000000NoNewPrivs:1Seccomp:20,1,2,3,");
 	/* it is in the node's cgroup and namespaces */
 	assert_int_equal(run_in("x", "cat /proc/self/cgroup | grep -c '^0::/$';"

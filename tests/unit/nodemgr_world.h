@@ -363,7 +363,19 @@ stop_node(uint64_t user, const char *name)
 	return status;
 }
 
-/* Waits until the node's status is @want. */
+/* No operation is under way. */
+static inline bool
+idle(void)
+{
+	const struct node *n;
+
+	for (n = world.m.nodes; n; n = n->next)
+		if (n->op)
+			return false;
+	return true;
+}
+
+/* Waits until the node's status is @want and nothing is left to be done. */
 static inline bool
 becomes(uint64_t user, const char *name, const char *want, char reason[64])
 {
@@ -376,7 +388,7 @@ becomes(uint64_t user, const char *name, const char *want, char reason[64])
 		assert_int_equal(
 		    node_verb(&a, user, NX__METHOD__NODE_GET, name), 0);
 		info = (const Nx__NodeInfo *)a.body;
-		is = !strcmp(info->status, want);
+		is = !strcmp(info->status, want) && idle();
 		if (is && reason)
 			snprintf(reason, 64, "%s", info->exit_reason);
 		forget_answer(&a);
