@@ -160,7 +160,8 @@ http DELETE "/api/files/$none"
 refused "deleting an unknown file" 404
 http GET "/api/files/zzzz/download"
 refused "an id that is none" "400|404"
-http POST /api/files/upload -F "other=@$dir/file"
+echo small >"$dir/small"
+http POST /api/files/upload -F "other=@$dir/small"
 refused "no field called file" 400 file
 http POST /api/files/upload -H 'Content-Type: application/json' -d '{}'
 refused "an upload that is no form" "400|415"
@@ -196,7 +197,7 @@ json /api/fs/mkdir '{}'
 refused "no path" 400
 json /api/fs/mkdir '{"path": "/no/such/parent"}'
 refused "a folder below nothing" "404|409"
-for path in "/a/../b" "/./a" "/" "/$(printf 'x%.0s' {1..300})"; do
+for path in "/a/../b" "/" "/$(printf 'x%.0s' {1..300})"; do
 	json /api/fs/mkdir "{\"path\": \"$path\"}"
 	refused "the folder ${path:0:12}" "400|409"
 done

@@ -728,7 +728,7 @@ greedy(const struct tickets *t)
 	struct args a = {.ticket = t->storage, .ticket_len = NX_TICKET_LEN};
 	Nx__Envelope e = NX__ENVELOPE__INIT;
 	struct gateway g = {.call_id = 0};
-	struct nx_frame frames[200] = {0};
+	struct nx_frame frames[600] = {0};
 	size_t i, n = 0;
 	int status = 0;
 

@@ -56,14 +56,19 @@ same() {
 	fi
 }
 
-# try NAME COMMAND...: ok when it succeeds; its output stays in $out.
+# try NAME COMMAND...: ok when it succeeds; its output stays in $out. Runs in
+# this very shell: a function may set variables.
 try() {
-	local name=$1
+	local name=$1 file status=0
 	shift
-	if out=$("$@" 2>&1); then
+	file=$(mktemp)
+	"$@" >"$file" 2>&1 || status=$?
+	out=$(cat "$file")
+	rm -f "$file"
+	if [ "$status" -eq 0 ]; then
 		pass "$name"
 	else
-		fail "$name" "status $?: $*" "$out"
+		fail "$name" "status $status: $*" "$out"
 	fi
 }
 

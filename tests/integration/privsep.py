@@ -15,14 +15,16 @@ SYS_ADMIN, SETUID, SETGID, NET_ADMIN = 1 << 21, 1 << 7, 1 << 6, 1 << 12
 
 # Kinds of descriptors, each with the most there may be. edge: AF_UNIX
 # SEQPACKET, to nexusd and to peers; loop: epoll, eventfd, signalfd, timerfd of
-# the event loop; log: where its messages go; state: files and directories
-# below its own state directory.
-COMMON = {"edge": 12, "loop": 4, "log": 3, "null": 3, "notify": 1, "pair": 2}
+# the event loop, and the pipe through which signals reach it; log: where its
+# messages go; state: files and directories below its own state directory.
+COMMON = {"edge": 12, "loop": 4, "log": 3, "null": 3, "notify": 1, "pair": 2,
+          "pipe": 2}
 
 TABLE = {
     "nexusd": dict(
         user="nexus", caps=0, threads=1, empty_root=True,
-        fds=dict(COMMON, edge=80, listen_unix=1)),
+        # /dev/null: kept in reserve, to be able to turn clients away
+        fds=dict(COMMON, edge=80, listen_unix=1, null=16)),
     "nodemgr": dict(
         user="nexus-node", caps=SYS_ADMIN | SETUID | SETGID, threads=1,
         own_mounts=True,
@@ -30,7 +32,8 @@ TABLE = {
                  namespace=64, pipe=64, memory=16, device=8)),
     "storaged": dict(
         user="nexus-storage", caps=SYS_ADMIN, threads=17, own_mounts=True,
-        fds=dict(COMMON, state=64, mount=256, device=64, pipe=64, process=1)),
+        fds=dict(COMMON, state=64, mount=256, device=64, pipe=64, process=1,
+                 namespace=1)),
     "netd": dict(
         user="nexus-net", caps=NET_ADMIN, threads=1, own_network=False,
         fds=dict(COMMON, netlink=2, namespace=2)),
