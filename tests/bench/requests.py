@@ -1,5 +1,6 @@
 """Small authenticated requests over kept connections, against nginx that says
-the same with `return`: one process each, the same client, in turn."""
+as much with `return`: one HTTP process each, both write their line about each
+request to a log, the same client asks them in turn."""
 import json
 import os
 import re
@@ -21,7 +22,7 @@ pid {where}/nginx.pid;
 error_log {where}/error.log;
 events {{ worker_connections 512; }}
 http {{
-	access_log off;
+	access_log {where}/access.log;
 	client_body_temp_path {where}/body;
 	proxy_temp_path {where}/proxy;
 	fastcgi_temp_path {where}/fastcgi;
