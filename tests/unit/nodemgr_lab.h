@@ -141,6 +141,7 @@ lab_main(int (*tests)(void))
 		if (nx_filter_compile(NX_FILTER_NODE, &lab.node) < 0 ||
 		    nx_filter_compile(NX_FILTER_FUNCTION, &lab.function) < 0)
 			nx_fatal(0, "filters");
+		nx_sandbox_filter(&nodemgr_sandbox);
 		exit(tests());
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
