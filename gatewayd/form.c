@@ -40,6 +40,7 @@ struct form {
 	char name[NAME_MAX_ + 1]; /* of the file */
 	char target[PATH_MAX_ + NAME_MAX_ + 2];
 	char temporary[64];
+	uint32_t chunks;    /* of what is there */
 	Nx__Status refused; /* why it could not be moved from there */
 	char why[513];
 };
@@ -166,10 +167,7 @@ on_open(struct req *r)
 	struct form *f = r->state;
 
 	if (surely_too_large(f)) {
-		req_fail(r, nx_status_http(NX__STATUS__QUOTA), "quota",
-		    "The file does not fit: your quota leaves %s. Delete "
-		    "something first.",
-		    nx_size_format(f->upload.max));
+		upload_refuse_quota(&f->upload);
 		return;
 	}
 	conn_pause(r->conn, false);
@@ -229,7 +227,8 @@ on_removed(struct req *r, const struct nx_reply *reply)
 static void
 on_moved(struct req *r, const struct nx_reply *reply)
 {
-	Nx__FsPathRequest m = NX__FS_PATH_REQUEST__INIT;
+	const Nx__FsEntry *m = (const void *)reply->body;
+	Nx__FsPathRequest gone = NX__FS_PATH_REQUEST__INIT;
 	struct req_call_opts opts = {.errors = true};
 	struct form *f = r->state;
 	struct buf b = {0};
@@ -238,17 +237,20 @@ on_moved(struct req *r, const struct nx_reply *reply)
 		json_open(&b, NULL, '{');
 		json_string(&b, "message", "File uploaded.");
 		json_string(&b, "path", f->target);
-		json_string(&b, "name", f->name);
-		json_uint(&b, "size", f->upload.written);
+		json_string(&b, "id", m->id);
+		json_string(&b, "name", m->name);
+		json_uint(&b, "size", m->size);
+		json_uint(&b, "chunks_count", f->chunks);
 		json_string(&b, "status", "Uploaded");
+		json_string(&b, "etag", m->md5);
 		json_close(&b, '}');
 		reply_json(r, 200, &b);
 		return;
 	}
 	f->refused = reply->status;
 	snprintf(f->why, sizeof(f->why), "%s", reply->error);
-	m.path = f->temporary;
-	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FS_DELETE, &m.base, &opts,
+	gone.path = f->temporary;
+	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FS_DELETE, &gone.base, &opts,
 	    on_removed);
 }
 
@@ -269,13 +271,15 @@ move(struct req *r)
 static void
 on_finished(struct req *r, const struct nx_reply *reply)
 {
+	const Nx__FinishUploadReply *m = (const void *)reply->body;
 	struct form *f = r->state;
 
-	if (f->misplaced)
-		move(r);
-	else
-		reply_uploaded(
-		    r, 200, (const Nx__FinishUploadReply *)reply->body);
+	if (!f->misplaced) {
+		reply_uploaded(r, 200, m);
+		return;
+	}
+	f->chunks = m->file ? m->file->chunks : 0;
+	move(r);
 }
 
 /* The target is known: before the file, or after it. */

@@ -88,7 +88,7 @@ listen_inherited(void)
 	if (daemon_.listen_fds == 0)
 		nx_fatal(0,
 		    "no listening socket was passed (LISTEN_FDS); systemd's "
-		    "nexus-gateway.socket and nexus-up do that");
+		    "nexus-http.socket and nexus-up do that");
 	for (i = 0; i < daemon_.listen_fds; i++) {
 		r = conns_listen(gw.conns, 3 + i);
 		if (r < 0)

@@ -104,16 +104,21 @@ broken(struct upload *u)
 	return UPLOAD_ENDED;
 }
 
+void
+upload_refuse_quota(struct upload *u)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text),
+	    "your quota leaves %s: delete something first",
+	    nx_size_format(u->max));
+	req_fail_status(u->req, NX__STATUS__QUOTA, text);
+}
+
 static enum upload_result
 too_much(struct upload *u)
 {
-	char most[32];
-
-	snprintf(most, sizeof(most), "%s", nx_size_format(u->max));
-	req_fail(u->req, nx_status_http(NX__STATUS__QUOTA), "quota",
-	    "The file does not fit: your quota leaves %s. Delete something "
-	    "first.",
-	    most);
+	upload_refuse_quota(u);
 	return UPLOAD_ENDED;
 }
 

@@ -52,6 +52,9 @@ upload_write(struct upload *u, const char *data, size_t len, size_t *ret_n);
 /* From the connection's socket, at most @len. */
 enum upload_result upload_splice(struct upload *u, size_t len, size_t *ret_n);
 
+/* The content is larger than u->max: ends the request. */
+void upload_refuse_quota(struct upload *u);
+
 /* All content is in the pipe: closes it and asks storaged to make it a file. */
 void upload_finish(struct upload *u, req_reply_fn *on_finished);
 
