@@ -13,7 +13,8 @@
 int
 nx_step(struct nx_fault *f, int r, const char *what)
 {
-	if (r < 0) {
+	/* the innermost step knows best */
+	if (r < 0 && f->error == 0) {
 		f->error = r;
 		snprintf(f->step, sizeof(f->step), "%s", what);
 	}

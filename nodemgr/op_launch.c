@@ -266,7 +266,9 @@ make_cgroup(struct op *op, struct nx_fault *f)
 		.memory = n->memory,
 		.cpu_weight = n->cpu_weight,
 		.pids = n->pids_max,
-		.oom_group = true,
+		/* the process that wants too much dies; if it is the main one,
+		 * so does the node */
+		.oom_group = false,
 	};
 
 	n->limits_enforced = m->cgroups.controllers;

@@ -50,6 +50,8 @@ static struct {
 	struct nx_cgroups cgroups;
 	int images, init;
 	struct nx_filter node, function;
+	const char *image; /* NULL: host */
+	unsigned volume;   /* which; 0: the one of root's */
 } lab;
 
 static inline void
@@ -177,6 +179,10 @@ lab_volume(struct lab_box *b)
 	int userns = nx_idmap_userns(&map);
 
 	snprintf(path, sizeof(path), "%s/volume", lab.dir);
+	if (lab.volume) {
+		snprintf(path, sizeof(path), "%s/state/v%u", lab.dir, lab.volume);
+		(void)mkdir(path, 0755);
+	}
 	b->volume = nx_mnt_clone(AT_FDCWD, path);
 	assert_true(userns >= 0 && b->volume >= 0);
 	assert_int_equal(nx_mnt_set(b->volume, 0, userns), 0);
@@ -206,7 +212,8 @@ lab_node(struct lab_box *b, const char *command)
 	lab_volume(b);
 	b->log = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_int_equal(pipe2(b->status, O_CLOEXEC), 0);
-	assert_int_equal(nx_image_open(lab.images, "host", LAB_BASE, &b->mounts,
+	assert_int_equal(nx_image_open(lab.images,
+	    lab.image ? lab.image : NX_IMAGE_HOST, LAB_BASE, &b->mounts,
 	    &b->fault), 0);
 	b->cgroup = nx_cgroup_make(lab.cgroups.nodes, b->name, false, &limits);
 	assert_true(b->cgroup >= 0);
