@@ -13,7 +13,7 @@
 #include "authd/notice.h"
 #include "authd/session.h"
 #include "authd/store.h"
-#include "authd/token.h"
+#include "authd/token_cache.h"
 #include "common/err.h"
 #include "common/id.h"
 #include "common/log.h"
@@ -187,6 +187,8 @@ auth_open(struct authd *a, const char *dir, unsigned threads, char error[256])
 	if (r == 0)
 		r = start_throttle(a);
 	if (r == 0)
+		r = auth_token_cache_new(&a->tokens);
+	if (r == 0)
 		r = nx_workers_new(a->base, threads ? threads : cores(),
 		    AUTH_HASH_QUEUE, &a->workers);
 	return r < 0 ? r : start_timer(a);
@@ -205,5 +207,6 @@ auth_close(struct authd *a)
 	if (a->tick)
 		event_free(a->tick);
 	a->throttle = auth_throttle_free(a->throttle);
+	a->tokens = auth_token_cache_free(a->tokens);
 	auth_keys_fini(&a->keys);
 }

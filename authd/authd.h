@@ -37,6 +37,7 @@ struct auth_clock {
 };
 
 struct auth_mail;
+struct auth_token_cache;
 struct auth_waiter;
 
 struct authd {
@@ -46,6 +47,7 @@ struct authd {
 	struct nx_db *db;
 	struct nx_workers *workers;
 	struct auth_keys keys;
+	struct auth_token_cache *tokens;
 	struct auth_throttle *throttle;
 	struct auth_clock clock;
 	char dummy_hash[AUTH_HASH_LEN]; /* for users that do not exist */

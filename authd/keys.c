@@ -101,6 +101,7 @@ derive_public(struct auth_keys *keys, size_t len)
 	nx_cleanup(bio_freep) BIO *out = BIO_new(BIO_s_mem());
 	nx_cleanup(pkey_freep) EVP_PKEY *key =
 	    in ? PEM_read_bio_PrivateKey(in, NULL, NULL, NULL) : NULL;
+	nx_cleanup(bio_freep) BIO *back = NULL;
 	uint8_t hash[AUTH_KID_LEN];
 
 	if (!key || !is_p256(key))
@@ -114,7 +115,10 @@ derive_public(struct auth_keys *keys, size_t len)
 	    (const unsigned char *)keys->public_pem, strlen(keys->public_pem),
 	    NULL, 0);
 	sodium_bin2hex(keys->kid, sizeof(keys->kid), hash, AUTH_KID_LEN / 2);
-	return 0;
+	back = BIO_new_mem_buf(keys->public_pem, -1);
+	keys->public_key =
+	    back ? PEM_read_bio_PUBKEY(back, NULL, NULL, NULL) : NULL;
+	return keys->public_key ? 0 : -ENOMEM;
 }
 
 static int
@@ -194,5 +198,6 @@ auth_keys_fini(struct auth_keys *keys)
 		sodium_memzero(keys->private_pem, strlen(keys->private_pem));
 	free(keys->private_pem);
 	free(keys->public_pem);
+	EVP_PKEY_free(keys->public_key);
 	sodium_memzero(keys, sizeof(*keys));
 }

@@ -6,6 +6,8 @@
 #ifndef AUTHD_KEYS_H
 #define AUTHD_KEYS_H
 
+#include <openssl/types.h>
+
 #include "authd/header.h"
 #include "authd/otp.h"
 
@@ -13,6 +15,7 @@ struct auth_keys {
 	uint8_t pepper[AUTH_PEPPER_LEN];
 	char *private_pem; /* PKCS#8, P-256 */
 	char *public_pem;
+	EVP_PKEY *public_key; /* the same, read once: reading takes 0.7 ms */
 	char kid[AUTH_KID_LEN + 1]; /* of the public key's bytes */
 };
 

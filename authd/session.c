@@ -6,7 +6,7 @@
 #include "authd/notice.h"
 #include "authd/session.h"
 #include "authd/store.h"
-#include "authd/token.h"
+#include "authd/token_cache.h"
 #include "common/log.h"
 #include "proto/auth.pb-c.h"
 
@@ -28,7 +28,8 @@ admit(struct authd *a, struct nx_request *r, struct auth_claims *ret_claims,
 	enum auth_token_result result;
 	int known;
 
-	result = auth_token_check(&a->keys, q->token, auth_now(a), ret_claims);
+	result = auth_token_cache_check(
+	    a->tokens, &a->keys, q->token, auth_now(a), ret_claims);
 	if (result != AUTH_TOKEN_OK) {
 		nx_refuse(
 		    r, NX__STATUS__UNAUTHENTICATED, "%s", sentences[result]);

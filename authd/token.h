@@ -18,7 +18,8 @@
 struct auth_claims {
 	uint64_t user_id;                /* sub, never 0 */
 	uint8_t session[NX_SESSION_LEN]; /* sid */
-	int64_t issued, expires;         /* iat = nbf, exp: unix seconds */
+	int64_t issued, expires;         /* iat, exp: unix seconds */
+	int64_t not_before;              /* nbf; tokens are made with iat */
 };
 
 enum auth_token_result {
@@ -34,6 +35,9 @@ enum auth_token_result {
 /* The compact form; free() it. 0 or -ENOMEM. */
 int auth_token_sign(const struct auth_keys *keys,
     const struct auth_claims *claims, char **ret_token);
+/* The times alone: OK, EXPIRED or EARLY. */
+enum auth_token_result
+auth_claims_check(const struct auth_claims *claims, int64_t now);
 enum auth_token_result auth_token_check(const struct auth_keys *keys,
     const char *token, int64_t now, struct auth_claims *ret_claims);
 

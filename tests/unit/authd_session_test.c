@@ -92,6 +92,27 @@ test_tickets(void **state)
 	nx_tickets_free(node);
 }
 
+/* What was accepted a moment ago is not accepted because of that. */
+static void
+test_remembered_tokens(void **state)
+{
+	struct harness *h = *state;
+	char token[2049], other[2049];
+
+	h_user(h, "anna", token);
+	assert_int_equal(h_check(h, token), NX__STATUS__OK);
+	assert_int_equal(h_check(h, token), NX__STATUS__OK);
+	strcpy(other, token);
+	other[strlen(other) - 10] ^= 1;
+	assert_int_equal(h_check(h, other), NX__STATUS__UNAUTHENTICATED);
+	h_wall_shift_us = -120LL * 1000000;
+	assert_int_equal(h_check(h, token), NX__STATUS__UNAUTHENTICATED);
+	h_wall_shift_us = 0;
+	assert_int_equal(h_check(h, token), NX__STATUS__OK);
+	h_advance(24 * 3600);
+	assert_int_equal(h_check(h, token), NX__STATUS__UNAUTHENTICATED);
+}
+
 /* Neither answer nor ticket outlives the token. */
 static void
 test_end_of_token(void **state)
@@ -299,6 +320,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, h_setup, h_teardown)
 	const struct CMUnitTest tests[] = {
 	    T(test_tickets),
+	    T(test_remembered_tokens),
 	    T(test_end_of_token),
 	    T(test_logout),
 	    T(test_logout_unconfirmed),
