@@ -64,7 +64,7 @@ is_bound_to(int fd, const struct stat *st, struct loop_info64 *info)
 static bool
 looks_bound(const char *name)
 {
-	char path[64];
+	char path[300];
 
 	if (strncmp(name, "loop", 4) != 0 || strlen(name) >= LOOP_NAME_MAX - 1)
 		return false;
