@@ -176,7 +176,7 @@ refused "a file beyond the quota" "413|507"
 auth="Authorization: Bearer $token"
 head="POST /api/files/upload HTTP/1.1\r\nHost: x\r\n$auth\r\nConnection: close\r\n"
 form='--B\r\nContent-Disposition: form-data; name="file"; filename="cut"\r\n\r\nhello'
-raw "${head}Content-Type: multipart/form-data; boundary=B\r\nContent-Length: ${#form}\r\n\r\n$form"
+raw "${head}Content-Type: multipart/form-data; boundary=B\r\nContent-Length: $(printf '%b' "$form" | wc -c)\r\n\r\n$form"
 refused "a form without its end" 400
 raw "${head}Content-Type: multipart/form-data; boundary=B\r\nContent-Length: 9000\r\n\r\n$form" close
 pass "a body cut short: the client is gone"
