@@ -6,6 +6,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "common/err.h"
@@ -58,6 +62,30 @@ tidy_network(const struct up *up)
 	return bad;
 }
 
+/*
+ * Is @loop on the file that is at @path for us? Another instance's files have
+ * the same names in its own namespace, so the kernel's name of a loop's file
+ * is not enough.
+ */
+static bool
+is_on(const char *loop, const char *path)
+{
+	char device[300];
+	nx_cleanup_fd int fd = -1;
+	struct loop_info64 info;
+	struct stat st;
+
+	snprintf(device, sizeof(device), "/dev/%s", loop);
+	if (stat(path, &st) < 0)
+		return false;
+	fd = open(device, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && ioctl(fd, LOOP_GET_STATUS64, &info) == 0 &&
+	    info.lo_inode == st.st_ino &&
+	    makedev(info.lo_device >> 8 & 0xfff,
+		(info.lo_device & 0xff) | (info.lo_device >> 12 & 0xfff00)) ==
+	    st.st_dev;
+}
+
 /* Loop devices whose file is below our state. @ret_name: one of them. */
 static unsigned
 count_loops(char ret_name[32])
@@ -74,8 +102,11 @@ count_loops(char ret_name[32])
 		if (strncmp(e->d_name, "loop", 4) != 0)
 			continue;
 		snprintf(path, sizeof(path), "%s/loop/backing_file", e->d_name);
-		if (nx_read_file(dirfd(d), path, 8192, &file) < 0 ||
-		    strncmp(file, ours, sizeof(ours) - 1) != 0)
+		if (nx_read_file(dirfd(d), path, 8192, &file) < 0)
+			continue;
+		file[strcspn(file, "\n")] = '\0';
+		if (strncmp(file, ours, sizeof(ours) - 1) != 0 ||
+		    !is_on(e->d_name, file))
 			continue;
 		n++;
 		snprintf(ret_name, 32, "%.31s", e->d_name);

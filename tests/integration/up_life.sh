@@ -1,5 +1,6 @@
 #!/bin/bash
 # needs: nothing
+# limit: 200
 # The life of `make up`: it starts, refuses what it cannot do with a sentence,
 # restarts what dies, finds its files again, and leaves nothing behind, however
 # it ends.
@@ -12,13 +13,14 @@ export PATH=$BUILD/bin:$PATH
 dir=$(mktemp -d "$BUILD/up-life.XXXXXX")
 port=18190 up=
 finish() {
-	[ -z "$up" ] || kill -INT "$up" 2>/dev/null && wait "$up"
+	[ -z "$up" ] || end INT
 	rm -rf --one-file-system "$dir"
 }
 trap finish EXIT
 
 # begin [ARGUMENT...]: starts one and waits for it to be ready, or to end.
 begin() {
+	rm -f "$dir/up/nexus.env"
 	packaging/up.sh "$port" --state "$dir/up" "$@" >"$dir/log" 2>&1 &
 	up=$!
 	for _ in $(seq 400); do
@@ -26,7 +28,9 @@ begin() {
 		kill -0 "$up" 2>/dev/null || return 1
 		sleep 0.1
 	done
+	set -a
 	. "$dir/up/nexus.env"
+	set +a
 }
 
 # end SIGNAL: status in $status
@@ -35,6 +39,7 @@ end() {
 	kill "-$1" "$up"
 	wait "$up" 2>/dev/null || status=$?
 	up=
+	[ "$status" -eq 0 ] || tail -n 10 "$dir/log" | sed 's/^/# | /'
 }
 
 # nothing_left NAME: what an end leaves to the kernel takes a moment.
@@ -86,15 +91,13 @@ kill "$squatter"
 wait "$squatter" 2>/dev/null
 nothing_left "nothing is left of that"
 
-ip link add nexus0 type dummy
-left_over "$dir" >"$dir/before.dummy"
-begin
-wait "$up"
+ip link add nexus0 type bridge
+left_over "$dir" >"$dir/before.bridge"
+out=$(timeout 60 packaging/up.sh "$port" --state "$dir/up" 2>&1)
 is "a stranger's nexus0 is an error" "$?" 1
-up=
-like "which is explained" "$(cat "$dir/log")" "nexus0 that Nexus did not make"
+like "which is explained" "$out" "nexus0 that Nexus did not make"
 left_over "$dir" >"$dir/after"
-same "and the stranger's link is still there" "$dir/before.dummy" "$dir/after"
+same "and the stranger's link is still there" "$dir/before.bridge" "$dir/after"
 ip link del nexus0
 
 # --- running -------------------------------------------------------------------
