@@ -1,11 +1,12 @@
 #!/bin/bash
 # limit: 1800
+# (Two replicas of it have to fit on three nodes.)
 # Uploading BIG_MB (2048) MiB goes through memory in small pieces: the peak of
 # what gatewayd has in memory stays below 16 MB, that of storaged below 64 MB.
 set -u
 . "$(dirname "$0")/lib.sh"
 megabytes=${BIG_MB:-2048}
-need=$((megabytes * 5 / 2))
+need=$((megabytes * 3))
 room=$(df --output=avail -BM "${NEXUS_DIR:-/var/tmp}" | tail -n 1 | tr -dc 0-9)
 if [ "$room" -lt "$need" ]; then
 	skip "a large upload" "it needs $need MB of disk, $room are free"
@@ -23,7 +24,7 @@ try "a user registers" register "$user"
 try "with room for it" nexusctl user quota "$user" 10G
 for i in 1 2 3; do
 	json /api/nodes "{\"name\": \"$user-$i\",
-	    \"storage_size\": \"$((megabytes * 2 / 5 + 128))M\"}"
+	    \"storage_size\": \"$((megabytes * 3 / 4 + 128))M\"}"
 	is "node $i is made" "$code" 201
 	nodes="${nodes:-} $(field id)"
 done
