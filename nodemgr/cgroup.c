@@ -108,6 +108,8 @@ nx_cgroup_make(
 	if (mkdirat(parent, name, 0755) < 0)
 		return -errno;
 	r = fd = nx_cgroup_open(parent, name);
+	if (r >= 0 && fchmod(fd, 0755) < 0) /* see make_branch */
+		r = -errno;
 	if (r >= 0 && enforce)
 		r = set_limits(fd, limits);
 	if (r < 0) {

@@ -106,6 +106,10 @@ make_branch(int base, const char *name, bool controllers)
 	fd = nx_cgroup_open(base, name);
 	if (fd < 0)
 		return fd;
+	/* before 6.2 or so, a node that mounts its cgroup has to be able to
+	 * search the way there; the umask is 077 */
+	if (fchmod(fd, 0755) < 0)
+		return -errno;
 	r = controllers ? enable(fd) : 0;
 	return r < 0 ? r : nx_take_fd(&fd);
 }

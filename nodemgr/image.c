@@ -30,40 +30,24 @@ nx_image_check(int images, const char *name)
 	return 0;
 }
 
-/* A read-only clone of @path, its ids mapped through @map (NULL: not). */
+/* A read-only clone of @path, its ids mapped by @userns (-1: not). */
 static int
-open_layer(int dirfd, const char *path, uint64_t attrs,
-    const struct nx_idmap *map, bool map_optional)
+open_layer(int dirfd, const char *path, uint64_t attrs, int userns)
 {
-	nx_cleanup_fd int mnt = nx_mnt_clone(dirfd, path), userns = -1;
+	nx_cleanup_fd int mnt = nx_mnt_clone(dirfd, path);
 	int r;
 
 	if (mnt < 0)
 		return mnt;
-	r = nx_mnt_set(mnt, attrs | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, -1);
-	if (r < 0)
-		return r;
-	if (map) {
-		userns = nx_idmap_userns(map);
-		if (userns < 0)
-			return userns;
-		r = nx_mnt_set(mnt, 0, userns);
-		if (r < 0 && !(map_optional && r == -EINVAL))
-			return r;
-	}
-	return nx_take_fd(&mnt);
+	r = nx_mnt_set(
+	    mnt, attrs | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, userns);
+	return r < 0 ? r : nx_take_fd(&mnt);
 }
 
-int
-nx_image_open(int images, const char *name, uint32_t uid_base,
-    struct nx_image_mounts *ret_mounts, struct nx_fault *f)
+/* The skeleton's files are nodemgr's, and have to look like root's. */
+static int
+open_skeleton(int images, uint32_t uid_base)
 {
-	const struct nx_idmap whole = {
-		.outer_uid = uid_base,
-		.outer_gid = uid_base,
-		.count = NX_ID_RANGE,
-	};
-	/* the skeleton's files are nodemgr's and have to look like root's */
 	const struct nx_idmap squash = {
 		.inner_uid = getuid(),
 		.inner_gid = getgid(),
@@ -71,15 +55,29 @@ nx_image_open(int images, const char *name, uint32_t uid_base,
 		.outer_gid = uid_base,
 		.count = 1,
 	};
+	nx_cleanup_fd int userns = nx_idmap_userns(&squash);
+
+	if (userns < 0)
+		return userns;
+	return open_layer(images, NX_IMAGE_HOST, 0, userns);
+}
+
+int
+nx_image_open(int images, const char *name, uint32_t uid_base, int userns,
+    struct nx_image_mounts *ret_mounts, struct nx_fault *f)
+{
 	bool host = strcmp(name, NX_IMAGE_HOST) == 0;
 	struct nx_image_mounts m = {-1, -1};
 
-	m.root = open_layer(images, name, 0, host ? &squash : &whole, false);
+	m.root = host ? open_skeleton(images, uid_base)
+		      : open_layer(images, name, 0, userns);
 	NX_TRY(f, m.root, "open the image with mapped ids");
 	if (host) {
+		m.usr = open_layer(AT_FDCWD, "/usr", 0, userns);
 		/* a filesystem that cannot be idmapped (another overlay) still
 		 * serves: its files belong to nobody then */
-		m.usr = open_layer(AT_FDCWD, "/usr", 0, &whole, true);
+		if (m.usr == -EINVAL)
+			m.usr = open_layer(AT_FDCWD, "/usr", 0, -1);
 		if (m.usr < 0) {
 			nx_close(&m.root);
 			return nx_step(f, m.usr, "open /usr");
@@ -95,10 +93,9 @@ nx_image_open_plain(
 {
 	struct nx_image_mounts m = {-1, -1};
 
-	m.root = open_layer(
-	    images, NX_IMAGE_HOST, MOUNT_ATTR_NOSUID, NULL, false);
+	m.root = open_layer(images, NX_IMAGE_HOST, MOUNT_ATTR_NOSUID, -1);
 	NX_TRY(f, m.root, "open the image");
-	m.usr = open_layer(AT_FDCWD, "/usr", MOUNT_ATTR_NOSUID, NULL, false);
+	m.usr = open_layer(AT_FDCWD, "/usr", MOUNT_ATTR_NOSUID, -1);
 	if (m.usr < 0) {
 		nx_close(&m.root);
 		return nx_step(f, m.usr, "open /usr");

@@ -26,8 +26,9 @@ struct nx_image_mounts {
 	int root, usr; /* @usr -1: the image has its own */
 };
 
-/* For the node whose ids begin at @uid_base. 0 or -errno. */
-int nx_image_open(int images, const char *name, uint32_t uid_base,
+/* For the node whose ids begin at @uid_base; @userns maps the whole range. 0 or
+ * -errno. */
+int nx_image_open(int images, const char *name, uint32_t uid_base, int userns,
     struct nx_image_mounts *ret_mounts, struct nx_fault *f);
 /* For functions: `host` as it is. */
 int nx_image_open_plain(

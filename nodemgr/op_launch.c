@@ -279,22 +279,22 @@ make_cgroup(struct op *op, struct nx_fault *f)
 	return 0;
 }
 
-/* The volume stores the ids 0..65535; the mount shows them as the node's. */
+/* The layers as the node is to see them: on disk are the ids 0..65535, the
+ * mounts show them as the node's. */
 static int
-map_volume(struct op *op, struct nx_fault *f)
+open_layers(struct op *op, struct nx_image_mounts *ret_mounts,
+    struct nx_fault *f)
 {
-	const struct nx_idmap map = {
-		.outer_uid = op->node->uid_base,
-		.outer_gid = op->node->uid_base,
-		.count = NX_ID_RANGE,
-	};
-	nx_cleanup_fd int userns = nx_idmap_userns(&map);
+	uint32_t base = op->node->uid_base;
+	const struct nx_idmap whole = {
+		.outer_uid = base, .outer_gid = base, .count = NX_ID_RANGE};
+	nx_cleanup_fd int userns = nx_idmap_userns(&whole);
 
 	NX_TRY(f, userns, "make a user namespace");
-	NX_TRY(f,
-	    nx_mnt_set(op->volume, MOUNT_ATTR_NODEV, userns),
+	NX_TRY(f, nx_mnt_set(op->volume, MOUNT_ATTR_NODEV, userns),
 	    "map the volume's ids");
-	return 0;
+	return nx_image_open(op->m->images, op->node->image, base, userns,
+	    ret_mounts, f);
 }
 
 static int
@@ -347,15 +347,12 @@ make_box(struct op *op, struct nx_fault *f)
 
 	r = make_cgroup(op, f);
 	if (r == 0)
-		r = map_volume(op, f);
-	if (r == 0)
 		r = log = nx_step(f, node_log_open(n), "open the log");
 	if (r >= 0)
 		r = status = nx_step(
 		    f, node_status_open(n), "open the status file");
 	if (r >= 0)
-		r = nx_image_open(
-		    op->m->images, n->image, n->uid_base, &mounts, f);
+		r = open_layers(op, &mounts, f);
 	if (r == 0)
 		r = spawn(op, &mounts, log, status, f);
 	nx_image_mounts_fini(&mounts);

@@ -166,7 +166,7 @@ struct lab_box {
 	struct nx_image_mounts mounts;
 	struct nx_fault fault;
 	char *argv[16];
-	int status[2], log, cgroup, volume;
+	int status[2], log, cgroup, volume, userns;
 	char name[40];
 };
 
@@ -176,7 +176,8 @@ lab_volume(struct lab_box *b)
 	const struct nx_idmap map = {.outer_uid = LAB_BASE,
 		.outer_gid = LAB_BASE, .count = NX_ID_RANGE};
 	char path[96];
-	int userns = nx_idmap_userns(&map);
+
+	b->userns = nx_idmap_userns(&map);
 
 	snprintf(path, sizeof(path), "%s/volume", lab.dir);
 	if (lab.volume) {
@@ -184,9 +185,8 @@ lab_volume(struct lab_box *b)
 		(void)mkdir(path, 0755);
 	}
 	b->volume = nx_mnt_clone(AT_FDCWD, path);
-	assert_true(userns >= 0 && b->volume >= 0);
-	assert_int_equal(nx_mnt_set(b->volume, 0, userns), 0);
-	nx_close(&userns);
+	assert_true(b->userns >= 0 && b->volume >= 0);
+	assert_int_equal(nx_mnt_set(b->volume, 0, b->userns), 0);
 }
 
 /* Ready to spawn: a node that runs @command with sh, or idles. */
@@ -213,8 +213,9 @@ lab_node(struct lab_box *b, const char *command)
 	b->log = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_int_equal(pipe2(b->status, O_CLOEXEC), 0);
 	assert_int_equal(nx_image_open(lab.images,
-	    lab.image ? lab.image : NX_IMAGE_HOST, LAB_BASE, &b->mounts,
-	    &b->fault), 0);
+	    lab.image ? lab.image : NX_IMAGE_HOST, LAB_BASE, b->userns,
+	    &b->mounts, &b->fault), 0);
+	nx_close(&b->userns);
 	b->cgroup = nx_cgroup_make(lab.cgroups.nodes, b->name, false, &limits);
 	assert_true(b->cgroup >= 0);
 	b->box = (struct nx_box){
