@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -131,7 +132,7 @@ up_cgroup_enter(const struct up *up, bool delegated)
 
 /* Lines of cgroup.procs of @dir and everything below it. Consumes @dir. */
 static int
-count(int dir)
+count(int dir, pid_t *ret_one)
 {
 	nx_cleanup_free char *text = NULL;
 	DIR *d = fdopendir(dir);
@@ -142,26 +143,28 @@ count(int dir)
 		nx_close(&dir);
 		return 0;
 	}
-	if (nx_read_file(dir, "cgroup.procs", 1 << 20, &text) > 0)
+	if (nx_read_file(dir, "cgroup.procs", 1 << 20, &text) > 0) {
+		*ret_one = (pid_t)atoi(text);
 		for (const char *c = text; *c; c++)
 			n += *c == '\n';
+	}
 	while ((e = readdir(d))) {
 		if (e->d_type != DT_DIR || e->d_name[0] == '.')
 			continue;
 		fd = openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0)
-			n += count(fd);
+			n += count(fd, ret_one);
 	}
 	closedir(d);
 	return n;
 }
 
 int
-up_cgroup_count(const struct up *up)
+up_cgroup_count(const struct up *up, pid_t *ret_one)
 {
 	int own = open_own(up);
 
-	return own < 0 ? 0 : count(own);
+	return own < 0 ? 0 : count(own, ret_one);
 }
 
 /* Removes the cgroups below @dir, deepest first. Consumes @dir. */

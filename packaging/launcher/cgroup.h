@@ -22,8 +22,9 @@ void up_cgroup_probe(struct up *up);
 void up_cgroup_make(const struct up *up, uid_t uid, gid_t gid);
 /* For a child: moves the calling process there. 0 or -errno. */
 int up_cgroup_enter(const struct up *up, bool delegated);
-/* How many processes are in it; 0 also when it does not exist. */
-int up_cgroup_count(const struct up *up);
+/* How many processes are in it; 0 also when it does not exist. *ret_one, when
+ * there are any: one of them. */
+int up_cgroup_count(const struct up *up, pid_t *ret_one);
 /* Kills what is in it, waits at most 5 s, removes it. 0, also when it did not
  * exist, or -errno. */
 int up_cgroup_remove(const struct up *up);

@@ -21,15 +21,40 @@
 #include "packaging/launcher/tidy.h"
 
 #define LOOPS_MS 3000 /* autoclear acts when the last mount is gone */
+#define ENDED_MS 2000 /* a daemon's own children end when they see it gone */
+
+/* Who is left when every daemon has ended, and had time to see it. */
+static int
+left_over(const struct up *up, char name[32])
+{
+	nx_cleanup_free char *comm = NULL;
+	char path[64];
+	pid_t one = 0;
+	int n = 0;
+
+	for (int waited = 0; waited < ENDED_MS; waited += 20) {
+		n = up_cgroup_count(up, &one);
+		if (n == 0)
+			return 0;
+		usleep(20000);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)one);
+	if (nx_read_file(AT_FDCWD, path, 31, &comm) > 0)
+		snprintf(name, 32, "%.*s", (int)strcspn(comm, "\n"), comm);
+	return n;
+}
 
 static unsigned
 tidy_cgroup(const struct up *up, enum up_tidy_when when)
 {
-	int left = up_cgroup_count(up), r;
+	char name[32] = "?";
 	unsigned bad = 0;
+	int left, r;
 
-	if (left > 0 && when == UP_TIDY_AFTER) {
-		up_warn("%d processes were left and are killed.", left);
+	left = when == UP_TIDY_AFTER ? left_over(up, name) : 0;
+	if (left > 0) {
+		up_warn("%d processes were left and are killed, one is %s.",
+		    left, name);
 		bad++;
 	}
 	r = up_cgroup_remove(up);
