@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,16 +91,24 @@ setup(struct engine *e, const char *dir, const char *cgroup, const char *init)
 /* --- a round ----------------------------------------------------------------*/
 
 static int
-open_volume(const struct engine *e)
+open_volume(const struct engine *e, int userns)
 {
-	nx_cleanup_fd int mnt = nx_mnt_clone(AT_FDCWD, e->volume), userns = -1;
-	int r;
+	nx_cleanup_fd int mnt = nx_mnt_clone(AT_FDCWD, e->volume);
+	int r = mnt < 0 ? mnt : nx_mnt_set(mnt, MOUNT_ATTR_NODEV, userns);
 
-	if (mnt < 0)
-		return mnt;
-	userns = nx_idmap_userns(&map);
-	r = userns < 0 ? userns : nx_mnt_set(mnt, 0, userns);
 	return r < 0 ? r : nx_take_fd(&mnt);
+}
+
+/* The mounts, which share a user namespace that says whose ids are whose. */
+static int
+open_mounts(const struct engine *e, struct round *r, struct nx_fault *f)
+{
+	nx_cleanup_fd int userns = nx_idmap_userns(&map);
+
+	NX_TRY(f, userns, "make a user namespace");
+	NX_TRY(f, r->volume = open_volume(e, userns), "open the volume");
+	return nx_image_open(
+	    e->images, NX_IMAGE_HOST, ID_BASE, userns, &r->mounts, f);
 }
 
 /* What a start of a node opens before it clones. */
@@ -125,10 +134,7 @@ prepare(struct engine *e, struct round *r, int status, struct nx_fault *f)
 	    .resolv = "",
 	    .fresh = true,
 	};
-	NX_TRY(f, r->volume = open_volume(e), "open the volume");
-	NX_TRY(f,
-	    nx_image_open(e->images, NX_IMAGE_HOST, ID_BASE, &r->mounts, f),
-	    "open the image");
+	NX_TRY(f, open_mounts(e, r, f), "open the mounts");
 	r->cgroup = nx_cgroup_make(
 	    e->cgroups.nodes, NAME, e->cgroups.controllers, &limits);
 	NX_TRY(f, r->cgroup, "make the cgroup");

@@ -118,13 +118,15 @@ def run(bench):
                 times.append(value)
     part = f"node with a volume of {MIB} MiB and network ({ROUNDS} rounds)"
     make = [name for name in steps[0] if name != UNMAKE]
-    for what, commands in ("create", make), ("delete", [UNMAKE]):
+    for what, commands, peer_name in (
+            ("create", make, "its volume alone, by commands"),
+            ("delete", [UNMAKE], "the same")):
         peer = [sum(s[name] for name in commands) for s in steps]
         for how, times in ("HTTP", http), ("nexusctl", ctl):
             mine = [t[what] for t in times]
             for share, pick in ("p50", median), ("slowest", max):
                 bench.results.add(part, f"{what} over {how}, {share}", "ms",
-                                  pick(mine), pick(peer), ", ".join(commands))
+                                  pick(mine), pick(peer), peer_name)
         if what == "create":
             report_steps(bench, part, [t["id"] for t in http])
     for name in steps[0]:
