@@ -35,7 +35,6 @@ up_ids_find(
 	const struct passwd *pw = getpwnam(user);
 	const struct group *gr;
 	char path[PATH_MAX + 32];
-	struct stat st;
 
 	if (!pw)
 		up_die("there is no system user %s; packaging/up.sh makes "
@@ -47,13 +46,9 @@ up_ids_find(
 		ret_ids->group = gr->gr_gid;
 
 	snprintf(path, sizeof(path), "%s/%s", up->opt.bin, p->name);
-	if (stat(path, &st) < 0)
+	if (access(path, X_OK) < 0)
 		up_die("cannot find %s: %s; \"make\" builds it.", path,
 		    strerror(errno));
-	/* Built under a strict umask, nobody but root could execute it. */
-	if ((st.st_mode & 0555) != 0555 &&
-	    chmod(path, (st.st_mode | 0555) & 0755) < 0)
-		up_die("cannot make %s executable: %s", path, strerror(errno));
 }
 
 /* In the child: says what went wrong on the daemon's own log and ends. */

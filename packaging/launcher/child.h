@@ -15,8 +15,8 @@ struct up_ids {
 	gid_t group; /* supplementary, or (gid_t)-1 */
 };
 
-/* Looks up the program's user and group, and that its file can be executed by
- * them. Dies with a sentence. */
+/* Looks up the program's user and group, and that it is there. Dies with a
+ * sentence. */
 void up_ids_find(
     const struct up *up, const struct up_program *p, struct up_ids *ret_ids);
 

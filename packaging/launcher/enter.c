@@ -2,6 +2,7 @@
  * The private view of the file system. Everything here is of this mount
  * namespace and is gone with its last process, however that ends.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -48,6 +49,31 @@ bind_own(const struct up *up, const char *name)
 
 	snprintf(from, sizeof(from), "%s/%s", up->opt.dir, name);
 	bind(from, name);
+}
+
+/* Built under a strict umask, nobody but root could execute the programs. */
+static void
+share_programs(const struct up *up)
+{
+	DIR *d = opendir(up->opt.bin);
+	struct dirent *e;
+	struct stat st;
+
+	if (!d || fstat(dirfd(d), &st) < 0 ||
+	    ((st.st_mode & 0555) != 0555 &&
+		fchmod(dirfd(d), (st.st_mode | 0555) & 0755) < 0))
+		up_die("cannot use %s: %s", up->opt.bin, strerror(errno));
+	while ((e = readdir(d))) {
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) <
+			0 ||
+		    !S_ISREG(st.st_mode) || (st.st_mode & 0555) == 0555)
+			continue;
+		if (fchmodat(
+			dirfd(d), e->d_name, (st.st_mode | 0555) & 0755, 0) < 0)
+			up_die("cannot make %s/%s executable: %s", up->opt.bin,
+			    e->d_name, strerror(errno));
+	}
+	closedir(d);
 }
 
 static const struct {
@@ -199,6 +225,7 @@ up_enter(const struct up *up)
 	bind_own(up, "etc");
 	bind_own(up, "state");
 	bind_own(up, "run");
+	share_programs(up);
 	bind(up->opt.bin, "bin");
 	make_dir(UP_ROOT "/notify", 0711);
 	private_dev();
