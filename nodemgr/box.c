@@ -13,8 +13,8 @@
 #include "nodemgr/box.h"
 #include "nodemgr/sys.h"
 
-#define ALL_NAMESPACES                                                         \
-	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |           \
+#define ALL_NAMESPACES                                               \
+	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | \
 	    CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
 
 static int
@@ -36,16 +36,15 @@ nx_box_spawn(const struct nx_box *box, struct nx_boxed *ret_boxed,
 	struct nx_boxed b = {.pid = -1, .pidfd = -1, .gate = -1};
 	nx_cleanup_fd int inner = -1;
 	struct clone_args args = {
-		.flags = ALL_NAMESPACES | CLONE_PIDFD | CLONE_INTO_CGROUP,
-		.pidfd = (uint64_t)(uintptr_t)&b.pidfd,
-		.exit_signal = SIGCHLD,
-		.cgroup = (unsigned)box->cgroup,
+	    .flags = ALL_NAMESPACES | CLONE_PIDFD | CLONE_INTO_CGROUP,
+	    .pidfd = (uint64_t)(uintptr_t)&b.pidfd,
+	    .exit_signal = SIGCHLD,
+	    .cgroup = (unsigned)box->cgroup,
 	};
 	int pair[2], r;
 
 	NX_TRY(ret_fault,
-	    NX_SYS(socketpair(
-		AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)),
+	    NX_SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)),
 	    "socketpair");
 	b.gate = pair[0];
 	inner = pair[1];

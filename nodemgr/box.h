@@ -51,33 +51,33 @@ struct nx_gate_msg {
 /* The descriptors a child gets, by their numbers in it. */
 enum nx_box_fd {
 	NX_BOX_GATE = 3,
-	NX_BOX_INIT,	/* sealed nexus-init */
-	NX_BOX_STATUS,	/* where init writes how the main process ended */
-	NX_BOX_ROOT,	/* detached mount: lower layer, or a function's root */
-	NX_BOX_USR,	/* detached mount for /usr, or none */
-	NX_BOX_VOLUME,	/* node: detached, idmapped mount of its volume */
-	NX_BOX_LOG,	/* node */
-	NX_BOX_CODE,	/* function: sealed memfd */
-	NX_BOX_OUT,	/* function: pipes */
+	NX_BOX_INIT,   /* sealed nexus-init */
+	NX_BOX_STATUS, /* where init writes how the main process ended */
+	NX_BOX_ROOT,   /* detached mount: lower layer, or a function's root */
+	NX_BOX_USR,    /* detached mount for /usr, or none */
+	NX_BOX_VOLUME, /* node: detached, idmapped mount of its volume */
+	NX_BOX_LOG,    /* node */
+	NX_BOX_CODE,   /* function: sealed memfd */
+	NX_BOX_OUT,    /* function: pipes */
 	NX_BOX_ERR,
 	NX_BOX_END
 };
 
 struct nx_box {
-	bool function;		/* else a node */
+	bool function; /* else a node */
 	const char *hostname;
-	const char *scratch;	/* an empty directory to build below */
+	const char *scratch; /* an empty directory to build below */
 	struct nx_idmap map;
 	int cgroup;
-	int fds[NX_BOX_END];	/* borrowed, -1: none; GATE is filled in */
+	int fds[NX_BOX_END]; /* borrowed, -1: none; GATE is filled in */
 	const struct nx_filter *filter;
-	char *const *argv;	/* of nexus-init */
+	char *const *argv; /* of nexus-init */
 	char *const *envp;
 	/* node */
 	const char *hosts, *resolv; /* contents of files in /etc */
-	bool fresh;		/* first start: write them, whatever is there */
+	bool fresh; /* first start: write them, whatever is there */
 	/* function; 0: none */
-	uint64_t work_size;	/* bytes of /tmp */
+	uint64_t work_size; /* bytes of /tmp */
 	uint64_t max_data, max_procs;
 };
 
@@ -101,11 +101,11 @@ int nx_gate_fail(int gate, const struct nx_fault *fault);
 
 /* Remembers the step that failed and hands on @r. */
 int nx_step(struct nx_fault *f, int r, const char *what);
-#define NX_TRY(f, e, what)                                                     \
-	do {                                                                   \
-		int try_ = nx_step((f), (e), (what));                          \
-		if (try_ < 0)                                                  \
-			return try_;                                           \
+#define NX_TRY(f, e, what)                            \
+	do {                                          \
+		int try_ = nx_step((f), (e), (what)); \
+		if (try_ < 0)                         \
+			return try_;                  \
 	} while (0)
 /* For calls that say it with -1 and errno. */
 #define NX_SYS(e) ((e) < 0 ? -errno : 0)

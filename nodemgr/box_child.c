@@ -163,8 +163,9 @@ prepare(const struct nx_box *box, struct nx_fault *f)
 	r = box->function ? nx_function_root(box, f) : nx_node_root(f);
 	if (r < 0)
 		return r;
-	NX_TRY(f, NX_SYS(sethostname(box->hostname,
-	    __builtin_strlen(box->hostname))), "set the host name");
+	NX_TRY(f,
+	    NX_SYS(sethostname(box->hostname, __builtin_strlen(box->hostname))),
+	    "set the host name");
 	if (!box->function)
 		NX_TRY(f, nx_etc_write(box), "write files in /etc");
 	return 0;
@@ -179,8 +180,8 @@ become(const struct nx_box *box, struct nx_fault *f)
 	NX_TRY(f, setsid() < 0 ? -errno : 0, "new session");
 	NX_TRY(f, nx_caps_keep(box->function ? 0 : nx_caps_node),
 	    "drop capabilities");
-	NX_TRY(f, NX_SYS(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
-	    "no_new_privs");
+	NX_TRY(
+	    f, NX_SYS(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)), "no_new_privs");
 	NX_TRY(f, nx_filter_load(box->filter), "load the call filter");
 	NX_TRY(f, sys_execveat(NX_BOX_END + 2, "", box->argv, box->envp),
 	    "exec nexus-init");
@@ -198,8 +199,8 @@ nx_box_child(const struct nx_box *box, int gate)
 	if (r == 0)
 		r = prepare(box, &f);
 	if (r == 0 && !box->function) {
-		r = nx_step(&f,
-		    nx_gate_send(NX_BOX_GATE, NX_GATE_READY, 0, -1), "ready");
+		r = nx_step(&f, nx_gate_send(NX_BOX_GATE, NX_GATE_READY, 0, -1),
+		    "ready");
 		if (r == 0)
 			r = nx_step(&f, await(NX_GATE_GO), "wait for go");
 	}

@@ -25,12 +25,12 @@ static int
 set_caps(uint64_t mask)
 {
 	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
+	    .version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	struct __user_cap_data_struct data[2] = {
-		{.effective = (uint32_t)mask, .permitted = (uint32_t)mask},
-		{.effective = (uint32_t)(mask >> 32),
-		    .permitted = (uint32_t)(mask >> 32)},
+	    {.effective = (uint32_t)mask, .permitted = (uint32_t)mask},
+	    {.effective = (uint32_t)(mask >> 32),
+		.permitted = (uint32_t)(mask >> 32)},
 	};
 
 	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
@@ -40,7 +40,7 @@ static uint64_t
 get_permitted(void)
 {
 	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
+	    .version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	struct __user_cap_data_struct data[2] = {0};
 

@@ -74,8 +74,8 @@ set_limits(int cgroup, struct nx_limits *limits)
 	if (r == 0)
 		r = set_limit(cgroup, "pids.max", limits->pids, 1, &pids);
 	if (r == 0)
-		r = set_limit(cgroup, "memory.oom.group", limits->oom_group, 1,
-		    &group);
+		r = set_limit(
+		    cgroup, "memory.oom.group", limits->oom_group, 1, &group);
 	if (r < 0)
 		return r;
 	/* absent where the kernel was built or booted without swap accounting:

@@ -22,7 +22,7 @@ struct nx_cgroups {
 };
 
 struct nx_limits {
-	uint64_t memory; /* bytes */
+	uint64_t memory;     /* bytes */
 	uint32_t cpu_weight; /* 1..10000 */
 	uint32_t pids;
 	bool oom_group; /* the whole group dies when memory is out */

@@ -22,7 +22,7 @@ static int
 find_mount(char *ret_path, size_t size)
 {
 	static const char *const places[] = {
-		"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+	    "/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
 	struct statfs fs;
 	size_t i;
 
@@ -190,8 +190,8 @@ nx_cgroups_open(
 		return r;
 	base = nx_cgroup_open(AT_FDCWD, c.path);
 	if (base < 0) {
-		snprintf(error, 256, "cannot open the cgroup %.160s: %s", c.path,
-		    strerror(-base));
+		snprintf(error, 256, "cannot open the cgroup %.160s: %s",
+		    c.path, strerror(-base));
 		return base;
 	}
 	r = prepare(base, strcmp(where, "auto") == 0, &c, error);

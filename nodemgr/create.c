@@ -10,30 +10,31 @@
 #include "nodemgr/image.h"
 #include "nodemgr/op.h"
 
-#define MEMORY	    (128ULL << 20)
+#define MEMORY      (128ULL << 20)
 #define MEMORY_MIN  (4ULL << 20)
 #define STORAGE_MIN (16ULL << 20)
 #define CPU_WEIGHT  512
-#define CPU_MAX	    10000
-#define PIDS	    512
+#define CPU_MAX     10000
+#define PIDS        512
 #define PIDS_MIN    4
 #define PIDS_MAX    4194304
 
 static bool
-sizes_ok(struct nodemgr *m, struct nx_request *r,
-    const Nx__NodeCreateRequest *q)
+sizes_ok(
+    struct nodemgr *m, struct nx_request *r, const Nx__NodeCreateRequest *q)
 {
 	if (q->memory && (q->memory < MEMORY_MIN || q->memory > m->host_memory))
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "memory must be between 4 MiB and the host's %s",
 		    nx_size_format(m->host_memory));
 	else if (q->storage < STORAGE_MIN)
-		nx_refuse(r, NX__STATUS__INVALID,
-		    "storage must be at least 16 MiB");
+		nx_refuse(
+		    r, NX__STATUS__INVALID, "storage must be at least 16 MiB");
 	else if (q->cpu_weight > CPU_MAX)
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "the CPU weight must be between 1 and 10000");
-	else if (q->pids_max && (q->pids_max < PIDS_MIN || q->pids_max > PIDS_MAX))
+	else if (q->pids_max &&
+	    (q->pids_max < PIDS_MIN || q->pids_max > PIDS_MAX))
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "the number of processes must be between 4 and 4194304");
 	else
@@ -57,14 +58,14 @@ words_ok(struct nx_request *r, const Nx__NodeCreateRequest *q)
 }
 
 static bool
-request_ok(struct nodemgr *m, struct nx_request *r,
-    const Nx__NodeCreateRequest *q)
+request_ok(
+    struct nodemgr *m, struct nx_request *r, const Nx__NodeCreateRequest *q)
 {
 	if (!words_ok(r, q) || !sizes_ok(m, r, q))
 		return false;
 	if (q->image[0] && nx_image_check(m->images, q->image) < 0)
-		nx_refuse(r, NX__STATUS__NOT_FOUND,
-		    "there is no image of that name");
+		nx_refuse(
+		    r, NX__STATUS__NOT_FOUND, "there is no image of that name");
 	else if (node_name_taken(m, r->who.user_id, q->name))
 		nx_refuse(r, NX__STATUS__EXISTS,
 		    "there is already a node named %s", q->name);

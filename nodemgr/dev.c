@@ -22,22 +22,22 @@ static const struct {
 	unsigned major, minor;
 	bool function; /* functions get it, too */
 } devices[] = {
-	{"null", 1, 3, true},
-	{"zero", 1, 5, true},
-	{"full", 1, 7, false},
-	{"random", 1, 8, true},
-	{"urandom", 1, 9, true},
-	{"tty", 5, 0, false},
+    {"null", 1, 3, true},
+    {"zero", 1, 5, true},
+    {"full", 1, 7, false},
+    {"random", 1, 8, true},
+    {"urandom", 1, 9, true},
+    {"tty", 5, 0, false},
 };
 
 static const struct {
 	const char *name, *target;
 } links[] = {
-	{"fd", "/proc/self/fd"},
-	{"stdin", "/proc/self/fd/0"},
-	{"stdout", "/proc/self/fd/1"},
-	{"stderr", "/proc/self/fd/2"},
-	{"ptmx", "pts/ptmx"},
+    {"fd", "/proc/self/fd"},
+    {"stdin", "/proc/self/fd/0"},
+    {"stdout", "/proc/self/fd/1"},
+    {"stderr", "/proc/self/fd/2"},
+    {"ptmx", "pts/ptmx"},
 };
 
 static int
@@ -74,8 +74,8 @@ add_devices(int dev, bool function)
 	for (i = 0; i < NX_ARRAY_SIZE(devices); i++) {
 		if (function && !devices[i].function)
 			continue;
-		r = add_device(dev, devices[i].name, devices[i].major,
-		    devices[i].minor);
+		r = add_device(
+		    dev, devices[i].name, devices[i].major, devices[i].minor);
 		if (r < 0)
 			return r;
 	}
@@ -112,7 +112,7 @@ static int
 add_shm(int dev, bool function)
 {
 	static const struct nx_mnt_opt opts[] = {
-		{"size", "64m"}, {"mode", "1777"}};
+	    {"size", "64m"}, {"mode", "1777"}};
 
 	if (function) { /* part of the one small tmpfs */
 		if (mkdirat(dev, "shm", 01777) < 0 ||
@@ -128,7 +128,7 @@ int
 nx_dev_make(int root, bool function, struct nx_fault *f)
 {
 	static const struct nx_mnt_opt opts[] = {
-		{"mode", "0755"}, {"size", "16m"}, {"nr_inodes", "1024"}};
+	    {"mode", "0755"}, {"size", "16m"}, {"nr_inodes", "1024"}};
 	nx_cleanup_fd int at = nx_mkdir_beneath(root, "dev", 0755);
 	nx_cleanup_fd int dev = -1;
 

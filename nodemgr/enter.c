@@ -25,8 +25,8 @@
 #include "nodemgr/enter.h"
 #include "nodemgr/sys.h"
 
-#define NODE_NAMESPACES                                                        \
-	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |           \
+#define NODE_NAMESPACES                                              \
+	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | \
 	    CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
 #define GATE 3
 
@@ -125,8 +125,8 @@ become(const struct nx_enter *e, struct nx_fault *f)
 	NX_TRY(f, enter_directory(e->cwd), "enter the directory");
 	NX_TRY(f, reset_signals(), "reset signals");
 	NX_TRY(f, nx_caps_keep(nx_caps_node), "drop capabilities");
-	NX_TRY(f, NX_SYS(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
-	    "no_new_privs");
+	NX_TRY(
+	    f, NX_SYS(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)), "no_new_privs");
 	NX_TRY(f, nx_filter_load(e->filter), "load the call filter");
 	NX_TRY(f, exec_command(e), e->argv[0]);
 	return 0;
@@ -168,16 +168,15 @@ nx_enter_spawn(const struct nx_enter *e, struct nx_boxed *ret_boxed,
 	nx_cleanup_fd int outer = -1, inner = -1;
 	int pidfd = -1, pair[2];
 	struct clone_args args = {
-		.flags = CLONE_PIDFD | CLONE_INTO_CGROUP,
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.exit_signal = SIGCHLD,
-		.cgroup = (unsigned)e->cgroup,
+	    .flags = CLONE_PIDFD | CLONE_INTO_CGROUP,
+	    .pidfd = (uint64_t)(uintptr_t)&pidfd,
+	    .exit_signal = SIGCHLD,
+	    .cgroup = (unsigned)e->cgroup,
 	};
 	pid_t pid;
 
 	NX_TRY(ret_fault,
-	    NX_SYS(socketpair(
-		AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)),
+	    NX_SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)),
 	    "socketpair");
 	outer = pair[0];
 	inner = pair[1];
@@ -191,7 +190,7 @@ nx_enter_spawn(const struct nx_enter *e, struct nx_boxed *ret_boxed,
 		_exit(0);
 	}
 	*ret_boxed = (struct nx_boxed){
-		.pid = pid, .pidfd = pidfd, .gate = nx_take_fd(&outer)};
+	    .pid = pid, .pidfd = pidfd, .gate = nx_take_fd(&outer)};
 	return 0;
 }
 

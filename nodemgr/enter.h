@@ -12,10 +12,10 @@
 #include "nodemgr/box.h"
 
 struct nx_enter {
-	int target;	/* pidfd of the node's init */
+	int target; /* pidfd of the node's init */
 	int cgroup;
-	int fds[3];	/* stdin, stdout, stderr; borrowed */
-	bool tty;	/* @fds are a terminal: make it the controlling one */
+	int fds[3];      /* stdin, stdout, stderr; borrowed */
+	bool tty;        /* @fds are a terminal: make it the controlling one */
 	const char *cwd; /* NULL or "": the root */
 	const struct nx_filter *filter;
 	char *const *argv, *const *envp;

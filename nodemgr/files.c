@@ -25,8 +25,8 @@ open_file(int dir, const struct node *n, const char *suffix, int flags)
 	int fd;
 
 	file_name(n, suffix, name);
-	fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
-		flags, 0600);
+	fd = openat(
+	    dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 	return fd < 0 ? -errno : fd;
 }
 

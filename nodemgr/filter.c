@@ -25,7 +25,7 @@
 static const char *const common_calls[] = {NX_SYSCALLS_COMMON(NAME)};
 static const char *const node_calls[] = {NX_SYSCALLS_NODE(NAME)};
 static const char *const refused_calls[] = {
-	NX_SYSCALLS_REFUSED(NAME) NX_SYSCALLS_MANAGER(NAME)};
+    NX_SYSCALLS_REFUSED(NAME) NX_SYSCALLS_MANAGER(NAME)};
 
 /* Arguments that are refused though the call is allowed. */
 struct refused_arg {
@@ -38,27 +38,27 @@ struct refused_arg {
 
 #define LOW 0xffffffffULL
 static const struct refused_arg refused_args[] = {
-	/* input pushed into a terminal (CVE-2017-5226); the kernel looks at
+    /* input pushed into a terminal (CVE-2017-5226); the kernel looks at
 	 * the low half of the argument only, and so do we */
-	{"ioctl", 1, LOW, TIOCSTI, EPERM, false},
-	{"ioctl", 1, LOW, TIOCLINUX, EPERM, false},
-	/* the kernel's crypto, and the hypervisor's doors */
-	{"socket", 0, LOW, AF_ALG, EAFNOSUPPORT, false},
-	{"socket", 0, LOW, AF_VSOCK, EAFNOSUPPORT, false},
-	/* namespaces within namespaces widen what the kernel shows */
-	{"clone", 0, CLONE_NEWNS, CLONE_NEWNS, EPERM, false},
-	{"clone", 0, CLONE_NEWCGROUP, CLONE_NEWCGROUP, EPERM, false},
-	{"clone", 0, CLONE_NEWUTS, CLONE_NEWUTS, EPERM, false},
-	{"clone", 0, CLONE_NEWIPC, CLONE_NEWIPC, EPERM, false},
-	{"clone", 0, CLONE_NEWUSER, CLONE_NEWUSER, EPERM, false},
-	{"clone", 0, CLONE_NEWPID, CLONE_NEWPID, EPERM, false},
-	{"clone", 0, CLONE_NEWNET, CLONE_NEWNET, EPERM, false},
-	{"socketpair", 0, LOW, AF_TIPC, EAFNOSUPPORT, true},
+    {"ioctl", 1, LOW, TIOCSTI, EPERM, false},
+    {"ioctl", 1, LOW, TIOCLINUX, EPERM, false},
+    /* the kernel's crypto, and the hypervisor's doors */
+    {"socket", 0, LOW, AF_ALG, EAFNOSUPPORT, false},
+    {"socket", 0, LOW, AF_VSOCK, EAFNOSUPPORT, false},
+    /* namespaces within namespaces widen what the kernel shows */
+    {"clone", 0, CLONE_NEWNS, CLONE_NEWNS, EPERM, false},
+    {"clone", 0, CLONE_NEWCGROUP, CLONE_NEWCGROUP, EPERM, false},
+    {"clone", 0, CLONE_NEWUTS, CLONE_NEWUTS, EPERM, false},
+    {"clone", 0, CLONE_NEWIPC, CLONE_NEWIPC, EPERM, false},
+    {"clone", 0, CLONE_NEWUSER, CLONE_NEWUSER, EPERM, false},
+    {"clone", 0, CLONE_NEWPID, CLONE_NEWPID, EPERM, false},
+    {"clone", 0, CLONE_NEWNET, CLONE_NEWNET, EPERM, false},
+    {"socketpair", 0, LOW, AF_TIPC, EAFNOSUPPORT, true},
 };
 /* personality(2) can weaken address space randomisation: all but asking and
  * the plain ones are refused, which takes a list of what is allowed. */
 static const uint64_t personalities[] = {
-	0x0, 0x8, 0x20000, 0x20008, 0xffffffff};
+    0x0, 0x8, 0x20000, 0x20008, 0xffffffff};
 
 static int
 add_all(scmp_filter_ctx ctx, uint32_t action, const char *const *names,
@@ -97,9 +97,8 @@ add_calls(scmp_filter_ctx ctx, enum nx_filter_kind kind)
 		r = add_all(ctx, eperm, refused_calls,
 		    NX_ARRAY_SIZE(refused_calls), "clone3");
 	for (i = 0; r == 0 && i < NX_ARRAY_SIZE(personalities); i++)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
-		    SCMP_SYS(personality), 1,
-		    SCMP_A0_64(SCMP_CMP_EQ, personalities[i]));
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(personality),
+		    1, SCMP_A0_64(SCMP_CMP_EQ, personalities[i]));
 	return r;
 }
 
@@ -116,8 +115,7 @@ add_args(scmp_filter_ctx ctx, enum nx_filter_kind kind)
 			continue;
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint16_t)a->error),
 		    seccomp_syscall_resolve_name(a->name), 1,
-		    SCMP_CMP64(
-			a->arg, SCMP_CMP_MASKED_EQ, a->mask, a->value));
+		    SCMP_CMP64(a->arg, SCMP_CMP_MASKED_EQ, a->mask, a->value));
 	}
 	return r;
 }

@@ -19,14 +19,14 @@
 
 #define TIMEOUT_MS     10000
 #define TIMEOUT_MAX_MS 900000
-#define MEMORY	       (128ULL << 20)
+#define MEMORY         (128ULL << 20)
 #define MEMORY_MIN     (16ULL << 20)
 
 static const struct runtime runtimes[] = {
-	/* -I: nothing of the environment; -u: what was printed before a kill
+    /* -I: nothing of the environment; -u: what was printed before a kill
 	 * is not lost */
-	{"python3", "/usr/bin/python3",
-	    {"/usr/bin/python3", "-I", "-u", "/tmp/function.py", NULL}},
+    {"python3", "/usr/bin/python3",
+	{"/usr/bin/python3", "-I", "-u", "/tmp/function.py", NULL}},
 };
 
 const struct runtime *
@@ -52,8 +52,8 @@ request_ok(struct nodemgr *m, struct nx_request *r,
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "unknown runtime: python3 is available");
 	else if (check == -EFBIG)
-		nx_refuse(r, NX__STATUS__TOO_LARGE,
-		    "the code is larger than 1 MiB");
+		nx_refuse(
+		    r, NX__STATUS__TOO_LARGE, "the code is larger than 1 MiB");
 	else if (check < 0)
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "the code must come as a sealed memfd");
@@ -86,7 +86,8 @@ run_new(struct nodemgr *m, struct nx_request *r,
 	run->peer = r->peer;
 	run->runtime = runtime_find(request->runtime);
 	run->memory = request->memory ? request->memory : MEMORY;
-	run->timeout_ms = request->timeout_ms ? request->timeout_ms : TIMEOUT_MS;
+	run->timeout_ms =
+	    request->timeout_ms ? request->timeout_ms : TIMEOUT_MS;
 	run->code = nx_take_fd(&r->fds[0]);
 	run->cgroup = run->status = run->out.fd = run->err.fd = -1;
 	run->boxed = (struct nx_boxed){-1, -1, -1};

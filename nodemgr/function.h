@@ -15,10 +15,10 @@
 
 #define FUNCTION_CODE_MAX   (1U << 20)
 #define FUNCTION_OUTPUT_MAX (1U << 20)
-#define FUNCTION_FLOOD	    (16U << 20) /* more than this ends the call */
-#define FUNCTION_WORK	    (64ULL << 20)
-#define FUNCTION_PIDS	    64
-#define FUNCTION_SLOTS	    1024
+#define FUNCTION_FLOOD      (16U << 20) /* more than this ends the call */
+#define FUNCTION_WORK       (64ULL << 20)
+#define FUNCTION_PIDS       64
+#define FUNCTION_SLOTS      1024
 
 struct runtime {
 	const char *name;

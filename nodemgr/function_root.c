@@ -44,8 +44,8 @@ copy_code(int work)
 	if (out < 0 || fstat(NX_BOX_CODE, &st) < 0)
 		return -errno;
 	while (offset < st.st_size) {
-		n = sendfile(out, NX_BOX_CODE, &offset,
-		    (size_t)(st.st_size - offset));
+		n = sendfile(
+		    out, NX_BOX_CODE, &offset, (size_t)(st.st_size - offset));
 		if (n < 0)
 			return -errno;
 		if (n == 0)
@@ -59,7 +59,7 @@ make_work(const struct nx_box *box, int root)
 {
 	char size[32];
 	const struct nx_mnt_opt opts[] = {
-		{"size", size}, {"nr_inodes", "8192"}, {"mode", "1777"}};
+	    {"size", size}, {"nr_inodes", "8192"}, {"mode", "1777"}};
 	nx_cleanup_fd int fd = -1;
 	int r;
 
@@ -79,10 +79,10 @@ nx_function_root(const struct nx_box *box, struct nx_fault *f)
 	nx_cleanup_fd int base = -1;
 
 	NX_TRY(f, nx_scratch(&base, dirs), "mount the scratch tmpfs");
-	NX_TRY(f, nx_mnt_attach_at(NX_BOX_ROOT, base, "root"),
-	    "attach the root");
-	NX_TRY(f, nx_mnt_attach_at(NX_BOX_USR, NX_BOX_ROOT, "usr"),
-	    "mount /usr");
+	NX_TRY(
+	    f, nx_mnt_attach_at(NX_BOX_ROOT, base, "root"), "attach the root");
+	NX_TRY(
+	    f, nx_mnt_attach_at(NX_BOX_USR, NX_BOX_ROOT, "usr"), "mount /usr");
 	NX_TRY(f, nx_dev_make(NX_BOX_ROOT, true, f), "make /dev");
 	NX_TRY(f, make_proc(NX_BOX_ROOT), "mount /proc");
 	NX_TRY(f, make_work(box, NX_BOX_ROOT), "make the work directory");

@@ -29,7 +29,7 @@ gate_send(int gate, const struct nx_gate_msg *msg, int fd)
 		struct cmsghdr align;
 	} control = {0};
 	struct iovec iov = {
-		.iov_base = (void *)(uintptr_t)msg, .iov_len = sizeof(*msg)};
+	    .iov_base = (void *)(uintptr_t)msg, .iov_len = sizeof(*msg)};
 	struct msghdr head = {.msg_iov = &iov, .msg_iovlen = 1};
 	struct cmsghdr *c;
 
@@ -96,10 +96,10 @@ nx_gate_recv(int gate, struct nx_gate_msg *ret_msg, int *ret_fd)
 	struct nx_gate_msg msg;
 	struct iovec iov = {.iov_base = &msg, .iov_len = sizeof(msg)};
 	struct msghdr head = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.buf,
-		.msg_controllen = sizeof(control.buf),
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.buf,
+	    .msg_controllen = sizeof(control.buf),
 	};
 	nx_cleanup_fd int fd = -1;
 	ssize_t n = recvmsg(gate, &head, MSG_CMSG_CLOEXEC);

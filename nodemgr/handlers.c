@@ -109,7 +109,8 @@ one_stopped(struct op *op, void *arg)
 {
 	struct stop_all *all = arg;
 
-	if (op->status != NX__STATUS__OK && op->status != NX__STATUS__CONFLICT &&
+	if (op->status != NX__STATUS__OK &&
+	    op->status != NX__STATUS__CONFLICT &&
 	    op->status != NX__STATUS__NOT_FOUND)
 		all->failed++;
 	stop_all_over(all);
@@ -178,7 +179,8 @@ static void
 node_list(struct nx_request *r, void *ctx)
 {
 	const Nx__NodeListRequest *q = (const Nx__NodeListRequest *)r->body;
-	size_t max = q->limit && q->limit < PAGE ? q->limit : PAGE, count = 0, i;
+	size_t max = q->limit && q->limit < PAGE ? q->limit : PAGE, count = 0,
+	       i;
 	Nx__NodeListReply reply = NX__NODE_LIST_REPLY__INIT;
 	static Nx__NodeInfo infos[PAGE];
 	Nx__NodeInfo *pointers[PAGE];
@@ -220,7 +222,7 @@ node_status(struct nx_request *r, void *ctx)
 	}
 	reply.controllers = m->cgroups.controllers;
 	reply.limits = m->cgroups.controllers ? enforced
-	    : m->best_effort		      ? effort
+	    : m->best_effort                  ? effort
 					      : refused;
 	reply.cgroup = m->cgroups.path;
 	reply.lambdas = m->runs;
@@ -376,18 +378,18 @@ nodemgr_on_peer(struct nx_peer *peer, bool up, void *ctx)
 }
 
 const struct nx_handler nodemgr_handlers[] = {
-	{NX__METHOD__NODE_CREATE, create_handle},
-	{NX__METHOD__NODE_LIST, node_list},
-	{NX__METHOD__NODE_GET, node_get},
-	{NX__METHOD__NODE_START, node_start},
-	{NX__METHOD__NODE_STOP, node_stop},
-	{NX__METHOD__NODE_DELETE, node_delete},
-	{NX__METHOD__NODE_METRICS, metrics_handle},
-	{NX__METHOD__NODE_EXEC, job_handle},
-	{NX__METHOD__NODE_STATUS, node_status},
-	{NX__METHOD__NODE_LOGS, node_logs},
-	{NX__METHOD__LAMBDA_RUN, function_handle},
-	{NX__METHOD__AUTH_REVOKE, auth_revoke},
-	{NX__METHOD__AUTH_USER_DELETED, auth_user_deleted},
+    {NX__METHOD__NODE_CREATE, create_handle},
+    {NX__METHOD__NODE_LIST, node_list},
+    {NX__METHOD__NODE_GET, node_get},
+    {NX__METHOD__NODE_START, node_start},
+    {NX__METHOD__NODE_STOP, node_stop},
+    {NX__METHOD__NODE_DELETE, node_delete},
+    {NX__METHOD__NODE_METRICS, metrics_handle},
+    {NX__METHOD__NODE_EXEC, job_handle},
+    {NX__METHOD__NODE_STATUS, node_status},
+    {NX__METHOD__NODE_LOGS, node_logs},
+    {NX__METHOD__LAMBDA_RUN, function_handle},
+    {NX__METHOD__AUTH_REVOKE, auth_revoke},
+    {NX__METHOD__AUTH_USER_DELETED, auth_user_deleted},
 };
 const size_t nodemgr_handlers_count = NX_ARRAY_SIZE(nodemgr_handlers);

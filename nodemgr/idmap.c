@@ -15,8 +15,8 @@
 #include "nodemgr/idmap.h"
 
 static int
-write_map(pid_t pid, const char *file, uint32_t inner, uint32_t outer,
-    uint32_t count)
+write_map(
+    pid_t pid, const char *file, uint32_t inner, uint32_t outer, uint32_t count)
 {
 	char path[64], text[64];
 

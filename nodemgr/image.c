@@ -49,11 +49,11 @@ static int
 open_skeleton(int images, uint32_t uid_base)
 {
 	const struct nx_idmap squash = {
-		.inner_uid = getuid(),
-		.inner_gid = getgid(),
-		.outer_uid = uid_base,
-		.outer_gid = uid_base,
-		.count = 1,
+	    .inner_uid = getuid(),
+	    .inner_gid = getgid(),
+	    .outer_uid = uid_base,
+	    .outer_gid = uid_base,
+	    .count = 1,
 	};
 	nx_cleanup_fd int userns = nx_idmap_userns(&squash);
 

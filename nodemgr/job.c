@@ -36,11 +36,11 @@ struct job {
 };
 
 static char *const default_env[] = {
-	(char *)(uintptr_t)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-			   "/usr/bin:/sbin:/bin",
-	(char *)(uintptr_t)"HOME=/root",
-	(char *)(uintptr_t)"LANG=C.UTF-8",
-	(char *)(uintptr_t)"container=nexus",
+    (char *)(uintptr_t) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+			"/usr/bin:/sbin:/bin",
+    (char *)(uintptr_t) "HOME=/root",
+    (char *)(uintptr_t) "LANG=C.UTF-8",
+    (char *)(uintptr_t) "container=nexus",
 };
 
 static void
@@ -71,8 +71,7 @@ answer_end(struct job *j, int status)
 
 	if (WIFSIGNALED(status)) {
 		reply.exit_code = 128 + WTERMSIG(status);
-		snprintf(
-		    reason, sizeof(reason), "signal %d", WTERMSIG(status));
+		snprintf(reason, sizeof(reason), "signal %d", WTERMSIG(status));
 	} else {
 		reply.exit_code = WEXITSTATUS(status);
 		snprintf(
@@ -216,12 +215,12 @@ spawn(struct job *j, const struct node *n, const Nx__NodeExecRequest *request)
 	nx_cleanup_free char **argv =
 	    calloc(request->n_command + 1, sizeof(*argv));
 	struct nx_enter e = {
-		.target = n->pidfd,
-		.cgroup = n->cgroup,
-		.fds = {j->r->fds[0], j->r->fds[1], j->r->fds[2]},
-		.tty = request->tty,
-		.cwd = request->cwd,
-		.filter = &j->m->node_filter,
+	    .target = n->pidfd,
+	    .cgroup = n->cgroup,
+	    .fds = {j->r->fds[0], j->r->fds[1], j->r->fds[2]},
+	    .tty = request->tty,
+	    .cwd = request->cwd,
+	    .filter = &j->m->node_filter,
 	};
 
 	if (!env || !argv)

@@ -11,16 +11,15 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "common/daemon.h"
 #include "common/err.h"
 #include "nodemgr/function.h"
+#include "nodemgr/mounts.h"
 #include "nodemgr/op.h"
 #include "nodemgr/sandbox.h"
 #include "nodemgr/sealed.h"
@@ -28,14 +27,19 @@
 
 static struct nodemgr m;
 
-/* Mounts made here show nowhere else; what the host unmounts goes here, too. */
 static void
 own_mounts(void)
 {
-	if (unshare(CLONE_NEWNS) < 0)
-		nx_fatal(-errno, "own mount namespace");
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		nx_fatal(-errno, "make mounts slaves");
+	const char *cgroup =
+	    m.conf.cgroup[0] == '/' ? m.conf.cgroup : "/sys/fs/cgroup/unified";
+	const char *keep[] = {m.conf.common.state_dir, m.conf.common.run_dir,
+	    "/proc", "/sys/fs/cgroup", cgroup, "/usr", "/etc", "/dev/null",
+	    "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
+	    "/run/systemd/resolve", NULL};
+	int r = nx_mounts_own(keep);
+
+	if (r < 0)
+		nx_fatal(r, "own mount namespace");
 }
 
 static void
@@ -67,25 +71,25 @@ int
 main(int argc, char **argv)
 {
 	struct nx_daemon d = {
-		.name = "nodemgr",
-		.role = NX_ROLE_NODE,
-		.sandbox = &nodemgr_sandbox,
-		.handlers = nodemgr_handlers,
-		.n_handlers = nodemgr_handlers_count,
-		.ctx = &m,
-		.on_peer = nodemgr_on_peer,
-		.on_stop = on_stop,
-		.conf = &m.conf,
-		.conf_keys = nodemgr_conf_keys,
-		.n_conf_keys = nodemgr_conf_count,
+	    .name = "nodemgr",
+	    .role = NX_ROLE_NODE,
+	    .sandbox = &nodemgr_sandbox,
+	    .handlers = nodemgr_handlers,
+	    .n_handlers = nodemgr_handlers_count,
+	    .ctx = &m,
+	    .on_peer = nodemgr_on_peer,
+	    .on_stop = on_stop,
+	    .conf = &m.conf,
+	    .conf_keys = nodemgr_conf_keys,
+	    .n_conf_keys = nodemgr_conf_count,
 	};
 	int r;
 
 	nx_daemon_start(&d, argc, argv);
 	m.base = d.base;
 	daemon_self = &d;
-	own_mounts();
 	seal_init();
+	own_mounts();
 	nx_daemon_drop(&d);
 	nodemgr_open(&m);
 	d.tickets = m.tickets;

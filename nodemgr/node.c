@@ -211,8 +211,7 @@ node_info(const struct node *n, Nx__NodeInfo *ret_info)
 	nx__node_info__init(ret_info);
 	ret_info->id = TEXT(n->id);
 	ret_info->name = TEXT(n->name);
-	ret_info->ip =
-	    TEXT(inet_ntop(AF_INET, &addr, buf, INET_ADDRSTRLEN));
+	ret_info->ip = TEXT(inet_ntop(AF_INET, &addr, buf, INET_ADDRSTRLEN));
 	ret_info->status = TEXT(status_word(n));
 	ret_info->memory = n->memory;
 	ret_info->cpu_weight = n->cpu_weight;

@@ -33,23 +33,23 @@ struct node {
 	uint32_t cpu_weight, pids_max, address, uid_base;
 	uint64_t created_at, started_at; /* unix seconds */
 	enum node_state state;
-	bool desired;	      /* shall run when the platform does */
-	bool kept;	      /* stopped by the platform's own stop */
-	bool force;	      /* DELETING: whatever is lost */
-	bool fresh;	      /* has not been started yet */
-	bool failed;	      /* ended otherwise than it was meant to */
+	bool desired; /* shall run when the platform does */
+	bool kept;    /* stopped by the platform's own stop */
+	bool force;   /* DELETING: whatever is lost */
+	bool fresh;   /* has not been started yet */
+	bool failed;  /* ended otherwise than it was meant to */
 	bool limits_enforced;
-	pid_t pid;	      /* of init, while RUNNING */
-	uint64_t pid_start;   /* its start time: pids are used again */
-	char boot_id[40];     /* the boot that @pid is of */
+	pid_t pid;          /* of init, while RUNNING */
+	uint64_t pid_start; /* its start time: pids are used again */
+	char boot_id[40];   /* the boot that @pid is of */
 	char exit_reason[64];
-	uint64_t oom_kills;   /* of runs that are over */
-	char *command;	      /* words, a NUL after each */
+	uint64_t oom_kills; /* of runs that are over */
+	char *command;      /* words, a NUL after each */
 	size_t command_len;
 
 	/* found again */
 	int pidfd, cgroup;
-	bool child;	      /* of this process: waitpid knows how it ends */
+	bool child; /* of this process: waitpid knows how it ends */
 	struct event *exit_event;
 	struct op *op, *queue;
 	struct node_sample samples[NODE_SAMPLES];
@@ -64,8 +64,8 @@ void node_free(struct node *n);
  * The node @text means for @who: a name, an id, or a unique prefix of an id.
  * NULL after having refused @r: others' nodes are not found.
  */
-struct node *node_find(
-    struct nodemgr *m, struct nx_request *r, const char *text);
+struct node *
+node_find(struct nodemgr *m, struct nx_request *r, const char *text);
 bool node_name_taken(struct nodemgr *m, uint64_t owner, const char *name);
 
 /* The lowest address of the subnet that no node has; 0: full. */

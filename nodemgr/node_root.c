@@ -39,11 +39,11 @@ static int
 mount_overlay(struct nx_fault *f)
 {
 	static const struct nx_mnt_opt opts[] = {
-		{"source", "node"},
-		{"lowerdir", "lower"},
-		{"upperdir", "volume/upper"},
-		{"workdir", "volume/work"},
-		{"userxattr", NULL},
+	    {"source", "node"},
+	    {"lowerdir", "lower"},
+	    {"upperdir", "volume/upper"},
+	    {"workdir", "volume/work"},
+	    {"userxattr", NULL},
 	};
 	char why[NX_MNT_WHY], step[sizeof(f->step)];
 	struct statvfs st;

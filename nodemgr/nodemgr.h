@@ -20,10 +20,10 @@
 
 struct nodemgr_conf {
 	struct nx_conf_common common;
-	char *cgroup;	 /* auto or a path */
-	char *limits;	 /* enforce or best-effort */
-	char *init;	 /* nexus-init; "": beside this program */
-	uint64_t id_base; /* first id of the first node */
+	char *cgroup;      /* auto or a path */
+	char *limits;      /* enforce or best-effort */
+	char *init;        /* nexus-init; "": beside this program */
+	uint64_t id_base;  /* first id of the first node */
 	uint64_t log_size; /* bytes kept of a node's output */
 	uint64_t functions, function_queue;
 };
@@ -45,7 +45,7 @@ struct nodemgr {
 	bool stopping; /* the loop is over: nothing new begins */
 	char *scratch, *boot_id;
 	int images, logs, status; /* directories */
-	int init;		  /* sealed nexus-init */
+	int init;                 /* sealed nexus-init */
 	struct nx_filter node_filter, function_filter;
 	uint32_t subnet, subnet_mask, gateway; /* host byte order */
 	unsigned prefix;

@@ -13,18 +13,18 @@
 #include "nodemgr/store.h"
 
 static void (*const first_step[])(struct op *op) = {
-	[OP_CREATE] = op_create,
-	[OP_START] = op_start,
-	[OP_STOP] = op_stop,
-	[OP_END] = op_end,
-	[OP_DELETE] = op_delete,
+    [OP_CREATE] = op_create,
+    [OP_START] = op_start,
+    [OP_STOP] = op_stop,
+    [OP_END] = op_end,
+    [OP_DELETE] = op_delete,
 };
 static const char *const names[] = {
-	[OP_CREATE] = "create",
-	[OP_START] = "start",
-	[OP_STOP] = "stop",
-	[OP_END] = "end",
-	[OP_DELETE] = "delete",
+    [OP_CREATE] = "create",
+    [OP_START] = "start",
+    [OP_STOP] = "stop",
+    [OP_END] = "end",
+    [OP_DELETE] = "delete",
 };
 
 struct op *
@@ -65,8 +65,13 @@ answer(struct op *op)
 	Nx__NodeDeleteReply deleted = NX__NODE_DELETE_REPLY__INIT;
 
 	op->r = NULL;
+	/* what the caller should not have asked is no worry of the operator */
 	if (op->status != NX__STATUS__OK)
-		nx_warn("event=node-%s-failed node=%s status=%s why=%s",
+		nx_log(op->status == NX__STATUS__CONFLICT ||
+			    op->status == NX__STATUS__NOT_FOUND
+			? 6
+			: 4,
+		    "event=node-%s-failed node=%s status=%s why=%s",
 		    names[op->kind], op->node->id, nx_status_name(op->status),
 		    nx_log_safe(op->text));
 	else
@@ -231,8 +236,8 @@ void
 op_after(struct op *op, uint64_t ms, void (*then)(struct op *op))
 {
 	struct timeval tv = {
-		.tv_sec = (time_t)(ms / 1000),
-		.tv_usec = (suseconds_t)(ms % 1000 * 1000),
+	    .tv_sec = (time_t)(ms / 1000),
+	    .tv_usec = (suseconds_t)(ms % 1000 * 1000),
 	};
 
 	op_cancel_timer(op);
@@ -247,9 +252,9 @@ op_call(struct op *op, enum nx_role role, Nx__Method method,
     nx_reply_fn *fn)
 {
 	struct nx_call_opts opts = {
-		.timeout_us = timeout_ms * 1000,
-		.fds = &fd,
-		.n_fds = fd >= 0 ? 1 : 0,
+	    .timeout_us = timeout_ms * 1000,
+	    .fds = &fd,
+	    .n_fds = fd >= 0 ? 1 : 0,
 	};
 
 	nx_assert(!op->call);

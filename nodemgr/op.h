@@ -17,7 +17,7 @@
 #include "nodemgr/node.h"
 
 #define OP_QUEUE_MAX 16
-#define OP_TEXT	     400
+#define OP_TEXT      400
 
 enum op_kind { OP_CREATE, OP_START, OP_STOP, OP_END, OP_DELETE };
 
@@ -62,8 +62,8 @@ void op_finish(struct op *op, bool gone);
 /* Remembers the first failure. */
 void op_fail(struct op *op, Nx__Status status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void op_fail_reply(
-    struct op *op, const struct nx_reply *reply, const char *doing);
+void
+op_fail_reply(struct op *op, const struct nx_reply *reply, const char *doing);
 
 /* Steps that several operations take; each calls @then when it is over. */
 void op_save(struct op *op, void (*then)(struct op *op));

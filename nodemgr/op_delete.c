@@ -54,8 +54,9 @@ on_volume_deleted(const struct nx_reply *reply, void *arg)
 	op_fail_reply(op, reply, "the volume cannot be deleted");
 	/* a forced deletion is tried again when storaged is back; anything
 	 * else leaves a stopped node */
-	if (!n->force || (reply->status != NX__STATUS__UNAVAILABLE &&
-			     reply->status != NX__STATUS__DEADLINE)) {
+	if (!n->force ||
+	    (reply->status != NX__STATUS__UNAVAILABLE &&
+		reply->status != NX__STATUS__DEADLINE)) {
 		n->state = NODE_STOPPED;
 		n->force = false;
 	}

@@ -124,8 +124,8 @@ launch_done(struct op *op)
 	n->exit_reason[0] = '\0';
 	memset(n->samples, 0, sizeof(n->samples));
 	op->boxed.pid = -1;
-	if (node_watch(n, nx_take_fd(&op->boxed.pidfd),
-		nx_take_fd(&op->cgroup)) < 0) {
+	if (node_watch(
+		n, nx_take_fd(&op->boxed.pidfd), nx_take_fd(&op->cgroup)) < 0) {
 		op_fail(op, NX__STATUS__INTERNAL, "out of memory");
 		undo(op);
 		return;
@@ -177,8 +177,8 @@ static bool
 hear(struct op *op, const struct nx_gate_msg *msg, int fd)
 {
 	static const struct nx_fault vanished = {
-		.error = -ECANCELED,
-		.step = "its first process ended",
+	    .error = -ECANCELED,
+	    .step = "its first process ended",
 	};
 
 	switch ((enum nx_gate_kind)msg->kind) {
@@ -232,12 +232,12 @@ on_gate(evutil_socket_t gate, short what, void *arg)
 /* --- the box -------------------------------------------------------------------- */
 
 static char *const node_env[] = {
-	(char *)(uintptr_t)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-			   "/usr/bin:/sbin:/bin",
-	(char *)(uintptr_t)"HOME=/root",
-	(char *)(uintptr_t)"LANG=C.UTF-8",
-	(char *)(uintptr_t)"container=nexus",
-	NULL,
+    (char *)(uintptr_t) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+			"/usr/bin:/sbin:/bin",
+    (char *)(uintptr_t) "HOME=/root",
+    (char *)(uintptr_t) "LANG=C.UTF-8",
+    (char *)(uintptr_t) "container=nexus",
+    NULL,
 };
 
 /* nexus-init -l LIMIT -- COMMAND... */
@@ -263,12 +263,12 @@ make_cgroup(struct op *op, struct nx_fault *f)
 	struct nodemgr *m = op->m;
 	struct node *n = op->node;
 	struct nx_limits limits = {
-		.memory = n->memory,
-		.cpu_weight = n->cpu_weight,
-		.pids = n->pids_max,
-		/* the process that wants too much dies; if it is the main one,
+	    .memory = n->memory,
+	    .cpu_weight = n->cpu_weight,
+	    .pids = n->pids_max,
+	    /* the process that wants too much dies; if it is the main one,
 		 * so does the node */
-		.oom_group = false,
+	    .oom_group = false,
 	};
 
 	n->limits_enforced = m->cgroups.controllers;
@@ -282,19 +282,19 @@ make_cgroup(struct op *op, struct nx_fault *f)
 /* The layers as the node is to see them: on disk are the ids 0..65535, the
  * mounts show them as the node's. */
 static int
-open_layers(struct op *op, struct nx_image_mounts *ret_mounts,
-    struct nx_fault *f)
+open_layers(
+    struct op *op, struct nx_image_mounts *ret_mounts, struct nx_fault *f)
 {
 	uint32_t base = op->node->uid_base;
 	const struct nx_idmap whole = {
-		.outer_uid = base, .outer_gid = base, .count = NX_ID_RANGE};
+	    .outer_uid = base, .outer_gid = base, .count = NX_ID_RANGE};
 	nx_cleanup_fd int userns = nx_idmap_userns(&whole);
 
 	NX_TRY(f, userns, "make a user namespace");
 	NX_TRY(f, nx_mnt_set(op->volume, MOUNT_ATTR_NODEV, userns),
 	    "map the volume's ids");
-	return nx_image_open(op->m->images, op->node->image, base, userns,
-	    ret_mounts, f);
+	return nx_image_open(
+	    op->m->images, op->node->image, base, userns, ret_mounts, f);
 }
 
 static int
@@ -307,27 +307,27 @@ spawn(struct op *op, struct nx_image_mounts *mounts, int log, int status,
 	struct node *n = op->node;
 	char limit[24];
 	struct nx_box box = {
-		.hostname = n->name,
-		.scratch = op->m->scratch,
-		.map = {.outer_uid = n->uid_base,
-		    .outer_gid = n->uid_base,
-		    .count = NX_ID_RANGE},
-		.cgroup = op->cgroup,
-		.fds = {[NX_BOX_GATE] = -1,
-		    [NX_BOX_INIT] = op->m->init,
-		    [NX_BOX_STATUS] = status,
-		    [NX_BOX_ROOT] = mounts->root,
-		    [NX_BOX_USR] = mounts->usr,
-		    [NX_BOX_VOLUME] = op->volume,
-		    [NX_BOX_LOG] = log,
-		    [NX_BOX_CODE] = -1,
-		    [NX_BOX_OUT] = -1,
-		    [NX_BOX_ERR] = -1},
-		.filter = &op->m->node_filter,
-		.envp = node_env,
-		.hosts = hosts,
-		.resolv = resolv,
-		.fresh = n->fresh,
+	    .hostname = n->name,
+	    .scratch = op->m->scratch,
+	    .map = {.outer_uid = n->uid_base,
+		.outer_gid = n->uid_base,
+		.count = NX_ID_RANGE},
+	    .cgroup = op->cgroup,
+	    .fds = {[NX_BOX_GATE] = -1,
+		[NX_BOX_INIT] = op->m->init,
+		[NX_BOX_STATUS] = status,
+		[NX_BOX_ROOT] = mounts->root,
+		[NX_BOX_USR] = mounts->usr,
+		[NX_BOX_VOLUME] = op->volume,
+		[NX_BOX_LOG] = log,
+		[NX_BOX_CODE] = -1,
+		[NX_BOX_OUT] = -1,
+		[NX_BOX_ERR] = -1},
+	    .filter = &op->m->node_filter,
+	    .envp = node_env,
+	    .hosts = hosts,
+	    .resolv = resolv,
+	    .fresh = n->fresh,
 	};
 
 	argv = init_argv(n, limit);
@@ -349,8 +349,8 @@ make_box(struct op *op, struct nx_fault *f)
 	if (r == 0)
 		r = log = nx_step(f, node_log_open(n), "open the log");
 	if (r >= 0)
-		r = status = nx_step(
-		    f, node_status_open(n), "open the status file");
+		r = status =
+		    nx_step(f, node_status_open(n), "open the status file");
 	if (r >= 0)
 		r = open_layers(op, &mounts, f);
 	if (r == 0)
@@ -379,8 +379,8 @@ on_volume(const struct nx_reply *reply, void *arg)
 		return;
 	}
 	op_after(op, GATE_MS, on_timeout);
-	op->gate_event = event_new(op->m->base, op->boxed.gate,
-	    EV_READ | EV_PERSIST, on_gate, op);
+	op->gate_event = event_new(
+	    op->m->base, op->boxed.gate, EV_READ | EV_PERSIST, on_gate, op);
 	nx_assert(op->gate_event && event_add(op->gate_event, NULL) == 0);
 }
 

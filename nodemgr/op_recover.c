@@ -119,8 +119,8 @@ ignore(const struct nx_reply *reply, void *arg)
 	const char *what = arg;
 
 	if (reply->status != NX__STATUS__OK)
-		nx_warn("event=%s-failed why=%s", what,
-		    nx_log_safe(reply->error));
+		nx_warn(
+		    "event=%s-failed why=%s", what, nx_log_safe(reply->error));
 }
 
 /* What shall run and was stopped by the platform alone. */
@@ -143,13 +143,14 @@ static void
 tell_active(struct node *n)
 {
 	static char what[] = "set-active";
-	Nx__VolumeSetActiveRequest request = NX__VOLUME_SET_ACTIVE_REQUEST__INIT;
+	Nx__VolumeSetActiveRequest request =
+	    NX__VOLUME_SET_ACTIVE_REQUEST__INIT;
 	const struct nx_call_opts opts = {0};
 
 	request.node = n->id;
 	request.active = n->state == NODE_RUNNING;
-	(void)nx_call(n->m->hub, NX_ROLE_STORAGE,
-	    NX__METHOD__VOLUME_SET_ACTIVE, &request.base, &opts, ignore, what);
+	(void)nx_call(n->m->hub, NX_ROLE_STORAGE, NX__METHOD__VOLUME_SET_ACTIVE,
+	    &request.base, &opts, ignore, what);
 }
 
 void

@@ -78,7 +78,8 @@ on_activated(const struct nx_reply *reply, void *arg)
 void
 op_set_active(struct op *op, bool active, void (*then)(struct op *op))
 {
-	Nx__VolumeSetActiveRequest request = NX__VOLUME_SET_ACTIVE_REQUEST__INIT;
+	Nx__VolumeSetActiveRequest request =
+	    NX__VOLUME_SET_ACTIVE_REQUEST__INIT;
 
 	op->activated = then;
 	request.node = op->node->id;

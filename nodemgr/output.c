@@ -82,13 +82,12 @@ output_open(struct output *o, struct event_base *base, size_t max,
 	int pair[2], r;
 
 	*o = (struct output){
-		.fd = -1, .max = max, .on_drop = on_drop, .arg = arg};
+	    .fd = -1, .max = max, .on_drop = on_drop, .arg = arg};
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return -errno;
 	o->fd = pair[0];
 	r = nx_fd_nonblock(o->fd, true);
-	o->event = event_new(
-	    base, o->fd, EV_READ | EV_PERSIST, on_readable, o);
+	o->event = event_new(base, o->fd, EV_READ | EV_PERSIST, on_readable, o);
 	if (r < 0 || !o->event || event_add(o->event, NULL) < 0) {
 		nx_close(&pair[1]);
 		output_fini(o);

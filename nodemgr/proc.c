@@ -22,9 +22,9 @@ static const char *const masked_proc[] = {"acpi", "asound", "interrupts",
     "kcore", "keys", "latency_stats", "sched_debug", "scsi", "timer_list",
     "timer_stats", NULL};
 static const char *const masked_sys[] = {
-	"firmware", "devices/virtual/powercap", "fs/selinux", NULL};
+    "firmware", "devices/virtual/powercap", "fs/selinux", NULL};
 static const char *const read_only_proc[] = {
-	"bus", "fs", "irq", "sys", "sysrq-trigger", NULL};
+    "bus", "fs", "irq", "sys", "sysrq-trigger", NULL};
 
 /* Clones that cover: a file by the null device, a directory by an empty one. */
 struct covers {
@@ -78,8 +78,7 @@ freeze(int dir, const char *path)
 static void
 allow_ping(int proc)
 {
-	(void)nx_write_file(
-	    proc, "sys/net/ipv4/ping_group_range", "0 65534");
+	(void)nx_write_file(proc, "sys/net/ipv4/ping_group_range", "0 65534");
 }
 
 static int
@@ -121,9 +120,9 @@ static int
 open_covers(int root, struct covers *c)
 {
 	static const struct nx_mnt_opt opts[] = {
-		{"size", "4k"}, {"nr_inodes", "2"}, {"mode", "0555"}};
-	nx_cleanup_fd int empty = nx_mnt_new("tmpfs", opts,
-	    NX_ARRAY_SIZE(opts), TIGHT | MOUNT_ATTR_RDONLY, NULL);
+	    {"size", "4k"}, {"nr_inodes", "2"}, {"mode", "0555"}};
+	nx_cleanup_fd int empty = nx_mnt_new("tmpfs", opts, NX_ARRAY_SIZE(opts),
+	    TIGHT | MOUNT_ATTR_RDONLY, NULL);
 	struct stat st;
 	int r;
 
@@ -169,8 +168,7 @@ make_sys(int root, const struct covers *c, struct nx_fault *f)
 	NX_TRY(f, sys, "mount /sys");
 	NX_TRY(f, cover_all(sys, masked_sys, c), "mask parts of /sys");
 	NX_TRY(f, cover_thermal(sys, c), "mask parts of /sys");
-	group = nx_mnt_new(
-	    "cgroup2", NULL, 0, TIGHT | MOUNT_ATTR_RDONLY, NULL);
+	group = nx_mnt_new("cgroup2", NULL, 0, TIGHT | MOUNT_ATTR_RDONLY, NULL);
 	NX_TRY(f, group, "make a cgroup mount");
 	NX_TRY(f, nx_mnt_attach_at(group, sys, "fs/cgroup"),
 	    "mount /sys/fs/cgroup");

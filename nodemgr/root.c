@@ -18,7 +18,7 @@ int
 nx_scratch(int *ret_fd, const char *const *dirs)
 {
 	static const struct nx_mnt_opt opts[] = {
-		{"size", "64k"}, {"nr_inodes", "32"}, {"mode", "0755"}};
+	    {"size", "64k"}, {"nr_inodes", "32"}, {"mode", "0755"}};
 	nx_cleanup_fd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	nx_cleanup_fd int fd = -1;
 	int r;

@@ -57,12 +57,12 @@ forget(struct run *run)
 }
 
 static void
-set_timer(struct run *run, uint64_t ms,
-    void (*fn)(evutil_socket_t, short, void *))
+set_timer(
+    struct run *run, uint64_t ms, void (*fn)(evutil_socket_t, short, void *))
 {
 	struct timeval tv = {
-		.tv_sec = (time_t)(ms / 1000),
-		.tv_usec = (suseconds_t)(ms % 1000 * 1000),
+	    .tv_sec = (time_t)(ms / 1000),
+	    .tv_usec = (suseconds_t)(ms % 1000 * 1000),
 	};
 
 	if (run->timer)
@@ -285,10 +285,10 @@ make_cgroup(struct run *run)
 {
 	struct nodemgr *m = run->m;
 	struct nx_limits limits = {
-		.memory = run->memory,
-		.cpu_weight = 100,
-		.pids = FUNCTION_PIDS,
-		.oom_group = true,
+	    .memory = run->memory,
+	    .cpu_weight = 100,
+	    .pids = FUNCTION_PIDS,
+	    .oom_group = true,
 	};
 
 	snprintf(run->name, sizeof(run->name), "f%u", run->slot);
@@ -298,10 +298,10 @@ make_cgroup(struct run *run)
 }
 
 static char *const function_env[] = {
-	(char *)(uintptr_t)"PATH=/usr/local/bin:/usr/bin:/bin",
-	(char *)(uintptr_t)"HOME=/tmp",
-	(char *)(uintptr_t)"LANG=C.UTF-8",
-	NULL,
+    (char *)(uintptr_t) "PATH=/usr/local/bin:/usr/bin:/bin",
+    (char *)(uintptr_t) "HOME=/tmp",
+    (char *)(uintptr_t) "LANG=C.UTF-8",
+    NULL,
 };
 
 /* A process for the call, in its box. */
@@ -314,25 +314,22 @@ run_spawn(struct run *run, const int *write_ends, int status)
 	struct nodemgr *m = run->m;
 	uint32_t uid = (uint32_t)m->conf.id_base - FUNCTION_SLOTS + run->slot;
 	struct nx_box box = {
-		.function = true,
-		.hostname = "function",
-		.scratch = m->scratch,
-		.map = {1000, 1000, uid, uid, 1},
-		.cgroup = run->cgroup,
-		.fds = {-1, -1, -1, -1, [NX_BOX_INIT] = m->init,
-		    [NX_BOX_STATUS] = status,
-		    [NX_BOX_VOLUME] = -1,
-		    [NX_BOX_LOG] = -1,
-		    [NX_BOX_CODE] = run->code,
-		    [NX_BOX_OUT] = write_ends[0],
-		    [NX_BOX_ERR] = write_ends[1]},
-		.filter = &m->function_filter,
-		.argv = argv,
-		.envp = function_env,
-		.work_size = run->memory / 2 < FUNCTION_WORK ? run->memory / 2
-							     : FUNCTION_WORK,
-		.max_procs = FUNCTION_PIDS,
-		.max_data = m->cgroups.controllers ? 0 : run->memory,
+	    .function = true,
+	    .hostname = "function",
+	    .scratch = m->scratch,
+	    .map = {1000, 1000, uid, uid, 1},
+	    .cgroup = run->cgroup,
+	    .fds = {-1, -1, -1, -1, [NX_BOX_INIT] = m->init,
+		[NX_BOX_STATUS] = status, [NX_BOX_VOLUME] = -1,
+		[NX_BOX_LOG] = -1, [NX_BOX_CODE] = run->code,
+		[NX_BOX_OUT] = write_ends[0], [NX_BOX_ERR] = write_ends[1]},
+	    .filter = &m->function_filter,
+	    .argv = argv,
+	    .envp = function_env,
+	    .work_size = run->memory / 2 < FUNCTION_WORK ? run->memory / 2
+							 : FUNCTION_WORK,
+	    .max_procs = FUNCTION_PIDS,
+	    .max_data = m->cgroups.controllers ? 0 : run->memory,
 	};
 	size_t i;
 	int r;

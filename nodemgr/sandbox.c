@@ -16,25 +16,22 @@
 #include "nodemgr/sandbox.h"
 #include "nodemgr/syscalls.h"
 
-#define ALLOW(call) {.name = #call},
+#define ALLOW(call)  {.name = #call},
 #define REFUSE(call) {.name = #call, .refuse_errno = 1 /* EPERM */},
 
 static const struct nx_sys_rule sys[] = {
-	NX_SYSCALLS_COMMON(ALLOW)
-	NX_SYSCALLS_NODE(ALLOW)
-	NX_SYSCALLS_MANAGER(ALLOW)
-	NX_SYSCALLS_REFUSED(REFUSE)
-};
+    NX_SYSCALLS_COMMON(ALLOW) NX_SYSCALLS_NODE(ALLOW) NX_SYSCALLS_MANAGER(ALLOW)
+	NX_SYSCALLS_REFUSED(REFUSE)};
 
 const struct nx_sandbox nodemgr_sandbox = {
-	.name = "nodemgr",
-	.caps = 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SETUID | 1ULL << CAP_SETGID,
-	.keep_dumpable = true,
-	.nofile = 65536,
-	.sys_sets = NX_SYS_BASE | NX_SYS_CONNECT | NX_SYS_FILES |
-	    NX_SYS_SQLITE | NX_SYS_SPAWN,
-	.sys = sys,
-	.n_sys = NX_ARRAY_SIZE(sys),
-	.unknown_enosys = true,
-	.no_landlock = true, /* it would deny every mount */
+    .name = "nodemgr",
+    .caps = 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SETUID | 1ULL << CAP_SETGID,
+    .keep_dumpable = true,
+    .nofile = 65536,
+    .sys_sets = NX_SYS_BASE | NX_SYS_CONNECT | NX_SYS_FILES | NX_SYS_SQLITE |
+	NX_SYS_SPAWN,
+    .sys = sys,
+    .n_sys = NX_ARRAY_SIZE(sys),
+    .unknown_enosys = true,
+    .no_landlock = true, /* it would deny every mount */
 };

@@ -28,12 +28,13 @@ nx_sealed_program(const char *path)
 	fd = memfd_create(
 	    "nexus-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 */
-		fd = memfd_create("nexus-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		fd =
+		    memfd_create("nexus-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
 	while (offset < st.st_size)
-		if (sendfile(fd, from, &offset,
-			(size_t)(st.st_size - offset)) <= 0)
+		if (sendfile(
+			fd, from, &offset, (size_t)(st.st_size - offset)) <= 0)
 			return errno ? -errno : -EIO;
 	if (fchmod(fd, 0555) < 0 ||
 	    fcntl(fd, F_ADD_SEALS,

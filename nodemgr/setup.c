@@ -27,8 +27,7 @@ open_dir(const struct nodemgr *m, const char *suffix, mode_t mode)
 	char path[PATH_MAX];
 	int fd;
 
-	snprintf(
-	    path, sizeof(path), "%s/%s", m->conf.common.state_dir, suffix);
+	snprintf(path, sizeof(path), "%s/%s", m->conf.common.state_dir, suffix);
 	if (mkdir(path, mode) < 0 && errno != EEXIST)
 		nx_fatal(-errno, "%s", path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -48,13 +47,13 @@ open_state(struct nodemgr *m)
 	m->images = open_dir(m, "images", 0711);
 	/* a node's root has it as working directory for a moment */
 	scratch = open_dir(m, "nodes/scratch", 0711);
-	if (asprintf(&m->scratch, "%s/nodes/scratch",
-		m->conf.common.state_dir) < 0)
+	if (asprintf(
+		&m->scratch, "%s/nodes/scratch", m->conf.common.state_dir) < 0)
 		nx_fatal(-ENOMEM, "scratch");
 	if (nx_image_host_make(m->images, error) < 0)
 		nx_fatal(0, "%s", error);
-	snprintf(path, sizeof(path), "%s/nodes/nodes.db",
-	    m->conf.common.state_dir);
+	snprintf(
+	    path, sizeof(path), "%s/nodes/nodes.db", m->conf.common.state_dir);
 	if (node_store_open(m, path) < 0)
 		nx_fatal(0, "cannot open %s", path);
 	if (node_store_load(m) < 0)
@@ -73,11 +72,12 @@ open_host(struct nodemgr *m)
 		nx_fatal(0, "[nodemgr] limits is enforce or best-effort");
 	m->best_effort = strcmp(m->conf.limits, "best-effort") == 0;
 	if (address_parse(m) < 0)
-		nx_fatal(0, "[nexus] subnet = %s is not an address and a "
-			    "prefix, as 10.0.42.1/24",
+		nx_fatal(0,
+		    "[nexus] subnet = %s is not an address and a "
+		    "prefix, as 10.0.42.1/24",
 		    m->conf.common.subnet);
-	r = nx_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64,
-	    &m->boot_id);
+	r = nx_read_file(
+	    AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &m->boot_id);
 	if (r < 0)
 		nx_fatal(r, "boot_id");
 	m->boot_id[strcspn(m->boot_id, "\n")] = '\0';

@@ -22,64 +22,67 @@ static const struct {
 	const char *path;
 	unsigned mode;
 } dirs[] = {
-	{"data", 0755},
-	{"dev", 0755},
-	{"etc", 0755},
-	{"etc/alternatives", 0755},
-	{"etc/ssl", 0755},
-	{"etc/ssl/certs", 0755},
-	{"home", 0755},
-	{"media", 0755},
-	{"mnt", 0755},
-	{"opt", 0755},
-	{"proc", 0555},
-	{"root", 0700},
-	{"run", 0755},
-	{"srv", 0755},
-	{"sys", 0555},
-	{"tmp", 01777},
-	{"usr", 0755},
-	{"var", 0755},
-	{"var/cache", 0755},
-	{"var/lib", 0755},
-	{"var/log", 0755},
-	{"var/spool", 0755},
-	{"var/tmp", 01777},
+    {"data", 0755},
+    {"dev", 0755},
+    {"etc", 0755},
+    {"etc/alternatives", 0755},
+    {"etc/ssl", 0755},
+    {"etc/ssl/certs", 0755},
+    {"home", 0755},
+    {"media", 0755},
+    {"mnt", 0755},
+    {"opt", 0755},
+    {"proc", 0555},
+    {"root", 0700},
+    {"run", 0755},
+    {"srv", 0755},
+    {"sys", 0555},
+    {"tmp", 01777},
+    {"usr", 0755},
+    {"var", 0755},
+    {"var/cache", 0755},
+    {"var/lib", 0755},
+    {"var/log", 0755},
+    {"var/spool", 0755},
+    {"var/tmp", 01777},
 };
 
 static const struct {
 	const char *path, *text;
 } files[] = {
-	{"etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"
-		       "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
-		       "bin:x:2:2:bin:/bin:/usr/sbin/nologin\n"
-		       "sys:x:3:3:sys:/dev:/usr/sbin/nologin\n"
-		       "mail:x:8:8:mail:/var/mail:/usr/sbin/nologin\n"
-		       "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n"
-		       "user:x:1000:1000:user:/tmp:/bin/sh\n"
-		       "nobody:x:65534:65534:nobody:/nonexistent:"
-		       "/usr/sbin/nologin\n"},
-	{"etc/group", "root:x:0:\ndaemon:x:1:\nbin:x:2:\nsys:x:3:\nadm:x:4:\n"
-		      "tty:x:5:\ndisk:x:6:\nmail:x:8:\nwww-data:x:33:\n"
-		      "shadow:x:42:\nutmp:x:43:\nstaff:x:50:\nusers:x:100:\n"
-		      "user:x:1000:\nnogroup:x:65534:\n"},
-	{"etc/nsswitch.conf",
-	    "passwd: files\ngroup: files\nshadow: files\n"
-	    "hosts: files dns\nnetworks: files\nprotocols: files\n"
-	    "services: files\n"},
-	{"etc/host.conf", "multi on\n"},
-	{"etc/shells", "/bin/sh\n/bin/bash\n/usr/bin/sh\n/usr/bin/bash\n"},
-	{"etc/profile", "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-			"/usr/bin:/sbin:/bin\n"},
+    {"etc/passwd",
+	"root:x:0:0:root:/root:/bin/sh\n"
+	"daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
+	"bin:x:2:2:bin:/bin:/usr/sbin/nologin\n"
+	"sys:x:3:3:sys:/dev:/usr/sbin/nologin\n"
+	"mail:x:8:8:mail:/var/mail:/usr/sbin/nologin\n"
+	"www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n"
+	"user:x:1000:1000:user:/tmp:/bin/sh\n"
+	"nobody:x:65534:65534:nobody:/nonexistent:"
+	"/usr/sbin/nologin\n"},
+    {"etc/group",
+	"root:x:0:\ndaemon:x:1:\nbin:x:2:\nsys:x:3:\nadm:x:4:\n"
+	"tty:x:5:\ndisk:x:6:\nmail:x:8:\nwww-data:x:33:\n"
+	"shadow:x:42:\nutmp:x:43:\nstaff:x:50:\nusers:x:100:\n"
+	"user:x:1000:\nnogroup:x:65534:\n"},
+    {"etc/nsswitch.conf",
+	"passwd: files\ngroup: files\nshadow: files\n"
+	"hosts: files dns\nnetworks: files\nprotocols: files\n"
+	"services: files\n"},
+    {"etc/host.conf", "multi on\n"},
+    {"etc/shells", "/bin/sh\n/bin/bash\n/usr/bin/sh\n/usr/bin/bash\n"},
+    {"etc/profile",
+	"export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+	"/usr/bin:/sbin:/bin\n"},
 };
 
 static const struct {
 	const char *path, *target;
 } links[] = {
-	{"etc/mtab", "/proc/self/mounts"},
-	{"etc/os-release", "../usr/lib/os-release"},
-	{"var/run", "/run"},
-	{"var/lock", "/run/lock"},
+    {"etc/mtab", "/proc/self/mounts"},
+    {"etc/os-release", "../usr/lib/os-release"},
+    {"var/run", "/run"},
+    {"var/lock", "/run/lock"},
 };
 
 static const char *const copied[] = {"ld.so.cache", "ld.so.conf", "localtime",
@@ -88,7 +91,7 @@ static const char *const copied[] = {"ld.so.cache", "ld.so.conf", "localtime",
 
 /* Links in the host's root that lead below /usr. */
 static const char *const merged[] = {
-	"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
+    "bin", "sbin", "lib", "lib32", "lib64", "libx32"};
 
 static int
 put_file(int root, const char *path, const char *text, size_t len)
@@ -167,8 +170,8 @@ copy_etc(int root, int etc, const char *name)
 static int
 copy_alternatives(int root, int etc)
 {
-	int fd = openat(
-	    etc, "alternatives", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd =
+	    openat(etc, "alternatives", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	char name[PATH_MAX];
@@ -216,8 +219,8 @@ make_up(int root)
 	for (i = 0; r == 0 && i < NX_ARRAY_SIZE(dirs); i++)
 		r = put_dir(root, dirs[i].path, dirs[i].mode);
 	for (i = 0; r == 0 && i < NX_ARRAY_SIZE(files); i++)
-		r = put_file(root, files[i].path, files[i].text,
-		    strlen(files[i].text));
+		r = put_file(
+		    root, files[i].path, files[i].text, strlen(files[i].text));
 	for (i = 0; r == 0 && i < NX_ARRAY_SIZE(links); i++)
 		r = put_link(root, links[i].path, links[i].target);
 	return r == 0 ? link_merged(root) : r;
@@ -248,7 +251,7 @@ nx_image_host_make(int images, char error[256])
 	if (r == 0 && etc >= 0)
 		r = copy_alternatives(root, etc);
 	if (r < 0)
-		snprintf(error, 256, "cannot make the image host: %s",
-		    strerror(-r));
+		snprintf(
+		    error, 256, "cannot make the image host: %s", strerror(-r));
 	return r < 0 ? r : 0;
 }

@@ -20,8 +20,8 @@ int
 sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve)
 {
 	struct open_how how = {
-		.flags = flags | O_CLOEXEC,
-		.resolve = resolve,
+	    .flags = flags | O_CLOEXEC,
+	    .resolve = resolve,
 	};
 	long fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 

@@ -29,8 +29,7 @@ node_watch(struct node *n, int pidfd, int cgroup)
 {
 	n->pidfd = pidfd;
 	n->cgroup = cgroup;
-	n->exit_event =
-	    event_new(n->m->base, pidfd, EV_READ, on_exit_event, n);
+	n->exit_event = event_new(n->m->base, pidfd, EV_READ, on_exit_event, n);
 	if (!n->exit_event || event_add(n->exit_event, NULL) < 0)
 		return -ENOMEM;
 	return 0;

@@ -28,9 +28,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOG_FD	  3
+#define LOG_FD    3
 #define STATUS_FD 4
-#define PIECE	  32768
+#define PIECE     32768
 
 static long log_limit = 1 << 20;
 static bool pass_through;
@@ -191,8 +191,8 @@ static void
 loop(int signals, int out)
 {
 	struct pollfd fds[2] = {
-		{.fd = signals, .events = POLLIN},
-		{.fd = out, .events = POLLIN},
+	    {.fd = signals, .events = POLLIN},
+	    {.fd = out, .events = POLLIN},
 	};
 
 	for (;;) {
@@ -212,6 +212,7 @@ main(int argc, char **argv)
 	int opt, signals, out = -1;
 
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)prctl(PR_SET_NAME, "nexus-init", 0, 0, 0);
 	(void)fcntl(LOG_FD, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(STATUS_FD, F_SETFD, FD_CLOEXEC);
 	while ((opt = getopt(argc, argv, "+l:p")) != -1) {

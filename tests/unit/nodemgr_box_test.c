@@ -54,20 +54,24 @@ static void
 test_files(void **state)
 {
 	(void)state;
-	assert_int_equal(run(
-	    "set -e; cd /root; echo a > f; chown 1000:1000 f; chmod 4755 f;"
-	    "mkdir d; chmod 700 d; chown 33:33 d; echo x > d/x;"
-	    "echo more >> /etc/passwd; mv /etc/ssl /etc/ssl2;"
-	    "rm /etc/group; [ ! -e /etc/group ]; ln f g; mkfifo p;"
-	    "ln -s /etc/passwd l; cat l | grep -q more;"
-	    "echo data > /data/file; [ $(stat -c %u /data) = 0 ];"
-	    "[ $(stat -c %u:%g /) = 0:0 ]; [ $(stat -c %u /etc/shells) = 0 ];"
-	    "[ $(stat -c %u /usr/bin/env) = 0 ]; touch /tmp/t;"
-	    "! touch /usr/x 2>/dev/null; echo done"), 0);
+	assert_int_equal(
+	    run("set -e; cd /root; echo a > f; chown 1000:1000 f; chmod 4755 f;"
+		"mkdir d; chmod 700 d; chown 33:33 d; echo x > d/x;"
+		"echo more >> /etc/passwd; mv /etc/ssl /etc/ssl2;"
+		"rm /etc/group; [ ! -e /etc/group ]; ln f g; mkfifo p;"
+		"ln -s /etc/passwd l; cat l | grep -q more;"
+		"echo data > /data/file; [ $(stat -c %u /data) = 0 ];"
+		"[ $(stat -c %u:%g /) = 0:0 ]; [ $(stat -c %u /etc/shells) = 0 "
+		"];"
+		"[ $(stat -c %u /usr/bin/env) = 0 ]; touch /tmp/t;"
+		"! touch /usr/x 2>/dev/null; echo done"),
+	    0);
 	/* and finds them again */
-	assert_int_equal(run("set -e; grep -q file /proc/self/mounts || :;"
-	    "[ $(cat /data/file) = data ]; [ ! -e /etc/group ];"
-	    "[ $(stat -c %u /root/f) = 1000 ]; [ -d /etc/ssl2 ]"), 0);
+	assert_int_equal(
+	    run("set -e; grep -q file /proc/self/mounts || :;"
+		"[ $(cat /data/file) = data ]; [ ! -e /etc/group ];"
+		"[ $(stat -c %u /root/f) = 1000 ]; [ -d /etc/ssl2 ]"),
+	    0);
 }
 
 static void
@@ -80,16 +84,15 @@ test_stop(void **state)
 	lab_node(&b, NULL);
 	assert_int_equal(lab_start(&b), 0);
 	usleep(50000);
-	assert_int_equal(
-	    pidfd_send_signal(b.boxed.pidfd, SIGTERM, NULL, 0), 0);
+	assert_int_equal(pidfd_send_signal(b.boxed.pidfd, SIGTERM, NULL, 0), 0);
 	status = lab_wait(&b, 5000);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	lab_end(&b);
-	lab_node(&b, "trap 'echo got; exit 3' TERM; while :; do sleep 0.1; done");
+	lab_node(
+	    &b, "trap 'echo got; exit 3' TERM; while :; do sleep 0.1; done");
 	assert_int_equal(lab_start(&b), 0);
 	usleep(200000);
-	assert_int_equal(
-	    pidfd_send_signal(b.boxed.pidfd, SIGTERM, NULL, 0), 0);
+	assert_int_equal(pidfd_send_signal(b.boxed.pidfd, SIGTERM, NULL, 0), 0);
 	status = lab_wait(&b, 5000);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
 	assert_string_equal(lab_log(), "got\n");
@@ -114,10 +117,10 @@ test_failures_leave_nothing(void **state)
 		enum nx_box_fd fd;
 		const char *step;
 	} broken[] = {
-		{NX_BOX_INIT, "exec nexus-init"},
-		{NX_BOX_ROOT, "attach the image"},
-		{NX_BOX_VOLUME, "attach the volume"},
-		{NX_BOX_USR, "mount /usr"},
+	    {NX_BOX_INIT, "exec nexus-init"},
+	    {NX_BOX_ROOT, "attach the image"},
+	    {NX_BOX_VOLUME, "attach the volume"},
+	    {NX_BOX_USR, "mount /usr"},
 	};
 	struct lab_box b;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), before, r;
@@ -153,10 +156,10 @@ static void
 try_without(int nr)
 {
 	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)nr, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, 0x00050000U | ENOMEM),
-		BPF_STMT(BPF_RET | BPF_K, 0x7fff0000U),
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)nr, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, 0x00050000U | ENOMEM),
+	    BPF_STMT(BPF_RET | BPF_K, 0x7fff0000U),
 	};
 	struct sock_fprog prog = {NX_ARRAY_SIZE(code), code};
 	struct lab_box b;
@@ -185,9 +188,9 @@ test_any_call_may_fail(void **state)
 	    SYS_setresuid, SYS_setgroups, SYS_socket, SYS_mount, SYS_fsopen,
 	    SYS_fsconfig, SYS_fsmount, SYS_move_mount, SYS_open_tree,
 	    SYS_mount_setattr, SYS_openat2, SYS_mkdirat, SYS_pivot_root,
-	    SYS_umount2, SYS_sethostname, SYS_capset, SYS_seccomp,
-	    SYS_execveat, SYS_setsid, SYS_dup3, SYS_close_range,
-	    SYS_symlinkat, SYS_socketpair};
+	    SYS_umount2, SYS_sethostname, SYS_capset, SYS_seccomp, SYS_execveat,
+	    SYS_setsid, SYS_dup3, SYS_close_range, SYS_symlinkat,
+	    SYS_socketpair};
 	int status;
 	size_t i;
 	pid_t pid;
@@ -200,8 +203,7 @@ test_any_call_may_fail(void **state)
 			try_without(calls[i]);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		if (status != 0)
-			print_error(
-			    "call %d: status %x\n", calls[i], status);
+			print_error("call %d: status %x\n", calls[i], status);
 		assert_int_equal(status, 0);
 	}
 }
@@ -260,14 +262,14 @@ static int
 tests(void)
 {
 	const struct CMUnitTest all[] = {
-		cmocka_unit_test(test_runs),
-		cmocka_unit_test(test_status),
-		cmocka_unit_test(test_files),
-		cmocka_unit_test(test_stop),
-		cmocka_unit_test(test_log_is_bounded),
-		cmocka_unit_test(test_failures_leave_nothing),
-		cmocka_unit_test(test_any_call_may_fail),
-		cmocka_unit_test(test_time),
+	    cmocka_unit_test(test_runs),
+	    cmocka_unit_test(test_status),
+	    cmocka_unit_test(test_files),
+	    cmocka_unit_test(test_stop),
+	    cmocka_unit_test(test_log_is_bounded),
+	    cmocka_unit_test(test_failures_leave_nothing),
+	    cmocka_unit_test(test_any_call_may_fail),
+	    cmocka_unit_test(test_time),
 	};
 
 	return cmocka_run_group_tests_name("nodemgr_box", all, NULL, NULL);

@@ -173,9 +173,9 @@ test_init_is_sealed(void **state)
 	int seals = fcntl(lab.init, F_GET_SEALS);
 
 	(void)state;
-	assert_int_equal(seals & (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
-	    F_SEAL_WRITE), F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
-	    F_SEAL_WRITE);
+	assert_int_equal(
+	    seals & (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
+	    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 	assert_int_equal(pwrite(lab.init, "x", 1, 0), -1);
 }
 
@@ -188,11 +188,11 @@ test_hostile_images(void **state)
 		const char *name, *make;
 		int start; /* what the start says */
 	} images[] = {
-		{"evil-dev", "ln -s /etc dev", -ENOTDIR},
-		{"evil-proc", "ln -s /tmp proc", -ENOTDIR},
-		{"evil-sys", "ln -s / sys", -ENOTDIR},
-		{"evil-data", "ln -s ../../../../tmp data", -ENOTDIR},
-		{"evil-file", "touch dev", -ENOTDIR},
+	    {"evil-dev", "ln -s /etc dev", -ENOTDIR},
+	    {"evil-proc", "ln -s /tmp proc", -ENOTDIR},
+	    {"evil-sys", "ln -s / sys", -ENOTDIR},
+	    {"evil-data", "ln -s ../../../../tmp data", -ENOTDIR},
+	    {"evil-file", "touch dev", -ENOTDIR},
 	};
 	struct lab_box b;
 	size_t i;
@@ -210,7 +210,8 @@ test_hostile_images(void **state)
 	}
 	/* /etc as a link out: written within the root, so to nothing outside */
 	lab_run("cd %s/images && mkdir evil-etc && cd evil-etc && "
-		"ln -s %s/scratch etc && mkdir usr", lab.dir, lab.dir);
+		"ln -s %s/scratch etc && mkdir usr",
+	    lab.dir, lab.dir);
 	lab.image = "evil-etc";
 	lab.volume = 9;
 	lab_node(&b, NULL);
@@ -227,8 +228,10 @@ static void
 test_hostile_upper(void **state)
 {
 	(void)state;
-	assert_int_equal(attack("rm -rf /media /srv /opt; ln -s /etc /opt;"
-	    "echo '#!/bin/sh' > /etc/ld.so.preload; exit 0"), 0);
+	assert_int_equal(
+	    attack("rm -rf /media /srv /opt; ln -s /etc /opt;"
+		   "echo '#!/bin/sh' > /etc/ld.so.preload; exit 0"),
+	    0);
 	assert_int_equal(attack("[ -L /opt ]"), 0);
 }
 
@@ -237,21 +240,21 @@ test_hostile_upper(void **state)
 static int
 enter(struct lab_box *b, const char *command, const char *cwd)
 {
-	char *argv[] = {(char *)(uintptr_t)"/bin/sh", (char *)(uintptr_t)"-c",
-		(char *)(uintptr_t)command, NULL};
+	char *argv[] = {(char *)(uintptr_t) "/bin/sh", (char *)(uintptr_t) "-c",
+	    (char *)(uintptr_t)command, NULL};
 	char *envp[] = {NULL};
 	struct nx_boxed helper;
 	struct nx_gate_msg msg;
 	struct nx_fault f;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fd, status = -1, r;
 	const struct nx_enter e = {
-		.target = b->boxed.pidfd,
-		.cgroup = b->cgroup,
-		.fds = {null, b->log, b->log},
-		.cwd = cwd,
-		.filter = &lab.node,
-		.argv = argv,
-		.envp = envp,
+	    .target = b->boxed.pidfd,
+	    .cgroup = b->cgroup,
+	    .fds = {null, b->log, b->log},
+	    .cwd = cwd,
+	    .filter = &lab.node,
+	    .argv = argv,
+	    .envp = envp,
 	};
 	pid_t pid = -1;
 
@@ -281,9 +284,11 @@ test_entering_is_not_seen_into(void **state)
 
 	(void)state;
 	/* a watcher that tries to look into whoever comes */
-	lab_node(&b, "cd /proc; while :; do for p in [0-9]*; do "
+	lab_node(&b,
+	    "cd /proc; while :; do for p in [0-9]*; do "
 	    "[ $p = $$ ] && continue; "
-	    "for f in $p/exe $p/cwd $p/root; do t=$(readlink $f 2>/dev/null) && "
+	    "for f in $p/exe $p/cwd $p/root; do t=$(readlink $f 2>/dev/null) "
+	    "&& "
 	    "case $t in *nodemgr*|*nexus-lab*|*unreachable*) "
 	    "echo SEEN $f $t;; esac; done; "
 	    "for f in $p/fd/*; do t=$(readlink $f 2>/dev/null) && "
@@ -323,12 +328,12 @@ static int
 tests(void)
 {
 	const struct CMUnitTest all[] = {
-		cmocka_unit_test(test_calls),
-		cmocka_unit_test(test_init_is_sealed),
-		cmocka_unit_test(test_hostile_images),
-		cmocka_unit_test(test_hostile_upper),
-		cmocka_unit_test(test_entering_is_not_seen_into),
-		cmocka_unit_test(test_directories_outside),
+	    cmocka_unit_test(test_calls),
+	    cmocka_unit_test(test_init_is_sealed),
+	    cmocka_unit_test(test_hostile_images),
+	    cmocka_unit_test(test_hostile_upper),
+	    cmocka_unit_test(test_entering_is_not_seen_into),
+	    cmocka_unit_test(test_directories_outside),
 	};
 
 	return cmocka_run_group_tests_name("nodemgr_escape", all, NULL, NULL);

@@ -28,16 +28,17 @@ slurp(int fd, size_t *ret_len)
 }
 
 static void
-call_async(struct answer *a, const char *code, uint32_t timeout_ms,
-    uint64_t memory)
+call_async(
+    struct answer *a, const char *code, uint32_t timeout_ms, uint64_t memory)
 {
 	Nx__LambdaRunRequest q = NX__LAMBDA_RUN_REQUEST__INIT;
 	int fd = nx_memfd_sealed("code", code, strlen(code));
 
-	q.runtime = (char *)(uintptr_t)"python3";
+	q.runtime = (char *)(uintptr_t) "python3";
 	q.timeout_ms = timeout_ms;
 	q.memory = memory;
-	ask_async(a, world.admin, NX__METHOD__LAMBDA_RUN, &q.base, USER, &fd, 1);
+	ask_async(
+	    a, world.admin, NX__METHOD__LAMBDA_RUN, &q.base, USER, &fd, 1);
 	nx_close(&fd);
 }
 
@@ -87,7 +88,8 @@ test_results(void **state)
 
 	(void)state;
 	r = call("import sys\nprint('hello')\nprint('oops', file=sys.stderr)\n"
-		 "sys.exit(3)", 0, 0);
+		 "sys.exit(3)",
+	    0, 0);
 	assert_int_equal(r->status, 0);
 	assert_string_equal(r->out, "hello\n");
 	assert_string_equal(r->err, "oops\n");
@@ -114,8 +116,9 @@ test_refusals(void **state)
 
 	(void)state;
 	fd = nx_memfd_sealed("code", "1", 1);
-	q.runtime = (char *)(uintptr_t)"cobol";
-	ask_async(&a, world.admin, NX__METHOD__LAMBDA_RUN, &q.base, USER, &fd, 1);
+	q.runtime = (char *)(uintptr_t) "cobol";
+	ask_async(
+	    &a, world.admin, NX__METHOD__LAMBDA_RUN, &q.base, USER, &fd, 1);
 	settle(&a);
 	assert_int_equal(a.status, NX__STATUS__INVALID);
 	assert_string_equal(a.error, "unknown runtime: python3 is available");
@@ -138,7 +141,8 @@ test_limits(void **state)
 	assert_true(nx_now_us() - start < 5000000);
 	r = call("import os\ntry:\n"
 		 " while True: os.fork() or os.kill(os.getppid(), 0)\n"
-		 "except OSError: pass\nimport time; time.sleep(100)", 1000, 0);
+		 "except OSError: pass\nimport time; time.sleep(100)",
+	    1000, 0);
 	assert_string_equal(r->reason, "timeout");
 	r = call("x = bytearray(1 << 30)", 0, 0);
 	assert_int_not_equal(r->code, 0);
@@ -151,7 +155,8 @@ test_limits(void **state)
 	assert_true(r->cut);
 	r = call("f = open('/tmp/full', 'wb')\n"
 		 "try:\n for i in range(1000): f.write(b'x' * 1000000)\n"
-		 "except OSError as e: print(e.errno)", 0, 0);
+		 "except OSError as e: print(e.errno)",
+	    0, 0);
 	assert_string_equal(r->out, "28\n");
 }
 
@@ -228,13 +233,15 @@ test_attacks(void **state)
 	assert_string_equal(r->out, "alive\n");
 	/* nothing of one call is there in the next */
 	(void)call("open('/tmp/left', 'w').write('x')\n"
-		   "open('/dev/shm/left', 'w').write('x')", 0, 0);
+		   "open('/dev/shm/left', 'w').write('x')",
+	    0, 0);
 	r = call("import os; print(os.listdir('/tmp'), os.listdir('/dev/shm'))",
 	    0, 0);
 	assert_string_equal(r->out, "['function.py'] []\n");
 	/* a daemon that is left behind ends with the call */
 	r = call("import os, time\n"
-		 "if os.fork() == 0:\n os.setsid()\n time.sleep(1000)\n", 0, 0);
+		 "if os.fork() == 0:\n os.setsid()\n time.sleep(1000)\n",
+	    0, 0);
 	assert_string_equal(r->reason, "exit");
 	assert_true(r->execution_us < 5000000);
 }
@@ -253,7 +260,8 @@ test_python_works(void **state)
 		 "with multiprocessing.Pool(2) as p: print(p.map(f, [3]))\n"
 		 "print(subprocess.run(['/bin/echo', 'sub'],"
 		 " capture_output=True).stdout)\n"
-		 "tempfile.TemporaryFile().write(b'x')\n", 20000, 512 << 20);
+		 "tempfile.TemporaryFile().write(b'x')\n",
+	    20000, 512 << 20);
 	if (r->err && r->err[0])
 		print_message("# %s\n", r->err);
 	assert_string_equal(r->out, "[2, 4]\n[6]\nb'sub\\n'\n");
@@ -331,22 +339,22 @@ test_time(void **state)
 	qsort(whole, ROUNDS, sizeof(t), compare);
 	print_message("# function: start p50 %.2f ms p99 %.2f ms, whole call "
 		      "p50 %.1f ms\n",
-	    (double)start[ROUNDS / 2] / 1000,
-	    (double)start[ROUNDS - 1] / 1000, (double)whole[ROUNDS / 2] / 1000);
+	    (double)start[ROUNDS / 2] / 1000, (double)start[ROUNDS - 1] / 1000,
+	    (double)whole[ROUNDS / 2] / 1000);
 }
 
 static int
 tests(void)
 {
 	const struct CMUnitTest all[] = {
-		cmocka_unit_test(test_results),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_attacks),
-		cmocka_unit_test(test_python_works),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_nothing_is_left),
-		cmocka_unit_test(test_time),
+	    cmocka_unit_test(test_results),
+	    cmocka_unit_test(test_refusals),
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_attacks),
+	    cmocka_unit_test(test_python_works),
+	    cmocka_unit_test(test_many),
+	    cmocka_unit_test(test_nothing_is_left),
+	    cmocka_unit_test(test_time),
 	};
 
 	world_open();

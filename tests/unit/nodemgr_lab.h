@@ -39,10 +39,11 @@
 #include "nodemgr/filter.h"
 #include "nodemgr/image.h"
 #include "nodemgr/mnt.h"
+#include "nodemgr/mounts.h"
 #include "nodemgr/sandbox.h"
 #include "nodemgr/sealed.h"
 
-#define LAB_UID	 64123
+#define LAB_UID  64123
 #define LAB_BASE 1000000
 
 static struct {
@@ -74,7 +75,7 @@ static inline void
 lab_drop(void)
 {
 	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3};
+	    .version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {0};
 	unsigned mask = 1U << CAP_SYS_ADMIN | 1U << CAP_SETUID |
 	    1U << CAP_SETGID | 1U << CAP_SETPCAP;
@@ -103,6 +104,9 @@ lab_init_path(char path[PATH_MAX])
 static inline int
 lab_main(int (*tests)(void))
 {
+	const char *keep[] = {lab.dir, "/proc", "/sys/fs/cgroup", "/dev/null",
+	    "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
+	    "/usr", NULL};
 	char path[PATH_MAX], error[256];
 	int status = 1;
 	pid_t pid;
@@ -133,6 +137,8 @@ lab_main(int (*tests)(void))
 		lab.init = nx_sealed_program(path);
 		if (lab.init < 0)
 			nx_fatal(lab.init, "%s", path);
+		if (nx_mounts_own(keep) < 0)
+			nx_fatal(-errno, "own mounts");
 		lab_drop();
 		if (nx_cgroups_open("auto", &lab.cgroups, error) < 0)
 			nx_fatal(0, "%s", error);
@@ -150,7 +156,8 @@ lab_main(int (*tests)(void))
 		;
 	lab_run("echo 1 > %s/cgroup.kill; sleep 0.1", lab.cgroup);
 	lab_run("for g in %s/*/* %s/*; do [ ! -d $g ] || rmdir $g 2>/dev/null;"
-		" done; :", lab.cgroup, lab.cgroup);
+		" done; :",
+	    lab.cgroup, lab.cgroup);
 	if (rmdir(lab.cgroup) < 0) {
 		print_error("left behind: %s\n", lab.cgroup);
 		status = 1;
@@ -173,15 +180,16 @@ struct lab_box {
 static inline void
 lab_volume(struct lab_box *b)
 {
-	const struct nx_idmap map = {.outer_uid = LAB_BASE,
-		.outer_gid = LAB_BASE, .count = NX_ID_RANGE};
+	const struct nx_idmap map = {
+	    .outer_uid = LAB_BASE, .outer_gid = LAB_BASE, .count = NX_ID_RANGE};
 	char path[96];
 
 	b->userns = nx_idmap_userns(&map);
 
 	snprintf(path, sizeof(path), "%s/volume", lab.dir);
 	if (lab.volume) {
-		snprintf(path, sizeof(path), "%s/state/v%u", lab.dir, lab.volume);
+		snprintf(
+		    path, sizeof(path), "%s/state/v%u", lab.dir, lab.volume);
 		(void)mkdir(path, 0755);
 	}
 	b->volume = nx_mnt_clone(AT_FDCWD, path);
@@ -212,24 +220,26 @@ lab_node(struct lab_box *b, const char *command)
 	lab_volume(b);
 	b->log = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_int_equal(pipe2(b->status, O_CLOEXEC), 0);
-	assert_int_equal(nx_image_open(lab.images,
-	    lab.image ? lab.image : NX_IMAGE_HOST, LAB_BASE, b->userns,
-	    &b->mounts, &b->fault), 0);
+	assert_int_equal(
+	    nx_image_open(lab.images, lab.image ? lab.image : NX_IMAGE_HOST,
+		LAB_BASE, b->userns, &b->mounts, &b->fault),
+	    0);
 	nx_close(&b->userns);
 	b->cgroup = nx_cgroup_make(lab.cgroups.nodes, b->name, false, &limits);
 	assert_true(b->cgroup >= 0);
 	b->box = (struct nx_box){
-		.hostname = "lab",
-		.scratch = lab.scratch,
-		.map = {.outer_uid = LAB_BASE, .outer_gid = LAB_BASE,
-		    .count = NX_ID_RANGE},
-		.cgroup = b->cgroup,
-		.filter = &lab.node,
-		.argv = b->argv,
-		.envp = envp,
-		.hosts = "127.0.0.1 localhost\n",
-		.resolv = "",
-		.fresh = true,
+	    .hostname = "lab",
+	    .scratch = lab.scratch,
+	    .map = {.outer_uid = LAB_BASE,
+		.outer_gid = LAB_BASE,
+		.count = NX_ID_RANGE},
+	    .cgroup = b->cgroup,
+	    .filter = &lab.node,
+	    .argv = b->argv,
+	    .envp = envp,
+	    .hosts = "127.0.0.1 localhost\n",
+	    .resolv = "",
+	    .fresh = true,
 	};
 	for (i = 0; i < NX_BOX_END; i++)
 		b->box.fds[i] = -1;

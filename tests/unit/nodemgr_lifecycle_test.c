@@ -22,8 +22,8 @@ test_life(void **state)
 	assert_true(info->pid > 0);
 	snprintf(ip, sizeof(ip), "%s", info->ip);
 	forget_answer(&a);
-	assert_int_equal(create_node(&a, USER, "web", NULL),
-	    NX__STATUS__EXISTS);
+	assert_int_equal(
+	    create_node(&a, USER, "web", NULL), NX__STATUS__EXISTS);
 	forget_answer(&a);
 	/* another user's name is his own, and his node nobody else's */
 	assert_int_equal(create_node(&a, USER + 1, "web", NULL), 0);
@@ -65,18 +65,18 @@ test_refusals(void **state)
 		const char *image;
 		Nx__Status status;
 	} bad[] = {
-		{"", 0, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
-		{"-x", 0, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
-		{"Upper", 0, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
-		{"a/b", 0, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
-		{"a", 1 << 20, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
-		{"a", 1ULL << 60, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
-		{"a", 0, (16 << 20) - 1, 0, 0, "", NX__STATUS__INVALID},
-		{"a", 0, 0, 0, 0, "", NX__STATUS__INVALID},
-		{"a", 0, 16 << 20, 10001, 0, "", NX__STATUS__INVALID},
-		{"a", 0, 16 << 20, 0, 1, "", NX__STATUS__INVALID},
-		{"a", 0, 16 << 20, 0, 0, "none", NX__STATUS__NOT_FOUND},
-		{"a", 0, 16 << 20, 0, 0, "..", NX__STATUS__NOT_FOUND},
+	    {"", 0, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
+	    {"-x", 0, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
+	    {"Upper", 0, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
+	    {"a/b", 0, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
+	    {"a", 1 << 20, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
+	    {"a", 1ULL << 60, 16 << 20, 0, 0, "", NX__STATUS__INVALID},
+	    {"a", 0, (16 << 20) - 1, 0, 0, "", NX__STATUS__INVALID},
+	    {"a", 0, 0, 0, 0, "", NX__STATUS__INVALID},
+	    {"a", 0, 16 << 20, 10001, 0, "", NX__STATUS__INVALID},
+	    {"a", 0, 16 << 20, 0, 1, "", NX__STATUS__INVALID},
+	    {"a", 0, 16 << 20, 0, 0, "none", NX__STATUS__NOT_FOUND},
+	    {"a", 0, 16 << 20, 0, 0, "..", NX__STATUS__NOT_FOUND},
 	};
 	struct answer a;
 	size_t i;
@@ -91,8 +91,9 @@ test_refusals(void **state)
 		q.storage = bad[i].storage;
 		q.cpu_weight = bad[i].weight;
 		q.pids_max = bad[i].pids;
-		assert_int_equal(ask_as(&a, USER, NX__METHOD__NODE_CREATE,
-		    &q.base), bad[i].status);
+		assert_int_equal(
+		    ask_as(&a, USER, NX__METHOD__NODE_CREATE, &q.base),
+		    bad[i].status);
 		assert_true(a.error[0]);
 		forget_answer(&a);
 	}
@@ -105,10 +106,10 @@ test_ends(void **state)
 	static const struct {
 		const char *command, *status, *reason;
 	} ends[] = {
-		{"sleep 0.1", "Stopped", "exit 0"},
-		{"exit 3", "Failed", "exit 3"},
-		{"kill -9 $$", "Failed", "signal 9"},
-		{"exec /nonexistent", "Failed", "exit 127"},
+	    {"sleep 0.1", "Stopped", "exit 0"},
+	    {"exit 3", "Failed", "exit 3"},
+	    {"kill -9 $$", "Failed", "signal 9"},
+	    {"exec /nonexistent", "Failed", "exit 127"},
 	};
 	struct answer a;
 	char reason[64];
@@ -116,7 +117,8 @@ test_ends(void **state)
 
 	(void)state;
 	for (i = 0; i < NX_ARRAY_SIZE(ends); i++) {
-		assert_int_equal(create_node(&a, USER, "e", ends[i].command), 0);
+		assert_int_equal(
+		    create_node(&a, USER, "e", ends[i].command), 0);
 		forget_answer(&a);
 		assert_true(becomes(USER, "e", ends[i].status, reason));
 		assert_string_equal(reason, ends[i].reason);
@@ -131,7 +133,8 @@ test_ends(void **state)
 	assert_int_equal(delete_node(USER, "e", false), 0);
 	/* one that does not listen */
 	assert_int_equal(create_node(&a, USER, "e",
-	    "trap '' TERM; while :; do sleep 1; done"), 0);
+			     "trap '' TERM; while :; do sleep 1; done"),
+	    0);
 	forget_answer(&a);
 	assert_int_equal(stop_node(USER, "e"), 0);
 	assert_true(becomes(USER, "e", "Stopped", reason));
@@ -144,8 +147,8 @@ static int
 run_in(const char *node, const char *command, char *out, size_t size)
 {
 	Nx__NodeExecRequest q = NX__NODE_EXEC_REQUEST__INIT;
-	char *words[3] = {(char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c",
-		(char *)(uintptr_t)command};
+	char *words[3] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c",
+	    (char *)(uintptr_t)command};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[3], pair[2], code;
 	struct answer a;
 	ssize_t n;
@@ -156,7 +159,8 @@ run_in(const char *node, const char *command, char *out, size_t size)
 	q.node = (char *)(uintptr_t)node;
 	q.command = words;
 	q.n_command = 3;
-	ask_async(&a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
+	ask_async(
+	    &a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
 	nx_close(&pair[1]);
 	settle(&a);
 	code = a.status == 0 ? ((const Nx__NodeExecReply *)a.body)->exit_code
@@ -176,40 +180,48 @@ static void
 test_exec(void **state)
 {
 	Nx__NodeExecRequest q = NX__NODE_EXEC_REQUEST__INIT;
-	char out[4096], *missing[1] = {(char *)(uintptr_t)"no-such-command"};
+	char out[4096], *missing[1] = {(char *)(uintptr_t) "no-such-command"};
 	struct answer a;
 	int fds[3];
 
 	(void)state;
 	assert_int_equal(create_node(&a, USER, "x", NULL), 0);
 	forget_answer(&a);
-	assert_int_equal(run_in("x", "id -u; hostname; exit 5", out,
-	    sizeof(out)), 5);
+	assert_int_equal(
+	    run_in("x", "id -u; hostname; exit 5", out, sizeof(out)), 5);
 	assert_string_equal(out, "0\nx\n");
 	assert_int_equal(run_in("x", "kill -15 $$", NULL, 0), 128 + 15);
 	/* exactly the node's sets, and no descriptor but the three */
-	assert_int_equal(run_in("x", "grep -E 'Cap|NoNew|Seccomp:' "
-	    "/proc/self/status | tr -d '\\t\\n'; ls /proc/self/fd | tr '\\n' ,",
-	    out, sizeof(out)), 0);
+	assert_int_equal(run_in("x",
+			     "grep -E 'Cap|NoNew|Seccomp:' "
+			     "/proc/self/status | tr -d '\\t\\n'; ls "
+			     "/proc/self/fd | tr '\\n' ,",
+			     out, sizeof(out)),
+	    0);
 	assert_string_equal(out,
 	    "CapInh:0000000000000000CapPrm:00000000800405fb"
 	    "CapEff:00000000800405fbCapBnd:00000000800405fb"
 	    "CapAmb:0000000000000000NoNewPrivs:1Seccomp:20,1,2,3,");
 	/* it is in the node's cgroup and namespaces */
-	assert_int_equal(run_in("x", "cat /proc/self/cgroup | grep -c '^0::/$';"
-	    "ls -l /proc/1/ns 2>&1 | grep -c denied", out, sizeof(out)), 0);
-	q.node = (char *)(uintptr_t)"x";
+	assert_int_equal(run_in("x",
+			     "cat /proc/self/cgroup | grep -c '^0::/$';"
+			     "ls -l /proc/1/ns 2>&1 | grep -c denied",
+			     out, sizeof(out)),
+	    0);
+	q.node = (char *)(uintptr_t) "x";
 	q.command = missing;
 	q.n_command = 1;
 	fds[0] = fds[1] = fds[2] = open("/dev/null", O_RDWR | O_CLOEXEC);
-	ask_async(&a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
+	ask_async(
+	    &a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
 	settle(&a);
 	assert_int_equal(a.status, NX__STATUS__INVALID);
 	forget_answer(&a);
 	nx_close(&fds[0]);
 	/* a directory is refused: it would be a way out */
 	fds[0] = fds[1] = fds[2] = open("/", O_RDONLY | O_CLOEXEC);
-	ask_async(&a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
+	ask_async(
+	    &a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
 	settle(&a);
 	assert_int_equal(a.status, NX__STATUS__INVALID);
 	forget_answer(&a);
@@ -221,7 +233,8 @@ static void
 test_abandoned_exec(void **state)
 {
 	Nx__NodeExecRequest q = NX__NODE_EXEC_REQUEST__INIT;
-	char *words[2] = {(char *)(uintptr_t)"sleep", (char *)(uintptr_t)"1000"};
+	char *words[2] = {
+	    (char *)(uintptr_t) "sleep", (char *)(uintptr_t) "1000"};
 	struct answer a, b;
 	int fds[3], i;
 
@@ -229,10 +242,11 @@ test_abandoned_exec(void **state)
 	assert_int_equal(create_node(&a, USER, "x", NULL), 0);
 	forget_answer(&a);
 	fds[0] = fds[1] = fds[2] = open("/dev/null", O_RDWR | O_CLOEXEC);
-	q.node = (char *)(uintptr_t)"x";
+	q.node = (char *)(uintptr_t) "x";
 	q.command = words;
 	q.n_command = 2;
-	ask_async(&a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
+	ask_async(
+	    &a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
 	for (i = 0; i < 10; i++)
 		turn();
 	assert_non_null(world.m.jobs);
@@ -404,10 +418,10 @@ test_half_made_is_unwound(void **state)
 
 	(void)state;
 	world.fail = NX__METHOD__NONE;
-	q.name = (char *)(uintptr_t)"half";
+	q.name = (char *)(uintptr_t) "half";
 	q.storage = 16 << 20;
-	ask_async(&a, world.admin, NX__METHOD__NODE_CREATE, &q.base, USER, NULL,
-	    0);
+	ask_async(
+	    &a, world.admin, NX__METHOD__NODE_CREATE, &q.base, USER, NULL, 0);
 	while (!world.volumes)
 		event_base_loop(world.base, EVLOOP_ONCE);
 	world_close_nodemgr();
@@ -433,8 +447,8 @@ test_user_deleted(void **state)
 	assert_int_equal(create_node(&a, USER + 1, "b", NULL), 0);
 	forget_answer(&a);
 	q.user_id = USER;
-	ask_async(&a, world.auth, NX__METHOD__AUTH_USER_DELETED, &q.base, 0,
-	    NULL, 0);
+	ask_async(
+	    &a, world.auth, NX__METHOD__AUTH_USER_DELETED, &q.base, 0, NULL, 0);
 	settle(&a);
 	assert_int_equal(a.status, 0);
 	forget_answer(&a);
@@ -482,22 +496,23 @@ static int
 tests(void)
 {
 	const struct CMUnitTest all[] = {
-		cmocka_unit_test(test_life),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_exec),
-		cmocka_unit_test(test_abandoned_exec),
-		cmocka_unit_test(test_failed_creation_leaves_nothing),
-		cmocka_unit_test(test_addresses_run_out),
-		cmocka_unit_test(test_survives_restart),
-		cmocka_unit_test(test_keep_starts_again),
-		cmocka_unit_test(test_half_made_is_unwound),
-		cmocka_unit_test(test_user_deleted),
-		cmocka_unit_test(test_time),
+	    cmocka_unit_test(test_life),
+	    cmocka_unit_test(test_refusals),
+	    cmocka_unit_test(test_ends),
+	    cmocka_unit_test(test_exec),
+	    cmocka_unit_test(test_abandoned_exec),
+	    cmocka_unit_test(test_failed_creation_leaves_nothing),
+	    cmocka_unit_test(test_addresses_run_out),
+	    cmocka_unit_test(test_survives_restart),
+	    cmocka_unit_test(test_keep_starts_again),
+	    cmocka_unit_test(test_half_made_is_unwound),
+	    cmocka_unit_test(test_user_deleted),
+	    cmocka_unit_test(test_time),
 	};
 
 	world_open();
-	return cmocka_run_group_tests_name("nodemgr_lifecycle", all, NULL, NULL);
+	return cmocka_run_group_tests_name(
+	    "nodemgr_lifecycle", all, NULL, NULL);
 }
 
 int

@@ -26,7 +26,7 @@ static struct {
 	struct nodemgr m;
 	struct nx_hub *storage, *net, *auth, *admin;
 	uint64_t generation;
-	Nx__Method fail; /* answered with INTERNAL */
+	Nx__Method fail;   /* answered with INTERNAL */
 	bool bogus_volume; /* a directory instead of a mount */
 	unsigned volumes, links, active, keys;
 } world;
@@ -138,10 +138,10 @@ static inline struct nx_hub *
 world_hub(enum nx_role self, const struct nx_handler *handlers, size_t n)
 {
 	struct nx_hub_config config = {
-		.base = world.base,
-		.self = self,
-		.handlers = handlers,
-		.n_handlers = n,
+	    .base = world.base,
+	    .self = self,
+	    .handlers = handlers,
+	    .n_handlers = n,
 	};
 	struct nx_hub *hub;
 
@@ -156,38 +156,40 @@ world_link(struct nx_hub *hub, enum nx_role role)
 	int pair[2];
 
 	world.generation++;
-	assert_int_equal(socketpair(AF_UNIX,
-	    SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
-	assert_int_equal(nx_hub_attach(hub, NX_ROLE_NODE, 0, world.generation,
-	    pair[0]), 0);
-	assert_int_equal(nx_hub_attach(world.m.hub, role, 0, world.generation,
-	    pair[1]), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, pair),
+	    0);
+	assert_int_equal(
+	    nx_hub_attach(hub, NX_ROLE_NODE, 0, world.generation, pair[0]), 0);
+	assert_int_equal(
+	    nx_hub_attach(world.m.hub, role, 0, world.generation, pair[1]), 0);
 }
 
 static inline void
 world_open_nodemgr(void)
 {
 	struct nx_hub_config config = {
-		.self = NX_ROLE_NODE,
-		.handlers = nodemgr_handlers,
-		.n_handlers = nodemgr_handlers_count,
-		.ctx = &world.m,
-		.on_peer = nodemgr_on_peer,
+	    .self = NX_ROLE_NODE,
+	    .handlers = nodemgr_handlers,
+	    .n_handlers = nodemgr_handlers_count,
+	    .ctx = &world.m,
+	    .on_peer = nodemgr_on_peer,
 	};
 	static char state[96], subnet[] = "10.0.42.1/29", cgroup[] = "auto",
-	    limits[] = "best-effort", empty[] = "";
+			       limits[] = "best-effort", empty[] = "";
 
 	snprintf(state, sizeof(state), "%s/state", lab.dir);
 	memset(&world.m, 0, sizeof(world.m));
 	world.m.conf = (struct nodemgr_conf){
-		.common = {.state_dir = state, .subnet = subnet},
-		.cgroup = cgroup,
-		.limits = limits,
-		.init = empty,
-		.id_base = LAB_BASE,
-		.log_size = 1 << 20,
-		.functions = 4,
-		.function_queue = 8,
+	    .common = {.state_dir = state, .subnet = subnet},
+	    .cgroup = cgroup,
+	    .limits = limits,
+	    .init = empty,
+	    .id_base = LAB_BASE,
+	    .log_size = 1 << 20,
+	    .functions = 4,
+	    .function_queue = 8,
 	};
 	world.m.base = config.base = world.base;
 	world.m.init = lab.init;
@@ -213,17 +215,17 @@ static inline void
 world_open(void)
 {
 	static const struct nx_handler storage[] = {
-		{NX__METHOD__VOLUME_CREATE, fake_volume_create},
-		{NX__METHOD__VOLUME_ATTACH, fake_volume_attach},
-		{NX__METHOD__VOLUME_SET_ACTIVE, fake_volume_active},
-		{NX__METHOD__VOLUME_DELETE, fake_volume_delete},
+	    {NX__METHOD__VOLUME_CREATE, fake_volume_create},
+	    {NX__METHOD__VOLUME_ATTACH, fake_volume_attach},
+	    {NX__METHOD__VOLUME_SET_ACTIVE, fake_volume_active},
+	    {NX__METHOD__VOLUME_DELETE, fake_volume_delete},
 	};
 	static const struct nx_handler net[] = {
-		{NX__METHOD__NET_ATTACH, fake_net_attach},
-		{NX__METHOD__NET_DETACH, fake_net_detach},
+	    {NX__METHOD__NET_ATTACH, fake_net_attach},
+	    {NX__METHOD__NET_DETACH, fake_net_detach},
 	};
 	static const struct nx_handler auth[] = {
-		{NX__METHOD__AUTH_TICKET_KEY, fake_ticket_key},
+	    {NX__METHOD__AUTH_TICKET_KEY, fake_ticket_key},
 	};
 
 	world.base = event_base_new();
@@ -268,7 +270,9 @@ ask_async(struct answer *a, struct nx_hub *hub, Nx__Method method,
     size_t n_fds)
 {
 	const struct nx_call_opts opts = {.timeout_us = 60000000,
-		.as_user = user, .fds = fds, .n_fds = n_fds};
+	    .as_user = user,
+	    .fds = fds,
+	    .n_fds = n_fds};
 
 	memset(a, 0, sizeof(*a));
 	nx_call(hub, NX_ROLE_NODE, method, request, &opts, on_answer, a);
@@ -312,12 +316,12 @@ ask_as(struct answer *a, uint64_t user, Nx__Method method,
 }
 
 static inline Nx__Status
-create_node(struct answer *a, uint64_t user, const char *name,
-    const char *command)
+create_node(
+    struct answer *a, uint64_t user, const char *name, const char *command)
 {
 	Nx__NodeCreateRequest q = NX__NODE_CREATE_REQUEST__INIT;
-	char *words[3] = {(char *)(uintptr_t)"/bin/sh",
-		(char *)(uintptr_t)"-c", (char *)(uintptr_t)command};
+	char *words[3] = {(char *)(uintptr_t) "/bin/sh",
+	    (char *)(uintptr_t) "-c", (char *)(uintptr_t)command};
 
 	q.name = (char *)(uintptr_t)name;
 	q.storage = 16 << 20;
