@@ -126,6 +126,11 @@ up_cgroup_enter(const struct up *up, bool delegated)
 
 	if (own < 0)
 		return own;
+	/* A nodemgr before this one has given the controllers to its nodes:
+	 * only leaves may hold a process then, and it left one. */
+	if (delegated &&
+	    nx_write_file(own, "nodemgr/self/cgroup.procs", "0") == 0)
+		return 0;
 	return nx_write_file(own,
 	    delegated ? "nodemgr/cgroup.procs" : "daemons/cgroup.procs", "0");
 }
