@@ -57,6 +57,10 @@ for pair in gatewayd:16000 storaged:64000; do
 done
 got=$(curl -sS -H "Authorization: Bearer $token" \
     "$NEXUS_URL/api/files/$file/download" | md5sum)
+for _ in $(seq 600); do
+	[ ! -s "$sum" ] || break
+	sleep 0.1
+done
 is "it comes back as it was" "$got" "$(cat "$sum")"
 for pair in gatewayd:16000 storaged:64000; do
 	name=${pair%:*} limit=${pair#*:}
