@@ -4,8 +4,8 @@
 # nothing is left of it.
 . "$(dirname "$0")/lib.sh"
 export NEXUS_SOCK
-bin=${NEXUS_BIN:-$(dirname "$0")/../../build/bin}
-ctl() { "$bin/nexusctl" "$@" 2>&1 | grep -v 'cannot enforce'; return "${PIPESTATUS[0]}"; }
+[ -z "${NEXUS_BIN:-}" ] || PATH=$NEXUS_BIN:$PATH
+ctl() { nexusctl "$@" 2>&1 | grep -v 'cannot enforce'; return "${PIPESTATUS[0]}"; }
 inspect() { ctl node inspect "$1" -o json | jq -r ".$2"; }
 ended() { [ "$(inspect "$1" status)" != Running ]; }
 within() {
@@ -22,7 +22,7 @@ try "a node is created" ctl node create "$name" --storage 64M --mem 64
 id=$(inspect "$name" id)
 is "it runs" "$(inspect "$name" status)" Running
 like "it has an address" "$(inspect "$name" ip)" '^[0-9.]+$'
-try "the name is taken" bash -c "! $bin/nexusctl node create $name --storage 64M"
+try "the name is taken" bash -c "! nexusctl node create $name --storage 64M"
 
 is "it has its name" "$(ctl node exec "$name" -- hostname)" "$name"
 is "it is root inside" "$(ctl node exec "$name" -- id -u)" 0
@@ -37,7 +37,7 @@ is "data is written" "$(ctl node exec "$name" -- \
 is "its disk is its volume" "$(ctl node exec "$name" -- \
     sh -c 'df / /data | grep -c "5[0-9]\|6[0-9]"')" 2
 try "the host's /usr is not its to write" bash -c \
-    "! $bin/nexusctl node exec $name -- touch /usr/bin/env"
+    "! nexusctl node exec $name -- touch /usr/bin/env"
 is "the volume's other half is not to be seen" \
     "$(ctl node exec "$name" -- sh -c 'ls /data')" f
 ctl node exec "$name" -- sh -c 'exit 7' >/dev/null
@@ -46,7 +46,7 @@ is "stdin is the caller's" "$(echo in | ctl node exec "$name" -- cat)" in
 ctl node exec "$name" -- no-such-command >/dev/null
 try "a command that is not there fails" test $? -ne 0
 try "an unused node cannot be entered" bash -c \
-    "! $bin/nexusctl node exec $name-not -- true"
+    "! nexusctl node exec $name-not -- true"
 
 try "it stops" ctl node stop "$name"
 is "and says so" "$(inspect "$name" status)" Stopped
@@ -54,7 +54,7 @@ try "it starts again" ctl node start "$name"
 is "with what it had" "$(ctl node exec "$name" -- cat /data/f /root/f | tr '\n' ' ')" \
     "kept kept "
 try "a running node is not deleted by mistake" bash -c \
-    "! $bin/nexusctl node delete $name"
+    "! nexusctl node delete $name"
 try "but by force" ctl node delete "$name" --force
 is "nothing is left of it" "$(ctl node ls -q | grep -c "$id")" 0
 is "no cgroup either" "$(cgroups | grep -c "$id")" 0
