@@ -11,8 +11,8 @@
 	}
 
 const struct nx_conf_key gw_conf_keys[] = {
-    KEY(max_connections, NX_CONF_UINT, "2000", 1, 6000),
-    KEY(max_per_address, NX_CONF_UINT, "500", 1, 6000),
+    KEY(max_connections, NX_CONF_UINT, "2000", 1, 7000),
+    KEY(max_per_address, NX_CONF_UINT, "500", 1, 7000),
     KEY(header_timeout, NX_CONF_UINT, "10", 1, 600),
     KEY(idle_timeout, NX_CONF_UINT, "60", 1, 3600),
     KEY(min_rate, NX_CONF_SIZE, "1K", 1, 1 << 30),

@@ -99,8 +99,10 @@ void conn_want_write(struct conn *c);
 void conn_reply_done(struct conn *c);
 
 /* Starts a window at whose end the client must have moved min_rate for each of
- * its CONN_RATE_WINDOW seconds. */
+ * its seconds: fewer while it sends what is kept in memory or thrown away, more
+ * for files, whose sources and sinks stall now and then. */
 void conn_rate_window(struct conn *c);
-#define CONN_RATE_WINDOW 10U
+#define CONN_WINDOW_SMALL 10U
+#define CONN_WINDOW_FILE  30U
 
 #endif

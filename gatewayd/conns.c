@@ -35,16 +35,24 @@ conn_deadline(struct conn *c, uint64_t seconds)
 	c->moved = 0;
 }
 
+static uint64_t
+window(const struct conn *c)
+{
+	return c->phase == CONN_STREAM || c->phase == CONN_REPLY
+	    ? CONN_WINDOW_FILE
+	    : CONN_WINDOW_SMALL;
+}
+
 void
 conn_rate_window(struct conn *c)
 {
-	conn_deadline(c, CONN_RATE_WINDOW);
+	conn_deadline(c, window(c));
 }
 
 static bool
 keeps_rate(struct conn *c)
 {
-	if (c->moved < c->gw->conf->min_rate * CONN_RATE_WINDOW)
+	if (c->moved < c->gw->conf->min_rate * window(c))
 		return false;
 	conn_rate_window(c);
 	return true;

@@ -5,6 +5,8 @@
  *
  * It owns the listening socket it inherits (descriptor 3) and its connections.
  */
+#include <errno.h>
+#include <sys/resource.h>
 #include <sodium.h>
 
 #include "common/daemon.h"
@@ -96,6 +98,32 @@ listen_inherited(void)
 	}
 }
 
+/*
+ * A connection with a download holds itself and two windows. Descriptors must
+ * not run out: an edge that cannot receive one is lost.
+ */
+#define FDS_EACH   9U
+#define FDS_OTHERS 64U
+static void
+fit_descriptors(void)
+{
+	struct rlimit rl;
+	uint64_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0)
+		nx_fatal(-errno, "getrlimit");
+	most = rl.rlim_cur > FDS_OTHERS + FDS_EACH
+	    ? (rl.rlim_cur - FDS_OTHERS) / FDS_EACH
+	    : 1;
+	if (conf.max_connections <= most)
+		return;
+	nx_warn("event=fewer-connections wanted=%llu descriptors=%llu "
+		"connections=%llu",
+	    (unsigned long long)conf.max_connections,
+	    (unsigned long long)rl.rlim_cur, (unsigned long long)most);
+	conf.max_connections = most;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -124,6 +152,7 @@ main(int argc, char **argv)
 	nx_daemon_connect(&daemon_);
 	gw.hub = daemon_.hub;
 	nx_daemon_drop(&daemon_);
+	fit_descriptors();
 	listen_inherited();
 	return nx_daemon_run(&daemon_);
 }

@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "gatewayd/route.h"
 
+#define LOGIN   8192U           /* anybody may send these */
 #define SMALL   65536U          /* JSON */
 #define CODE    (1100U * 1024U) /* 1 MiB of code, quoted */
 #define FOREVER UINT64_MAX      /* the quota decides */
@@ -23,10 +24,10 @@ const struct route routes[] = {
 {GET,	"/livez",			ROUTE_NO_BODY,	SMALL,	false,	health_live},
 {GET,	"/readyz",			ROUTE_NO_BODY,	SMALL,	false,	health_ready},
 
-{POST,	"/auth/register/init",		ROUTE_JSON,	SMALL,	false,	auth_register_init},
-{POST,	"/auth/register/verify",	ROUTE_JSON,	SMALL,	false,	auth_register_verify},
-{POST,	"/auth/login/init",		ROUTE_JSON,	SMALL,	false,	auth_login_init},
-{POST,	"/auth/login/verify",		ROUTE_JSON,	SMALL,	false,	auth_login_verify},
+{POST,	"/auth/register/init",		ROUTE_JSON,	LOGIN,	false,	auth_register_init},
+{POST,	"/auth/register/verify",	ROUTE_JSON,	LOGIN,	false,	auth_register_verify},
+{POST,	"/auth/login/init",		ROUTE_JSON,	LOGIN,	false,	auth_login_init},
+{POST,	"/auth/login/verify",		ROUTE_JSON,	LOGIN,	false,	auth_login_verify},
 {POST,	"/auth/logout",			ROUTE_NO_BODY,	SMALL,	true,	auth_logout},
 {GET,	"/api/account",			ROUTE_NO_BODY,	SMALL,	true,	account_get},
 

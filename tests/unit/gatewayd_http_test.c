@@ -605,8 +605,8 @@ slow_clients_are_cut(void **state)
 	a = hear(slow, NULL, NULL);
 	assert_status(a, 408);
 	free(a);
-	/* the body's window is ten seconds: the rate is looked at, not waited
-	 * for here; see tests/integration/http_slow.py */
+	/* the body's window is half a minute, too long for here: see
+	 * tests/integration/http_slow.py */
 	close(idle);
 	close(slow);
 	close(body);
