@@ -14,7 +14,7 @@ import files
 import functions
 import memory
 import nodes
-import requests
+import small_requests
 from nexus import Nexus
 from results import Results
 from tools import BUILD, Missing, mount_cgroup2, run as run_program
@@ -24,7 +24,7 @@ PARTS = {
     "nodes": nodes,
     "files": files,
     "functions": functions,
-    "requests": requests,
+    "requests": small_requests,
 }
 PLACE = "/mnt"
 

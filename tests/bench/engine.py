@@ -15,15 +15,31 @@ CAPS = "-all,+sys_admin,+setuid,+setgid,+setpcap"  # setpcap: until the drop
 
 @contextlib.contextmanager
 def cgroup(uid):
-    """A delegated cgroup, which the caller's children can be moved to."""
+    """A cgroup for all that is compared. In it engine/ is delegated, and a
+    namespace (inside) makes it look like the root: crun and runc switch
+    controllers on in what they take for the root."""
     path = f"{CGROUPS}/nexus-bench-{os.getpid()}"
-    os.mkdir(path)
+    own = os.path.join(path, "engine")
+    os.makedirs(own)
     for name in "", "cgroup.procs", "cgroup.subtree_control":
-        os.chown(os.path.join(path, name), uid, uid)
+        os.chown(os.path.join(own, name), uid, uid)
     try:
         yield path
     finally:
         remove(path)
+
+
+def inside(path):
+    """The words before a command that run it in the cgroup's namespace. The
+    root of that one stays free of processes, as a real one's may."""
+    return ["unshare", "--mount", "sh", "-ec",
+            f"echo 0 >{path}/cgroup.procs\n"
+            'exec unshare --cgroup sh -ec "$0" "$@"',
+            f"umount {CGROUPS}\n"
+            f"mount -t cgroup2 none {CGROUPS}\n"
+            f"mkdir {CGROUPS}/main\n"
+            f"echo 0 >{CGROUPS}/main/cgroup.procs\n"
+            'exec "$@"', "bench"]
 
 
 def remove(path):
@@ -38,7 +54,7 @@ def remove(path):
 
 @contextlib.contextmanager
 def ready(bench):
-    """The command that runs it."""
+    """The command that runs it, and the words to put before what starts it."""
     uid = pwd.getpwnam(USER).pw_uid
     where = os.path.join(bench.place, "engine")
     for name in "images", "scratch", "volume", "bin":
@@ -52,12 +68,13 @@ def ready(bench):
             run("mount", "--bind", at, where + "/volume")
             for name in ours("engine"), os.path.join(BUILD, "bin/nexus-init"):
                 run("install", "-m", "755", name, where + "/bin")
-            yield ["sh", "-c", f'echo 0 >{group}/cgroup.procs; exec "$@"',
+            yield ["sh", "-ec",
+                   f'echo 0 >{CGROUPS}/engine/cgroup.procs; exec "$@"',
                    "engine", "setpriv", f"--reuid={uid}", f"--regid={uid}",
                    "--clear-groups", f"--inh-caps={CAPS}",
                    f"--ambient-caps={CAPS}", f"--bounding-set={CAPS}",
                    where + "/bin/engine", where, "auto",
-                   where + "/bin/nexus-init"]
+                   where + "/bin/nexus-init"], inside(group)
         finally:
             subprocess.run(["umount", where + "/volume"], check=False,
                            capture_output=True)

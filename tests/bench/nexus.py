@@ -53,8 +53,10 @@ class Nexus:
             self.env = dict(line.rstrip("\n").split("=", 1) for line in f)
 
     def said(self):
+        """The last that nexus-up and the daemons had to say."""
         with open(self.log.name, encoding="utf-8") as f:
-            return f.read()[-2000:]
+            lines = [line.strip() for line in f if re.match(r"[\w-]+: ", line)]
+        return "; ".join(lines[-8:])
 
     def stop(self):
         if self.up.poll() is None:

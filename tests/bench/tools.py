@@ -42,10 +42,10 @@ def run(*command, **more):
     return done.stdout
 
 
-def timer(rounds, subjects, seconds=60):
+def timer(rounds, subjects, seconds=60, before=()):
     """{name: statistics in microseconds} of @subjects, {name: (how, command)},
-    in turn; see timer.c."""
-    out = run(*timer_command(rounds, subjects, seconds))
+    in turn; see timer.c. @before: words in front of the timer itself."""
+    out = run(*before, *timer_command(rounds, subjects, seconds))
     return {s["name"]: s for s in map(json.loads, out.splitlines())}
 
 
