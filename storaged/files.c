@@ -15,6 +15,7 @@
 #include "storaged/files.h"
 #include "storaged/info.h"
 #include "storaged/refuse.h"
+#include "storaged/reserve.h"
 #include "storaged/storaged.h"
 
 #define LIST_MAX 100U
@@ -108,6 +109,10 @@ deleted(int result, void *arg)
 	struct delete_op *op = arg;
 	Nx__FileInfo info;
 
+	if (result == -ENOSPC && reserve_give(op->s->reserve)) {
+		catalog_remove(op->s->catalog, &op->remove);
+		return;
+	}
 	if (result != 0)
 		refuse_catalog(op->request, result, op->remove.file.id);
 	else {

@@ -17,6 +17,7 @@
 #include "storaged/formatter.h"
 #include "storaged/healer.h"
 #include "storaged/quota.h"
+#include "storaged/reserve.h"
 #include "storaged/sandbox.h"
 #include "storaged/storaged.h"
 #include "storaged/upload.h"
@@ -83,6 +84,11 @@ open_catalog(struct storaged *s)
 	r = catalog_open(s->base, path, &s->catalog);
 	if (r < 0)
 		nx_fatal(r, "the catalogue %s", path);
+	(void)snprintf(
+	    path, sizeof(path), "%s/storage/reserve", s->conf.common.state_dir);
+	r = reserve_new(s->base, path, &s->reserve);
+	if (r < 0)
+		nx_fatal(r, "the reserve %s", path);
 }
 
 static void
@@ -120,6 +126,7 @@ free_parts(struct storaged *s)
 	s->uploads = uploads_free(s->uploads);
 	s->volumes = volumes_free(s->volumes);
 	s->catalog = catalog_close(s->catalog);
+	s->reserve = reserve_free(s->reserve);
 	s->quotas = quotas_free(s->quotas);
 	s->tickets = nx_tickets_free(s->tickets);
 	s->formatter = formatter_stop(s->formatter);

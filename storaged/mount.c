@@ -20,8 +20,9 @@ mount_namespace(void)
 {
 	if (unshare(CLONE_NEWNS) < 0)
 		return -errno;
-	/* Private, or what we mount would show on the host after all. */
-	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	/* A slave: what we mount never shows on the host, and what the host
+	 * unmounts is not kept busy by us. */
+	if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return -errno;
 	return 0;
 }

@@ -19,6 +19,7 @@ struct downloads;
 struct formatter;
 struct healer;
 struct quotas;
+struct reserve;
 struct uploads;
 struct volumes;
 
@@ -44,6 +45,7 @@ struct storaged {
 	struct catalog *catalog;
 	struct volumes *volumes;
 	struct quotas *quotas;
+	struct reserve *reserve;
 	struct uploads *uploads;
 	struct collector *collector;
 	struct healer *healer;

@@ -14,6 +14,7 @@
 #include "storaged/files.h"
 #include "storaged/info.h"
 #include "storaged/refuse.h"
+#include "storaged/reserve.h"
 #include "storaged/storaged.h"
 
 #define LIST_MAX 100U
@@ -182,6 +183,10 @@ deleted(int result, void *arg)
 	Nx__FsDeleteReply reply = NX__FS_DELETE_REPLY__INIT;
 	struct tree_request *t = arg;
 
+	if (result == -ENOSPC && reserve_give(t->s->reserve)) {
+		catalog_delete(t->s->catalog, &t->op);
+		return;
+	}
 	if (result != 0)
 		refuse_catalog(t->request, result, t->op.path.text);
 	else {

@@ -40,6 +40,7 @@
 #include "storaged/healer.h"
 #include "storaged/loop.h"
 #include "storaged/quota.h"
+#include "storaged/reserve.h"
 #include "storaged/storaged.h"
 #include "storaged/upload.h"
 #include "storaged/volume.h"
@@ -53,6 +54,7 @@ static struct {
 	struct nx_hub *clients[NX_ROLE_MAX]; /* by the role they play */
 	uint64_t generation;
 	bool key_given;
+	const char *tmpfs; /* options; NULL: an ordinary directory */
 } lab;
 
 /* --- whether it can run here ------------------------------------------------*/
@@ -142,7 +144,7 @@ lab_start(void)
 	s->conf.quota = 500ULL << 20;
 	s->conf.threads = 4;
 	s->conf.upload_idle = s->conf.upload_idle ? s->conf.upload_idle : 60;
-	s->conf.max_uploads = 64;
+	s->conf.max_uploads = 256;
 	s->conf.orphan_grace = 600;
 	assert_int_equal(volumes_new(s, &s->volumes), 0);
 	assert_int_equal(formatter_start(&s->formatter), 0);
@@ -150,6 +152,8 @@ lab_start(void)
 	assert_int_equal(checksum_setup(), 0);
 	snprintf(path, sizeof(path), "%s/storage/storage.db", lab.dir);
 	assert_int_equal(catalog_open(s->base, path, &s->catalog), 0);
+	snprintf(path, sizeof(path), "%s/storage/reserve", lab.dir);
+	assert_int_equal(reserve_new(s->base, path, &s->reserve), 0);
 	assert_int_equal(volumes_load(s->volumes), 0);
 	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	s->quotas = quotas_new();
@@ -197,10 +201,21 @@ lab_stop(void)
 	s->uploads = uploads_free(s->uploads);
 	s->volumes = volumes_free(s->volumes);
 	s->catalog = catalog_close(s->catalog);
+	s->reserve = reserve_free(s->reserve);
 	s->quotas = quotas_free(s->quotas);
 	s->tickets = nx_tickets_free(s->tickets);
 	s->formatter = formatter_stop(s->formatter);
 	s->repaired = s->corrupt = 0;
+}
+
+/* The state directory as a disk of its own that can be filled. */
+static inline int
+lab_small_disk(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -1;
+	return mount("lab", lab.dir, "tmpfs", 0, lab.tmpfs);
 }
 
 static inline int
@@ -208,7 +223,7 @@ lab_setup(void **state)
 {
 	(void)state;
 	snprintf(lab.dir, sizeof(lab.dir), "/tmp/nexus-storage.XXXXXX");
-	if (!mkdtemp(lab.dir))
+	if (!mkdtemp(lab.dir) || (lab.tmpfs && lab_small_disk() != 0))
 		return -1;
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	nx_log_open("lab", getenv("LAB_DEBUG") != NULL);
@@ -233,6 +248,9 @@ lab_teardown(void **state)
 	lab_stop();
 	event_base_free(lab.base);
 	lab.base = NULL;
+	if (lab.tmpfs)
+		(void)umount2(lab.dir, MNT_DETACH);
+	lab.tmpfs = NULL;
 	nftw(lab.dir, lab_remove, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 	return 0;
 }

@@ -675,6 +675,85 @@ test_interrupted_creation(void **state)
 	LAB_OK(lab_volume(LAB_NODE("5"), 16 * MIB));
 }
 
+/* Many uploads at once of unknown size: together never beyond the quota. */
+static void
+test_quota_together(void **state)
+{
+	enum { N = 64 };
+	Nx__SetQuotaRequest q = NX__SET_QUOTA_REQUEST__INIT;
+	struct lab_upload u = {.name = "a"};
+	uint8_t *data = lab_random(MIB);
+	uint64_t id[N], stored = 0;
+	int fd[N];
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 128 * MIB));
+	q.user_id = 7;
+	q.quota = 20 * MIB + 17;
+	LAB_OK(lab_call(0, NX__METHOD__STORAGE_SET_QUOTA, &q));
+	for (int i = 0; i < N; i++)
+		LAB_OK(lab_open_upload(7, &u, &id[i], &fd[i]));
+	for (int at = 0; at < 16; at++)
+		for (int i = 0; i < N; i++)
+			lab_feed(fd[i], data, MIB / 16);
+	for (int i = 0; i < N; i++)
+		nx_close(&fd[i]);
+	for (int i = 0; i < N; i++) {
+		Nx__Status status = lab_finish(7, id[i], MIB);
+
+		assert_true(
+		    status == NX__STATUS__OK || status == NX__STATUS__QUOTA);
+		if (status == NX__STATUS__OK)
+			stored += MIB;
+		assert_true(lab_usage(7)->used <= q.quota);
+	}
+	lab_settle();
+	assert_int_equal(lab_usage(7)->used, stored);
+	assert_int_equal(lab_usage(7)->reserved, 0);
+	assert_int_equal(lab_chunk_files(), stored / MIB);
+	free(data);
+}
+
+static int
+setup_small_disk(void **state)
+{
+	lab.tmpfs = "size=100M";
+	return lab_setup(state);
+}
+
+/* The disk under the catalogue is full to the last byte. */
+static void
+test_full_disk(void **state)
+{
+	static uint8_t junk[65536];
+	char path[256];
+	int fd;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 16 * MIB));
+	LAB_OK(lab_mkdir(7, "/d", false));
+	LAB_OK(lab_put(7, "/d/f", "x", 1));
+	LAB_OK(lab_put(7, "/g", "y", 1));
+	snprintf(path, sizeof(path), "%s/junk", lab.dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	for (size_t n = sizeof(junk); n > 0;)
+		if (write(fd, junk, n) != (ssize_t)n)
+			n /= 2;
+	/* SQLite may have room in its log; use that up as well */
+	for (int i = 0; i < 10000; i++) {
+		snprintf(path, sizeof(path), "/%d", i);
+		if (lab_mkdir(7, path, false) != NX__STATUS__OK)
+			break;
+	}
+	assert_int_equal(reply.status, NX__STATUS__FULL);
+	LAB_OK(lab_fs(7, NX__METHOD__FS_DELETE, "/d"));
+	LAB_OK(lab_fs(7, NX__METHOD__FS_DELETE, "/g"));
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 0);
+	assert_int_equal(lab_usage(7)->used, 0);
+	close(fd);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, lab_setup, lab_teardown)
 
 int
@@ -691,6 +770,7 @@ main(void)
 	    T(test_revocation),
 	    T(test_user_deleted),
 	    T(test_quota),
+	    T(test_quota_together),
 	    T(test_replace_within_quota),
 	    T(test_lengths),
 	    T(test_abort_and_lost_peer),
@@ -704,6 +784,8 @@ main(void)
 	    T(test_restart),
 	    T(test_orphans),
 	    T(test_interrupted_creation),
+	    cmocka_unit_test_setup_teardown(
+		test_full_disk, setup_small_disk, lab_teardown),
 	};
 
 	LAB_OR_SKIP("storaged's service");
