@@ -92,6 +92,23 @@ answer(struct op *op)
 	}
 }
 
+void
+op_abandon(struct node *n)
+{
+	struct op *op;
+
+	while ((op = n->op ? n->op : n->queue)) {
+		if (op == n->op)
+			n->op = NULL;
+		else
+			n->queue = op->next;
+		op->call = NULL; /* gone with the hub */
+		if (op->r)       /* its peer is, too: nothing is sent */
+			nx_answer(op->r, NULL, NULL, 0);
+		op_free(op);
+	}
+}
+
 static void
 op_end_of(struct op *op)
 {

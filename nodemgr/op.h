@@ -59,6 +59,9 @@ void op_submit(struct op *op);
 /* Answers, frees @op, begins the next. With @gone the node is freed, too, and
  * whoever waits for it learns that there is no such node. */
 void op_finish(struct op *op, bool gone);
+/* Forgets what @n's operations are about; the hub is gone and the process
+ * ends. The next nodemgr finishes or unwinds them. */
+void op_abandon(struct node *n);
 /* Remembers the first failure. */
 void op_fail(struct op *op, Nx__Status status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

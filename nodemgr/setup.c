@@ -17,7 +17,7 @@
 #include "nodemgr/address.h"
 #include "nodemgr/image.h"
 #include "nodemgr/metrics.h"
-#include "nodemgr/node.h"
+#include "nodemgr/op.h"
 #include "nodemgr/setup.h"
 #include "nodemgr/store.h"
 
@@ -109,15 +109,12 @@ nodemgr_open(struct nodemgr *m)
 void
 nodemgr_close(struct nodemgr *m)
 {
-	struct node *n;
-
 	m->stopping = true;
 	m->db = nx_db_close(m->db);
-	for (n = m->nodes; n; n = n->next)
-		if (n->op)
-			return; /* the process ends with it */
-	while (m->nodes)
+	while (m->nodes) {
+		op_abandon(m->nodes);
 		node_free(m->nodes);
+	}
 	if (m->sampler)
 		event_free(m->sampler);
 	m->sampler = NULL;

@@ -250,7 +250,7 @@ enter(struct lab_box *b, const char *command, const char *cwd)
 	const struct nx_enter e = {
 	    .target = b->boxed.pidfd,
 	    .cgroup = b->cgroup,
-	    .fds = {null, b->log, b->log},
+	    .fds = {null, null, null},
 	    .cwd = cwd,
 	    .filter = &lab.node,
 	    .argv = argv,

@@ -324,7 +324,7 @@ static void
 test_addresses_run_out(void **state)
 {
 	struct answer a;
-	char name[8];
+	char name[16];
 	int i;
 
 	(void)state;
