@@ -122,7 +122,7 @@ read_ahead(struct conn *c)
 {
 	if (!fill(c, CONN_IN_MAX))
 		return;
-	if (c->eof || c->in_len == CONN_IN_MAX) {
+	if (c->eof || c->in_len >= CONN_IN_MAX) {
 		c->paused = true;
 		event_del(&c->read);
 	}

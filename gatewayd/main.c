@@ -16,7 +16,8 @@
 #include "gatewayd/sandbox.h"
 #include "gatewayd/token.h"
 
-#define TOKENS 4096 /* users' tickets kept at once */
+#define LOST_DRAIN_S 2U   /* new clients wait for the fresh start */
+#define TOKENS       4096 /* users' tickets kept at once */
 
 static struct gw_conf conf;
 static struct gw gw;
@@ -42,9 +43,9 @@ on_drain_timeout(evutil_socket_t fd, short what, void *arg)
 
 /* Finish what is there, take nothing new, go. */
 static void
-drain(void)
+drain(uint64_t seconds)
 {
-	struct timeval tv = {.tv_sec = (time_t)conf.drain_timeout};
+	struct timeval tv = {.tv_sec = (time_t)seconds};
 
 	if (gw.draining)
 		return;
@@ -56,7 +57,7 @@ static void
 on_stop(void *ctx)
 {
 	(void)ctx;
-	drain();
+	drain(conf.drain_timeout);
 }
 
 /* No path leads to nexus.sock from here: the edges there are go on, and when
@@ -79,7 +80,7 @@ on_peer(struct nx_peer *peer, bool up, void *ctx)
 	if (up)
 		tokens_forget_all(gw.tokens);
 	else if (nexusd_lost)
-		drain();
+		drain(LOST_DRAIN_S);
 }
 
 static void

@@ -81,6 +81,42 @@ wrong_addresses_and_methods(void **state)
 	free(a);
 }
 
+/* More than the gateway reads ahead, behind one that waits for storaged. */
+static void
+pipelined_requests_keep_their_order(void **state)
+{
+	enum { N = 3000 };
+	char *text = malloc(N * 80 + 512), *a, *p;
+	size_t n, i, turns = 0;
+	int fd = client();
+
+	(void)state;
+	n = (size_t)sprintf(text,
+	    "GET /api/account HTTP/1.1\r\nHost: n\r\n"
+	    "Authorization: Bearer good\r\n\r\n");
+	for (i = 1; i < N; i++)
+		n += (size_t)sprintf(text + n,
+		    "GET /livez HTTP/1.1\r\nHost: n\r\n"
+		    "X-Request-Id: r%zu\r\n%s\r\n",
+		    i, i == N - 1 ? "Connection: close\r\n" : "");
+	assert_true(send(fd, text, 60000, MSG_NOSIGNAL) == 60000);
+	/* nothing to do until storaged has answered: no spinning */
+	while (event_base_loop(lab.gw.base, EVLOOP_NONBLOCK) == 0 &&
+	    nx_hub_stats(lab.storage).requests == 0)
+		nx_assert(++turns < 1000);
+	say(fd, text + 60000, n - 60000, 100000);
+	a = hear(fd, NULL, NULL);
+	p = strstr(a, "\"username\":\"ann\"");
+	for (i = 1; i < N && p; i++) {
+		sprintf(text, "X-Request-Id: r%zu\r\n", i);
+		p = strstr(p, text);
+	}
+	assert_non_null(p);
+	free(a);
+	free(text);
+	close(fd);
+}
+
 /* --- uploads ---------------------------------------------------------------*/
 
 static char *
@@ -684,6 +720,7 @@ main(void)
 	    T(stale_tickets_are_renewed),
 	    T(logout_clears_the_cache),
 	    T(wrong_addresses_and_methods),
+	    T(pipelined_requests_keep_their_order),
 	    T(put_goes_into_the_pipe),
 	    T(chunked_put_is_decoded),
 	    T(short_bodies_leave_nothing),
