@@ -98,7 +98,7 @@ add_calls(scmp_filter_ctx ctx, enum nx_filter_kind kind)
 		    NX_ARRAY_SIZE(refused_calls), "clone3");
 	for (i = 0; r == 0 && i < NX_ARRAY_SIZE(personalities); i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(personality),
-		    1, SCMP_A0_64(SCMP_CMP_EQ, personalities[i]));
+		    1, SCMP_A0_64(SCMP_CMP_EQ, personalities[i], 0));
 	return r;
 }
 

@@ -85,7 +85,6 @@ static int
 cover_thermal(int sys, const struct covers *c)
 {
 	char path[64];
-	nx_cleanup_fd int any = -1;
 	int cpu, r = 0;
 
 	for (cpu = 0; r == 0 && cpu < 4096; cpu++) {

@@ -37,16 +37,24 @@ open_dir(const struct nodemgr *m, const char *suffix, mode_t mode)
 }
 
 static void
+make_dir(const struct nodemgr *m, const char *suffix, mode_t mode)
+{
+	int fd = open_dir(m, suffix, mode);
+
+	nx_close(&fd);
+}
+
+static void
 open_state(struct nodemgr *m)
 {
-	nx_cleanup_fd int nodes = open_dir(m, "nodes", 0700), scratch = -1;
 	char path[PATH_MAX], error[256];
 
+	make_dir(m, "nodes", 0700);
 	m->logs = open_dir(m, "nodes/logs", 0700);
 	m->status = open_dir(m, "nodes/status", 0700);
 	m->images = open_dir(m, "images", 0711);
 	/* a node's root has it as working directory for a moment */
-	scratch = open_dir(m, "nodes/scratch", 0711);
+	make_dir(m, "nodes/scratch", 0711);
 	if (asprintf(
 		&m->scratch, "%s/nodes/scratch", m->conf.common.state_dir) < 0)
 		nx_fatal(-ENOMEM, "scratch");
