@@ -54,7 +54,7 @@ struct round {
 static const struct nx_idmap map = {
     .outer_uid = ID_BASE, .outer_gid = ID_BASE, .count = NX_ID_RANGE};
 
-/* --- once -------------------------------------------------------------------*/
+/* --- once ------------------------------------------------------------------*/
 
 static void
 path_below(char out[PATH_MAX], const char *dir, const char *name)
@@ -88,7 +88,7 @@ setup(struct engine *e, const char *dir, const char *cgroup, const char *init)
 	nx_sandbox_filter(&nodemgr_sandbox);
 }
 
-/* --- a round ----------------------------------------------------------------*/
+/* --- a round ---------------------------------------------------------------*/
 
 static int
 open_volume(const struct engine *e, int userns)
