@@ -77,8 +77,8 @@ submit(struct node *n, enum op_kind kind, bool keep, bool force)
 	op_submit(op);
 }
 
-/* Ended while nodemgr was away. Init says how, unless the platform took it
- * down with everything else: then it starts again. */
+/* Ended while nodemgr was away. Init says how, unless the platform or the host
+ * took it down with everything else: then it starts again. */
 static void
 lost(struct node *n)
 {
@@ -91,7 +91,11 @@ lost(struct node *n)
 	if (cgroup >= 0)
 		(void)nx_cgroup_read(cgroup, &stat);
 	n->cgroup = nx_take_fd(&cgroup);
-	submit(n, OP_END, n->desired && !told && !stat.oom_kills, false);
+	submit(n, OP_END,
+	    n->desired &&
+		(strcmp(n->boot_id, n->m->boot_id) != 0 ||
+		    (!told && !stat.oom_kills)),
+	    false);
 }
 
 void

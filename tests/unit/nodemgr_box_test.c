@@ -74,6 +74,33 @@ test_files(void **state)
 	    0);
 }
 
+/* An image that is a directory with one static program and nothing else. */
+static void
+test_directory_image(void **state)
+{
+	struct lab_box b;
+	char path[PATH_MAX];
+	int status;
+
+	(void)state;
+	lab_init_path(path);
+	lab_run("mkdir -p %s/images/tiny/bin && cp %s %s/images/tiny/bin/tool",
+	    lab.dir, path, lab.dir);
+	lab.image = "tiny";
+	lab.volume = 1;
+	lab_node(&b, NULL);
+	b.argv[2] = "/bin/tool";
+	assert_int_equal(lab_start(&b), 0);
+	usleep(100000);
+	assert_int_equal(pidfd_send_signal(b.boxed.pidfd, SIGTERM, NULL, 0), 0);
+	status = lab_wait(&b, 5000);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	lab_end(&b);
+	lab_run("[ $(ls %s/images/tiny) = bin ]", lab.dir);
+	lab.image = NULL;
+	lab.volume = 0;
+}
+
 static void
 test_stop(void **state)
 {
@@ -265,6 +292,7 @@ tests(void)
 	    cmocka_unit_test(test_runs),
 	    cmocka_unit_test(test_status),
 	    cmocka_unit_test(test_files),
+	    cmocka_unit_test(test_directory_image),
 	    cmocka_unit_test(test_stop),
 	    cmocka_unit_test(test_log_is_bounded),
 	    cmocka_unit_test(test_failures_leave_nothing),

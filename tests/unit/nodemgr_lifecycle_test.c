@@ -97,6 +97,13 @@ test_refusals(void **state)
 		assert_true(a.error[0]);
 		forget_answer(&a);
 	}
+	/* no controllers here: an error, unless that was waived */
+	world.m.best_effort = world.m.cgroups.controllers;
+	assert_int_equal(create_node(&a, USER, "a", NULL),
+	    world.m.cgroups.controllers ? 0 : NX__STATUS__UNSUPPORTED);
+	forget_answer(&a);
+	world.m.best_effort = true;
+	(void)delete_node(USER, "a", true);
 	assert_null(world.m.nodes);
 }
 

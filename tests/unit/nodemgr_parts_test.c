@@ -1,0 +1,231 @@
+/*
+ * The parts of nodemgr that need no privilege: addresses and ids, commands,
+ * outputs, cgroup files, filters, resolvers.
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "nodemgr/address.h"
+#include "nodemgr/filter.h"
+#include "nodemgr/function.h"
+#include "nodemgr/hosts.h"
+#include "nodemgr/node.h"
+
+static struct nodemgr m;
+
+static void
+test_subnet(void **state)
+{
+	static const struct {
+		const char *text;
+		int result;
+	} subnets[] = {
+	    {"10.0.42.1/24", 0},
+	    {"192.168.0.1/30", 0},
+	    {"10.0.42.1", -EINVAL},
+	    {"10.0.42.1/7", -EINVAL},
+	    {"10.0.42.1/31", -EINVAL},
+	    {"10.0.42.1/24x", -EINVAL},
+	    {"10.0.42/24", -EINVAL},
+	    {"", -EINVAL},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NX_ARRAY_SIZE(subnets); i++) {
+		m.conf.common.subnet = (char *)(uintptr_t)subnets[i].text;
+		assert_int_equal(address_parse(&m), subnets[i].result);
+	}
+}
+
+static void
+test_lowest_free(void **state)
+{
+	struct node *a, *b;
+
+	(void)state;
+	m.conf.common.subnet = (char *)(uintptr_t) "10.0.42.2/29";
+	m.conf.id_base = 1000000;
+	assert_int_equal(address_parse(&m), 0);
+	assert_int_equal(node_free_address(&m), 0x0a002a01);
+	a = node_new(&m);
+	a->address = 0x0a002a01;
+	a->uid_base = 1000000;
+	/* .2 is the bridge's */
+	assert_int_equal(node_free_address(&m), 0x0a002a03);
+	assert_int_equal(node_free_ids(&m), 1065536);
+	b = node_new(&m);
+	b->address = 0x0a002a03;
+	b->uid_base = 1065536;
+	assert_int_equal(node_free_address(&m), 0x0a002a04);
+	node_free(a);
+	assert_int_equal(node_free_address(&m), 0x0a002a01);
+	assert_int_equal(node_free_ids(&m), 1000000);
+	node_free(b);
+	/* the last ids that fit, then none */
+	m.conf.id_base = 4294900000;
+	assert_int_equal(node_free_ids(&m), 4294900000);
+	a = node_new(&m);
+	a->uid_base = 4294900000;
+	assert_int_equal(node_free_ids(&m), 0);
+	node_free(a);
+}
+
+static void
+test_command(void **state)
+{
+	char *words[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "",
+	    (char *)(uintptr_t) "a b"};
+	struct node *n = node_new(&m);
+	char **argv;
+
+	(void)state;
+	assert_int_equal(node_command_set(n, words, 3), 0);
+	assert_int_equal(n->command_len, 8);
+	argv = node_command_get(n, 2);
+	assert_null(argv[0]);
+	assert_string_equal(argv[2], "sh");
+	assert_string_equal(argv[3], "");
+	assert_string_equal(argv[4], "a b");
+	assert_null(argv[5]);
+	free(argv);
+	node_free(n);
+}
+
+static void
+count(void *arg)
+{
+	++*(int *)arg;
+}
+
+static void
+test_output_is_bounded(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct output o;
+	char piece[1000];
+	int fd, drops = 0, i;
+
+	(void)state;
+	memset(piece, 'x', sizeof(piece));
+	assert_int_equal(output_open(&o, base, 2500, count, &drops, &fd), 0);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(write(fd, piece, sizeof(piece)), 1000);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	nx_close(&fd);
+	output_drain(&o);
+	assert_int_equal(o.len, 2500);
+	assert_int_equal(o.dropped, 1500);
+	assert_true(drops > 0);
+	assert_int_equal(o.fd, -1);
+	output_fini(&o);
+	event_base_free(base);
+}
+
+/* A directory with files as cgroupfs has them. */
+static void
+test_cgroup_files(void **state)
+{
+	char dir[] = "/tmp/nexus-parts.XXXXXX", path[64];
+	static const struct {
+		const char *name, *text;
+	} files[] = {
+	    {"cgroup.events", "populated 1\nfrozen 0\n"},
+	    {"cpu.stat", "usage_usec 1234\nuser_usec 1\n"},
+	    {"memory.events", "low 0\noom 3\noom_kill 2\n"},
+	    {"memory.current", "4096\n"},
+	    {"memory.peak", "8192\n"},
+	    {"pids.current", "3\n"},
+	    {"cgroup.procs", "1\n20\n"},
+	};
+	struct nx_cgroup_stat stat;
+	size_t i;
+	int fd, file;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (i = 0; i < NX_ARRAY_SIZE(files); i++) {
+		file = openat(
+		    fd, files[i].name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_int_equal(
+		    nx_write_full(file, files[i].text, strlen(files[i].text)),
+		    0);
+		nx_close(&file);
+	}
+	assert_int_equal(nx_cgroup_populated(fd), 1);
+	assert_int_equal(nx_cgroup_read(fd, &stat), 0);
+	assert_int_equal(stat.cpu_us, 1234);
+	assert_int_equal(stat.oom_kills, 2);
+	assert_int_equal(stat.memory, 4096);
+	assert_int_equal(stat.memory_peak, 8192);
+	assert_int_equal(stat.pids, 3);
+	assert_true(nx_cgroup_holds(fd, 20));
+	assert_false(nx_cgroup_holds(fd, 2));
+	for (i = 0; i < NX_ARRAY_SIZE(files); i++)
+		unlinkat(fd, files[i].name, 0);
+	snprintf(path, sizeof(path), "%s", dir);
+	rmdir(path);
+	nx_close(&fd);
+}
+
+static void
+test_filters_compile(void **state)
+{
+	struct nx_filter f;
+
+	(void)state;
+	assert_int_equal(nx_filter_compile(NX_FILTER_NODE, &f), 0);
+	assert_true(f.prog[0].len > 100 && f.prog[1].len > 10);
+	nx_filter_fini(&f);
+	assert_int_equal(nx_filter_compile(NX_FILTER_FUNCTION, &f), 0);
+	nx_filter_fini(&f);
+}
+
+static void
+test_texts(void **state)
+{
+	struct node *n = node_new(&m);
+	char *text;
+
+	(void)state;
+	strcpy(n->name, "web");
+	n->address = 0x0a002a02;
+	text = hosts_text(n);
+	assert_non_null(strstr(text, "\n10.0.42.2\tweb\n"));
+	free(text);
+	text = resolv_text();
+	assert_non_null(text);
+	assert_null(strstr(text, "nameserver 127."));
+	free(text);
+	node_free(n);
+	assert_non_null(runtime_find("python3"));
+	assert_null(runtime_find("python"));
+	assert_int_not_equal(node_pid_start(getpid()), 0);
+	assert_int_equal(node_pid_start(0), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest all[] = {
+	    cmocka_unit_test(test_subnet),
+	    cmocka_unit_test(test_lowest_free),
+	    cmocka_unit_test(test_command),
+	    cmocka_unit_test(test_output_is_bounded),
+	    cmocka_unit_test(test_cgroup_files),
+	    cmocka_unit_test(test_filters_compile),
+	    cmocka_unit_test(test_texts),
+	};
+
+	return cmocka_run_group_tests_name("nodemgr_parts", all, NULL, NULL);
+}
