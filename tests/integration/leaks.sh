@@ -63,6 +63,7 @@ round() {
 	http GET "/api/files/00000000000000000000000000000000/download"
 	nexusctl node exec "$node" -- /no/such/program >/dev/null 2>&1
 	nexusctl file download "$file" /no/such/directory/x >/dev/null 2>&1
+	timeout 0.5 nexusctl node exec "$node" -- sleep 3600
 	# what is broken off: a body cut short, a download nobody wants to the end
 	for i in 1 2 3; do
 		curl -sS -m 0.3 --limit-rate 2M -o /dev/null \
