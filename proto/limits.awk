@@ -36,7 +36,7 @@ message != "" && /=/ {
 	repeated = $1 == "repeated"
 	type = repeated ? $2 : $1
 	field = repeated ? $3 : $2
-	tag = $0; sub(/.*= */, "", tag); sub(/;.*/, "", tag)
+	tag = $0; sub(/;.*/, "", tag); sub(/.*= */, "", tag)
 	max = limit("max"); n = limit("count")
 	if ((type == "string" || type == "bytes") && !max ||
 	    repeated && !n) {
