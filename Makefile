@@ -65,7 +65,7 @@ GATEWAYD_O := $(call objs,gatewayd) $(LLHTTP)
 NEXUSCTL_O := $(call objs,nexusctl)
 # The launcher starts each daemon with what its own table says it needs.
 UP_O	:= $(call objs,packaging/launcher) \
-	   $(patsubst %,$(BUILD)/netd/%.o,address bridge conf nfnl rtnl teardown) \
+	   $(patsubst %,$(BUILD)/netd/%.o,address bridge conf lock nfnl rtnl teardown) \
 	   $(patsubst %,$(BUILD)/%/sandbox.o,nexusd nodemgr storaged netd authd authd/maild gatewayd)
 
 LIBS_COMMON := -levent_core -lprotobuf-c -lsqlite3 -lsodium -lseccomp -lcap-ng -linih -pthread
@@ -78,6 +78,7 @@ LIBS_maild :=
 LIBS_gatewayd := -lcjson
 LIBS_nexusctl := -lcjson
 LIBS_nexus-up := -lnl-3
+LIBS_launcher := $(LIBS_nexus-up)
 
 .PHONY: all
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
@@ -137,6 +138,7 @@ NX_O_authd := $(AUTHD_O)
 NX_O_maild := $(MAILD_O)
 NX_O_gatewayd := $(GATEWAYD_O)
 NX_O_nexusctl := $(NEXUSCTL_O)
+NX_O_launcher := $(UP_O)
 # privsep tests look at every daemon's tables at once
 NX_O_privsep := $(foreach d,nexusd nodemgr storaged netd authd authd/maild gatewayd,$(BUILD)/$(d)/sandbox.o)
 

@@ -275,6 +275,12 @@ finish(struct netd_links *l, const struct netd_subnet *s,
 	}
 	if (r == 0)
 		r = netd_inside_configure(sock, s, owner->address, netd_soon());
+	/* Late is no reason to fail: it is a lost packet at worst. */
+	if (r == 0 &&
+	    (netd_link_settle(sock, NETD_INSIDE_NAME, netd_soon()) < 0 ||
+		netd_link_settle(l->c.rtnl, link->name, netd_soon()) < 0 ||
+		netd_link_settle(l->c.rtnl, l->c.bridge, netd_soon()) < 0))
+		nx_info("event=link-slow link=%s", link->name);
 	return r;
 }
 

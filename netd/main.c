@@ -11,6 +11,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "netd/bridge.h"
+#include "netd/lock.h"
 #include "netd/netd.h"
 #include "netd/sandbox.h"
 #include "netd/teardown.h"
@@ -77,6 +78,14 @@ prepare(struct netd *n)
 		    "[nexus] subnet = %s is not an address with a prefix of 8 "
 		    "to 30, as 10.0.42.1/24",
 		    n->conf.common.subnet);
+	n->lock = netd_lock("netd", n->conf.bridge);
+	if (n->lock == -EADDRINUSE)
+		nx_fatal(0,
+		    "another Nexus uses the bridge %s here; give this one "
+		    "its own: [netd] bridge and [nexus] subnet",
+		    n->conf.bridge);
+	if (n->lock < 0)
+		nx_fatal(n->lock, "lock %s", n->conf.bridge);
 	n->rtnl = netd_rtnl_open();
 	n->own_net = n->rtnl < 0 ? n->rtnl : netd_netns_of(n->rtnl);
 	n->own_user = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);

@@ -16,6 +16,7 @@
 struct netd {
 	struct netd_conf conf;
 	struct netd_subnet subnet;
+	int lock; /* on the bridge's name */
 	int rtnl, nfnl;
 	int own_net, own_user;
 	struct netd_firewall firewall;

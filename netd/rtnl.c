@@ -6,10 +6,11 @@
 #include <string.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
-#include <net/if.h>
+#include <linux/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <netlink/attr.h>
 
 #include "common/fd.h"
@@ -161,6 +162,8 @@ parse_link(const struct nlmsghdr *h, struct netd_link *ret_link)
 	ifi = NLMSG_DATA(h);
 	link.index = (uint32_t)ifi->ifi_index;
 	link.up = ifi->ifi_flags & IFF_UP;
+	link.running =
+	    tb[IFLA_OPERSTATE] && nla_get_u8(tb[IFLA_OPERSTATE]) == IF_OPER_UP;
 	if (tb[IFLA_LINK])
 		link.peer = nla_get_u32(tb[IFLA_LINK]);
 	if (tb[IFLA_MASTER])
@@ -219,6 +222,21 @@ netd_link_get(
 	if (r == 0)
 		*ret_link = link;
 	return r;
+}
+
+int
+netd_link_settle(int fd, const char *name, uint64_t deadline_us)
+{
+	struct netd_link link;
+	int r;
+
+	for (int tries = 50; tries > 0; tries--) {
+		r = netd_link_get(fd, name, deadline_us, &link);
+		if (r < 0 || link.running)
+			return r;
+		usleep(1000);
+	}
+	return -EAGAIN;
 }
 
 struct each {

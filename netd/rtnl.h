@@ -40,6 +40,7 @@ struct netd_link {
 	uint32_t master; /* index of the bridge; 0: none */
 	uint32_t group;
 	bool up;
+	bool running; /* operational: what is sent through it arrives */
 	char name[NETD_IFNAME_LEN + 1];
 	char kind[16];  /* "veth", "bridge", "" for real devices */
 	char alias[64]; /* cut there */
@@ -49,6 +50,13 @@ struct netd_link {
 /* By name. 0, -ENODEV when there is none, or -errno. */
 int netd_link_get(
     int fd, const char *name, uint64_t deadline_us, struct netd_link *ret_link);
+/*
+ * Waits until link @name is operational. Bringing one up is only half of it:
+ * the kernel tells the queue and the bridge from a work queue, and drops what
+ * is sent before. (Since 6.8 asking for a link makes it catch up at once; older
+ * ones are asked again for at most 50 ms.) 0, -EAGAIN: not yet, or -errno.
+ */
+int netd_link_settle(int fd, const char *name, uint64_t deadline_us);
 /* All of them; @fn as netd_answer_fn. */
 int netd_link_each(
     int fd, int (*fn)(const struct netd_link *link, void *arg), void *arg);

@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "netd/bridge.h"
+#include "netd/lock.h"
 #include "netd/nfnl.h"
 #include "netd/rtnl.h"
 #include "netd/teardown.h"
@@ -32,8 +33,9 @@ int
 netd_teardown(const char *name, char error[256])
 {
 	nx_cleanup_fd int fd = netd_rtnl_open();
-	int r = fd < 0 ? fd : netd_bridge_remove(fd, name), r2;
+	int r, r2;
 
+	r = fd < 0 ? fd : netd_bridge_remove(fd, name);
 	if (r < 0)
 		snprintf(error, 256, "cannot remove the bridge %s: %s", name,
 		    strerror(-r));
@@ -44,4 +46,16 @@ netd_teardown(const char *name, char error[256])
 		r = r2;
 	}
 	return r;
+}
+
+int
+netd_teardown_unused(const char *name, char error[256])
+{
+	nx_cleanup_fd int lock = netd_lock("netd", name);
+
+	if (lock == -EADDRINUSE) {
+		snprintf(error, 256, "the bridge %s is another Nexus's", name);
+		return lock;
+	}
+	return netd_teardown(name, error);
 }

@@ -11,5 +11,7 @@
  * nothing; else -errno and a sentence in @error.
  */
 int netd_teardown(const char *name, char error[256]);
+/* The same for somebody who is not netd: -EADDRINUSE when one is at work. */
+int netd_teardown_unused(const char *name, char error[256]);
 
 #endif

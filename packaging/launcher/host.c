@@ -16,6 +16,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
+#include "netd/lock.h"
 #include "packaging/launcher/host.h"
 
 #define FORWARD "/proc/sys/net/ipv4/ip_forward"
@@ -44,6 +45,23 @@ up_listen(uint16_t port)
 		    "cannot listen on 127.0.0.1:%u: %s", port, strerror(errno));
 	}
 	return fd;
+}
+
+void
+up_lock_bridge(struct up *up)
+{
+	nx_cleanup_fd int netd = netd_lock("netd", up->net.bridge);
+
+	/* That of netd is only looked at: netd will want it. */
+	up->bridge_lock = netd_lock("up", up->net.bridge);
+	if (netd == -EADDRINUSE || up->bridge_lock == -EADDRINUSE)
+		up_die("another Nexus on this host uses the bridge %s. Give "
+		       "this one its own, and a subnet: [netd] bridge and "
+		       "[nexus] subnet in %s/etc/nexus.conf.",
+		    up->net.bridge, up->opt.dir);
+	if (netd < 0 || up->bridge_lock < 0)
+		up_die("cannot lock the bridge's name: %s",
+		    strerror(netd < 0 ? -netd : -up->bridge_lock));
 }
 
 static _Noreturn void

@@ -8,6 +8,8 @@
 
 /* The listening socket on 127.0.0.1. Dies when the port is taken. */
 int up_listen(uint16_t port);
+/* Takes the bridge's name; dies when another Nexus on this host has it. */
+void up_lock_bridge(struct up *up);
 /* Asks for the kernel's modules, quietly: they may be built in, or come by
  * themselves. */
 void up_modules(void);

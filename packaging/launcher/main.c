@@ -86,6 +86,7 @@ main(int argc, char **argv)
 	up_enter(&up);
 	up_cgroup_probe(&up);
 	up_config(&up);
+	up_lock_bridge(&up);
 	(void)up_tidy(&up, UP_TIDY_BEFORE);
 	up_forward_save();
 	up_guard_start(&up, &guard);

@@ -73,7 +73,7 @@ tidy_network(const struct up *up)
 	unsigned bad = 0;
 	int r;
 
-	r = netd_teardown(up->net.bridge, error);
+	r = netd_teardown_unused(up->net.bridge, error);
 	if (r < 0) {
 		up_warn("%s", error);
 		bad++;

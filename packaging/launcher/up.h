@@ -38,6 +38,7 @@ struct up {
 	struct up_options opt;
 	int lock_fd;
 	int listen_fd;
+	int bridge_lock;
 	struct netd_conf net; /* of the instance's nexus.conf */
 	char cgroup[64];      /* its own, below /sys/fs/cgroup */
 	bool controllers;     /* cgroup v2 memory, cpu and pids are here */

@@ -122,6 +122,24 @@ out=$(packaging/up.sh $((port + 1)) --state "$dir/up" 2>&1)
 is "a second one on the same directory is refused" "$?" 1
 like "with the first one's process" "$out" "already runs.*process $up"
 
+out=$(packaging/up.sh $((port + 1)) --state "$dir/other" 2>&1)
+is "one in another directory that wants the same bridge too" "$?" 1
+like "and is told how to get along" "$out" "uses the bridge nexus0.*subnet"
+rm -rf "$dir/other"
+packaging/up.sh $((port + 1)) --state "$dir/other" --bridge nexus1 \
+    --subnet 10.0.43.1/24 >"$dir/log.other" 2>&1 &
+other=$!
+until_true 40 test -s "$dir/other/nexus.env"
+is "with its own it runs beside" "$?" 0
+is "and has its bridge" "$(ip -br addr show nexus1 | awk '{ print $3 }')" \
+    10.0.43.1/24
+kill -INT "$other"
+wait "$other"
+is "until it is stopped" "$?" 0
+is "which leaves the first one's bridge alone" \
+    "$(ip -br addr show nexus0 | awk '{ print $3 }')" 10.0.42.1/24
+is "but not its own" "$(ip -br link | grep -c nexus1)" 0
+
 before=$(pid_of gatewayd)
 old=$(pid_of storaged)
 kill -KILL "$old"
