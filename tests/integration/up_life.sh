@@ -39,7 +39,7 @@ end() {
 	kill "-$1" "$up"
 	wait "$up" 2>/dev/null || status=$?
 	up=
-	[ "$status" -eq 0 ] || tail -n 10 "$dir/log" | sed 's/^/# | /'
+	[ "$status" -eq 0 ] || [ "$1" = KILL ] || tail -n 10 "$dir/log" | sed 's/^/# | /'
 }
 
 # nothing_left NAME: what an end leaves to the kernel takes a moment.

@@ -41,6 +41,11 @@ is "and everything of Nexus is in one cgroup" \
     "$(grep -l . /sys/fs/cgroup/nexus-up-*/daemons/cgroup.procs | wc -l)" 1
 is "the node has its network" \
     "$("$ctl" node exec web -- /bin/cat /sys/class/net/eth0/operstate)" up
+old=$NEXUS_PID_nodemgr
+kill -KILL "$old"
+within 20 sh -c "! grep -q '^NEXUS_PID_nodemgr=$old\$' '$dir/up/nexus.env'"
+is "nodemgr comes back beside its nodes" "$?" 0
+try "which it still knows" "$ctl" node exec web -- /bin/true
 out=$("$ctl" node exec web -- /usr/bin/python3 -c 'x = b"x" * (200 << 20)' 2>&1)
 is "beyond its memory it cannot go" "$?" 137
 
