@@ -3,9 +3,8 @@
  * by the node's filter (filter.c) and by nodemgr's own (sandbox.c), which every
  * process in a node inherits and which therefore must not be narrower.
  *
- * Sources: the default profiles of the container world, as compared in
- * reference/containers.md section 6.3; what needs a capability that no node has
- * is left out.
+ * Sources: the default profiles of moby and of containers/common, compared; what
+ * needs a capability that no node has is left out.
  */
 #ifndef NODEMGR_SYSCALLS_H
 #define NODEMGR_SYSCALLS_H

@@ -49,7 +49,7 @@ test_status(void **state)
 	lab_end(&b);
 }
 
-/* What a node's root may do with its own files: the list of the prototypes. */
+/* What a node's root may do with its own files. */
 static void
 test_files(void **state)
 {

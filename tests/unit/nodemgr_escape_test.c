@@ -1,6 +1,16 @@
 /*
- * Attacks from inside a node, one for each rule that others' CVEs taught
- * (reference: the list in docs/privsep.md). The attacker is root of the node.
+ * Attacks from inside a node; the attacker is its root. One for each rule that
+ * the CVEs of others taught:
+ *
+ *	2019-5736	the entering program is a sealed copy
+ *	2016-9962	who enters cannot be looked into before the exec
+ *	2024-21626	no descriptor, no working directory of the host's
+ *	2025-31133	masks and devices come from trusted descriptors
+ *	2025-52881	procfs is the node's own, freshly made
+ *	2026-41579	what an image has for /dev is not followed
+ *	2017-5226	no input is pushed into a terminal
+ *
+ * and for each masked or read-only path, refused call and missing capability.
  */
 #include "tests/unit/nodemgr_lab.h"
 
