@@ -132,10 +132,13 @@ address(b"eth0:1", "10.0.42.250")' >/dev/null 2>&1 &&
 	skip "no node speaks as another" "nodes have no right to add addresses"
 
 # --- while netd restarts ---------------------------------------------------------
-old=$(pgrep -x netd)
-kill -KILL $old
+netd() {
+	pgrep -P "$NEXUS_PID_nexus_up" -x netd
+}
+old=$(netd)
+kill -KILL "$old"
 for _ in $(seq 100); do
-	new=$(pgrep -x netd)
+	new=$(netd)
 	[ -z "$new" ] || [ "$new" = "$old" ] || break
 	sleep 0.1
 done
