@@ -38,7 +38,8 @@ enum catalog_result {
 	CATALOG_IS_ROOT,
 	CATALOG_TOO_DEEP,
 	CATALOG_OVER_QUOTA,
-	CATALOG_NO_VOLUME, /* a volume of the chunks has gone */
+	CATALOG_WOULD_LOSE, /* a file would have a chunk nowhere */
+	CATALOG_NO_VOLUME,  /* a volume of the chunks has gone */
 };
 
 int catalog_open(
@@ -200,9 +201,10 @@ int catalog_volume_delete(struct catalog *c, int64_t volume);
 int
 catalog_volume_chunks(struct catalog *c, int64_t volume, uint64_t *ret_chunks);
 /* Forgets all replicas there and marks it GOING. *ret_lost: files that have a
- * chunk nowhere now. */
-int
-catalog_volume_forget(struct catalog *c, int64_t volume, uint64_t *ret_lost);
+ * chunk nowhere because of that. Unless @may_lose that must not be:
+ * CATALOG_WOULD_LOSE. */
+int catalog_volume_forget(
+    struct catalog *c, int64_t volume, bool may_lose, uint64_t *ret_lost);
 /* Files that have a chunk on @volume and nowhere in @others. */
 int catalog_volume_sole_files(struct catalog *c, int64_t volume,
     const int64_t *others, size_t n_others, uint64_t *ret_files);

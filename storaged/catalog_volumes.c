@@ -105,6 +105,7 @@ catalog_volume_chunks(struct catalog *c, int64_t volume, uint64_t *ret_chunks)
 
 struct forget_arg {
 	int64_t volume;
+	bool may_lose;
 	uint64_t lost;
 };
 
@@ -140,11 +141,14 @@ static int
 write_forget(struct nx_db *db, void *arg)
 {
 	struct forget_arg *f = arg;
+	uint64_t lost_before = 0;
 	int r = nx_db_exec(db,
 	    "INSERT INTO doomed SELECT DISTINCT c.file FROM replicas r"
 	    " JOIN chunks c ON c.chunk = r.chunk WHERE r.volume = ?",
 	    "i", f->volume);
 
+	if (r == 0)
+		r = count_lost(db, &lost_before);
 	if (r == 0)
 		r = nx_db_exec(db, "DELETE FROM replicas WHERE volume = ?", "i",
 		    f->volume);
@@ -152,6 +156,9 @@ write_forget(struct nx_db *db, void *arg)
 		r = recount_doomed(db);
 	if (r == 0)
 		r = count_lost(db, &f->lost);
+	f->lost -= lost_before;
+	if (r == 0 && f->lost > 0 && !f->may_lose)
+		r = CATALOG_WOULD_LOSE;
 	if (r == 0)
 		r = nx_db_exec(db, "DELETE FROM doomed", "");
 	if (r == 0)
@@ -165,9 +172,10 @@ write_forget(struct nx_db *db, void *arg)
 }
 
 int
-catalog_volume_forget(struct catalog *c, int64_t volume, uint64_t *ret_lost)
+catalog_volume_forget(
+    struct catalog *c, int64_t volume, bool may_lose, uint64_t *ret_lost)
 {
-	struct forget_arg f = {.volume = volume};
+	struct forget_arg f = {.volume = volume, .may_lose = may_lose};
 	int r = nx_db_write_now(c->db, write_forget, &f);
 
 	if (r == 0)

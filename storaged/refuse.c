@@ -37,6 +37,8 @@ static const struct {
 	"path of more than 4096 bytes"},
     [CATALOG_OVER_QUOTA] = {NX__STATUS__QUOTA,
 	"\"%s\" does not fit into your quota: delete something first"},
+    [CATALOG_WOULD_LOSE] = {NX__STATUS__CONFLICT,
+	"part of \"%s\" is nowhere else"},
     [CATALOG_NO_VOLUME] = {NX__STATUS__UNAVAILABLE,
 	"a node that held part of \"%s\" was deleted meanwhile: send it "
 	"again"},

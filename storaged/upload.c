@@ -262,6 +262,8 @@ upload_pumped(struct upload *u)
 	const struct pump *p = &u->pump;
 
 	u->pumping = false;
+	if (u->evict)
+		upload_evict(u, nx_take_ptr(u->evict));
 	u->received += p->got;
 	u->eof = p->eof;
 	if (!u->has_size)
@@ -269,7 +271,9 @@ upload_pumped(struct upload *u)
 		    u, u->received > u->credit ? u->received - u->credit : 0);
 	if (p->got > 0)
 		rearm_idle(u);
-	if (p->error < 0)
+	if (u->state != UPLOAD_OPEN)
+		upload_step(u);
+	else if (p->error < 0)
 		fail_errno(u, p->error);
 	else if (p->over && u->full)
 		fail_errno(u, -ENOSPC);
@@ -334,13 +338,17 @@ upload_synced(
 	for (size_t i = 0; i < put->n_places; i++) {
 		const struct volume *v = put->places[i].owner;
 
-		if (put->places[i].state == PUT_DONE)
+		/* One that is being emptied does not count any more. */
+		if (put->places[i].state == PUT_DONE &&
+		    v->state == VOLUME_READY)
 			c->volumes[c->n_replicas++] = v->key;
 	}
 	volumes_put_done(u->us->s->volumes, put);
 	chunk_put_free(put);
 	if (result < 0)
 		fail_errno(u, result);
+	else if (c->n_replicas == 0)
+		upload_fail_volume(u);
 	else
 		upload_step(u);
 }
@@ -514,38 +522,6 @@ uploads_user_gone(struct uploads *us, uint64_t user)
 		if (u->owner == user)
 			upload_fail(
 			    u, NX__STATUS__NOT_FOUND, "this user was deleted");
-	}
-}
-
-static bool
-is_on(const struct upload *u, int64_t volume)
-{
-	for (uint32_t i = 0; i < u->n_chunks; i++)
-		for (uint32_t k = 0; k < u->chunks[i].n_replicas; k++)
-			if (u->chunks[i].volumes[k] == volume)
-				return true;
-	if (u->put)
-		for (size_t i = 0; i < u->put->n_places; i++) {
-			const struct volume *v = u->put->places[i].owner;
-
-			if (v && v->key == volume)
-				return true;
-		}
-	return false;
-}
-
-void
-uploads_volume_gone(struct uploads *us, int64_t volume)
-{
-	struct upload *u, *next;
-
-	for (u = TAILQ_FIRST(&us->list); u; u = next) {
-		next = TAILQ_NEXT(u, entry);
-		/* One whose chunks are still being synced may be there too. */
-		if (u->syncing > 0 || is_on(u, volume))
-			upload_fail(u, NX__STATUS__UNAVAILABLE,
-			    "a node that held part of it was deleted: send it "
-			    "again");
 	}
 }
 

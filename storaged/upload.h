@@ -29,11 +29,13 @@ void upload_open_request(struct nx_request *r, void *ctx);
 void upload_finish_request(struct nx_request *r, void *ctx);
 void upload_abort_request(struct nx_request *r, void *ctx);
 
-/* Ends the uploads of a peer that is gone, of a user that was deleted, with
- * chunks on a volume that is about to go. */
+/* Ends the uploads of a peer that is gone, of a user that was deleted. */
 void uploads_peer_gone(struct uploads *us, const struct nx_peer *peer);
 void uploads_user_gone(struct uploads *us, uint64_t user);
-void uploads_volume_gone(struct uploads *us, int64_t volume);
+struct volume;
+/* @v is about to go: uploads forget what they have there, and end when it was
+ * the only replica. */
+void uploads_volume_gone(struct uploads *us, struct volume *v);
 
 size_t uploads_count(const struct uploads *us);
 /* When the oldest one under way began (unix seconds); UINT64_MAX: none. */

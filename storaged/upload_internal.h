@@ -50,6 +50,7 @@ struct upload {
 	unsigned syncing;
 	struct pump pump;
 	struct chunk_put *put; /* being filled */
+	struct volume *evict;  /* to be taken out of @put after the pump */
 	struct catalog_chunk *chunks;
 	uint32_t n_chunks, room_chunks;
 
@@ -79,6 +80,11 @@ void upload_fail(struct upload *u, Nx__Status status, const char *fmt, ...)
 int upload_start(struct upload *u, int pipe);
 /* Frees one that never started. */
 void upload_free(struct upload *u);
+
+/* A volume goes (upload_evict.c): forgets its part in the chunk being filled;
+ * marks the upload failed when that was the last. Not while pumping. */
+void upload_evict(struct upload *u, struct volume *v);
+void upload_fail_volume(struct upload *u);
 
 /* Jobs (upload_jobs.c). They end in upload_pumped and upload_synced. */
 int upload_submit_pump(struct upload *u);

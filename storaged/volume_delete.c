@@ -132,18 +132,24 @@ take_down(struct volume *v, void *arg)
 		nx_fatal(-ENOMEM, "deleting a volume");
 }
 
+static void begin_drain(struct volume *v, void *arg);
+
 static void
 forget(struct volume *v, void *arg)
 {
 	struct delete_job *job = arg;
-	int e = catalog_volume_forget(job->s->catalog, v->key, &job->lost);
+	int e = catalog_volume_forget(
+	    job->s->catalog, v->key, job->force, &job->lost);
 
-	if (e < 0) {
+	if (e < 0)
 		call_off(job, e);
-		return;
+	else if (e == CATALOG_WOULD_LOSE)
+		/* An upload that was nearly done has been committed since. */
+		volume_when_idle(v, begin_drain, job);
+	else {
+		v->state = VOLUME_GOING;
+		volume_when_idle(v, take_down, job);
 	}
-	v->state = VOLUME_GOING;
-	volume_when_idle(v, take_down, job);
 }
 
 static void
@@ -151,7 +157,7 @@ drained(uint64_t moved, uint64_t left, int why, void *arg)
 {
 	struct delete_job *job = arg;
 
-	job->moved = moved;
+	job->moved += moved;
 	if (left > 0 && !job->force)
 		call_off(job, why);
 	else
@@ -220,6 +226,6 @@ volume_delete_request(struct nx_request *r, void *ctx)
 	job->volume = v;
 	job->force = q->force;
 	v->state = VOLUME_DRAINING;
-	uploads_volume_gone(s->uploads, v->key);
+	uploads_volume_gone(s->uploads, v);
 	volume_when_idle(v, begin_drain, job);
 }

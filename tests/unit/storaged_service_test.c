@@ -587,6 +587,38 @@ test_delete_during_upload(void **state)
 	free(data);
 }
 
+/* With a replica elsewhere the upload does not even notice. */
+static void
+test_delete_beside_upload(void **state)
+{
+	struct lab_upload u = {.name = "a"};
+	size_t size = CHUNK_SIZE + 2 * MIB;
+	uint8_t *data = lab_random(size);
+	uint64_t id = 0;
+	int fd = -1;
+	char file[33];
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
+	LAB_OK(lab_open_upload(7, &u, &id, &fd));
+	lab_feed(fd, data, CHUNK_SIZE + MIB);
+	lab_settle();
+	LAB_OK(lab_volume_delete(LAB_NODE("1"), false));
+	lab_feed(fd, data + CHUNK_SIZE + MIB, MIB);
+	nx_close(&fd);
+	LAB_OK(lab_finish(7, id, size));
+	snprintf(file, sizeof(file), "%s",
+	    LAB_BODY(Nx__FinishUploadReply)->file->id);
+	assert_int_equal(LAB_BODY(Nx__FinishUploadReply)->file->replicas, 1);
+	LAB_OK(lab_read(7, file, NULL, 0, 0, data));
+	assert_int_equal(lab_status()->degraded_files, 1);
+	LAB_OK(lab_volume(LAB_NODE("3"), 64 * MIB));
+	lab_settle();
+	assert_int_equal(lab_status()->degraded_files, 0);
+	free(data);
+}
+
 static void
 test_restart(void **state)
 {
@@ -781,6 +813,7 @@ main(void)
 	    T(test_delete_moves),
 	    T(test_heals_when_a_node_comes),
 	    T(test_delete_during_upload),
+	    T(test_delete_beside_upload),
 	    T(test_restart),
 	    T(test_orphans),
 	    T(test_interrupted_creation),
