@@ -86,6 +86,18 @@ split_priority(const char **text)
 	return t[1] - '0';
 }
 
+/* Under the daemon's name, which its own lines begin with already. */
+static void
+show(const struct up_output *o, const char *text)
+{
+	size_t len = strlen(o->name);
+
+	if (strncmp(text, o->name, len) == 0 && text[len] == ':')
+		fprintf(stderr, "%s\n", text);
+	else
+		fprintf(stderr, "%s: %s\n", o->name, text);
+}
+
 static void
 take_line(struct up_output *o)
 {
@@ -100,7 +112,7 @@ take_line(struct up_output *o)
 	priority = split_priority(&text);
 	log_write(o, priority, text);
 	if (priority <= 5)
-		fprintf(stderr, "%s: %s\n", o->name, text);
+		show(o, text);
 	else
 		snprintf(o->kept[o->n_kept++ % KEPT], LINE_MAX_LEN, "%s", text);
 }
@@ -177,7 +189,7 @@ up_output_show_last(struct up_output *o)
 
 	on_readable(o->pipe_fd, 0, o);
 	for (; from < o->n_kept; from++)
-		fprintf(stderr, "%s: %s\n", o->name, o->kept[from % KEPT]);
+		show(o, o->kept[from % KEPT]);
 	o->n_kept = 0;
 	fprintf(stderr, "%s: (all of it: %s)\n", o->name, o->path);
 }
