@@ -33,6 +33,7 @@ struct volume {
 	bool active;  /* its node runs */
 	bool suspect; /* a write or sync failed */
 	bool attached;
+	bool deleting; /* a request to delete it is being worked on */
 	struct volume_mounted mounted;
 	struct chunk_store *store; /* NULL unless attached */
 	unsigned refs;             /* jobs that use the store */

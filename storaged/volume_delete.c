@@ -58,6 +58,7 @@ call_off(struct delete_job *job, int why)
 	uint64_t files = sole_files(job->s, v);
 
 	v->state = VOLUME_READY;
+	v->deleting = false;
 	if (why == -ENOSPC)
 		nx_refuse(job->request, NX__STATUS__CONFLICT,
 		    "%" PRIu64 " files have their only copy on this node and "
@@ -94,6 +95,7 @@ remove_done(void *arg)
 	if (job->result < 0) {
 		nx_err("event=volume-not-removed node=%s error=\"%s\"", v->node,
 		    strerror(-job->result));
+		v->deleting = false;
 		nx_refuse_errno(
 		    job->request, job->result, "removing the image");
 		free(job);
@@ -179,11 +181,13 @@ begin_drain(struct volume *v, void *arg)
 	healer_drain(job->s->healer, v, job->force, drained, job);
 }
 
+/* One at a time: they would copy to each other. */
 static bool
 check(struct nx_request *r, struct storaged *s, const struct volume *v,
     const char *node)
 {
 	const struct volume *o;
+	bool busy = false;
 
 	if (!v) {
 		nx_refuse(
@@ -191,14 +195,13 @@ check(struct nx_request *r, struct storaged *s, const struct volume *v,
 		return false;
 	}
 	TAILQ_FOREACH(o, &s->volumes->list, entry)
-	if (o->state == VOLUME_DRAINING ||
-	    (o == v && o->state != VOLUME_READY)) {
-		nx_refuse(r, NX__STATUS__CONFLICT,
-		    "another volume is being made or emptied right "
-		    "now: try again when that is done");
-		return false;
-	}
-	return true;
+	busy |= o->deleting;
+	if (!busy && v->state != VOLUME_MAKING)
+		return true;
+	nx_refuse(r, NX__STATUS__CONFLICT,
+	    "another volume is being made or emptied right now: try again "
+	    "when that is done");
+	return false;
 }
 
 /*
@@ -225,6 +228,12 @@ volume_delete_request(struct nx_request *r, void *ctx)
 	job->request = r;
 	job->volume = v;
 	job->force = q->force;
+	v->deleting = true;
+	if (v->state == VOLUME_GOING) {
+		/* The last attempt forgot it but could not remove it. */
+		volume_when_idle(v, take_down, job);
+		return;
+	}
 	v->state = VOLUME_DRAINING;
 	uploads_volume_gone(s->uploads, v);
 	volume_when_idle(v, begin_drain, job);
