@@ -141,6 +141,12 @@ static const char calls[] =
     "if int(st['CapBnd'], 16) != 0x800405fb: bad.append(('caps',"
     " st['CapBnd']))\n"
     "if st['NoNewPrivs'].strip() != '1': bad.append(('nnp', 0))\n"
+    "ro = {m.split()[1] for m in open('/proc/self/mounts')"
+    " if m.split()[3].split(',')[0] == 'ro'}\n"
+    "for p in ('/usr /sys /sys/fs/cgroup /proc/bus /proc/fs /proc/irq "
+    "/proc/sys /proc/sysrq-trigger'.split()):\n"
+    "    if p not in ro and os.path.exists(p):"
+    " bad.append(('writable', p))\n"
     "for l in open('/proc/self/mountinfo'):\n"
     "    if 'nexus' in l.split()[4]: bad.append(('mount', l))\n"
     /* what would destroy the host does not come back with an error */

@@ -200,7 +200,7 @@ test_exec(void **state)
 	assert_int_equal(run_in("x", "kill -15 $$", NULL, 0), 128 + 15);
 	/* exactly the node's sets, and no descriptor but the three */
 	assert_int_equal(run_in("x",
-			     "grep -E 'Cap|NoNew|Seccomp:' "
+			     "grep -E 'Cap|NoNew|Seccomp' "
 			     "/proc/self/status | tr -d '\\t\\n'; ls "
 			     "/proc/self/fd | tr '\\n' ,",
 			     out, sizeof(out)),
@@ -208,7 +208,8 @@ test_exec(void **state)
 	assert_string_equal(out,
 	    "CapInh:0000000000000000CapPrm:00000000800405fb"
 	    "CapEff:00000000800405fbCapBnd:00000000800405fb"
-	    "CapAmb:0000000000000000NoNewPrivs:1Seccomp:20,1,2,3,");
+	    "CapAmb:0000000000000000NoNewPrivs:1Seccomp:2"
+	    "Seccomp_filters:30,1,2,3,");
 	/* it is in the node's cgroup and namespaces */
 	assert_int_equal(run_in("x",
 			     "cat /proc/self/cgroup | grep -c '^0::/$';"
