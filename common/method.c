@@ -92,7 +92,7 @@ const struct nx_method nx_methods[] = {
 {M(NODE_LOGS), P(node_logs_request, empty, GW | ADM, NODE, T, ND), REPLY_FDS(1, MEMFD), IDEM},
 {M(LAMBDA_RUN), P(lambda_run_request, lambda_run_reply, GW | ADM, NODE, T, FN), FDS(1, 1, MEMFD), REPLY_FDS(2, MEMFD)},
 
-{M(NET_ATTACH), P(net_attach_request, net_attach_reply, NODE, NET, N, 0), FDS(1, 1, RTNETLINK)},
+{M(NET_ATTACH), P(net_attach_request, net_attach_reply, NODE, NET, N, 0), FDS(1, 1, RTNETLINK), IDEM},
 {M(NET_DETACH), P(net_detach_request, empty, NODE, NET, N, 0), IDEM},
 {M(NET_STATUS), P(empty, net_status_reply, ADM, NET, N, 0), IDEM},
 };
