@@ -19,10 +19,10 @@ within() {
 	done
 }
 
-# The units of Nexus; nexus-nodes.service is not for hands.
+# The units of Nexus. Two have to do with the nodes' end and refuse a restart.
 UNITS="nexusd nexus-storaged nexus-netd nexus-nodemgr nexus-authd nexus-maild
-nexus-gatewayd nexus-http.socket nexus-stop-nodes"
-ALL_UNITS="$UNITS nexus-nodes nexus.target"
+nexus-gatewayd nexus-http.socket"
+ALL_UNITS="$UNITS nexus-nodes nexus-stop-nodes nexus.target"
 NODES_CGROUP=/sys/fs/cgroup/nexus.slice/nexus-nodes.slice/nexus-nodes.service
 
 # unit_log UNIT: its last lines, for the reader.

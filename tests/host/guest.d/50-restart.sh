@@ -51,6 +51,14 @@ for unit in $UNITS; do
 	fi
 done
 
+for unit in nexus-nodes nexus-stop-nodes; do
+	if systemctl restart "$unit" >/dev/null 2>&1; then
+		fail "$unit, which ends nodes, is not restarted by hand"
+	else
+		pass "$unit, which ends nodes, is not restarted by hand"
+	fi
+done
+
 systemctl daemon-reload
 systemctl daemon-reexec
 try "the units are active after daemon-reload and daemon-reexec" \

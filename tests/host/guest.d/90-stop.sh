@@ -28,8 +28,10 @@ is "no process is left" "$(ps -eo user:20=,args= | grep '^nexus')" ""
 is "no mount is left" "$(grep -i nexus /proc/self/mountinfo)" ""
 is "no loop device is left" "$(losetup -ln)" ""
 is "no link of a node is left" "$(ip -o link | grep -i ': nex-')" ""
-is "no cgroup is left" "$(find /sys/fs/cgroup -name '*nexus*' -type d)" ""
-is "no failed unit is left" "$(systemctl --failed --no-legend 'nexus*')" ""
+is "no cgroup but the empty slices is left" \
+    "$(find /sys/fs/cgroup/nexus.slice -mindepth 1 -type d ! -name '*.slice')" ""
+is "no failed unit is left" \
+    "$(systemctl list-units --failed --no-legend 'nexus*')" ""
 
 try "it starts again" systemctl start nexus.target
 try "the node that ran runs again" within 30 is_running kept
