@@ -260,10 +260,11 @@ void
 upload_pumped(struct upload *u)
 {
 	const struct pump *p = &u->pump;
+	bool whole = true;
 
 	u->pumping = false;
 	if (u->evict)
-		upload_evict(u, nx_take_ptr(u->evict));
+		whole = upload_evict(u, nx_take_ptr(u->evict));
 	u->received += p->got;
 	u->eof = p->eof;
 	if (!u->has_size)
@@ -273,6 +274,8 @@ upload_pumped(struct upload *u)
 		rearm_idle(u);
 	if (u->state != UPLOAD_OPEN)
 		upload_step(u);
+	else if (!whole)
+		upload_fail_volume(u);
 	else if (p->error < 0)
 		fail_errno(u, p->error);
 	else if (p->over && u->full)

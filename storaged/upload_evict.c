@@ -9,7 +9,7 @@ upload_fail_volume(struct upload *u)
 	    "a node that held part of it was deleted: send it again");
 }
 
-void
+bool
 upload_evict(struct upload *u, struct volume *v)
 {
 	struct chunk_put *put = u->put;
@@ -32,8 +32,7 @@ upload_evict(struct upload *u, struct volume *v)
 		v->in_flight -= place->charged;
 		volume_unref(v);
 	}
-	if (was_open && !others && u->state == UPLOAD_OPEN)
-		upload_fail_volume(u);
+	return others || !was_open;
 }
 
 /* Takes @v out of the chunks that are durable; false when one was only there.
@@ -71,9 +70,9 @@ uploads_volume_gone(struct uploads *us, struct volume *v)
 		good = forget_chunks(u, v->key);
 		if (u->pumping)
 			u->evict = v;
+		else
+			good &= upload_evict(u, v);
 		if (!good)
 			upload_fail_volume(u);
-		else if (!u->pumping)
-			upload_evict(u, v);
 	}
 }

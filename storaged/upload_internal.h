@@ -81,9 +81,9 @@ int upload_start(struct upload *u, int pipe);
 /* Frees one that never started. */
 void upload_free(struct upload *u);
 
-/* A volume goes (upload_evict.c): forgets its part in the chunk being filled;
- * marks the upload failed when that was the last. Not while pumping. */
-void upload_evict(struct upload *u, struct volume *v);
+/* A volume goes (upload_evict.c): forgets its part in the chunk being filled.
+ * False when that was the last one. Not while pumping. */
+bool upload_evict(struct upload *u, struct volume *v);
 void upload_fail_volume(struct upload *u);
 
 /* Jobs (upload_jobs.c). They end in upload_pumped and upload_synced. */
