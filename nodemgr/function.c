@@ -84,6 +84,7 @@ run_new(struct nodemgr *m, struct nx_request *r,
 	run->m = m;
 	run->r = r;
 	run->peer = r->peer;
+	run->user = r->who.user_id;
 	run->runtime = runtime_find(request->runtime);
 	run->memory = request->memory ? request->memory : MEMORY;
 	run->timeout_ms =
@@ -92,6 +93,38 @@ run_new(struct nodemgr *m, struct nx_request *r,
 	run->cgroup = run->status = run->out.fd = run->err.fd = -1;
 	run->boxed = (struct nx_boxed){-1, -1, -1};
 	return run;
+}
+
+/* How many of @list are @user's. */
+static unsigned
+count_of(const struct run *list, uint64_t user)
+{
+	unsigned n = 0;
+
+	for (; list; list = list->next)
+		n += list->user == user;
+	return n;
+}
+
+/* One user gets three quarters of the places: something is left for others. */
+static uint64_t
+share(uint64_t places)
+{
+	return places - places / 4;
+}
+
+static bool
+may_run(const struct nodemgr *m, uint64_t user)
+{
+	return m->n_running < m->conf.functions &&
+	    count_of(m->running, user) < share(m->conf.functions);
+}
+
+static bool
+may_wait(const struct nodemgr *m, uint64_t user)
+{
+	return m->n_waiting < m->conf.function_queue &&
+	    count_of(m->waiting, user) < share(m->conf.function_queue);
 }
 
 static void
@@ -116,8 +149,7 @@ function_handle(struct nx_request *r, void *ctx)
 
 	if (!request_ok(m, r, request))
 		return;
-	if (m->n_running >= m->conf.functions &&
-	    m->n_waiting >= m->conf.function_queue) {
+	if (!may_run(m, r->who.user_id) && !may_wait(m, r->who.user_id)) {
 		nx_refuse(r, NX__STATUS__LIMIT,
 		    "too many functions run: try again in a moment");
 		return;
@@ -127,7 +159,7 @@ function_handle(struct nx_request *r, void *ctx)
 		nx_refuse(r, NX__STATUS__INTERNAL, "out of memory");
 		return;
 	}
-	if (m->n_running < m->conf.functions) {
+	if (may_run(m, r->who.user_id)) {
 		begin(run);
 		return;
 	}
@@ -150,15 +182,20 @@ still_wanted(struct run *run)
 void
 function_next(struct nodemgr *m)
 {
-	struct run *run;
+	struct run **link = &m->waiting, *run;
 
-	while (m->n_running < m->conf.functions && (run = m->waiting)) {
-		m->waiting = run->next;
+	while ((run = *link)) {
+		if (!may_run(m, run->user)) {
+			link = &run->next;
+			continue;
+		}
+		*link = run->next;
 		m->n_waiting--;
 		if (still_wanted(run))
 			begin(run);
 		else
 			run_free(run);
+		link = &m->waiting; /* it may be another list now */
 	}
 }
 

@@ -34,6 +34,7 @@ struct run {
 	struct nx_request *r;
 	const struct nx_peer *peer; /* to compare only */
 	const struct runtime *runtime;
+	uint64_t user; /* outlives @r, which the answer frees */
 	uint64_t memory;
 	uint32_t timeout_ms;
 	int code, cgroup, status;
