@@ -19,6 +19,7 @@ static void
 send_reply(struct pending *p, Nx__Status status, const char *error,
     const ProtobufCMessage *body, const int *fds, size_t n_fds)
 {
+	static char too_large[] = "the answer is too large to be sent";
 	static uint8_t buf[NX_BODY_MAX];
 	struct peer *peer = (struct peer *)(void *)p->pub.peer;
 	Nx__Envelope e = NX__ENVELOPE__INIT;
@@ -31,9 +32,13 @@ send_reply(struct pending *p, Nx__Status status, const char *error,
 	e.method = p->pub.method->method;
 	e.status = status;
 	e.error = (char *)(uintptr_t)error;
-	if (body) {
-		nx_assert(
-		    protobuf_c_message_get_packed_size(body) <= sizeof(buf));
+	/* Our mistake, and no reason to fail everybody else. */
+	if (body && protobuf_c_message_get_packed_size(body) > sizeof(buf)) {
+		nx_err("event=reply-too-large method=%s", p->pub.method->name);
+		e.status = NX__STATUS__INTERNAL;
+		e.error = too_large;
+		n_fds = 0;
+	} else if (body) {
 		e.body.data = buf;
 		e.body.len = protobuf_c_message_pack(body, buf);
 	}
@@ -46,11 +51,13 @@ send_reply(struct pending *p, Nx__Status status, const char *error,
 static void
 pending_free(struct pending *p)
 {
+	struct peer *peer = (struct peer *)(void *)p->pub.peer;
 	size_t i;
 
-	if (p->pub.peer)
-		TAILQ_REMOVE(
-		    &((struct peer *)(void *)p->pub.peer)->requests, p, entry);
+	if (peer) {
+		TAILQ_REMOVE(&peer->requests, p, entry);
+		peer->n_requests--;
+	}
 	for (i = 0; i < p->pub.n_fds; i++)
 		nx_close(&p->pub.fds[i]);
 	nx_message_free(p->body);
@@ -232,6 +239,7 @@ pending_new(
 		p->pub.fds[i] = nx_take_fd(&frame->fds[i]);
 	p->pub.n_fds = frame->n_fds;
 	TAILQ_INSERT_TAIL(&peer->requests, p, entry);
+	peer->n_requests++;
 	return p;
 }
 
@@ -252,6 +260,11 @@ nx_dispatch(struct nx_hub *hub, struct peer *peer, struct nx_frame *frame)
 	handler = &hub->handlers[method->method];
 	if (!check_role(&p->pub))
 		return 0;
+	if (peer->n_requests > NX_PENDING_MAX) {
+		nx_refuse(&p->pub, NX__STATUS__LIMIT,
+		    "too many requests wait for an answer");
+		return 0;
+	}
 	if (!handler->fn) {
 		nx_refuse(&p->pub, NX__STATUS__DENIED, "%s is not served here",
 		    method->name);

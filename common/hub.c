@@ -56,6 +56,15 @@ nx_packet_free(struct packet *p)
 	return NULL;
 }
 
+/* Who asks and does not read costs no more memory and descriptors than this. */
+static bool
+has_room(const struct peer *peer, const struct packet *p)
+{
+	return peer->queued < NX_QUEUE_MAX &&
+	    peer->queued_bytes + p->len <= NX_QUEUE_BYTES &&
+	    peer->queued_fds + p->n_fds <= NX_QUEUE_FDS;
+}
+
 int
 nx_peer_send(struct peer *peer, struct packet **p)
 {
@@ -68,10 +77,12 @@ nx_peer_send(struct peer *peer, struct packet **p)
 		    peer->fd, (*p)->data, (*p)->len, (*p)->fds, (*p)->n_fds);
 	if (r != -EAGAIN)
 		return r;
-	if (peer->queued >= NX_QUEUE_MAX)
+	if (!has_room(peer, *p))
 		return -ENOBUFS;
 	TAILQ_INSERT_TAIL(&peer->queue, *p, entry);
 	peer->queued++;
+	peer->queued_bytes += (*p)->len;
+	peer->queued_fds += (*p)->n_fds;
 	*p = NULL;
 	return event_add(peer->writable, NULL) < 0 ? -ENOMEM : 0;
 }
@@ -215,6 +226,8 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		}
 		TAILQ_REMOVE(&p->queue, packet, entry);
 		p->queued--;
+		p->queued_bytes -= packet->len;
+		p->queued_fds -= packet->n_fds;
 		nx_packet_free(packet);
 	}
 	if (packet)

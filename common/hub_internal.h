@@ -10,7 +10,10 @@
 #include "common/hub.h"
 #include "common/msg.h"
 
-#define NX_QUEUE_MAX      1024 /* frames waiting for a slow peer */
+#define NX_QUEUE_MAX      1024       /* frames waiting for a slow peer, */
+#define NX_QUEUE_BYTES    (4U << 20) /* their sizes together */
+#define NX_QUEUE_FDS      256        /* and the descriptors they hold */
+#define NX_PENDING_MAX    4096       /* requests of one peer not answered yet */
 #define NX_CALL_BUCKETS   64
 #define NX_METHOD_SPAN    512 /* method numbers are below */
 #define NX_ABSENT_WAIT_US (3ULL * 1000000)
@@ -39,8 +42,9 @@ struct peer {
 	int fd;
 	struct event *readable, *writable;
 	struct packets queue;
-	size_t queued;
+	size_t queued, queued_bytes, queued_fds;
 	struct pendings requests;
+	size_t n_requests;
 	bool gone; /* being torn down */
 };
 TAILQ_HEAD(peers, peer);

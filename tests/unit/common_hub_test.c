@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/hub.h"
+#include "common/hub_internal.h"
 #include "common/id.h"
 #include "proto/auth.pb-c.h"
 #include "proto/node.pb-c.h"
@@ -469,6 +470,112 @@ queues_for_a_slow_peer(void **state)
 		assert_int_equal(results[i].status, NX__STATUS__OK);
 }
 
+/* A client that asks and never reads. */
+static int
+join_mute(void)
+{
+	int pair[2];
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, pair),
+	    0);
+	assert_int_equal(
+	    nx_hub_attach(server, NX_ROLE_ADMIN, 0, 1, pair[1]), 0);
+	return pair[0];
+}
+
+static void
+ask(int sock, Nx__Method method, const ProtobufCMessage *m, size_t times)
+{
+	static uint8_t body[4096], frame[NX_FRAME_MAX];
+	Nx__Envelope e = NX__ENVELOPE__INIT;
+	ssize_t len;
+	size_t i;
+
+	e.call_id = 1;
+	e.method = method;
+	e.deadline_us = UINT64_MAX;
+	e.body.data = body;
+	e.body.len = protobuf_c_message_pack(m, body);
+	len = nx_frame_pack(&e, 0, frame);
+	assert_true(len > 0);
+	for (i = 0; i < times;) {
+		int r = nx_frame_send(sock, frame, (size_t)len, NULL, 0);
+
+		assert_true(r == 0 || r == -EAGAIN);
+		i += r == 0;
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+}
+
+static void
+bounds_what_a_mute_peer_holds(void **state)
+{
+	Nx__OpenUploadRequest up = NX__OPEN_UPLOAD_REQUEST__INIT;
+	int sock, before;
+
+	(void)state;
+	sock = join_mute();
+	before = nx_fd_count();
+	ask(sock, NX__METHOD__FILE_OPEN_UPLOAD, &up.base, 800);
+	assert_int_equal(handled, 800);
+	assert_in_range(nx_fd_count() - before, 1, NX_QUEUE_FDS);
+	close(sock);
+}
+
+static void
+bounds_what_waits_for_an_answer(void **state)
+{
+	Nx__FsPathRequest path = NX__FS_PATH_REQUEST__INIT;
+	struct nx_request *all[NX_PENDING_MAX];
+	size_t n = 0;
+	int sock;
+
+	(void)state;
+	sock = join_mute();
+	while (n < NX_PENDING_MAX) {
+		ask(sock, NX__METHOD__FS_STAT, &path.base, 1);
+		if (parked)
+			all[n++] = nx_take_ptr(parked);
+	}
+	ask(sock, NX__METHOD__FS_STAT, &path.base, 3);
+	assert_null(parked);
+	assert_int_equal(handled, NX_PENDING_MAX);
+	/* One answered makes room for one. */
+	nx_answer(all[--n], NULL, NULL, 0);
+	ask(sock, NX__METHOD__FS_STAT, &path.base, 1);
+	assert_non_null(parked);
+	nx_answer(parked, NULL, NULL, 0);
+	while (n > 0)
+		nx_answer(all[--n], NULL, NULL, 0);
+	close(sock);
+}
+
+/* A reply that does not fit is our mistake; it must not end everybody's
+ * service. */
+static void
+survives_an_answer_too_large(void **state)
+{
+	static char name[NX_FRAME_MAX + 1];
+	Nx__FsPathRequest path = NX__FS_PATH_REQUEST__INIT;
+	Nx__FsEntry entry = NX__FS_ENTRY__INIT;
+	struct result r = {.fd = -1};
+
+	(void)state;
+	join(NX_ROLE_ADMIN, 1);
+	assert_non_null(nx_call(client, NX_ROLE_STORAGE, NX__METHOD__FS_STAT,
+	    &path.base, NULL, on_result, &r));
+	while (!parked)
+		event_base_loop(base, EVLOOP_ONCE);
+	memset(name, 'n', sizeof(name) - 1);
+	entry.name = name;
+	nx_answer(parked, &entry.base, NULL, 0);
+	while (!r.came)
+		event_base_loop(base, EVLOOP_ONCE);
+	assert_int_equal(r.status, NX__STATUS__INTERNAL);
+}
+
 int
 main(void)
 {
@@ -490,6 +597,9 @@ main(void)
 	    T(disconnects_a_malformed_peer),
 	    T(can_be_cancelled),
 	    T(queues_for_a_slow_peer),
+	    T(bounds_what_a_mute_peer_holds),
+	    T(bounds_what_waits_for_an_answer),
+	    T(survives_an_answer_too_large),
 	};
 
 	return cmocka_run_group_tests_name("hub", tests, NULL, NULL);
