@@ -35,6 +35,20 @@ int catalog_account(struct nx_db *db, uint64_t user, int64_t bytes,
  */
 int catalog_walk(struct nx_db *db, uint64_t owner, const struct path *path,
     unsigned depth, struct catalog_entry *ret_entry);
+/* 1 found, 0 not, -errno. */
+int catalog_find_child(struct nx_db *db, uint64_t owner, int64_t parent,
+    const char *name, struct catalog_entry *ret_entry);
+/* The folder @path is to be in. */
+int catalog_walk_parent(struct nx_db *db, uint64_t owner,
+    const struct path *path, struct catalog_entry *ret_parent);
+struct catalog_sums {
+	int64_t parent, size, files, folders;
+};
+/* What @entry itself adds to the folder it is in. */
+int catalog_read_sums(
+    struct nx_db *db, int64_t entry, struct catalog_sums *ret_sums);
+/* Ends an operation on a tree: nx_db_write's done. */
+void catalog_tree_done(int result, void *arg);
 /* Adds to the sums of @folder and all above it, and sets their time. */
 int catalog_add_up(struct nx_db *db, int64_t folder, int64_t bytes,
     int64_t files, int64_t folders);

@@ -28,10 +28,9 @@ read_entry(sqlite3_stmt *stmt, struct catalog_entry *ret_entry)
 	catalog_copy_text(stmt, 6, e->etag.text, sizeof(e->etag.text));
 }
 
-/* 1 found, 0 not, -errno. */
-static int
-find_child(struct nx_db *db, uint64_t owner, int64_t parent, const char *name,
-    struct catalog_entry *ret_entry)
+int
+catalog_find_child(struct nx_db *db, uint64_t owner, int64_t parent,
+    const char *name, struct catalog_entry *ret_entry)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
@@ -58,7 +57,8 @@ catalog_walk(struct nx_db *db, uint64_t owner, const struct path *path,
 
 		if (!at.folder)
 			return CATALOG_NOT_FOLDER;
-		r = find_child(db, owner, at.key, path_name(path, i), &at);
+		r = catalog_find_child(
+		    db, owner, at.key, path_name(path, i), &at);
 		if (r <= 0)
 			return r < 0 ? r : CATALOG_NO_PATH;
 	}
@@ -66,9 +66,8 @@ catalog_walk(struct nx_db *db, uint64_t owner, const struct path *path,
 	return 0;
 }
 
-/* The folder @path is to be in. */
-static int
-walk_parent(struct nx_db *db, uint64_t owner, const struct path *path,
+int
+catalog_walk_parent(struct nx_db *db, uint64_t owner, const struct path *path,
     struct catalog_entry *ret_parent)
 {
 	int r;
@@ -138,10 +137,11 @@ catalog_check_target(struct catalog *c, uint64_t owner, const struct path *path,
     bool create_only, uint64_t *ret_old)
 {
 	struct catalog_entry parent, old;
-	int r = walk_parent(c->db, owner, path, &parent);
+	int r = catalog_walk_parent(c->db, owner, path, &parent);
 
 	if (r == 0)
-		r = find_child(c->db, owner, parent.key, path_last(path), &old);
+		r = catalog_find_child(
+		    c->db, owner, parent.key, path_last(path), &old);
 	else
 		return r == CATALOG_IS_ROOT ? CATALOG_IS_FOLDER : r;
 	if (r < 0)
@@ -188,13 +188,9 @@ catalog_add_up(struct nx_db *db, int64_t folder, int64_t bytes, int64_t files,
 	return r;
 }
 
-struct sums {
-	int64_t parent, size, files, folders;
-};
-
-/* What @entry itself adds to the folder it is in. */
-static int
-read_sums(struct nx_db *db, int64_t entry, struct sums *ret_sums)
+int
+catalog_read_sums(
+    struct nx_db *db, int64_t entry, struct catalog_sums *ret_sums)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
@@ -231,12 +227,12 @@ catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
 	uint64_t owner = op->file.owner, size = op->file.size;
 	const char *name = path_last(op->path);
 	struct catalog_entry parent, old;
-	int r = walk_parent(db, owner, op->path, &parent);
+	int r = catalog_walk_parent(db, owner, op->path, &parent);
 
 	*ret_replaced = false;
 	if (r != 0)
 		return r;
-	r = find_child(db, owner, parent.key, name, &old);
+	r = catalog_find_child(db, owner, parent.key, name, &old);
 	if (r < 0)
 		return r;
 	if (r == 0) {
@@ -265,7 +261,7 @@ catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
 int
 catalog_take_entry(struct nx_db *db, int64_t file)
 {
-	struct sums sums;
+	struct catalog_sums sums;
 	sqlite3_stmt *stmt;
 	int64_t entry;
 	int r = nx_db_query(
@@ -275,7 +271,7 @@ catalog_take_entry(struct nx_db *db, int64_t file)
 		return r;
 	entry = sqlite3_column_int64(stmt, 0);
 	sqlite3_reset(stmt);
-	r = read_sums(db, entry, &sums);
+	r = catalog_read_sums(db, entry, &sums);
 	if (r == 0)
 		r = nx_db_exec(
 		    db, "DELETE FROM entries WHERE entry = ?", "i", entry);
@@ -284,8 +280,8 @@ catalog_take_entry(struct nx_db *db, int64_t file)
 	return r;
 }
 
-static void
-tree_done(int result, void *arg)
+void
+catalog_tree_done(int result, void *arg)
 {
 	struct catalog_tree_op *op = arg;
 
@@ -303,7 +299,7 @@ make_folder(struct nx_db *db, uint64_t owner, int64_t parent, const char *name,
 	if (r == 0)
 		r = catalog_add_up(db, parent, 0, 0, 1);
 	if (r == 0)
-		r = find_child(db, owner, parent, name, ret_entry);
+		r = catalog_find_child(db, owner, parent, name, ret_entry);
 	return r < 0 ? r : 0;
 }
 
@@ -322,7 +318,7 @@ write_mkdir(struct nx_db *db, void *arg)
 
 		if (!at.folder)
 			return CATALOG_NOT_FOLDER;
-		r = find_child(db, op->owner, parent, name, &at);
+		r = catalog_find_child(db, op->owner, parent, name, &at);
 		if (r < 0)
 			return r;
 		if (r > 0)
@@ -342,197 +338,5 @@ void
 catalog_mkdir(struct catalog *c, struct catalog_tree_op *op)
 {
 	op->catalog = c;
-	nx_db_write(c->db, write_mkdir, tree_done, op);
-}
-
-/* --- delete -----------------------------------------------------------------*/
-
-/* @entry and everything below it goes. */
-static int
-delete_subtree(struct nx_db *db, uint64_t owner, int64_t entry)
-{
-	struct sums sums;
-	int r = read_sums(db, entry, &sums);
-
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "WITH RECURSIVE below(entry, file) AS ("
-		    " SELECT entry, file FROM entries WHERE entry = ?1"
-		    " UNION ALL SELECT e.entry, e.file FROM below b"
-		    " JOIN entries e ON e.owner = ?2 AND e.parent = b.entry"
-		    " WHERE b.file IS NULL)"
-		    " INSERT INTO doomed_entries SELECT entry, file FROM below",
-		    "iu", entry, owner);
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "INSERT INTO doomed SELECT file FROM doomed_entries"
-		    " WHERE file IS NOT NULL",
-		    "");
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "DELETE FROM entries WHERE entry IN"
-		    " (SELECT entry FROM doomed_entries)",
-		    "");
-	if (r == 0)
-		r = nx_db_exec(db, "DELETE FROM doomed_entries", "");
-	if (r == 0)
-		r = catalog_delete_doomed(db, owner);
-	if (r == 0)
-		r = catalog_add_up(
-		    db, sums.parent, -sums.size, -sums.files, -sums.folders);
-	return r;
-}
-
-static int
-write_delete(struct nx_db *db, void *arg)
-{
-	struct catalog_tree_op *op = arg;
-	struct catalog_entry e;
-	struct sums sums;
-	int r = catalog_walk(db, op->owner, &op->path, op->path.depth, &e);
-
-	if (r == 0 && e.key == 0)
-		r = CATALOG_IS_ROOT;
-	if (r == 0)
-		r = read_sums(db, e.key, &sums);
-	if (r == 0)
-		r = delete_subtree(db, op->owner, e.key);
-	if (r != 0)
-		return r;
-	op->files = (uint64_t)sums.files;
-	op->folders = (uint64_t)sums.folders;
-	op->bytes = (uint64_t)sums.size;
-	return 0;
-}
-
-void
-catalog_delete(struct catalog *c, struct catalog_tree_op *op)
-{
-	op->catalog = c;
-	nx_db_write(c->db, write_delete, tree_done, op);
-}
-
-/* --- move -------------------------------------------------------------------*/
-
-static int
-has_children(struct nx_db *db, uint64_t owner, int64_t folder)
-{
-	sqlite3_stmt *stmt;
-	int r = nx_db_query(db, &stmt,
-	    "SELECT 1 FROM entries WHERE owner = ? AND parent = ? LIMIT 1",
-	    "ui", owner, folder);
-
-	if (r > 0)
-		sqlite3_reset(stmt);
-	return r;
-}
-
-/* Clears the way: rename(2)'s rules, and only when asked. */
-static int
-clear_target(struct nx_db *db, const struct catalog_tree_op *op,
-    const struct catalog_entry *from, const struct catalog_entry *target)
-{
-	int r;
-
-	if (!op->replace)
-		return CATALOG_TAKEN;
-	if (from->folder && !target->folder)
-		return CATALOG_NOT_FOLDER;
-	if (!from->folder && target->folder)
-		return CATALOG_IS_FOLDER;
-	if (target->folder) {
-		r = has_children(db, op->owner, target->key);
-		if (r != 0)
-			return r < 0 ? r : CATALOG_NOT_EMPTY;
-	}
-	return delete_subtree(db, op->owner, target->key);
-}
-
-/* Would everything below @entry still be within the limits of a path? */
-static int
-check_depth(
-    struct nx_db *db, uint64_t owner, int64_t entry, const struct path *to)
-{
-	int64_t depth, bytes;
-	sqlite3_stmt *stmt;
-	int r = nx_db_query(db, &stmt,
-	    "WITH RECURSIVE below(entry, depth, bytes) AS ("
-	    " SELECT ?1, 0, 0 UNION ALL SELECT e.entry, b.depth + 1,"
-	    " b.bytes + 1 + length(CAST(e.name AS BLOB)) FROM below b"
-	    " JOIN entries e ON e.owner = ?2 AND e.parent = b.entry)"
-	    " SELECT max(depth), max(bytes) FROM below",
-	    "iu", entry, owner);
-
-	if (r <= 0)
-		return r < 0 ? r : -EIO;
-	depth = sqlite3_column_int64(stmt, 0);
-	bytes = sqlite3_column_int64(stmt, 1);
-	sqlite3_reset(stmt);
-	if (depth + to->depth > PATH_DEPTH_MAX ||
-	    bytes + (int64_t)strlen(to->text) > PATH_BYTES_MAX)
-		return CATALOG_TOO_DEEP;
-	return 0;
-}
-
-static int
-relink(struct nx_db *db, const struct catalog_tree_op *op,
-    const struct catalog_entry *from, int64_t parent)
-{
-	const char *name = path_last(&op->to);
-	struct sums sums;
-	int r = read_sums(db, from->key, &sums);
-
-	if (r == 0)
-		r = catalog_add_up(
-		    db, sums.parent, -sums.size, -sums.files, -sums.folders);
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "UPDATE entries SET parent = ?, name = ? WHERE entry = ?",
-		    "isi", parent, name, from->key);
-	if (r == 0 && !from->folder)
-		r = nx_db_exec(db, "UPDATE files SET name = ? WHERE file = ?",
-		    "si", name, from->file);
-	if (r == 0)
-		r = catalog_add_up(
-		    db, parent, sums.size, sums.files, sums.folders);
-	return r;
-}
-
-static int
-write_move(struct nx_db *db, void *arg)
-{
-	struct catalog_tree_op *op = arg;
-	struct catalog_entry from, parent, target;
-	int r = catalog_walk(db, op->owner, &op->path, op->path.depth, &from);
-
-	if (r == 0 && (from.key == 0 || op->to.depth == 0))
-		r = CATALOG_IS_ROOT;
-	if (r != 0)
-		return r;
-	op->entry = from;
-	if (strcmp(op->path.text, op->to.text) == 0)
-		return 0;
-	if (path_within(&op->to, &op->path))
-		return from.folder ? CATALOG_INTO_ITSELF : CATALOG_NOT_FOLDER;
-	r = walk_parent(db, op->owner, &op->to, &parent);
-	if (r != 0)
-		return r;
-	r = find_child(db, op->owner, parent.key, path_last(&op->to), &target);
-	if (r > 0)
-		r = clear_target(db, op, &from, &target);
-	if (r == 0)
-		r = check_depth(db, op->owner, from.key, &op->to);
-	if (r == 0)
-		r = relink(db, op, &from, parent.key);
-	if (r == 0)
-		r = catalog_walk(
-		    db, op->owner, &op->to, op->to.depth, &op->entry);
-	return r;
-}
-
-void
-catalog_move(struct catalog *c, struct catalog_tree_op *op)
-{
-	op->catalog = c;
-	nx_db_write(c->db, write_move, tree_done, op);
+	nx_db_write(c->db, write_mkdir, catalog_tree_done, op);
 }

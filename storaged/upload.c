@@ -10,10 +10,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "storaged/collector.h"
-#include "storaged/info.h"
 #include "storaged/quota.h"
-#include "storaged/refuse.h"
 #include "storaged/upload_internal.h"
 
 #define SYNCS_MAX 2 /* chunks being made durable while the next is read */
@@ -56,8 +53,8 @@ promise(struct upload *u, uint64_t bytes)
 		u->promised = bytes;
 }
 
-static void
-stop_reading(struct upload *u)
+void
+upload_stop_reading(struct upload *u)
 {
 	if (u->readable)
 		event_free(u->readable);
@@ -69,7 +66,7 @@ void
 upload_free(struct upload *u)
 {
 	nx_assert(!u->pumping && u->syncing == 0 && !u->finish);
-	stop_reading(u);
+	upload_stop_reading(u);
 	if (u->idle)
 		event_free(u->idle);
 	promise(u, 0);
@@ -105,13 +102,12 @@ uploads_free(struct uploads *us)
 
 /* --- failing ----------------------------------------------------------------*/
 
-/* All jobs are back: undo, tell who asked. */
-static void
-settle(struct upload *u)
+void
+upload_settle(struct upload *u)
 {
 	struct nx_request *r = nx_take_ptr(u->finish);
 
-	stop_reading(u);
+	upload_stop_reading(u);
 	if (u->put || u->chunks) {
 		upload_discard(u->us->s, u->put, u->chunks, u->n_chunks);
 		u->put = NULL;
@@ -143,8 +139,8 @@ upload_fail(struct upload *u, Nx__Status status, const char *fmt, ...)
 	upload_step(u);
 }
 
-static void
-fail_errno(struct upload *u, int error)
+void
+upload_fail_errno(struct upload *u, int error)
 {
 	if (error == -ENOSPC)
 		upload_fail(u, NX__STATUS__FULL,
@@ -239,7 +235,7 @@ pump(struct upload *u)
 	if (r == 0)
 		r = upload_submit_pump(u);
 	if (r < 0) {
-		fail_errno(u, r);
+		upload_fail_errno(u, r);
 		return;
 	}
 	u->pumping = true;
@@ -277,9 +273,9 @@ upload_pumped(struct upload *u)
 	else if (!whole)
 		upload_fail_volume(u);
 	else if (p->error < 0)
-		fail_errno(u, p->error);
+		upload_fail_errno(u, p->error);
 	else if (p->over && u->full)
-		fail_errno(u, -ENOSPC);
+		upload_fail_errno(u, -ENOSPC);
 	else if (p->over && u->has_size)
 		upload_fail(u, NX__STATUS__INVALID,
 		    "more than the declared %" PRIu64 " bytes came",
@@ -349,103 +345,14 @@ upload_synced(
 	volumes_put_done(u->us->s->volumes, put);
 	chunk_put_free(put);
 	if (result < 0)
-		fail_errno(u, result);
+		upload_fail_errno(u, result);
 	else if (c->n_replicas == 0)
 		upload_fail_volume(u);
 	else
 		upload_step(u);
 }
 
-/* --- finishing --------------------------------------------------------------*/
-
-static void
-committed(int result, void *arg)
-{
-	struct upload *u = arg;
-	Nx__FinishUploadReply reply = NX__FINISH_UPLOAD_REPLY__INIT;
-	Nx__FileInfo info;
-	struct nx_request *r = u->finish;
-
-	if (result != 0) {
-		u->state = UPLOAD_FAILED;
-		u->status = catalog_sentence(result,
-		    u->path ? u->path->text : u->name, u->why, sizeof(u->why));
-		settle(u);
-		return;
-	}
-	u->finish = NULL;
-	info_file(&u->commit.file, &info);
-	reply.file = &info;
-	reply.path = info_text(u->path ? u->path->text : "");
-	nx_info("event=file-stored file=%s owner=%" PRIu64 " size=%" PRIu64
-		" chunks=%u",
-	    info.id, info.owner, info.size, info.chunks);
-	nx_answer(r, &reply.base, NULL, 0);
-	if (u->commit.freed)
-		collector_kick(u->us->s->collector);
-	upload_free(u);
-}
-
-static int
-fill_etag(struct upload *u)
-{
-	uint8_t(*md5s)[MD5_LEN] = calloc(u->n_chunks + 1, MD5_LEN);
-
-	if (!md5s)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < u->n_chunks; i++)
-		memcpy(md5s[i], u->chunks[i].sums.md5, MD5_LEN);
-	checksum_etag(
-	    (const uint8_t(*)[MD5_LEN])md5s, u->n_chunks, &u->commit.file.etag);
-	free(md5s);
-	return 0;
-}
-
-static void
-commit(struct upload *u)
-{
-	struct catalog_commit *c = &u->commit;
-	struct catalog_file *f = &c->file;
-	int r = quota_limit(u->us->s, u->owner, &c->quota);
-
-	(void)snprintf(f->name, sizeof(f->name), "%s", u->name);
-	f->owner = u->owner;
-	f->size = u->received;
-	f->chunks = u->n_chunks;
-	f->want = u->want;
-	c->path = u->path;
-	c->chunks = u->chunks;
-	c->create_only = u->create_only;
-	c->done = committed;
-	c->arg = u;
-	if (r == 0)
-		r = fill_etag(u);
-	if (r < 0) {
-		fail_errno(u, r);
-		return;
-	}
-	stop_reading(u);
-	u->state = UPLOAD_COMMITTING;
-	catalog_commit(u->us->s->catalog, c);
-}
-
-/* The pipe has ended and everything is durable: is it what was announced? */
-static void
-conclude(struct upload *u)
-{
-	if (u->has_size && u->received != u->declared)
-		upload_fail(u, NX__STATUS__INVALID,
-		    "the file was cut short: %" PRIu64 " of %" PRIu64
-		    " bytes came",
-		    u->received, u->declared);
-	else if (u->finish && u->finish_size != u->received)
-		upload_fail(u, NX__STATUS__INVALID,
-		    "the file was cut short: %" PRIu64 " of %" PRIu64
-		    " bytes came",
-		    u->received, u->finish_size);
-	else if (u->finish)
-		commit(u);
-}
+/* --- what comes next --------------------------------------------------------*/
 
 void
 upload_step(struct upload *u)
@@ -454,7 +361,7 @@ upload_step(struct upload *u)
 		return;
 	if (u->state == UPLOAD_FAILED) {
 		if (!u->pumping && u->syncing == 0)
-			settle(u);
+			upload_settle(u);
 		return;
 	}
 	if (u->pumping)
@@ -467,13 +374,13 @@ upload_step(struct upload *u)
 		int r = sync_chunk(u);
 
 		if (r < 0) {
-			fail_errno(u, r);
+			upload_fail_errno(u, r);
 			return;
 		}
 	}
 	if (u->eof) {
 		if (u->syncing == 0)
-			conclude(u);
+			upload_conclude(u);
 		return;
 	}
 	if (u->syncing >= SYNCS_MAX && !u->put)

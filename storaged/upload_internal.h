@@ -78,6 +78,14 @@ void upload_fail(struct upload *u, Nx__Status status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Somebody may be waiting for the pipe: from here on there is a reader. */
 int upload_start(struct upload *u, int pipe);
+void upload_fail_errno(struct upload *u, int error);
+/* After a failure, when all jobs are back: undoes it, tells who asked. May free
+ * it. */
+void upload_settle(struct upload *u);
+void upload_stop_reading(struct upload *u);
+/* The pipe has ended and everything is durable: if it is what was announced,
+ * and FINISH has come, makes it a file (upload_finish.c). */
+void upload_conclude(struct upload *u);
 /* Frees one that never started. */
 void upload_free(struct upload *u);
 
