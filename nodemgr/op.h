@@ -96,6 +96,9 @@ void op_delete(struct op *op);
  * nothing of it is left but the volume. */
 void op_launch(struct op *op, void (*then)(struct op *op));
 
+/* Its middle: from the volume's mount to a process that waits at the gate. */
+int op_make_box(struct op *op, struct nx_fault *f);
+
 /* The pidfd says that a node's init is no more. */
 void op_node_ended(struct node *n);
 
