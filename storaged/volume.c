@@ -15,7 +15,7 @@
 #include "storaged/storaged.h"
 #include "storaged/volume.h"
 
-#define RESERVE_MIN (1ULL << 20)
+#define RESERVE_MIN (512ULL << 10)
 #define RESERVE_MAX (256ULL << 20)
 
 /* --- the list ---------------------------------------------------------------*/
@@ -286,7 +286,7 @@ volume_writable(const struct volume *v)
 uint64_t
 volume_room(const struct volume *v)
 {
-	uint64_t reserve = v->size / 32, room;
+	uint64_t reserve = v->size / 64, room;
 
 	if (!v->store || chunk_room(v->store, &room) < 0)
 		return 0;
