@@ -79,13 +79,12 @@ static void
 test_directory_image(void **state)
 {
 	struct lab_box b;
-	char path[PATH_MAX];
 	int status;
 
 	(void)state;
-	lab_init_path(path);
-	lab_run("mkdir -p %s/images/tiny/bin && cp %s %s/images/tiny/bin/tool",
-	    lab.dir, path, lab.dir);
+	lab_run(
+	    "mkdir -p %s/images/tiny/bin && cp %s/init %s/images/tiny/bin/tool",
+	    lab.dir, lab.dir, lab.dir);
 	lab.image = "tiny";
 	lab.volume = 1;
 	lab_node(&b, NULL);

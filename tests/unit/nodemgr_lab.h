@@ -125,6 +125,9 @@ lab_main(int (*tests)(void))
 		nx_fatal(-errno, "laboratory");
 	lab_run("mkdir -p %s/images %s %s/volume %s/state %s", lab.dir,
 	    lab.scratch, lab.dir, lab.dir, lab.cgroup);
+	/* The tests' own uid may not reach where the programs were built. */
+	lab_init_path(path);
+	lab_run("cp %s %s/init", path, lab.dir);
 	lab_run("chown -R %d:%d %s/images %s %s/state %s", LAB_UID, LAB_UID,
 	    lab.dir, lab.scratch, lab.dir, lab.cgroup);
 	fflush(stdout);
