@@ -76,8 +76,9 @@ out=$(nexus-up --port 99999 2>&1)
 is "a wrong port is a wrong usage" "$?" 2
 like "and said so" "$out" '"99999" is not a port'
 # From /, which anyone can reach: the clone may be below somebody's home.
-out=$(cd / && setpriv --reuid 65534 --clear-groups sh -s "$port" 2>&1) \
-	<packaging/up.sh
+script=$PWD/packaging/up.sh
+out=$(cd / && setpriv --reuid 65534 --clear-groups sh -s "$port" \
+	<"$script" 2>&1)
 like "who is not root is told to be" "$out" "as root"
 
 python3 -c '
