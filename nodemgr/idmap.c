@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,11 +51,16 @@ nx_idmap_userns_of(pid_t pid)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Waits to be killed. It shares our memory, so it touches none of it. */
+/* Waits to be killed. It shares our memory, so it touches none of it; and it
+ * has copies of our descriptors, so it must not stay when we die. */
 static int
 idle(void *arg)
 {
-	(void)arg;
+	pid_t parent = (pid_t)(intptr_t)arg;
+
+	(void)syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (syscall(SYS_getppid) != parent)
+		syscall(SYS_exit, 0);
 	for (;;)
 		(void)syscall(SYS_pause);
 	return 0;
@@ -68,7 +75,7 @@ nx_idmap_userns(const struct nx_idmap *map)
 
 	/* without a copy of our address space: a third of the time */
 	pid = clone(idle, stack + sizeof(stack),
-	    CLONE_NEWUSER | CLONE_VM | SIGCHLD, NULL);
+	    CLONE_NEWUSER | CLONE_VM | SIGCHLD, (void *)(intptr_t)getpid());
 	if (pid < 0)
 		return -errno;
 	r = nx_idmap_write(pid, map);
