@@ -18,6 +18,7 @@
 #define PIDS        512
 #define PIDS_MIN    4
 #define PIDS_MAX    4194304
+#define COMMAND_MAX 16384 /* bytes; every answer about the node carries it */
 
 static bool
 sizes_ok(
@@ -42,10 +43,23 @@ sizes_ok(
 	return false;
 }
 
+static size_t
+command_length(const Nx__NodeCreateRequest *q)
+{
+	size_t i, len = 0;
+
+	for (i = 0; i < q->n_command; i++)
+		len += strlen(q->command[i]) + 1;
+	return len;
+}
+
 static bool
 words_ok(struct nx_request *r, const Nx__NodeCreateRequest *q)
 {
-	if (q->n_command > 0 && !q->command[0][0])
+	if (command_length(q) > COMMAND_MAX)
+		nx_refuse(r, NX__STATUS__INVALID,
+		    "the command is longer than 16 KiB: put it into a file");
+	else if (q->n_command > 0 && !q->command[0][0])
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "the command's first word is empty");
 	else if (!nx_name_valid(q->name))

@@ -20,7 +20,9 @@
 #include "nodemgr/store.h"
 #include "proto/auth.pb-c.h"
 
-#define PAGE 50
+#define PAGE        50
+#define PAGE_BYTES  48000U       /* commands can be long; a frame cannot */
+#define STOP_MAX_MS (600 * 1000) /* it keeps everybody else waiting */
 
 bool
 nodemgr_limits_ok(struct nodemgr *m, struct nx_request *r)
@@ -154,6 +156,11 @@ node_stop(struct nx_request *r, void *ctx)
 			    "only an admin may stop all nodes");
 		return;
 	}
+	if (q->timeout_ms > STOP_MAX_MS) {
+		nx_refuse(r, NX__STATUS__INVALID,
+		    "the timeout is at most %d seconds", STOP_MAX_MS / 1000);
+		return;
+	}
 	n = node_find(ctx, r, q->node);
 	if (n)
 		submit(r, n, OP_STOP, false, q->keep, q->timeout_ms);
@@ -186,6 +193,7 @@ node_list(struct nx_request *r, void *ctx)
 	Nx__NodeInfo *pointers[PAGE];
 	static char ips[PAGE][20];
 	struct node *n = page_start(ctx, q->after), *last = NULL;
+	size_t bytes = 0;
 
 	for (; n; n = n->next) {
 		if (!nx_principal_owns(&r->who, n->owner))
@@ -195,6 +203,12 @@ node_list(struct nx_request *r, void *ctx)
 			break;
 		}
 		node_info(n, &infos[count]);
+		bytes += nx__node_info__get_packed_size(&infos[count]) + 8;
+		if (bytes > PAGE_BYTES && last) {
+			node_info_fini(&infos[count]);
+			reply.next = last->id;
+			break;
+		}
 		infos[count].ip = strncpy(ips[count], infos[count].ip, 19);
 		pointers[count] = &infos[count];
 		last = n;
@@ -329,6 +343,14 @@ mark_deleted(struct nx_db *db, void *arg)
 	return r;
 }
 
+static int
+mark_nothing(struct nx_db *db, void *arg)
+{
+	(void)db;
+	(void)arg;
+	return 0;
+}
+
 static void
 auth_user_deleted(struct nx_request *r, void *ctx)
 {
@@ -336,7 +358,9 @@ auth_user_deleted(struct nx_request *r, void *ctx)
 	struct nodemgr *m = ctx;
 	struct node *n, *next;
 	struct op *op;
-	int error = 0;
+	/* first what waits to be written: its end may free nodes, and a row
+	 * that is about to go must not come back */
+	int error = nx_db_write_now(m->db, mark_nothing, NULL);
 
 	for (n = m->nodes; n && error >= 0; n = n->next)
 		if (q->user_id && n->owner == q->user_id)

@@ -466,6 +466,103 @@ test_user_deleted(void **state)
 	assert_int_equal(delete_node(USER + 1, "b", true), 0);
 }
 
+/* The news comes while the end of the user's node waits to be written. */
+static void
+test_user_deleted_meanwhile(void **state)
+{
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "a", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(stop_node(USER, "a"), 0);
+	world.deleted_user = USER;
+	assert_int_equal(delete_node(USER, "a", false), 0);
+	turn();
+	assert_true(world.told);
+	assert_null(world.m.nodes);
+	/* no row was left behind that holds its address and ids */
+	assert_int_equal(create_node(&a, USER + 1, "b", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(delete_node(USER + 1, "b", true), 0);
+}
+
+/* @n words of 1000 bytes behind "sleep 1000", which nobody reads. */
+static Nx__Status
+create_long(struct answer *a, const char *name, size_t n)
+{
+	static char pad[1001],
+	    *words[64] = {(char *)(uintptr_t) "/bin/sh",
+		(char *)(uintptr_t) "-c", (char *)(uintptr_t) "sleep 1000"};
+	Nx__NodeCreateRequest q = NX__NODE_CREATE_REQUEST__INIT;
+	size_t i;
+
+	memset(pad, 'x', sizeof(pad) - 1);
+	for (i = 0; i < n; i++)
+		words[3 + i] = pad;
+	q.name = (char *)(uintptr_t)name;
+	q.storage = 16 << 20;
+	q.command = words;
+	q.n_command = 3 + n;
+	return ask_as(a, USER, NX__METHOD__NODE_CREATE, &q.base);
+}
+
+/* What a user may say must fit what is said about it. */
+static void
+test_long_commands(void **state)
+{
+	Nx__NodeListRequest q = NX__NODE_LIST_REQUEST__INIT;
+	const Nx__NodeListReply *page;
+	char name[8], after[40] = "";
+	size_t seen = 0, pages = 0;
+	struct answer a;
+	int i;
+
+	(void)state;
+	assert_int_equal(create_long(&a, "a", 60), NX__STATUS__INVALID);
+	assert_non_null(strstr(a.error, "16 KiB"));
+	forget_answer(&a);
+	for (i = 0; i < 5; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		assert_int_equal(create_long(&a, name, 16), 0);
+		forget_answer(&a);
+	}
+	do {
+		q.after = after;
+		assert_int_equal(
+		    ask_as(&a, USER, NX__METHOD__NODE_LIST, &q.base), 0);
+		page = (const Nx__NodeListReply *)a.body;
+		assert_true(page->n_nodes > 0);
+		seen += page->n_nodes;
+		pages++;
+		snprintf(after, sizeof(after), "%s", page->next);
+		forget_answer(&a);
+	} while (after[0]);
+	assert_int_equal(seen, 5);
+	assert_true(pages > 1);
+	for (i = 0; i < 5; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		assert_int_equal(delete_node(USER, name, true), 0);
+	}
+}
+
+static void
+test_patience(void **state)
+{
+	Nx__NodeStopRequest q = NX__NODE_STOP_REQUEST__INIT;
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "a", NULL), 0);
+	forget_answer(&a);
+	q.node = (char *)(uintptr_t) "a";
+	q.timeout_ms = 600001;
+	assert_int_equal(ask_as(&a, USER, NX__METHOD__NODE_STOP, &q.base),
+	    NX__STATUS__INVALID);
+	forget_answer(&a);
+	assert_int_equal(delete_node(USER, "a", true), 0);
+}
+
 static int
 compare(const void *a, const void *b)
 {
@@ -515,6 +612,9 @@ tests(void)
 	    cmocka_unit_test(test_keep_starts_again),
 	    cmocka_unit_test(test_half_made_is_unwound),
 	    cmocka_unit_test(test_user_deleted),
+	    cmocka_unit_test(test_user_deleted_meanwhile),
+	    cmocka_unit_test(test_long_commands),
+	    cmocka_unit_test(test_patience),
 	    cmocka_unit_test(test_time),
 	};
 

@@ -26,8 +26,10 @@ static struct {
 	struct nodemgr m;
 	struct nx_hub *storage, *net, *auth, *admin;
 	uint64_t generation;
-	Nx__Method fail;   /* answered with INTERNAL */
-	bool bogus_volume; /* a directory instead of a mount */
+	Nx__Method fail;       /* answered with INTERNAL */
+	bool bogus_volume;     /* a directory instead of a mount */
+	uint64_t deleted_user; /* told to nodemgr together with a detach */
+	bool told;             /* and accepted by it */
 	unsigned volumes, links, active, keys;
 } world;
 
@@ -118,12 +120,28 @@ fake_net_attach(struct nx_request *r, void *ctx)
 }
 
 static inline void
+user_told(const struct nx_reply *reply, void *arg)
+{
+	(void)arg;
+	world.told = reply->status == NX__STATUS__OK;
+}
+
+static inline void
 fake_net_detach(struct nx_request *r, void *ctx)
 {
+	Nx__UserDeleted deleted = NX__USER_DELETED__INIT;
+
 	(void)ctx;
 	if (world.links)
 		world.links--;
 	nx_answer(r, NULL, NULL, 0);
+	if (!world.deleted_user)
+		return;
+	deleted.user_id = world.deleted_user;
+	world.deleted_user = 0;
+	assert_non_null(
+	    nx_call(world.auth, NX_ROLE_NODE, NX__METHOD__AUTH_USER_DELETED,
+		&deleted.base, NULL, user_told, NULL));
 }
 
 static inline void
