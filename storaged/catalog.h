@@ -211,8 +211,9 @@ int catalog_volume_sole_files(struct catalog *c, int64_t volume,
 /* Chunks on @volume with a key after @after, any replicas. Number, -errno. */
 int catalog_volume_next(struct catalog *c, int64_t volume, int64_t after,
     struct catalog_chunk *ret_chunks, size_t max);
-/* Chunks after @after of files that have fewer replicas than they want. */
-int catalog_degraded_next(struct catalog *c, int64_t after,
+/* Chunks after @after, which is of @file (both 0: from the beginning), of files
+ * that have fewer replicas than they want. */
+int catalog_degraded_next(struct catalog *c, int64_t file, int64_t after,
     struct catalog_chunk *ret_chunks, size_t max);
 /* The chunk, fresh; 0 or CATALOG_NO_FILE when it is gone. */
 int catalog_chunk_get(

@@ -261,17 +261,20 @@ catalog_volume_next(struct catalog *c, int64_t volume, int64_t after,
 	return read_chunks(c, r, stmt, ret_chunks);
 }
 
+/* Files and their chunks get their keys in one transaction: in the order of
+ * files, by its partial index, chunks come in the order of their keys too. */
 int
-catalog_degraded_next(struct catalog *c, int64_t after,
+catalog_degraded_next(struct catalog *c, int64_t file, int64_t after,
     struct catalog_chunk *ret_chunks, size_t max)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(c->db, &stmt,
-	    "SELECT " CHUNK_COLUMNS " FROM files f JOIN chunks c"
-	    " ON c.file = f.file WHERE f.replicas < f.want AND c.chunk > ?1"
+	    "SELECT " CHUNK_COLUMNS " FROM files f CROSS JOIN chunks c"
+	    " ON c.file = f.file WHERE f.replicas < f.want AND f.file >= ?1"
+	    " AND c.chunk > ?2"
 	    " AND (SELECT count(*) FROM replicas r WHERE r.chunk = c.chunk)"
-	    " < f.want ORDER BY c.chunk LIMIT ?2",
-	    "iu", after, (uint64_t)max);
+	    " < f.want ORDER BY f.file, c.idx LIMIT ?3",
+	    "iiu", file, after, (uint64_t)max);
 
 	return read_chunks(c, r, stmt, ret_chunks);
 }

@@ -13,6 +13,7 @@
 #include "storaged/upload_internal.h"
 
 #define REPORTS_MAX 1024
+#define SLICE       128 /* chunks looked at before others get a turn */
 
 struct report {
 	TAILQ_ENTRY(report) entry;
@@ -50,10 +51,29 @@ struct healer {
 	size_t n_reports;
 	struct drain *drain;
 	bool scanning;
-	int64_t scan_after;
+	int64_t scan_file, scan_after;
+	struct event *again;
 };
 
 static void next(struct healer *h);
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	next(arg);
+}
+
+/* Looking costs time as well: the loop goes on before the next slice. */
+static bool
+go_on_later(struct healer *h)
+{
+	struct timeval now = {0};
+
+	(void)evtimer_add(h->again, &now);
+	return true;
+}
 
 struct healer *
 healer_new(struct storaged *s)
@@ -64,7 +84,8 @@ healer_new(struct storaged *s)
 		return NULL;
 	h->s = s;
 	TAILQ_INIT(&h->reports);
-	return h;
+	h->again = evtimer_new(s->base, on_again, h);
+	return h->again ? h : healer_free(h);
 }
 
 struct healer *
@@ -78,6 +99,8 @@ healer_free(struct healer *h)
 		TAILQ_REMOVE(&h->reports, rep, entry);
 		free(rep);
 	}
+	if (h->again)
+		event_free(h->again);
 	free(h->drain);
 	free(h);
 	return NULL;
@@ -319,16 +342,18 @@ has_other(struct healer *h, const struct catalog_chunk *chunk,
 	return false;
 }
 
-/* True when a copy has been started; false when the drain has ended. */
+/* True when it goes on later; false when the drain has ended. */
 static bool
 next_drain(struct healer *h)
 {
 	struct drain *d = h->drain;
 	struct catalog_chunk chunk;
 	struct volume *target;
-	int n;
+	int n, looked = 0;
 
 	while (d->left == 0 || d->all) {
+		if (looked++ == SLICE)
+			return go_on_later(h);
 		n = catalog_volume_next(
 		    h->s->catalog, d->volume->key, d->after, &chunk, 1);
 		if (n < 0)
@@ -355,7 +380,7 @@ void
 healer_kick(struct healer *h)
 {
 	h->scanning = true;
-	h->scan_after = 0;
+	h->scan_file = h->scan_after = 0;
 	next(h);
 }
 
@@ -371,15 +396,19 @@ static bool
 next_degraded(struct healer *h)
 {
 	struct catalog_chunk chunk;
+	int looked = 0;
 
 	while (h->scanning) {
 		struct volume *target;
 
-		if (catalog_degraded_next(
-			h->s->catalog, h->scan_after, &chunk, 1) <= 0) {
+		if (looked++ == SLICE)
+			return go_on_later(h);
+		if (catalog_degraded_next(h->s->catalog, h->scan_file,
+			h->scan_after, &chunk, 1) <= 0) {
 			h->scanning = false;
 			break;
 		}
+		h->scan_file = chunk.file;
 		h->scan_after = chunk.key;
 		target = volumes_place_one(h->s->volumes, chunk.sums.size,
 		    chunk.volumes, chunk.n_replicas);
