@@ -205,13 +205,15 @@ static int
 write_drop_user(struct nx_db *db, void *arg)
 {
 	struct catalog_drop_user *op = arg;
-	int r = nx_db_exec(
-	    db, "DELETE FROM entries WHERE owner = ?", "u", op->user);
+	int r = nx_db_exec(db,
+	    "INSERT INTO doomed SELECT file FROM files WHERE owner = ?1"
+	    " AND tree = 0 UNION ALL SELECT file FROM entries"
+	    " WHERE owner = ?1 AND file IS NOT NULL",
+	    "u", op->user);
 
 	if (r == 0)
-		r = nx_db_exec(db,
-		    "INSERT INTO doomed SELECT file FROM files WHERE owner = ?",
-		    "u", op->user);
+		r = nx_db_exec(
+		    db, "DELETE FROM entries WHERE owner = ?", "u", op->user);
 	if (r == 0)
 		r = catalog_delete_doomed(db, op->user);
 	if (r == 0)
