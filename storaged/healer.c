@@ -9,10 +9,12 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "storaged/catalog.h"
+#include "storaged/collector.h"
 #include "storaged/healer.h"
 #include "storaged/upload_internal.h"
 
 #define REPORTS_MAX 1024
+#define TARGETS_MAX 8   /* tried for one copy */
 #define SLICE       128 /* chunks looked at before others get a turn */
 
 struct report {
@@ -167,6 +169,8 @@ copy_done(void *arg)
 		    h->s->catalog, c->chunk.key, c->target->key, c->old);
 		if (c->result != 0)
 			forget_copy(h->s, c);
+		else if (c->old != 0)
+			collector_kick(h->s->collector);
 	}
 	h->running = false;
 	c->done(c);
@@ -175,6 +179,28 @@ copy_done(void *arg)
 	volume_unref(c->target);
 	free(c);
 	next(h);
+}
+
+/* Where another replica of @chunk can go, NULL: nowhere. Not to where one waits
+ * to be unlinked: the new one has the same name and would go with it. */
+static struct volume *
+find_target(struct healer *h, const struct catalog_chunk *chunk)
+{
+	int64_t not [CATALOG_REPLICAS + TARGETS_MAX];
+	size_t n = chunk->n_replicas;
+	struct volume *v;
+
+	memcpy(not, chunk->volumes, n * sizeof(not [0]));
+	for (;;) {
+		v = volumes_place_one(h->s->volumes, chunk->sums.size, not, n);
+		if (!v ||
+		    catalog_knows(h->s->catalog, v->key, chunk->id.text) == 0)
+			return v;
+		collector_kick(h->s->collector);
+		if (n == NX_ARRAY_SIZE(not ))
+			return NULL;
+		not [n++] = v->key;
+	}
 }
 
 /* Sources: every readable replica but the target's own. */
@@ -265,8 +291,7 @@ repair(struct healer *h, const struct report *rep)
 		return false;
 	if (v && v->attached && v->state == VOLUME_READY && !v->suspect)
 		return copy_start(h, &chunk, v, 0, repaired) == 0;
-	v = volumes_place_one(
-	    h->s->volumes, chunk.sums.size, chunk.volumes, chunk.n_replicas);
+	v = find_target(h, &chunk);
 	return v && copy_start(h, &chunk, v, rep->volume, repaired) == 0;
 }
 
@@ -363,8 +388,7 @@ next_drain(struct healer *h)
 		d->after = chunk.key;
 		if (has_other(h, &chunk, d->volume))
 			continue;
-		target = volumes_place_one(h->s->volumes, chunk.sums.size,
-		    chunk.volumes, chunk.n_replicas);
+		target = find_target(h, &chunk);
 		if (target &&
 		    copy_start(h, &chunk, target, 0, drain_copied) == 0)
 			return true;
@@ -410,8 +434,7 @@ next_degraded(struct healer *h)
 		}
 		h->scan_file = chunk.file;
 		h->scan_after = chunk.key;
-		target = volumes_place_one(h->s->volumes, chunk.sums.size,
-		    chunk.volumes, chunk.n_replicas);
+		target = find_target(h, &chunk);
 		if (!target || chunk.n_replicas == 0)
 			continue;
 		if (copy_start(h, &chunk, target, 0, healed) == 0)

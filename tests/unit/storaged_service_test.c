@@ -685,6 +685,37 @@ test_orphans(void **state)
 	LAB_OK(lab_read(7, NULL, "/kept", 0, 0, (const uint8_t *)"x"));
 }
 
+/* A replica was given up on a volume, which is trusted again and gets a new one
+ * before the old file has been unlinked. */
+static void
+test_comes_back_before_the_trash_goes(void **state)
+{
+	struct lab_upload u = {.path = "/one", .replicas = 1};
+	struct catalog_chunk chunk;
+	struct volume *v;
+	char id[NX_ID_LEN + 1];
+	uint8_t data[5000];
+
+	(void)state;
+	memset(data, 'x', sizeof(data));
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_upload(7, &u, data, sizeof(data), id));
+	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
+	v = TAILQ_FIRST(&lab.s.volumes->list);
+	assert_int_equal(
+	    catalog_volume_next(lab.s.catalog, v->key, 0, &chunk, 1), 1);
+	/* moved away, and the way back is open before anything is collected */
+	v->suspect = true;
+	healer_report(lab.s.healer, chunk.key, v->key);
+	while (catalog_volume_next(lab.s.catalog, v->key, 0, &chunk, 1) == 1)
+		event_base_loop(lab.base, EVLOOP_ONCE);
+	v->suspect = false;
+	(void)lab_volume_delete(LAB_NODE("2"), false);
+	collector_kick(lab.s.collector);
+	lab_settle();
+	LAB_OK(lab_read(7, NULL, "/one", 0, 0, data));
+}
+
 static void
 test_interrupted_creation(void **state)
 {
@@ -816,6 +847,7 @@ main(void)
 	    T(test_delete_beside_upload),
 	    T(test_restart),
 	    T(test_orphans),
+	    T(test_comes_back_before_the_trash_goes),
 	    T(test_interrupted_creation),
 	    cmocka_unit_test_setup_teardown(
 		test_full_disk, setup_small_disk, lab_teardown),
