@@ -42,7 +42,8 @@ struct chunk_store_ops {
 	int (*list)(struct chunk_store *store,
 	    void (*each)(const char *name, uint64_t changed_at, void *arg),
 	    void *arg);
-	int (*remove_stray)(struct chunk_store *store, const char *name);
+	int (*remove_stray)(
+	    struct chunk_store *store, const char *name, uint64_t before);
 	int (*room)(struct chunk_store *store, uint64_t *ret_free);
 };
 
@@ -106,10 +107,11 @@ chunk_list(struct chunk_store *store,
 {
 	return store->ops->list(store, each, arg);
 }
+/* Only if it is still older than @before: a copy may have taken its place. */
 static inline int
-chunk_remove_stray(struct chunk_store *store, const char *name)
+chunk_remove_stray(struct chunk_store *store, const char *name, uint64_t before)
 {
-	return store->ops->remove_stray(store, name);
+	return store->ops->remove_stray(store, name, before);
 }
 /* Bytes that may still be written. */
 static inline int

@@ -138,7 +138,7 @@ local_open(struct chunk_store *store, const struct chunk_id *id)
 }
 
 static int
-local_remove_stray(struct chunk_store *store, const char *name)
+remove_name(struct chunk_store *store, const char *name)
 {
 	if (unlinkat(local_of(store)->dir, name, 0) < 0 && errno != ENOENT)
 		return -errno;
@@ -146,9 +146,19 @@ local_remove_stray(struct chunk_store *store, const char *name)
 }
 
 static int
+local_remove_stray(struct chunk_store *store, const char *name, uint64_t before)
+{
+	struct stat st;
+
+	if (fstatat(local_of(store)->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return (uint64_t)st.st_ctime < before ? remove_name(store, name) : 0;
+}
+
+static int
 local_remove(struct chunk_store *store, const struct chunk_id *id)
 {
-	return local_remove_stray(store, id->text);
+	return remove_name(store, id->text);
 }
 
 static int

@@ -236,8 +236,8 @@ remove_work(void *arg)
 	struct batch *b = arg;
 
 	for (size_t i = 0; i < b->n_strays && b->result == 0; i++)
-		b->result =
-		    chunk_remove_stray(b->volume->store, b->strays[i].name);
+		b->result = chunk_remove_stray(
+		    b->volume->store, b->strays[i].name, b->before);
 }
 
 static void

@@ -96,7 +96,7 @@ static void
 remove_one(const char *name, uint64_t changed_at, void *arg)
 {
 	(void)changed_at;
-	assert_int_equal(chunk_remove_stray(arg, name), 0);
+	assert_int_equal(chunk_remove_stray(arg, name, UINT64_MAX), 0);
 }
 
 static int
@@ -374,6 +374,24 @@ test_copy(void **state)
 	free(data);
 }
 
+/* What was listed as a leftover may be a good copy by the time it is to go. */
+static void
+test_leftover(void **state)
+{
+	struct chunk_draft d;
+	struct chunk_id id;
+
+	(void)state;
+	nx_id_new(id.text);
+	assert_int_equal(chunk_begin(stores[0], &d), 0);
+	assert_int_equal(chunk_commit(&d, &id, false), 0);
+	assert_int_equal(chunk_remove_stray(stores[0], id.text, 1000), 0);
+	assert_int_equal(chunks_in(0), 1);
+	assert_int_equal(chunk_remove_stray(stores[0], id.text, UINT64_MAX), 0);
+	assert_int_equal(chunks_in(0), 0);
+	assert_int_equal(chunk_remove_stray(stores[0], id.text, UINT64_MAX), 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -385,6 +403,7 @@ main(void)
 	    T(test_verify),
 	    T(test_failures),
 	    T(test_copy),
+	    T(test_leftover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
