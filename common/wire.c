@@ -70,8 +70,9 @@ on_hello(const struct nx_reply *reply, void *arg)
 static int
 connect_once(struct nx_wire *w)
 {
+	/* One that accepts nobody must not hold the loop: EAGAIN then. */
 	nx_cleanup_fd int fd =
-	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	Nx__Hello hello = NX__HELLO__INIT;
 	int r;
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -17,6 +18,7 @@
 #include "common/hub.h"
 #include "common/hub_internal.h"
 #include "common/id.h"
+#include "common/wire.h"
 #include "proto/auth.pb-c.h"
 #include "proto/node.pb-c.h"
 #include "proto/storage.pb-c.h"
@@ -552,6 +554,39 @@ bounds_what_waits_for_an_answer(void **state)
 	close(sock);
 }
 
+/* nexusd is there but does not accept: nobody waits for it in a loop. */
+static void
+does_not_wait_for_a_deaf_nexusd(void **state)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct nx_wire_config config = {
+	    .base = base, .hub = client, .path = sun.sun_path};
+	uint64_t before = nx_now_us();
+	struct nx_wire *wire;
+	int fds[8], n = 0, r;
+
+	(void)state;
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/tmp/nexus-deaf-%d",
+	    (int)getpid());
+	(void)unlink(sun.sun_path);
+	fds[n] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fds[n], (struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(listen(fds[n], 0), 0);
+	do {
+		fds[++n] = socket(
+		    AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		r = connect(fds[n], (struct sockaddr *)&sun, sizeof(sun));
+	} while (r == 0);
+	assert_int_equal(errno, EAGAIN);
+	alarm(20); /* without an answer the test ends here */
+	assert_int_equal(nx_wire_new(&config, 100, &wire), -EAGAIN);
+	alarm(0);
+	assert_true(nx_now_us() - before < 10000000);
+	for (; n >= 0; n--)
+		close(fds[n]);
+	(void)unlink(sun.sun_path);
+}
+
 /* A reply that does not fit is our mistake; it must not end everybody's
  * service. */
 static void
@@ -600,6 +635,7 @@ main(void)
 	    T(bounds_what_a_mute_peer_holds),
 	    T(bounds_what_waits_for_an_answer),
 	    T(survives_an_answer_too_large),
+	    T(does_not_wait_for_a_deaf_nexusd),
 	};
 
 	return cmocka_run_group_tests_name("hub", tests, NULL, NULL);
