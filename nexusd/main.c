@@ -137,7 +137,9 @@ main(int argc, char **argv)
 		    "there is no user %s; systemd-sysusers makes it from "
 		    "sysusers.d/nexus.conf",
 		    missing);
-	board.generation = nx_wall_us();
+	/* Above all of those before a restart, whatever happens to the clock:
+	 * what lives on refuses an older one. */
+	board.generation = nx_now_us();
 	board.since = nx_wall_us() / 1000000;
 	nx_daemon_connect(&d);
 	board.hub = d.hub;
