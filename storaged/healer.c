@@ -23,6 +23,7 @@ struct report {
 };
 
 struct drain {
+	TAILQ_ENTRY(drain) entry;
 	struct volume *volume;
 	bool all;
 	int64_t after;
@@ -51,7 +52,7 @@ struct healer {
 	bool running;
 	TAILQ_HEAD(, report) reports;
 	size_t n_reports;
-	struct drain *drain;
+	TAILQ_HEAD(, drain) drains; /* the first is being worked on */
 	bool scanning;
 	int64_t scan_file, scan_after;
 	struct event *again;
@@ -86,6 +87,7 @@ healer_new(struct storaged *s)
 		return NULL;
 	h->s = s;
 	TAILQ_INIT(&h->reports);
+	TAILQ_INIT(&h->drains);
 	h->again = evtimer_new(s->base, on_again, h);
 	return h->again ? h : healer_free(h);
 }
@@ -94,6 +96,7 @@ struct healer *
 healer_free(struct healer *h)
 {
 	struct report *rep;
+	struct drain *d;
 
 	if (!h)
 		return NULL;
@@ -103,7 +106,10 @@ healer_free(struct healer *h)
 	}
 	if (h->again)
 		event_free(h->again);
-	free(h->drain);
+	while ((d = TAILQ_FIRST(&h->drains))) {
+		TAILQ_REMOVE(&h->drains, d, entry);
+		free(d);
+	}
 	free(h);
 	return NULL;
 }
@@ -318,18 +324,18 @@ healer_drain(struct healer *h, struct volume *v, bool all, healer_drained *done,
 {
 	struct drain *d = calloc(1, sizeof(*d));
 
-	/* One at a time: its caller refuses a second one. */
-	nx_assert(d && !h->drain);
+	nx_assert(d);
 	*d = (struct drain){.volume = v, .all = all, .done = done, .arg = arg};
-	h->drain = d;
+	TAILQ_INSERT_TAIL(&h->drains, d, entry);
 	next(h);
 }
 
 static void
 drained(struct healer *h)
 {
-	struct drain *d = nx_take_ptr(h->drain);
+	struct drain *d = TAILQ_FIRST(&h->drains);
 
+	TAILQ_REMOVE(&h->drains, d, entry);
 	d->done(d->moved, d->left, d->why, d->arg);
 	free(d);
 }
@@ -345,7 +351,7 @@ drain_failed(struct drain *d, int why)
 static void
 drain_copied(struct copy *c)
 {
-	struct drain *d = c->healer->drain;
+	struct drain *d = TAILQ_FIRST(&c->healer->drains);
 
 	if (c->result == 0)
 		d->moved++;
@@ -371,7 +377,7 @@ has_other(struct healer *h, const struct catalog_chunk *chunk,
 static bool
 next_drain(struct healer *h)
 {
-	struct drain *d = h->drain;
+	struct drain *d = TAILQ_FIRST(&h->drains);
 	struct catalog_chunk chunk;
 	struct volume *target;
 	int n, looked = 0;
@@ -448,7 +454,10 @@ next(struct healer *h)
 {
 	if (h->running || next_report(h))
 		return;
-	if (h->drain && next_drain(h))
+	while (!h->running && !TAILQ_EMPTY(&h->drains))
+		if (next_drain(h))
+			return;
+	if (h->running)
 		return;
 	(void)next_degraded(h);
 }

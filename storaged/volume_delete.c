@@ -181,26 +181,17 @@ begin_drain(struct volume *v, void *arg)
 	healer_drain(job->s->healer, v, job->force, drained, job);
 }
 
-/* One at a time: they would copy to each other. */
 static bool
-check(struct nx_request *r, struct storaged *s, const struct volume *v,
-    const char *node)
+check(struct nx_request *r, const struct volume *v, const char *node)
 {
-	const struct volume *o;
-	bool busy = false;
-
-	if (!v) {
+	if (!v)
 		nx_refuse(
 		    r, NX__STATUS__NOT_FOUND, "node %.32s has no volume", node);
-		return false;
-	}
-	TAILQ_FOREACH(o, &s->volumes->list, entry)
-	busy |= o->deleting;
-	if (!busy && v->state != VOLUME_MAKING)
+	else if (v->deleting || v->state == VOLUME_MAKING)
+		nx_refuse(r, NX__STATUS__CONFLICT,
+		    "the volume of node %s is being made or deleted", node);
+	else
 		return true;
-	nx_refuse(r, NX__STATUS__CONFLICT,
-	    "another volume is being made or emptied right now: try again "
-	    "when that is done");
 	return false;
 }
 
@@ -217,7 +208,7 @@ volume_delete_request(struct nx_request *r, void *ctx)
 	struct volume *v = volume_find(s->volumes, q->node);
 	struct delete_job *job;
 
-	if (!check(r, s, v, q->node))
+	if (!check(r, v, q->node))
 		return;
 	job = calloc(1, sizeof(*job));
 	if (!job) {

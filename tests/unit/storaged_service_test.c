@@ -545,6 +545,50 @@ test_delete_moves(void **state)
 	free(data);
 }
 
+static unsigned deleted_ok;
+
+static void
+count_deleted(const struct nx_reply *r, void *arg)
+{
+	deleted_ok += r->status == NX__STATUS__OK;
+	++*(unsigned *)arg;
+}
+
+/* Several at once: all go, and what they held goes to the one that stays. */
+static void
+test_delete_together(void **state)
+{
+	static const char *const nodes[] = {LAB_NODE("1"), LAB_NODE("2"),
+	    LAB_NODE("3"), LAB_NODE("4"), LAB_NODE("5"), LAB_NODE("6")};
+	struct lab_upload u = {.name = "a", .replicas = 1};
+	struct nx_call_opts opts = lab_opts(0);
+	uint8_t *data = lab_random(MIB);
+	unsigned answered = 0;
+	char id[12][33];
+
+	(void)state;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(nodes); i++)
+		LAB_OK(lab_volume(nodes[i], 32 * MIB));
+	for (size_t i = 0; i < NX_ARRAY_SIZE(id); i++)
+		LAB_OK(lab_upload(7, &u, data, MIB, id[i]));
+	deleted_ok = 0;
+	for (size_t i = 1; i < NX_ARRAY_SIZE(nodes); i++) {
+		Nx__VolumeDeleteRequest q = NX__VOLUME_DELETE_REQUEST__INIT;
+
+		q.node = (char *)(uintptr_t)nodes[i];
+		nx_call(lab.clients[NX_ROLE_NODE], NX_ROLE_STORAGE,
+		    NX__METHOD__VOLUME_DELETE, &q.base, &opts, count_deleted,
+		    &answered);
+	}
+	while (answered < NX_ARRAY_SIZE(nodes) - 1)
+		event_base_loop(lab.base, EVLOOP_ONCE);
+	assert_int_equal(deleted_ok, NX_ARRAY_SIZE(nodes) - 1);
+	for (size_t i = 0; i < NX_ARRAY_SIZE(id); i++)
+		LAB_OK(lab_read(7, id[i], NULL, 0, 0, data));
+	assert_int_equal(lab_chunk_files(), NX_ARRAY_SIZE(id));
+	free(data);
+}
+
 static void
 test_heals_when_a_node_comes(void **state)
 {
@@ -842,6 +886,7 @@ main(void)
 	    T(test_flipped_bit),
 	    T(test_missing_replica),
 	    T(test_delete_moves),
+	    T(test_delete_together),
 	    T(test_heals_when_a_node_comes),
 	    T(test_delete_during_upload),
 	    T(test_delete_beside_upload),
