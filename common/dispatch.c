@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/hub_internal.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/status.h"
 
@@ -19,10 +20,11 @@ static void
 send_reply(struct pending *p, Nx__Status status, const char *error,
     const ProtobufCMessage *body, const int *fds, size_t n_fds)
 {
-	static char too_large[] = "the answer is too large to be sent";
+	static char unfit[] = "the answer is too long, or not plain text";
 	static uint8_t buf[NX_BODY_MAX];
 	struct peer *peer = (struct peer *)(void *)p->pub.peer;
 	Nx__Envelope e = NX__ENVELOPE__INIT;
+	const char *field = NULL;
 	struct packet *packet;
 
 	if (!peer || p->call_id == 0)
@@ -32,11 +34,15 @@ send_reply(struct pending *p, Nx__Status status, const char *error,
 	e.method = p->pub.method->method;
 	e.status = status;
 	e.error = (char *)(uintptr_t)error;
-	/* Our mistake, and no reason to fail everybody else. */
-	if (body && protobuf_c_message_get_packed_size(body) > sizeof(buf)) {
-		nx_err("event=reply-too-large method=%s", p->pub.method->name);
+	/* Our mistake, and no reason to fail everybody else: what a receiver
+	 * finds wrong costs the edge. */
+	if (body &&
+	    (nx_message_check(body, &field) < 0 ||
+		protobuf_c_message_get_packed_size(body) > sizeof(buf))) {
+		nx_err("event=reply-unfit method=%s field=%s",
+		    p->pub.method->name, field ? field : "all");
 		e.status = NX__STATUS__INTERNAL;
-		e.error = too_large;
+		e.error = unfit;
 		n_fds = 0;
 	} else if (body) {
 		e.body.data = buf;
@@ -95,6 +101,8 @@ nx_refuse(struct nx_request *r, Nx__Status status, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(sentence, sizeof(sentence), fmt, ap);
 	va_end(ap);
+	/* It may tell what somebody else's program said, or be cut anywhere. */
+	nx_text_repair(sentence);
 	nx_assert(status != NX__STATUS__OK);
 	r->hub->stats.refused++;
 	nx_debug("event=refused method=%s peer=%s.%u status=%s",

@@ -33,4 +33,7 @@ extern const size_t nx_limits_count;
  */
 int nx_message_check(const ProtobufCMessage *message, const char **ret_field);
 
+/* Makes of @text what a string field may contain: '?' for every other byte. */
+void nx_text_repair(char *text);
+
 #endif

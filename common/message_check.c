@@ -63,6 +63,17 @@ utf8_sequence(const unsigned char *s)
 	return n;
 }
 
+/* Length of the character at @s that may stand in a text, 0 if it may not. */
+static size_t
+text_character(const unsigned char *s)
+{
+	size_t n = utf8_sequence(s);
+
+	if (n == 1 && ((*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f))
+		return 0;
+	return n;
+}
+
 static bool
 text_is_clean(const char *text, size_t max)
 {
@@ -71,16 +82,25 @@ text_is_clean(const char *text, size_t max)
 	if (strnlen(text, max + 1) > max)
 		return false;
 	while (*s) {
-		size_t n = utf8_sequence(s);
+		size_t n = text_character(s);
 
 		if (n == 0)
-			return false;
-		if (n == 1 &&
-		    ((*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f))
 			return false;
 		s += n;
 	}
 	return true;
+}
+
+void
+nx_text_repair(char *text)
+{
+	while (*text) {
+		size_t n = text_character((unsigned char *)text);
+
+		if (n == 0)
+			*text = '?';
+		text += n ? n : 1;
+	}
 }
 
 static bool

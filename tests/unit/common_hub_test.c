@@ -554,6 +554,42 @@ bounds_what_waits_for_an_answer(void **state)
 	close(sock);
 }
 
+/* What a receiver would cut the edge for is not sent. */
+static void
+keeps_the_edge_whatever_is_said(void **state)
+{
+	Nx__FsPathRequest path = NX__FS_PATH_REQUEST__INIT;
+	Nx__FsEntry entry = NX__FS_ENTRY__INIT;
+	char name[] = "bell\a", said[400];
+	struct result r[2] = {{.fd = -1}, {.fd = -1}};
+	size_t i;
+
+	(void)state;
+	join(NX_ROLE_ADMIN, 1);
+	for (i = 0; i < 2; i++) {
+		assert_non_null(nx_call(client, NX_ROLE_STORAGE,
+		    NX__METHOD__FS_STAT, &path.base, NULL, on_result, &r[i]));
+		while (!parked)
+			event_base_loop(base, EVLOOP_ONCE);
+		entry.name = name;
+		/* cut in the middle of its last character */
+		memset(said, 'x', sizeof(said) - 1);
+		memcpy(said, "\033[2J", 4);
+		memcpy(said + 382, "\xc3\xa9", 3);
+		if (i == 0)
+			nx_answer(nx_take_ptr(parked), &entry.base, NULL, 0);
+		else
+			nx_refuse(nx_take_ptr(parked), NX__STATUS__INVALID,
+			    "%s", said);
+		while (!r[i].came)
+			event_base_loop(base, EVLOOP_ONCE);
+	}
+	assert_int_equal(r[0].status, NX__STATUS__INTERNAL);
+	assert_int_equal(r[1].status, NX__STATUS__INVALID);
+	assert_memory_equal(r[1].error, "?[2Jxx", 6);
+	assert_non_null(nx_hub_peer(client, NX_ROLE_STORAGE));
+}
+
 /* nexusd is there but does not accept: nobody waits for it in a loop. */
 static void
 does_not_wait_for_a_deaf_nexusd(void **state)
@@ -635,6 +671,7 @@ main(void)
 	    T(bounds_what_a_mute_peer_holds),
 	    T(bounds_what_waits_for_an_answer),
 	    T(survives_an_answer_too_large),
+	    T(keeps_the_edge_whatever_is_said),
 	    T(does_not_wait_for_a_deaf_nexusd),
 	};
 
