@@ -513,7 +513,7 @@ test_long_commands(void **state)
 {
 	Nx__NodeListRequest q = NX__NODE_LIST_REQUEST__INIT;
 	const Nx__NodeListReply *page;
-	char name[8], after[40] = "";
+	char name[16], after[40] = "";
 	size_t seen = 0, pages = 0;
 	struct answer a;
 	int i;
