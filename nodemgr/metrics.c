@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "nodemgr/metrics.h"
+#include "nodemgr/op.h"
 
 #define PERIOD_S 5
 
@@ -29,6 +30,7 @@ on_period(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (n = m->nodes; n; n = n->next)
 		sample(n);
+	op_retry_deletions(m);
 }
 
 int

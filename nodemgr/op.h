@@ -107,5 +107,7 @@ void op_recover(struct nodemgr *m);
 /* An edge came up: storage or net. */
 void op_resync_storage(struct nodemgr *m);
 void op_resync_net(struct nodemgr *m);
+/* Every few seconds: deletions that could not be finished. */
+void op_retry_deletions(struct nodemgr *m);
 
 #endif

@@ -52,10 +52,11 @@ on_volume_deleted(const struct nx_reply *reply, void *arg)
 		return;
 	}
 	op_fail_reply(op, reply, "the volume cannot be deleted");
-	/* a forced deletion is tried again when storaged is back; anything
-	 * else leaves a stopped node */
+	/* what nobody waits for (a half-made node, a deleted user's) and what
+	 * only lacks storaged is tried again until it is done; anything else
+	 * leaves a stopped node */
 	if (!n->force ||
-	    (reply->status != NX__STATUS__UNAVAILABLE &&
+	    (op->r && reply->status != NX__STATUS__UNAVAILABLE &&
 		reply->status != NX__STATUS__DEADLINE)) {
 		n->state = NODE_STOPPED;
 		n->force = false;

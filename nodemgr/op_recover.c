@@ -174,6 +174,20 @@ op_resync_storage(struct nodemgr *m)
 	autostart(m);
 }
 
+void
+op_retry_deletions(struct nodemgr *m)
+{
+	struct node *n, *next;
+
+	if (!nx_hub_peer(m->hub, NX_ROLE_STORAGE))
+		return;
+	for (n = m->nodes; n; n = next) {
+		next = n->next;
+		if (n->state == NODE_DELETING && !n->op)
+			submit(n, OP_DELETE, false, n->force);
+	}
+}
+
 /* A netd that is new repairs the link if it is not what it should be. */
 static void
 link_again(struct node *n)

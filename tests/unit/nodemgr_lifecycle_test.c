@@ -442,6 +442,31 @@ test_half_made_is_unwound(void **state)
 	forget_answer(&a);
 }
 
+/* A volume that cannot be deleted just now is not forgotten. */
+static void
+test_unwinding_is_tried_again(void **state)
+{
+	struct answer a;
+	int i;
+
+	(void)state;
+	world.fail = NX__METHOD__NET_ATTACH;
+	world.also_fail = NX__METHOD__VOLUME_DELETE;
+	assert_int_not_equal(create_node(&a, USER, "f", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(world.volumes, 1);
+	assert_non_null(world.m.nodes);
+	op_retry_deletions(&world.m); /* still not */
+	for (i = 0; i < 20; i++)
+		turn();
+	assert_int_equal(world.m.nodes->state, NODE_DELETING);
+	world.fail = world.also_fail = NX__METHOD__NONE;
+	for (i = 0; i < 400 && world.m.nodes; i++)
+		turn();
+	assert_null(world.m.nodes);
+	assert_int_equal(world.volumes, 0);
+}
+
 static void
 test_user_deleted(void **state)
 {
@@ -611,6 +636,7 @@ tests(void)
 	    cmocka_unit_test(test_survives_restart),
 	    cmocka_unit_test(test_keep_starts_again),
 	    cmocka_unit_test(test_half_made_is_unwound),
+	    cmocka_unit_test(test_unwinding_is_tried_again),
 	    cmocka_unit_test(test_user_deleted),
 	    cmocka_unit_test(test_user_deleted_meanwhile),
 	    cmocka_unit_test(test_long_commands),

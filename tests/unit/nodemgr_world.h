@@ -26,17 +26,18 @@ static struct {
 	struct nodemgr m;
 	struct nx_hub *storage, *net, *auth, *admin;
 	uint64_t generation;
-	Nx__Method fail;       /* answered with INTERNAL */
-	bool bogus_volume;     /* a directory instead of a mount */
-	uint64_t deleted_user; /* told to nodemgr together with a detach */
-	bool told;             /* and accepted by it */
+	Nx__Method fail, also_fail; /* answered with INTERNAL */
+	bool bogus_volume;          /* a directory instead of a mount */
+	uint64_t deleted_user;      /* told to nodemgr together with a detach */
+	bool told;                  /* and accepted by it */
 	unsigned volumes, links, active, keys;
 } world;
 
 static inline bool
 world_fails(struct nx_request *r)
 {
-	if (r->method->method != world.fail)
+	if (r->method->method != world.fail &&
+	    r->method->method != world.also_fail)
 		return false;
 	nx_refuse(r, NX__STATUS__INTERNAL, "as the test wants it");
 	return true;
