@@ -66,7 +66,7 @@ conn_close(struct conn *c)
 		req_end(r);
 	nx_close(&c->fd);
 	conn_in_free(c);
-	free(nx_take_ptr(c->out));
+	conn_out_free(c);
 	conns_remove(c->gw->conns, c);
 }
 

@@ -10,6 +10,10 @@
 /* Sends what is kept in c->out; false when the connection is dead. */
 bool conn_flush(struct conn *c);
 void conn_in_free(struct conn *c);
+void conn_out_free(struct conn *c);
+/* Bytes of replies kept for all clients that read slowly: who asks for a
+ * function's whole output many times and takes none of it is cut. */
+#define CONN_KEPT_MAX (64U << 20)
 /* The client has @seconds for what it is about. */
 void conn_deadline(struct conn *c, uint64_t seconds);
 

@@ -106,6 +106,15 @@ conn_want_write(struct conn *c)
 		conn_close(c);
 }
 
+void
+conn_out_free(struct conn *c)
+{
+	c->gw->kept -= c->out_off + c->out_len;
+	free(c->out);
+	c->out = NULL;
+	c->out_off = c->out_len = 0;
+}
+
 /* Keeps what of @iov lies behind the first @sent bytes. */
 static bool
 keep_rest(struct conn *c, const struct iovec *iov, int n, size_t sent)
@@ -118,10 +127,13 @@ keep_rest(struct conn *c, const struct iovec *iov, int n, size_t sent)
 		total += iov[i].iov_len;
 	if (total == sent)
 		return true;
+	if (c->gw->kept + total - sent > CONN_KEPT_MAX)
+		return false;
 	out = realloc(c->out, c->out_off + c->out_len + total - sent);
 	if (!out)
 		return false;
 	c->out = out;
+	c->gw->kept += total - sent;
 	at = c->out_off + c->out_len;
 	for (i = 0; i < n; i++) {
 		size_t skip = sent < iov[i].iov_len ? sent : iov[i].iov_len;
@@ -193,9 +205,7 @@ conn_flush(struct conn *c)
 		conn_want_write(c);
 		return c->phase != CONN_DEAD;
 	}
-	free(c->out);
-	c->out = NULL;
-	c->out_off = 0;
+	conn_out_free(c);
 	if (c->phase == CONN_REPLY)
 		c->deadline_us = 0;
 	return true;

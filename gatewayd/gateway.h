@@ -34,6 +34,7 @@ struct gw {
 	const struct gw_conf *conf;
 	struct conns *conns;
 	struct tokens *tokens;
+	size_t kept;   /* bytes of replies that clients have not taken */
 	bool draining; /* finish what is there, take nothing new */
 	void (*on_drained)(struct gw *gw); /* draining, and nobody is left */
 };

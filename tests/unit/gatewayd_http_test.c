@@ -1,6 +1,7 @@
 /* Requests through a whole gateway: who asks, order, uploads, downloads, lists,
  * and what happens when a client or a daemon goes away in the middle. */
 #include "tests/unit/gatewayd_lab.h"
+#include "gatewayd/conn_internal.h"
 
 static void
 tokens_are_asked_for_once(void **state)
@@ -676,6 +677,33 @@ caps_are_kept(void **state)
 	free(a);
 }
 
+/* Many ask for much and read none of it. */
+static void
+what_nobody_reads_is_bounded(void **state)
+{
+	static const char request[] = "POST /api/lambda/run HTTP/1.1\r\n" AUTH
+				      "Content-Length: 12\r\n\r\n"
+				      "{\"code\":\"1\"}";
+	int fd[6];
+	size_t i;
+
+	(void)state;
+	lab.conf.min_rate = 0;
+	for (i = 0; i < NX_ARRAY_SIZE(fd); i++) {
+		fd[i] = client();
+		say(fd[i], request, strlen(request), 1000);
+		lab_turn(100);
+		assert_in_range(lab.gw.kept, 1, CONN_KEPT_MAX);
+	}
+	/* some were cut for it, and nobody else minds */
+	assert_true(conns_count(lab.gw.conns) < NX_ARRAY_SIZE(fd));
+	free(ask("GET /livez HTTP/1.1", NULL, NULL));
+	for (i = 0; i < NX_ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+	lab_turn(50);
+	assert_int_equal(lab.gw.kept, 0);
+}
+
 static bool drained;
 static void
 on_drained(struct gw *gw)
@@ -738,6 +766,7 @@ main(void)
 	    T(lists_go_page_by_page),
 	    T(slow_clients_are_cut),
 	    T(caps_are_kept),
+	    T(what_nobody_reads_is_bounded),
 	    T(a_stop_finishes_what_is_there),
 	};
 

@@ -41,7 +41,7 @@ struct lab {
 	struct gw gw;
 	struct gw_conf conf;
 	struct nx_hub *auth, *storage, *node;
-	struct nx_tickets *tickets;
+	struct nx_tickets *tickets, *node_tickets;
 	uint16_t port;
 	/* authd */
 	unsigned checks;
@@ -80,6 +80,7 @@ lab_check_token(struct nx_request *r, void *ctx)
 	    .audience = NX_ROLE_STORAGE,
 	    .expiry_us = nx_now_us() + NX_TICKET_LIFE_US,
 	    .rights = NX_RIGHT_ALL};
+	struct nx_ticket n = t;
 
 	(void)ctx;
 	lab.checks++;
@@ -93,6 +94,10 @@ lab_check_token(struct nx_request *r, void *ctx)
 	reply.username = (char[]){"ann"};
 	reply.storage_ticket.data = (uint8_t *)&t;
 	reply.storage_ticket.len = sizeof(t);
+	n.audience = NX_ROLE_NODE;
+	nx_ticket_seal(nx_tickets_key(lab.node_tickets), &n);
+	reply.node_ticket.data = (uint8_t *)&n;
+	reply.node_ticket.len = sizeof(n);
 	reply.valid_until = nx_now_us() + 50 * 1000000ULL;
 	nx_answer(r, &reply.base, NULL, 0);
 }
@@ -319,11 +324,27 @@ lab_usage(struct nx_request *r, void *ctx)
 	nx_answer(r, &reply.base, NULL, 0);
 }
 
+/* A function that says a lot, all of which JSON has to escape. */
+static void
+lab_lambda(struct nx_request *r, void *ctx)
+{
+	static char said[4 << 20];
+	Nx__LambdaRunReply reply = NX__LAMBDA_RUN_REPLY__INIT;
+	int fds[2];
+
+	(void)ctx;
+	memset(said, 1, sizeof(said));
+	fds[0] = nx_memfd_sealed("out", said, sizeof(said));
+	fds[1] = nx_memfd_sealed("err", said, sizeof(said));
+	nx_answer(r, &reply.base, fds, 2);
+}
+
 static struct nx_hub *
 lab_hub(enum nx_role self, const struct nx_handler *handlers, size_t n)
 {
-	struct nx_hub_config config = {
-	    .base = lab.base, .self = self, .tickets = lab.tickets};
+	struct nx_hub_config config = {.base = lab.base,
+	    .self = self,
+	    .tickets = self == NX_ROLE_NODE ? lab.node_tickets : lab.tickets};
 	struct nx_hub *hub;
 	size_t i;
 
@@ -383,6 +404,8 @@ lab_up(void **state)
 	    {NX__METHOD__FS_STAT, lab_fs_stat},
 	    {NX__METHOD__FS_MOVE, lab_fs_move},
 	    {NX__METHOD__STORAGE_USAGE, lab_usage}};
+	static const struct nx_handler node[] = {
+	    {NX__METHOD__LAMBDA_RUN, lab_lambda}};
 
 	(void)state;
 	signal(SIGPIPE, SIG_IGN);
@@ -399,6 +422,7 @@ lab_up(void **state)
 		.drain_timeout = 1}};
 	lab.base = event_base_new();
 	lab.tickets = nx_tickets_new(NX_ROLE_STORAGE);
+	lab.node_tickets = nx_tickets_new(NX_ROLE_NODE);
 	lab.gw.base = lab.base;
 	lab.gw.conf = &lab.conf;
 	lab.gw.hub = lab_hub(NX_ROLE_GATEWAY, NULL, 0);
@@ -407,7 +431,9 @@ lab_up(void **state)
 	lab.storage = lab_hub(NX_ROLE_STORAGE, storage, NX_ARRAY_SIZE(storage));
 	assert_int_equal(conns_new(&lab.gw), 0);
 	lab_wire(lab.auth, NX_ROLE_AUTH);
+	lab.node = lab_hub(NX_ROLE_NODE, node, NX_ARRAY_SIZE(node));
 	lab_wire(lab.storage, NX_ROLE_STORAGE);
+	lab_wire(lab.node, NX_ROLE_NODE);
 	lab_listen();
 	return 0;
 }
@@ -422,6 +448,8 @@ lab_down(void **state)
 	lab.gw.hub = nx_hub_free(lab.gw.hub);
 	lab.auth = nx_hub_free(lab.auth);
 	lab.storage = nx_hub_free(lab.storage);
+	lab.node = nx_hub_free(lab.node);
+	lab.node_tickets = nx_tickets_free(lab.node_tickets);
 	lab.tickets = nx_tickets_free(lab.tickets);
 	lab.gw.tokens = tokens_free(lab.gw.tokens);
 	free(lab.got);
