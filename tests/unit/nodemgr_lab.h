@@ -18,6 +18,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static struct {
 	struct nx_cgroups cgroups;
 	int images, init;
 	struct nx_filter node, function;
+	pid_t tests;       /* the child that runs them */
 	const char *image; /* NULL: host */
 	unsigned volume;   /* which; 0: the one of root's */
 } lab;
@@ -100,6 +102,13 @@ lab_init_path(char path[PATH_MAX])
 	snprintf(path, PATH_MAX, "%.3000s/../../bin/nexus-init", dirname(exe));
 }
 
+static inline void
+lab_interrupted(int sig)
+{
+	(void)sig;
+	(void)kill(lab.tests, SIGKILL); /* and then clean up */
+}
+
 /* Runs @tests in a child in the laboratory; cleans up as root after it. */
 static inline int
 lab_main(int (*tests)(void))
@@ -108,7 +117,7 @@ lab_main(int (*tests)(void))
 	    "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
 	    "/usr", NULL};
 	char path[PATH_MAX], error[256];
-	int status = 1;
+	int status = 1, tries;
 	pid_t pid;
 
 	if (geteuid() != 0) {
@@ -155,13 +164,20 @@ lab_main(int (*tests)(void))
 		nx_sandbox_filter(&nodemgr_sandbox);
 		exit(tests());
 	}
+	lab.tests = pid;
+	(void)signal(SIGTERM, lab_interrupted);
+	(void)signal(SIGINT, lab_interrupted);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	lab_run("echo 1 > %s/cgroup.kill; sleep 0.1", lab.cgroup);
-	lab_run("for g in %s/*/* %s/*; do [ ! -d $g ] || rmdir $g 2>/dev/null;"
-		" done; :",
-	    lab.cgroup, lab.cgroup);
-	if (rmdir(lab.cgroup) < 0) {
+	lab_run("echo 1 > %s/cgroup.kill", lab.cgroup);
+	for (tries = 0; rmdir(lab.cgroup) < 0 && tries < 100; tries++) {
+		/* the dead leave their cgroup a moment later */
+		usleep(20000);
+		lab_run("find %s -mindepth 1 -depth -type d "
+			"-exec rmdir {} + 2>/dev/null; :",
+		    lab.cgroup);
+	}
+	if (tries == 100) {
 		print_error("left behind: %s\n", lab.cgroup);
 		status = 1;
 	}
