@@ -188,6 +188,9 @@ auth_open(struct authd *a, const char *dir, unsigned threads, char error[256])
 		r = start_throttle(a);
 	if (r == 0)
 		r = auth_token_cache_new(&a->tokens);
+	/* Everything is open, and threads inherit what holds by now. */
+	if (r == 0 && a->confine)
+		a->confine();
 	if (r == 0)
 		r = nx_workers_new(a->base, threads ? threads : cores(),
 		    AUTH_HASH_QUEUE, &a->workers);

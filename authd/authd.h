@@ -65,6 +65,7 @@ struct authd {
 	unsigned ticks;
 	uint64_t mails_failed;
 	bool closing;
+	void (*confine)(void); /* before the first thread; NULL in tests */
 };
 
 /*

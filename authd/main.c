@@ -25,6 +25,12 @@ on_stop(void *ctx)
 	event_base_loopbreak(a->base);
 }
 
+static void
+confine(void)
+{
+	nx_sandbox_paths(&authd_sandbox);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -53,6 +59,7 @@ main(int argc, char **argv)
 	nx_daemon_drop(&d);
 
 	a.base = d.base;
+	a.confine = confine;
 	r = auth_open(&a, dir, 0, error);
 	if (r < 0)
 		nx_fatal(r, "%s", error);

@@ -170,12 +170,20 @@ nx_sandbox_drop(const struct nx_sandbox *s)
 }
 
 void
-nx_sandbox_filter(const struct nx_sandbox *s)
+nx_sandbox_paths(const struct nx_sandbox *s)
 {
 	int r = s->no_landlock ? 0 : nx_landlock_restrict(s);
 
 	if (r < 0)
 		nx_fatal(r, "Landlock");
+}
+
+void
+nx_sandbox_filter(const struct nx_sandbox *s)
+{
+	int r;
+
+	nx_sandbox_paths(s);
 	r = nx_seccomp_load(s);
 	if (r < 0)
 		nx_fatal(r, "seccomp");

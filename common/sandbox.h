@@ -75,6 +75,9 @@ struct nx_sandbox {
  * adjusted to the configuration by the caller. */
 void nx_sandbox_drop(const struct nx_sandbox *s);
 void nx_sandbox_filter(const struct nx_sandbox *s);
+/* The paths alone, now: Landlock reaches the calling thread and those it
+ * starts, so who starts threads before nx_sandbox_filter calls this first. */
+void nx_sandbox_paths(const struct nx_sandbox *s);
 /* Kernel's Landlock ABI, 0: none. */
 int nx_landlock_abi(void);
 /* For a child that is to exec a helper (mkfs.ext4): clears ambient and all

@@ -28,6 +28,7 @@
 #include "authd/sandbox.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/workers.h"
 #include "gatewayd/sandbox.h"
 #include "netd/sandbox.h"
 #include "nexusd/sandbox.h"
@@ -211,6 +212,52 @@ what_is_not_asked_for_is_not_there(void **state)
 		}
 }
 
+static void
+open_a_file(void *arg)
+{
+	*(int *)arg = open("/etc/passwd", O_RDONLY) < 0 ? errno : 0;
+}
+
+static void
+nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* Landlock reaches the thread that asks for it; the workers are there before
+ * the filter. */
+static void
+threads_have_no_more_paths(void **state)
+{
+	static const struct nx_sandbox plain = {
+	    .name = "plain", .sys_sets = NX_SYS_BASE | NX_SYS_FILES};
+	struct event_base *base;
+	struct nx_workers *w;
+	int status, result = -1;
+	pid_t pid;
+
+	(void)state;
+	if (nx_landlock_abi() == 0)
+		skip();
+	pid = fork();
+	if (pid == 0) {
+		base = event_base_new();
+		become(&plain);
+		nx_sandbox_drop(&plain);
+		nx_sandbox_paths(&plain);
+		if (nx_workers_new(base, 1, 0, &w) < 0)
+			_exit(1);
+		nx_sandbox_filter(&plain);
+		if (nx_workers_submit(w, open_a_file, nothing, &result) < 0)
+			_exit(1);
+		while (nx_workers_pending(w) > 0)
+			event_base_loop(base, EVLOOP_ONCE);
+		_exit(result == EACCES ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 /* Of the daemons that face users, none keeps any capability. */
 static void
 capabilities_are_the_designed_ones(void **state)
@@ -235,6 +282,7 @@ main(void)
 	    cmocka_unit_test(every_sandbox_can_be_entered),
 	    cmocka_unit_test(a_forbidden_call_is_the_last),
 	    cmocka_unit_test(what_is_not_asked_for_is_not_there),
+	    cmocka_unit_test(threads_have_no_more_paths),
 	};
 	int failed;
 
