@@ -12,7 +12,7 @@
 
 #define NX_QUEUE_MAX      1024       /* frames waiting for a slow peer, */
 #define NX_QUEUE_BYTES    (4U << 20) /* their sizes together */
-#define NX_QUEUE_FDS      256        /* and the descriptors they hold */
+#define NX_QUEUE_FDS      1024       /* and the descriptors they hold */
 #define NX_PENDING_MAX    4096       /* requests of one peer not answered yet */
 #define NX_CALL_BUCKETS   64
 #define NX_METHOD_SPAN    512 /* method numbers are below */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -57,6 +58,20 @@ on_upload(struct nx_request *r, void *ctx)
 	nx_answer(r, &reply.base, &ends[1], 1);
 }
 
+/* As many descriptors as a reply can carry. */
+static void
+on_open_read(struct nx_request *r, void *ctx)
+{
+	Nx__OpenReadReply reply = NX__OPEN_READ_REPLY__INIT;
+	int fds[NX_FRAME_FDS], i;
+
+	(void)ctx;
+	handled++;
+	for (i = 0; i < (int)NX_FRAME_FDS; i++)
+		fds[i] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	nx_answer(r, &reply.base, fds, NX_FRAME_FDS);
+}
+
 static void
 on_mkdir(struct nx_request *r, void *ctx)
 {
@@ -84,6 +99,7 @@ on_peer(struct nx_peer *peer, bool up, void *ctx)
 static const struct nx_handler handlers[] = {
     {NX__METHOD__STORAGE_USAGE, on_usage},
     {NX__METHOD__FILE_OPEN_UPLOAD, on_upload},
+    {NX__METHOD__FILE_OPEN_READ, on_open_read},
     {NX__METHOD__FS_MKDIR, on_mkdir},
     {NX__METHOD__FS_STAT, on_stat},
     {NX__METHOD__STORAGE_STATUS, on_usage},
@@ -514,13 +530,17 @@ ask(int sock, Nx__Method method, const ProtobufCMessage *m, size_t times)
 static void
 bounds_what_a_mute_peer_holds(void **state)
 {
-	Nx__OpenUploadRequest up = NX__OPEN_UPLOAD_REQUEST__INIT;
+	Nx__OpenReadRequest read = NX__OPEN_READ_REQUEST__INIT;
+	struct rlimit limit;
 	int sock, before;
 
 	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max < 16384 ? limit.rlim_max : 16384;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	sock = join_mute();
 	before = nx_fd_count();
-	ask(sock, NX__METHOD__FILE_OPEN_UPLOAD, &up.base, 800);
+	ask(sock, NX__METHOD__FILE_OPEN_READ, &read.base, 800);
 	assert_int_equal(handled, 800);
 	assert_in_range(nx_fd_count() - before, 1, NX_QUEUE_FDS);
 	close(sock);
