@@ -179,8 +179,12 @@ on_peer(struct nx_peer *peer, bool up, void *ctx)
 {
 	struct nx_daemon *d = ctx;
 
-	if (peer->role == NX_ROLE_SWITCH && !up && d->wire)
-		nx_wire_peer_down(d->wire);
+	if (!up && d->wire) {
+		if (peer->role == NX_ROLE_SWITCH)
+			nx_wire_peer_down(d->wire);
+		else
+			nx_wire_edge_down(d->wire, peer);
+	}
 	if (peer->role != NX_ROLE_SWITCH)
 		nx_info("event=peer-%s peer=%s.%u", up ? "up" : "down",
 		    nx_role_name(peer->role), peer->instance);

@@ -40,6 +40,7 @@
 const struct nx_method nx_methods[] = {
 {M(SWITCH_HELLO), P(hello, hello_reply, EVERY, SWITCH, N, 0)},
 {M(SWITCH_ATTACH), P(attach, empty, SW, NONE, N, 0), FDS(1, 1, SEQPACKET)},
+{M(SWITCH_EDGE_LOST), P(attach, empty, EVERY, SWITCH, N, 0)},
 {M(SWITCH_STATUS), P(empty, switch_status_reply, ADM, SWITCH, N, 0), IDEM},
 
 {M(AUTH_REGISTER_INIT), P(register_init_request, auth_message_reply, GW, AUTH, N, 0)},

@@ -130,6 +130,18 @@ nx_wire_peer_down(struct nx_wire *w)
 	(void)evtimer_add(w->retry, &tv);
 }
 
+void
+nx_wire_edge_down(struct nx_wire *w, const struct nx_peer *peer)
+{
+	Nx__Attach lost = NX__ATTACH__INIT;
+
+	lost.peer_role = (uint32_t)peer->role;
+	lost.peer_instance = peer->instance;
+	lost.generation = peer->generation;
+	nx_notify(w->config.hub, nx_hub_peer(w->config.hub, NX_ROLE_SWITCH),
+	    NX__METHOD__SWITCH_EDGE_LOST, &lost.base);
+}
+
 int
 nx_wire_new(
     const struct nx_wire_config *config, int wait_ms, struct nx_wire **ret_wire)

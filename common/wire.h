@@ -31,5 +31,8 @@ struct nx_wire *nx_wire_free(struct nx_wire *wire);
 /* To the hub, nexusd is a peer of role NX_ROLE_SWITCH: calls to it are calls
  * like any other. The hub's on_peer tells the wire here when it went. */
 void nx_wire_peer_down(struct nx_wire *wire);
+/* The same for any other peer: when it is still there, only the pair being
+ * gone, nexusd makes a new one. */
+void nx_wire_edge_down(struct nx_wire *wire, const struct nx_peer *peer);
 
 #endif

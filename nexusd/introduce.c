@@ -164,3 +164,51 @@ switchboard_introduce(struct switchboard *b, struct client *c)
 		introduce(b, c, other);
 	}
 }
+
+/* --- edges that were cut ----------------------------------------------------*/
+
+static void
+on_repair(evutil_socket_t fd, short what, void *arg)
+{
+	struct switchboard *b = arg;
+	struct client *c;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(c, &b->clients, entry)
+	switchboard_introduce(b, c);
+}
+
+/*
+ * An edge is cut when one end breaks a rule, or runs out of descriptors. It is
+ * made again, but not at once: whoever breaks rules gets one a second. Safe to
+ * grant: a client names only edges of its own, and gets what the matrix gives.
+ */
+void
+switchboard_edge_lost(struct nx_request *r, void *ctx)
+{
+	struct timeval wait = {.tv_sec = REPAIR_WAIT_S};
+	const Nx__Attach *lost = (const Nx__Attach *)(const void *)r->body;
+	struct switchboard *b = ctx;
+	size_t i;
+
+	for (i = 0; i < EDGES_MAX; i++) {
+		struct edge_record *e = &b->edges[i];
+		bool a = e->role_a == r->role && e->instance_a == r->instance &&
+		    e->role_b == lost->peer_role &&
+		    e->instance_b == lost->peer_instance;
+		bool z = e->role_b == r->role && e->instance_b == r->instance &&
+		    e->role_a == lost->peer_role &&
+		    e->instance_a == lost->peer_instance;
+
+		/* An adopted edge has no generation we know. */
+		if (e->used && (a || z) &&
+		    (e->generation == 0 || e->generation == lost->generation))
+			e->used = false;
+	}
+	if (!b->repair)
+		b->repair = evtimer_new(b->base, on_repair, b);
+	if (b->repair && !evtimer_pending(b->repair, NULL))
+		(void)evtimer_add(b->repair, &wait);
+	nx_answer(r, NULL, NULL, 0);
+}

@@ -284,6 +284,7 @@ on_status(struct nx_request *r, void *ctx)
 
 const struct nx_handler switchboard_handlers[] = {
     {NX__METHOD__SWITCH_HELLO, on_hello},
+    {NX__METHOD__SWITCH_EDGE_LOST, switchboard_edge_lost},
     {NX__METHOD__SWITCH_STATUS, on_status},
 };
 const size_t switchboard_handlers_count = NX_ARRAY_SIZE(switchboard_handlers);

@@ -20,6 +20,7 @@
 #define GATEWAYS_MAX      8
 #define EDGES_MAX         256 /* remembered for status */
 #define INTRODUCTIONS_MAX 16  /* handed to one client, not yet taken */
+#define REPAIR_WAIT_S     1
 #define HELLO_WAIT_S      5
 
 struct client {
@@ -57,6 +58,7 @@ struct switchboard {
 	uint32_t refused;
 	uint64_t generation; /* of edges and of connections */
 	uint64_t since;
+	struct event *repair; /* edges that were lost are made again */
 	struct edge_record edges[EDGES_MAX];
 };
 
@@ -78,6 +80,8 @@ void switchboard_peer(struct nx_peer *peer, bool up, void *ctx);
 extern const struct nx_handler switchboard_handlers[];
 extern const size_t switchboard_handlers_count;
 
+/* introduce.c: what a client says of an edge it lost. */
+void switchboard_edge_lost(struct nx_request *r, void *ctx);
 /* introduce.c: makes the pairs @c is to have with everyone who is ready. */
 void switchboard_introduce(struct switchboard *b, struct client *c);
 

@@ -90,6 +90,8 @@ teardown(void **state)
 	(void)state;
 	board.hub = nx_hub_free(board.hub);
 	event_free(acceptor);
+	if (board.repair)
+		event_free(board.repair);
 	close(listener);
 	event_base_free(base);
 	unlink(path);
@@ -106,6 +108,8 @@ on_peer(struct nx_peer *peer, bool up, void *ctx)
 		nx_wire_peer_down(p->wire);
 	if (peer->role == NX_ROLE_SWITCH)
 		return;
+	if (!up && p->wire)
+		nx_wire_edge_down(p->wire, peer);
 	p->ups += up;
 	p->downs += !up;
 	p->generation[peer->role] = up ? peer->generation : 0;
@@ -193,6 +197,33 @@ swaps_after_a_restart(void **state)
 	assert_true(node.generation[NX_ROLE_STORAGE] > first);
 	assert_int_equal(node.downs, 1);
 	assert_int_equal(board.connects[NX_ROLE_STORAGE], 2);
+	stop(&storage);
+	stop(&node);
+	settle();
+}
+
+/* One end cuts the pair; both programs live on and get another. */
+static void
+makes_a_cut_edge_again(void **state)
+{
+	struct program storage, node;
+	uint64_t first;
+	int waits;
+
+	(void)state;
+	assert_int_equal(start(&storage, UID_OF(NX_ROLE_STORAGE), 0), 0);
+	assert_int_equal(start(&node, UID_OF(NX_ROLE_NODE), 0), 0);
+	settle();
+	first = node.generation[NX_ROLE_STORAGE];
+	nx_hub_drop(node.hub, nx_hub_peer(node.hub, NX_ROLE_STORAGE));
+	settle();
+	assert_int_equal(storage.downs, 1);
+	for (waits = 0; waits < 500 && storage.ups < 2; waits++)
+		settle();
+	assert_true(node.generation[NX_ROLE_STORAGE] > first);
+	assert_int_equal(
+	    node.generation[NX_ROLE_STORAGE], storage.generation[NX_ROLE_NODE]);
+	assert_int_equal(node.ups, 2);
 	stop(&storage);
 	stop(&node);
 	settle();
@@ -378,6 +409,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	    T(makes_exactly_the_edges),
 	    T(swaps_after_a_restart),
+	    T(makes_a_cut_edge_again),
 	    T(refuses_a_second_of_a_role),
 	    T(numbers_gateways),
 	    T(refuses_strangers),

@@ -44,6 +44,7 @@ static const struct {
 } matrix[] = {
     {"SWITCH_HELLO", "gsntamA", "x", false},
     {"SWITCH_ATTACH", "x", "gsntamA", false},
+    {"SWITCH_EDGE_LOST", "gsntamA", "x", false},
     {"SWITCH_STATUS", "A", "x", false},
     {"AUTH_REGISTER_INIT", "g", "a", false},
     {"AUTH_REGISTER_VERIFY", "g", "a", false},
