@@ -60,6 +60,6 @@ nexus-maild.service 10
 nexus-gatewayd.service 16
 nexus-netd.service 23
 nexus-storaged.service 20
-nexus-nodemgr.service 45
+nexus-nodemgr.service 46
 nexus-stop-nodes.service 50
 TABLE

@@ -32,6 +32,14 @@ warnings=$(journalctl -b -p warning -u 'nexus*' -o cat --no-pager |
 	grep -v 'event=no-nat')
 is "their logs have no warning" "$warnings" ""
 
+# With NAT netd turns on forwarding, which this kernel gives it no reason to: so
+# its user and capability try it where it lives.
+try "netd's unit lets it turn on forwarding" \
+    nsenter -t "$(systemctl show -P MainPID nexus-netd)" -m \
+    setpriv --reuid=nexus-net --regid=nexus-net --clear-groups \
+    --inh-caps=-all,+net_admin --ambient-caps=+net_admin \
+    --bounding-set=-all,+net_admin \
+    sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 try "nexusctl status" nexusctl status
 note <<<"$out"
 note <<<"$(nexusctl doctor 2>&1)"
