@@ -18,6 +18,8 @@ const struct nx_conf_key nodemgr_conf_keys[] = {
     KEY(init, STRING, "", 0, 0),
     KEY(id_base, UINT, "1000000", 131072, 4000000000),
     KEY(log_size, SIZE, "1M", 65536, 1 << 30),
+    KEY(user_nodes, UINT, "32", 0, 65536),
+    KEY(user_storage, SIZE, "100G", 0, 0),
     KEY(functions, UINT, "16", 1, 1024),
     KEY(function_queue, UINT, "64", 0, 65536),
 };

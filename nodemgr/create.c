@@ -2,6 +2,7 @@
  * NODE_CREATE: a request becomes a node in memory with an address and a range
  * of ids, and an operation that makes it real.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,6 +72,39 @@ words_ok(struct nx_request *r, const Nx__NodeCreateRequest *q)
 	return false;
 }
 
+/* Anyone may register: one user must not take all addresses and the disk. */
+static bool
+share_ok(
+    struct nodemgr *m, struct nx_request *r, const Nx__NodeCreateRequest *q)
+{
+	uint64_t nodes = 0, bytes = 0;
+	const struct node *n;
+
+	if (r->who.user_id == 0)
+		return true;
+	for (n = m->nodes; n; n = n->next)
+		if (n->owner == r->who.user_id) {
+			nodes++;
+			bytes += n->storage;
+		}
+	if (m->conf.user_nodes && nodes >= m->conf.user_nodes)
+		nx_refuse(r, NX__STATUS__CONFLICT,
+		    "you have %" PRIu64 " nodes, as many as one user may: "
+		    "delete one first",
+		    nodes);
+	else if (m->conf.user_storage &&
+	    (q->storage > m->conf.user_storage ||
+		bytes > m->conf.user_storage - q->storage))
+		nx_refuse(r, NX__STATUS__CONFLICT,
+		    "your nodes may have %s of storage together and have %s: "
+		    "choose less, or delete one first",
+		    nx_size_format(m->conf.user_storage),
+		    nx_size_format(bytes));
+	else
+		return true;
+	return false;
+}
+
 static bool
 request_ok(
     struct nodemgr *m, struct nx_request *r, const Nx__NodeCreateRequest *q)
@@ -84,7 +118,7 @@ request_ok(
 		nx_refuse(r, NX__STATUS__EXISTS,
 		    "there is already a node named %s", q->name);
 	else
-		return nodemgr_limits_ok(m, r);
+		return share_ok(m, r, q) && nodemgr_limits_ok(m, r);
 	return false;
 }
 

@@ -26,6 +26,7 @@ struct nodemgr_conf {
 	uint64_t id_base;  /* first id of the first node */
 	uint64_t log_size; /* bytes kept of a node's output */
 	uint64_t functions, function_queue;
+	uint64_t user_nodes, user_storage; /* of one user; 0: any */
 };
 extern const struct nx_conf_key nodemgr_conf_keys[];
 extern const size_t nodemgr_conf_count;

@@ -56,6 +56,37 @@ test_life(void **state)
 }
 
 static void
+test_shares(void **state)
+{
+	struct answer a;
+
+	(void)state;
+	world.m.conf.user_nodes = 2;
+	assert_int_equal(create_node(&a, USER, "a", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(create_node(&a, USER, "b", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(
+	    create_node(&a, USER, "c", NULL), NX__STATUS__CONFLICT);
+	forget_answer(&a);
+	/* others have their own share, the operator has none */
+	assert_int_equal(create_node(&a, USER + 1, "c", NULL), 0);
+	forget_answer(&a);
+	world.m.conf.user_nodes = 0;
+	world.m.conf.user_storage = 1;
+	assert_int_equal(
+	    create_node(&a, USER, "c", NULL), NX__STATUS__CONFLICT);
+	forget_answer(&a);
+	assert_int_equal(create_node(&a, 0, "c", NULL), 0);
+	forget_answer(&a);
+	world.m.conf.user_storage = 0;
+	assert_int_equal(delete_node(USER, "a", true), 0);
+	assert_int_equal(delete_node(USER, "b", true), 0);
+	assert_int_equal(delete_node(USER + 1, "c", true), 0);
+	assert_int_equal(delete_node(0, "c", true), 0);
+}
+
+static void
 test_refusals(void **state)
 {
 	static const struct {
@@ -627,6 +658,7 @@ tests(void)
 {
 	const struct CMUnitTest all[] = {
 	    cmocka_unit_test(test_life),
+	    cmocka_unit_test(test_shares),
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_ends),
 	    cmocka_unit_test(test_exec),
