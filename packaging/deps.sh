@@ -158,8 +158,5 @@ echo "deps: installing for $*: $names"
 install $names
 # A comparison in `make bench` is no reason to serve at the next boot.
 case " $names" in
-*" nginx"*)
-	if command -v systemctl >/dev/null; then
-		systemctl -q disable nginx.service 2>/dev/null || true
-	fi ;;
+*" nginx"*) update-rc.d nginx disable >/dev/null 2>&1 || true ;;
 esac
