@@ -198,8 +198,7 @@ reply_abort(struct req *r)
 /* --- what went wrong -------------------------------------------------------*/
 
 static void
-problem(struct req *r, int status, const char *code, const char *title,
-    const char *text)
+problem(struct req *r, int status, const char *code, const char *text)
 {
 	char extra[256] = "Cache-Control: no-store\r\n";
 	struct buf b = {0};
@@ -211,7 +210,8 @@ problem(struct req *r, int status, const char *code, const char *title,
 		return;
 	}
 	json_open(&b, NULL, '{');
-	json_string(&b, "title", title);
+	/* RFC 9457, 4.2.1: without a type of its own, the status's phrase. */
+	json_string(&b, "title", http_reason(status));
 	json_uint(&b, "status", (uint64_t)status);
 	json_string(&b, "code", code);
 	json_string(&b, "detail", text);
@@ -245,14 +245,13 @@ req_fail(struct req *r, int status, const char *code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	problem(r, status, code, http_reason(status), text);
+	problem(r, status, code, text);
 }
 
 void
 req_fail_http(struct req *r, const struct http_error *error)
 {
-	problem(r, error->status, error->code, http_reason(error->status),
-	    error->text);
+	problem(r, error->status, error->code, error->text);
 }
 
 void
@@ -266,6 +265,5 @@ void
 req_fail_status(struct req *r, Nx__Status status, const char *sentence)
 {
 	problem(r, nx_status_http(status), nx_status_name(status),
-	    nx_status_title(status),
 	    sentence && *sentence ? sentence : nx_status_title(status));
 }
