@@ -25,7 +25,8 @@ else
 	fail "everything stops" "$(systemctl list-units --no-legend 'nexus*')"
 fi
 is "no process is left" "$(ps -eo user:20=,args= | grep '^nexus')" ""
-is "no mount is left" "$(grep -i nexus /proc/self/mountinfo)" ""
+is "no mount is left" "$(awk '/nexus/ && $5 != "/src" && $5 != "/out" {
+	print $5 }' /proc/self/mountinfo)" ""
 is "no loop device is left" "$(losetup -ln)" ""
 is "no link of a node is left" "$(ip -o link | grep -i ': nex-')" ""
 is "no cgroup but the empty slices is left" \
