@@ -14,6 +14,7 @@
 #include "gatewayd/conn.h"
 #include "gatewayd/conn_internal.h"
 #include "gatewayd/req.h"
+#include "gatewayd/tcp.h"
 
 #define IN_FIRST   4096U
 #define PIPELINE   16 /* requests answered before others get their turn */
@@ -328,6 +329,7 @@ conn_linger(struct conn *c)
 		return;
 	}
 	c->phase = CONN_LINGER;
+	(void)tcp_owes(c->fd, &c->acked);
 	conn_in_free(c);
 	conn_deadline(c, LINGER_S);
 	if (c->paused) {

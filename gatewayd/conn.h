@@ -55,6 +55,7 @@ struct conn {
 	bool reply_done;      /* nothing will be added to the reply */
 	uint64_t deadline_us; /* 0: none */
 	uint64_t moved;       /* bytes since the deadline was set */
+	uint64_t acked;       /* by the peer, when lingering began */
 	char *in;
 	uint32_t in_off, in_len, in_cap; /* in[off .. off + len) is unread */
 	uint32_t scanned;                /* of it, by ->scan */

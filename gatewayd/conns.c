@@ -12,6 +12,7 @@
 #include "gatewayd/conns.h"
 #include "gatewayd/listen.h"
 #include "gatewayd/req.h"
+#include "gatewayd/tcp.h"
 
 #define SWEEP_US 500000
 
@@ -62,6 +63,8 @@ keeps_rate(struct conn *c)
 static void
 conn_expired(struct conn *c)
 {
+	uint64_t acked = 0;
+
 	switch (c->phase) {
 	case CONN_COLLECT:
 	case CONN_STREAM:
@@ -79,13 +82,21 @@ conn_expired(struct conn *c)
 		if (c->in_len > 0) {
 			c->phase = CONN_BUSY;
 			c->deadline_us = 0;
+			c->reply_done = false;
+			c->keep = false;
 			c->body = (struct body){.done = true};
 			req_start_refused(c, &slow);
 			return;
 		}
 		conn_close(c);
 		return;
-	case CONN_LINGER: conn_close(c); return;
+	case CONN_LINGER:
+		/* A slow reader gets the rest from the kernel; one that took
+		 * nothing all the while would leave it there for ever. */
+		if (tcp_owes(c->fd, &acked) && acked == c->acked)
+			tcp_reset_on_close(c->fd);
+		conn_close(c);
+		return;
 	case CONN_DEAD:
 	case CONN_PHASES: return;
 	}

@@ -140,6 +140,7 @@ take_connection(struct listener *l, int fd, const struct sockaddr_storage *ss)
 	struct address *address = NULL;
 	char peer[46] = "?";
 	uint8_t key[8];
+	unsigned unread = CONN_WINDOW_FILE * 1000; /* milliseconds */
 	int one = 1;
 	bool v6;
 
@@ -156,6 +157,10 @@ take_connection(struct listener *l, int fd, const struct sockaddr_storage *ss)
 		/* Replies are written whole: nothing to wait for. */
 		(void)setsockopt(
 		    fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		/* Who takes nothing of it is given up by the kernel, too, which
+		 * else would keep what is unsent after our close for long. */
+		(void)setsockopt(
+		    fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unread, sizeof(unread));
 	}
 	if (conn_new(l->gw, fd, address, peer) < 0)
 		listener_gone(l, address);

@@ -97,6 +97,12 @@ def slowloris():
          b"HTTP/1.1 408", 14)
 
 
+def slow_second():
+    drip("a second request is no slower let in than a first",
+         b"GET /livez HTTP/1.1\r\nHost: nexus\r\n\r\nGET /li", forever(b"v"), 3,
+         b"HTTP/1.1 4", 25)
+
+
 def slow_line():
     drip("a request line byte by byte is cut off", b"G",
          forever(b"E"), 1, b"HTTP/1.1 4", 14)
@@ -233,7 +239,7 @@ def main():
     resets()
     before = descriptors()
     threads = [threading.Thread(target=f) for f in (
-        slowloris, slow_line, slow_body, slow_chunks, slow_discard,
+        slowloris, slow_second, slow_line, slow_body, slow_chunks, slow_discard,
         slow_linger, slow_read)]
     for t in threads:
         t.start()
