@@ -1,5 +1,5 @@
 #!/bin/bash
-# limit: are a node's limits what was asked for, and do they hold against
+# Are a node's limits what was asked for, and do they hold against
 # someone who means to break the host? Promise 6 of the design.
 . "$LIB"
 needs_nexus
