@@ -1,3 +1,4 @@
+/* What gatewayd may do: nothing but serve sockets it has. See sandbox.c. */
 #ifndef GW_SANDBOX_H
 #define GW_SANDBOX_H
 

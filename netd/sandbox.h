@@ -1,3 +1,4 @@
+/* What netd may do: NET_ADMIN over netlink, and no file. See sandbox.c. */
 #ifndef NETD_SANDBOX_H
 #define NETD_SANDBOX_H
 

@@ -1,3 +1,4 @@
+/* What nexusd may do: accept, make socket pairs, no more. See sandbox.c. */
 #ifndef NX_NEXUSD_SANDBOX_H
 #define NX_NEXUSD_SANDBOX_H
 
