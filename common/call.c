@@ -223,8 +223,7 @@ nx_calls_peer_up(struct nx_hub *hub, struct peer *peer)
 	for (i = 0; i < NX_CALL_BUCKETS; i++) {
 		struct nx_call *c;
 
-		TAILQ_FOREACH(c, &hub->calls[i], entry)
-		{
+		TAILQ_FOREACH(c, &hub->calls[i], entry) {
 			if (c->peer || c->failed != NX__STATUS__OK ||
 			    c->role != peer->pub.role)
 				continue;
@@ -246,10 +245,10 @@ nx_calls_peer_down(struct nx_hub *hub, struct peer *peer)
 		struct nx_call *c;
 
 		TAILQ_FOREACH(c, &hub->calls[i], entry)
-		if (c->peer == peer)
-			place(c,
-			    nx_hub_find(
-				hub, c->role, c->any_instance, c->instance));
+			if (c->peer == peer)
+				place(c,
+				    nx_hub_find(hub, c->role, c->any_instance,
+					c->instance));
 	}
 }
 
@@ -259,9 +258,9 @@ find_call(struct nx_hub *hub, struct peer *peer, const Nx__Envelope *e)
 	struct nx_call *c;
 
 	TAILQ_FOREACH(c, bucket(hub, e->call_id), entry)
-	if (c->id == e->call_id && c->peer == peer &&
-	    c->method->method == e->method)
-		return c;
+		if (c->id == e->call_id && c->peer == peer &&
+		    c->method->method == e->method)
+			return c;
 	return NULL;
 }
 

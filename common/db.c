@@ -217,8 +217,7 @@ try_batch(struct nx_db *db, struct writes *batch)
 	struct write *w;
 	int r = run(db, "BEGIN IMMEDIATE");
 
-	STAILQ_FOREACH(w, batch, entry)
-	{
+	STAILQ_FOREACH(w, batch, entry) {
 		if (r < 0)
 			break;
 		r = run_write(db, w);
@@ -241,7 +240,7 @@ try_each(struct nx_db *db, struct writes *batch)
 	struct write *w;
 
 	STAILQ_FOREACH(w, batch, entry)
-	n++;
+		n++;
 	for (; n > 0; n--) {
 		int r;
 

@@ -95,8 +95,7 @@ nx_hub_find(
 {
 	struct peer *p, *best = NULL;
 
-	TAILQ_FOREACH(p, &hub->peers, entry)
-	{
+	TAILQ_FOREACH(p, &hub->peers, entry) {
 		if (p->gone || p->pub.role != role)
 			continue;
 		if (!any_instance && p->pub.instance != instance)

@@ -181,8 +181,7 @@ stats_of_all(struct ctl *c)
 	Nx__Status status;
 
 	status = ctl_list_json(c, &ctl_list_nodes, &request.base, &nodes);
-	cJSON_ArrayForEach(node, nodes)
-	{
+	cJSON_ArrayForEach(node, nodes) {
 		Nx__NodeRequest one = NX__NODE_REQUEST__INIT;
 
 		if (status != NX__STATUS__OK || n == NX_ARRAY_SIZE(rows))

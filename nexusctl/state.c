@@ -23,8 +23,7 @@ export_folder(struct ctl *c, const char *path, cJSON *folder, int depth)
 	request.path = copy;
 	status = ctl_list_json(c, &ctl_list_fs, &request.base, &entries);
 	cJSON_AddItemToObject(folder, "entries", entries);
-	cJSON_ArrayForEach(entry, entries)
-	{
+	cJSON_ArrayForEach(entry, entries) {
 		nx_cleanup_free char *below = NULL;
 
 		if (status != NX__STATUS__OK)
@@ -54,8 +53,7 @@ export_trees(struct ctl *c, cJSON *state)
 	Nx__Status status;
 
 	status = ctl_list_json(c, &ctl_list_users, &request.base, &users);
-	cJSON_ArrayForEach(user, users)
-	{
+	cJSON_ArrayForEach(user, users) {
 		if (status != NX__STATUS__OK)
 			break;
 		c->as_user = strtoull(

@@ -26,8 +26,8 @@ by_connection(struct switchboard *b, uint64_t connection)
 	struct client *c;
 
 	TAILQ_FOREACH(c, &b->clients, entry)
-	if (c->peer && c->peer->generation == connection)
-		return c;
+		if (c->peer && c->peer->generation == connection)
+			return c;
 	return NULL;
 }
 
@@ -150,8 +150,7 @@ switchboard_introduce(struct switchboard *b, struct client *c)
 
 	if (!c->ready)
 		return;
-	TAILQ_FOREACH(other, &b->clients, entry)
-	{
+	TAILQ_FOREACH(other, &b->clients, entry) {
 		if (other == c || !other->ready ||
 		    !nx_role_edge(c->role, other->role) || !wanted(c, other) ||
 		    !wanted(other, c) || is_introduced(b, c, other))
@@ -176,7 +175,7 @@ on_repair(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	TAILQ_FOREACH(c, &b->clients, entry)
-	switchboard_introduce(b, c);
+		switchboard_introduce(b, c);
 }
 
 /*

@@ -63,16 +63,16 @@ assume_edges(struct switchboard *b)
 	size_t n = 0;
 
 	TAILQ_FOREACH(x, &b->clients, entry)
-	for (y = TAILQ_NEXT(x, entry); y; y = TAILQ_NEXT(y, entry)) {
-		if (!nx_role_edge(x->role, y->role) || n >= EDGES_MAX)
-			continue;
-		b->edges[n++] = (struct edge_record){.role_a = x->role,
-		    .instance_a = x->instance,
-		    .role_b = y->role,
-		    .instance_b = y->instance,
-		    .since = x->since,
-		    .used = true};
-	}
+		for (y = TAILQ_NEXT(x, entry); y; y = TAILQ_NEXT(y, entry)) {
+			if (!nx_role_edge(x->role, y->role) || n >= EDGES_MAX)
+				continue;
+			b->edges[n++] = (struct edge_record){.role_a = x->role,
+			    .instance_a = x->instance,
+			    .role_b = y->role,
+			    .instance_b = y->instance,
+			    .since = x->since,
+			    .used = true};
+		}
 }
 
 int

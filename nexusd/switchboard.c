@@ -32,8 +32,8 @@ find(struct switchboard *b, enum nx_role role, uint32_t instance)
 	struct client *c;
 
 	TAILQ_FOREACH(c, &b->clients, entry)
-	if (c->role == role && c->instance == instance)
-		return c;
+		if (c->role == role && c->instance == instance)
+			return c;
 	return NULL;
 }
 
@@ -264,8 +264,7 @@ on_status(struct nx_request *r, void *ctx)
 
 	reply.clients = client_list;
 	reply.edges = edge_list;
-	TAILQ_FOREACH(c, &b->clients, entry)
-	{
+	TAILQ_FOREACH(c, &b->clients, entry) {
 		fill_client(&clients[reply.n_clients], c);
 		client_list[reply.n_clients] = &clients[reply.n_clients];
 		reply.n_clients++;

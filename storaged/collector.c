@@ -178,8 +178,7 @@ next_trash(struct collector *c)
 {
 	struct volume *v;
 
-	TAILQ_FOREACH(v, &c->s->volumes->list, entry)
-	{
+	TAILQ_FOREACH(v, &c->s->volumes->list, entry) {
 		struct batch *b;
 		int n;
 
@@ -285,8 +284,7 @@ next_sweep(struct collector *c)
 {
 	struct volume *v;
 
-	TAILQ_FOREACH(v, &c->s->volumes->list, entry)
-	{
+	TAILQ_FOREACH(v, &c->s->volumes->list, entry) {
 		struct batch *b;
 
 		/* The list is in the order of keys. */

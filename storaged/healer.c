@@ -253,8 +253,8 @@ healer_report(struct healer *h, int64_t chunk, int64_t volume)
 	nx_warn("event=bad-replica chunk=%" PRId64 " volume=%" PRId64, chunk,
 	    volume);
 	TAILQ_FOREACH(rep, &h->reports, entry)
-	if (rep->chunk == chunk && rep->volume == volume)
-		return;
+		if (rep->chunk == chunk && rep->volume == volume)
+			return;
 	if (h->n_reports >= REPORTS_MAX)
 		return; /* the next reader reports it again */
 	rep = calloc(1, sizeof(*rep));

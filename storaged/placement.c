@@ -19,7 +19,7 @@ volumes_active(const struct volumes *vs)
 	unsigned n = 0;
 
 	TAILQ_FOREACH(v, &vs->list, entry)
-	n += volume_writable(v);
+		n += volume_writable(v);
 	return n;
 }
 
@@ -30,8 +30,8 @@ volumes_room(const struct volumes *vs)
 	uint64_t room = 0;
 
 	TAILQ_FOREACH(v, &vs->list, entry)
-	if (volume_writable(v))
-		room += volume_room(v);
+		if (volume_writable(v))
+			room += volume_room(v);
 	return room;
 }
 
@@ -62,12 +62,11 @@ rank(struct volumes *vs, uint64_t size, struct candidate **ret_list)
 	size_t n = 0, max = 0;
 
 	TAILQ_FOREACH(v, &vs->list, entry)
-	max++;
+		max++;
 	list = calloc(max ? max : 1, sizeof(*list));
 	if (!list)
 		return 0;
-	TAILQ_FOREACH(v, &vs->list, entry)
-	{
+	TAILQ_FOREACH(v, &vs->list, entry) {
 		uint64_t room = volume_writable(v) ? volume_room(v) : 0;
 
 		if (room < SMALLEST_PIECE)
@@ -138,8 +137,7 @@ volumes_place_one(
 	struct volume *v, *best = NULL;
 	uint64_t best_room = size;
 
-	TAILQ_FOREACH(v, &vs->list, entry)
-	{
+	TAILQ_FOREACH(v, &vs->list, entry) {
 		bool excluded = !volume_writable(v);
 		uint64_t room;
 

@@ -49,8 +49,8 @@ find(struct quotas *q, uint64_t user)
 	struct promise *p;
 
 	LIST_FOREACH(p, &q->promises, entry)
-	if (p->user == user)
-		return p;
+		if (p->user == user)
+			return p;
 	return NULL;
 }
 

@@ -30,7 +30,7 @@ decide_limits(struct nx_request *r, struct uploads *us)
 	size_t own = 0;
 
 	TAILQ_FOREACH(u, &us->list, entry)
-	own += u->owner == r->who.user_id;
+		own += u->owner == r->who.user_id;
 	/* One user may not take the platform from the others. */
 	if (us->count < max && own < max / 4 + 1)
 		return true;
@@ -133,8 +133,7 @@ decide_room(struct nx_request *r, struct storaged *s, const struct upload *u)
 	uint64_t need = u->has_size ? u->declared : SMALLEST;
 	const struct upload *o;
 
-	TAILQ_FOREACH(o, &s->uploads->list, entry)
-	{
+	TAILQ_FOREACH(o, &s->uploads->list, entry) {
 		uint64_t rest = 0;
 
 		if (o != u && o->has_size && o->declared > o->received)
@@ -231,8 +230,9 @@ find(struct uploads *us, const struct nx_request *r, uint64_t id)
 	struct upload *u;
 
 	TAILQ_FOREACH(u, &us->list, entry)
-	if (u->id == id && u->peer == r->peer && u->owner == r->who.user_id)
-		return u;
+		if (u->id == id && u->peer == r->peer &&
+		    u->owner == r->who.user_id)
+			return u;
 	return NULL;
 }
 

@@ -74,8 +74,7 @@ storage_status_request(struct nx_request *r, void *ctx)
 		nx_refuse_errno(r, e, "counting");
 		return;
 	}
-	TAILQ_FOREACH(v, &s->volumes->list, entry)
-	{
+	TAILQ_FOREACH(v, &s->volumes->list, entry) {
 		reply.volumes++;
 		reply.active += v->active;
 	}

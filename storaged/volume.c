@@ -106,8 +106,8 @@ volume_find(struct volumes *vs, const char *node)
 	struct volume *v;
 
 	TAILQ_FOREACH(v, &vs->list, entry)
-	if (strcmp(v->node, node) == 0)
-		return v;
+		if (strcmp(v->node, node) == 0)
+			return v;
 	return NULL;
 }
 
@@ -117,8 +117,8 @@ volume_by_key(struct volumes *vs, int64_t key)
 	struct volume *v;
 
 	TAILQ_FOREACH(v, &vs->list, entry)
-	if (v->key == key)
-		return v;
+		if (v->key == key)
+			return v;
 	return NULL;
 }
 

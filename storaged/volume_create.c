@@ -133,8 +133,8 @@ check_room(struct nx_request *r, struct storaged *s, uint64_t size)
 		return false;
 	}
 	TAILQ_FOREACH(v, &s->volumes->list, entry)
-	if (v->state == VOLUME_MAKING)
-		making += v->size;
+		if (v->state == VOLUME_MAKING)
+			making += v->size;
 	room = room > making ? room - making : 0;
 	if (size <= room)
 		return true;

@@ -38,14 +38,14 @@ sole_files(struct storaged *s, const struct volume *v)
 	size_t n = 0;
 
 	TAILQ_FOREACH(o, &s->volumes->list, entry)
-	n++;
+		n++;
 	others = calloc(n + 1, sizeof(*others));
 	if (!others)
 		return 0;
 	n = 0;
 	TAILQ_FOREACH(o, &s->volumes->list, entry)
-	if (o != v && volume_readable(o) && !o->suspect)
-		others[n++] = o->key;
+		if (o != v && volume_readable(o) && !o->suspect)
+			others[n++] = o->key;
 	(void)catalog_volume_sole_files(s->catalog, v->key, others, n, &files);
 	free(others);
 	return files;

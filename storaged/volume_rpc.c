@@ -219,13 +219,13 @@ sorted_after(struct volumes *vs, const char *after, struct volume ***ret_list)
 	size_t n = 0;
 
 	TAILQ_FOREACH(v, &vs->list, entry)
-	n++;
+		n++;
 	list = calloc(n + 1, sizeof(*list));
 	n = 0;
 	if (list)
 		TAILQ_FOREACH(v, &vs->list, entry)
-	if (strcmp(v->node, after) > 0)
-		list[n++] = v;
+			if (strcmp(v->node, after) > 0)
+				list[n++] = v;
 	if (n > 0)
 		qsort(list, n, sizeof(*list), by_node);
 	*ret_list = list;

@@ -393,8 +393,8 @@ bounds_introductions(void **state)
 		assert_int_equal(start(&admins[i], 0, 0), 0);
 	settle();
 	TAILQ_FOREACH(c, &board.clients, entry)
-	if (c->role == NX_ROLE_AUTH)
-		assert_int_equal(c->outstanding, INTRODUCTIONS_MAX);
+		if (c->role == NX_ROLE_AUTH)
+			assert_int_equal(c->outstanding, INTRODUCTIONS_MAX);
 	for (i = 0; i < NX_ARRAY_SIZE(admins); i++)
 		stop(&admins[i]);
 	close(stuck);

@@ -81,7 +81,7 @@ trust_all(void)
 	struct volume *v;
 
 	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
-	v->suspect = false;
+		v->suspect = false;
 }
 
 static int

@@ -382,8 +382,9 @@ lab_chunk_files(void)
 	size_t n = 0;
 
 	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
-	if (v->store)
-		assert_int_equal(chunk_list(v->store, lab_count_name, &n), 0);
+		if (v->store)
+			assert_int_equal(
+			    chunk_list(v->store, lab_count_name, &n), 0);
 	return n;
 }
 
