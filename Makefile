@@ -45,21 +45,21 @@ CPPFLAGS += -I. -isystem $(BUILD) -isystem /usr/share/include/llhttp $(PKG_CFLAG
 LDFLAGS	+= -pie -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=address$(comma)undefined)
 comma	:= ,
 
-# --- sources: a directory per program, every .c in it is part of it ----------
+# --- sources: a directory per program, a folder in it per room; every .c is part -
 PROTO	:= $(wildcard proto/*.proto)
 PB_C	:= $(PROTO:proto/%.proto=$(BUILD)/proto/%.pb-c.c)
 PB_H	:= $(PB_C:.c=.h)
 # The request parser is llhttp, built from Debian's node-llhttp sources.
 LLHTTP	:= $(BUILD)/llhttp/llhttp.o $(BUILD)/llhttp/api.o $(BUILD)/llhttp/http.o
 
-objs	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+objs	= $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(2),$(wildcard $(1)/*.c $(1)/*/*.c)))
 COMMON	:= $(call objs,common) $(call objs,proto) $(PB_C:.c=.o) $(BUILD)/proto/limits.o
 NEXUSD_O := $(call objs,nexusd)
-NODEMGR_O := $(call objs,nodemgr)
+NODEMGR_O := $(call objs,nodemgr,nodemgr/init/%)
 STORAGED_O := $(call objs,storaged)
 NETD_O	:= $(call objs,netd)
 # One rule for addresses, asked by both
-AUTHD_O	:= $(call objs,authd) $(BUILD)/authd/maild/address.o
+AUTHD_O	:= $(call objs,authd,authd/maild/%) $(BUILD)/authd/maild/address.o
 MAILD_O	:= $(call objs,authd/maild)
 GATEWAYD_O := $(call objs,gatewayd) $(LLHTTP)
 NEXUSCTL_O := $(call objs,nexusctl)
@@ -181,4 +181,10 @@ check-format:
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# What each object was made from: of objects we know, for anything else below
+# build/ (state of a Nexus among it) is nobody's makefile.
+OBJECTS	:= $(sort $(COMMON) $(NEXUSD_O) $(NODEMGR_O) $(STORAGED_O) $(NETD_O) $(AUTHD_O) \
+	   $(MAILD_O) $(GATEWAYD_O) $(NEXUSCTL_O) $(UP_O) $(UNIT_BIN:=.o) \
+	   $(FUZZERS:%=$(BUILD)/tests/fuzz/%.o) $(INTEGRATION:%=$(BUILD)/tests/integration/%.o) \
+	   $(BENCH:%=$(BUILD)/tests/bench/%.o))
+-include $(wildcard $(OBJECTS:.o=.d))

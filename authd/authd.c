@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authd/admin.h"
+#include "authd/flows/admin.h"
 #include "authd/authd.h"
-#include "authd/flow.h"
-#include "authd/mail.h"
-#include "authd/notice.h"
-#include "authd/session.h"
-#include "authd/store.h"
-#include "authd/token_cache.h"
+#include "authd/flows/flow.h"
+#include "authd/flows/mail.h"
+#include "authd/flows/notice.h"
+#include "authd/flows/session.h"
+#include "authd/store/store.h"
+#include "authd/credentials/token_cache.h"
 #include "common/err.h"
 #include "common/id.h"
 #include "common/log.h"

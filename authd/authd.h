@@ -10,9 +10,9 @@
 #include <sys/queue.h>
 #include <event2/event.h>
 
-#include "authd/keys.h"
-#include "authd/password.h"
-#include "authd/throttle.h"
+#include "authd/credentials/keys.h"
+#include "authd/credentials/password.h"
+#include "authd/flows/throttle.h"
 #include "common/conf.h"
 #include "common/db.h"
 #include "common/hub.h"

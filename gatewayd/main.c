@@ -12,9 +12,9 @@
 #include "common/daemon.h"
 #include "common/err.h"
 #include "common/log.h"
-#include "gatewayd/conns.h"
+#include "gatewayd/http/conns.h"
 #include "gatewayd/sandbox.h"
-#include "gatewayd/token.h"
+#include "gatewayd/routes/token.h"
 
 #define LOST_DRAIN_S 2U   /* new clients wait for the fresh start */
 #define TOKENS       4096 /* users' tickets kept at once */

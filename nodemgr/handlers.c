@@ -12,12 +12,12 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "nodemgr/create.h"
-#include "nodemgr/function.h"
-#include "nodemgr/job.h"
-#include "nodemgr/metrics.h"
-#include "nodemgr/op.h"
-#include "nodemgr/store.h"
+#include "nodemgr/nodes/create.h"
+#include "nodemgr/calls/function.h"
+#include "nodemgr/nodes/exec.h"
+#include "nodemgr/nodes/metrics.h"
+#include "nodemgr/nodes/op.h"
+#include "nodemgr/nodes/store.h"
 #include "proto/auth.pb-c.h"
 
 #define PAGE        50

@@ -18,11 +18,11 @@
 
 #include "common/daemon.h"
 #include "common/err.h"
-#include "nodemgr/function.h"
-#include "nodemgr/mounts.h"
-#include "nodemgr/op.h"
+#include "nodemgr/calls/function.h"
+#include "nodemgr/box/mounts.h"
+#include "nodemgr/nodes/op.h"
 #include "nodemgr/sandbox.h"
-#include "nodemgr/sealed.h"
+#include "nodemgr/box/sealed.h"
 #include "nodemgr/setup.h"
 
 static struct nodemgr m;

@@ -15,8 +15,8 @@
 #include "common/conf.h"
 #include "common/db.h"
 #include "common/hub.h"
-#include "nodemgr/cgroup.h"
-#include "nodemgr/filter.h"
+#include "nodemgr/cgroup/cgroup.h"
+#include "nodemgr/box/filter.h"
 
 struct nodemgr_conf {
 	struct nx_conf_common common;

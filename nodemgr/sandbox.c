@@ -14,7 +14,7 @@
 
 #include "common/err.h"
 #include "nodemgr/sandbox.h"
-#include "nodemgr/syscalls.h"
+#include "nodemgr/box/syscalls.h"
 
 #define ALLOW(call)  {.name = #call},
 #define REFUSE(call) {.name = #call, .refuse_errno = 1 /* EPERM */},

@@ -14,12 +14,12 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "nodemgr/address.h"
-#include "nodemgr/image.h"
-#include "nodemgr/metrics.h"
-#include "nodemgr/op.h"
+#include "nodemgr/nodes/address.h"
+#include "nodemgr/images/image.h"
+#include "nodemgr/nodes/metrics.h"
+#include "nodemgr/nodes/op.h"
 #include "nodemgr/setup.h"
-#include "nodemgr/store.h"
+#include "nodemgr/nodes/store.h"
 
 static int
 open_dir(const struct nodemgr *m, const char *suffix, mode_t mode)

@@ -3,11 +3,11 @@
 #include <stddef.h>
 
 #include "common/err.h"
-#include "storaged/download.h"
-#include "storaged/files.h"
+#include "storaged/downloads/download.h"
+#include "storaged/trees/files.h"
 #include "storaged/storaged.h"
-#include "storaged/upload.h"
-#include "storaged/volume_rpc.h"
+#include "storaged/uploads/upload.h"
+#include "storaged/volumes/volume_rpc.h"
 
 const struct nx_handler storaged_handlers[] = {
     {NX__METHOD__FILE_OPEN_UPLOAD, upload_open_request},

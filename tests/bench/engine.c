@@ -25,12 +25,12 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/sandbox.h"
-#include "nodemgr/box.h"
-#include "nodemgr/cgroup.h"
-#include "nodemgr/image.h"
-#include "nodemgr/mnt.h"
+#include "nodemgr/box/box.h"
+#include "nodemgr/cgroup/cgroup.h"
+#include "nodemgr/images/image.h"
+#include "nodemgr/box/mnt.h"
 #include "nodemgr/sandbox.h"
-#include "nodemgr/sealed.h"
+#include "nodemgr/box/sealed.h"
 
 #define ID_BASE    1000000U
 #define NAME       "bench"

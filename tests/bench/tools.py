@@ -79,7 +79,7 @@ def mount_cgroup2():
         run("mount", "-t", "cgroup2", "none", CGROUPS)
 
 
-# As storaged makes them (storaged/formatter.c, loop.c).
+# As storaged makes them (storaged/volumes/formatter.c, loop.c).
 MKFS = ["mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-i", "16384",
         "-e", "remount-ro", "-E",
         "nodiscard,lazy_itable_init=0,lazy_journal_init=0"]

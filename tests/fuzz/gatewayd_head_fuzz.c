@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "gatewayd/body.h"
-#include "gatewayd/head.h"
-#include "gatewayd/uri.h"
+#include "gatewayd/http/body.h"
+#include "gatewayd/http/head.h"
+#include "gatewayd/http/uri.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

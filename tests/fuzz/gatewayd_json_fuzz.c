@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "gatewayd/buf.h"
-#include "gatewayd/json_in.h"
+#include "gatewayd/http/buf.h"
+#include "gatewayd/routes/json_in.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "gatewayd/multipart.h"
+#include "gatewayd/http/multipart.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "gatewayd/mime.h"
-#include "gatewayd/range.h"
-#include "gatewayd/uri.h"
+#include "gatewayd/http/mime.h"
+#include "gatewayd/http/range.h"
+#include "gatewayd/http/uri.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

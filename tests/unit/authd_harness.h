@@ -21,10 +21,10 @@
 #include <cmocka.h>
 
 #include "authd/authd.h"
-#include "authd/flow.h"
-#include "authd/notice.h"
-#include "authd/store.h"
-#include "authd/token.h"
+#include "authd/flows/flow.h"
+#include "authd/flows/notice.h"
+#include "authd/store/store.h"
+#include "authd/credentials/token.h"
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/id.h"

@@ -1,7 +1,7 @@
 /* Codes: bound to transaction and pepper, alive for five minutes. */
 #include "tests/unit/authd_harness.h"
 
-#include "authd/otp.h"
+#include "authd/credentials/otp.h"
 
 static uint8_t pepper[AUTH_PEPPER_LEN] = {1, 2, 3};
 

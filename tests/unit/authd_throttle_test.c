@@ -1,7 +1,7 @@
 /* Budgets per hour: how much at once, how fast again, and never for good. */
 #include "tests/unit/authd_harness.h"
 
-#include "authd/throttle.h"
+#include "authd/flows/throttle.h"
 
 #define SECOND 1000000ULL
 #define HOUR   (3600 * SECOND)

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "common/err.h"
-#include "gatewayd/mime.h"
-#include "gatewayd/multipart.h"
+#include "gatewayd/http/mime.h"
+#include "gatewayd/http/multipart.h"
 
 static struct http_span
 span(const char *s)

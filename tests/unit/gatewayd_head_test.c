@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "common/err.h"
-#include "gatewayd/body.h"
-#include "gatewayd/head.h"
+#include "gatewayd/http/body.h"
+#include "gatewayd/http/head.h"
 
 #define LINE "GET /x HTTP/1.1\r\n"
 #define HOST "Host: n\r\n"

@@ -1,7 +1,7 @@
 /* Requests through a whole gateway: who asks, order, uploads, downloads, lists,
  * and what happens when a client or a daemon goes away in the middle. */
 #include "tests/unit/gatewayd_lab.h"
-#include "gatewayd/conn_internal.h"
+#include "gatewayd/http/conn_internal.h"
 
 static void
 tokens_are_asked_for_once(void **state)

@@ -10,10 +10,10 @@
 #include <cmocka.h>
 
 #include "common/err.h"
-#include "gatewayd/buf.h"
-#include "gatewayd/json_in.h"
-#include "gatewayd/range.h"
-#include "gatewayd/uri.h"
+#include "gatewayd/http/buf.h"
+#include "gatewayd/routes/json_in.h"
+#include "gatewayd/http/range.h"
+#include "gatewayd/http/uri.h"
 
 static struct http_span
 span(const char *s)

@@ -34,15 +34,15 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/id.h"
-#include "nodemgr/box.h"
-#include "nodemgr/cgroup.h"
-#include "nodemgr/enter.h"
-#include "nodemgr/filter.h"
-#include "nodemgr/image.h"
-#include "nodemgr/mnt.h"
-#include "nodemgr/mounts.h"
+#include "nodemgr/box/box.h"
+#include "nodemgr/cgroup/cgroup.h"
+#include "nodemgr/box/enter.h"
+#include "nodemgr/box/filter.h"
+#include "nodemgr/images/image.h"
+#include "nodemgr/box/mnt.h"
+#include "nodemgr/box/mounts.h"
 #include "nodemgr/sandbox.h"
-#include "nodemgr/sealed.h"
+#include "nodemgr/box/sealed.h"
 
 #define LAB_UID  64123
 #define LAB_BASE 1000000

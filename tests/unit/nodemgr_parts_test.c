@@ -14,11 +14,11 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "nodemgr/address.h"
-#include "nodemgr/filter.h"
-#include "nodemgr/function.h"
-#include "nodemgr/hosts.h"
-#include "nodemgr/node.h"
+#include "nodemgr/nodes/address.h"
+#include "nodemgr/box/filter.h"
+#include "nodemgr/calls/function.h"
+#include "nodemgr/nodes/hosts.h"
+#include "nodemgr/nodes/node.h"
 
 static struct nodemgr m;
 

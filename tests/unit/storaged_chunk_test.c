@@ -19,7 +19,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "storaged/chunk_put.h"
+#include "storaged/chunks/chunk_put.h"
 
 /* --- failures ---------------------------------------------------------------*/
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "common/err.h"
-#include "storaged/path.h"
+#include "storaged/trees/path.h"
 
 static const char *
 parse(const char *text, struct path *path)

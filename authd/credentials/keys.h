@@ -1,0 +1,31 @@
+/*
+ * authd's own secrets, in <state_dir>/auth/keys (0700, files 0600): the pepper
+ * of the codes and the key that signs tokens. Both are made at first start and
+ * never leave this process.
+ */
+#ifndef AUTHD_KEYS_H
+#define AUTHD_KEYS_H
+
+#include <openssl/types.h>
+
+#include "authd/credentials/header.h"
+#include "authd/credentials/otp.h"
+
+struct auth_keys {
+	uint8_t pepper[AUTH_PEPPER_LEN];
+	char *private_pem; /* PKCS#8, P-256 */
+	char *public_pem;
+	EVP_PKEY *public_key; /* the same, read once: reading takes 0.7 ms */
+	char kid[AUTH_KID_LEN + 1]; /* of the public key's bytes */
+};
+
+/*
+ * Reads the keys in @dir, making the directory and what is missing. 0 or
+ * -errno: -EPERM when others could have read or written a file, -EBADMSG when
+ * one is damaged; nothing existing is ever replaced. *ret_path then names it
+ * (static storage). */
+int auth_keys_open(
+    const char *dir, struct auth_keys *ret_keys, const char **ret_path);
+void auth_keys_fini(struct auth_keys *keys);
+
+#endif

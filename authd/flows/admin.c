@@ -1,0 +1,227 @@
+/* See admin.h. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "authd/flows/admin.h"
+#include "authd/authd.h"
+#include "authd/flows/notice.h"
+#include "common/log.h"
+#include "proto/auth.pb-c.h"
+
+#define PAGE     100
+#define SESSIONS 64
+
+static void
+fill(Nx__UserInfo *info, const struct auth_user *user)
+{
+	nx__user_info__init(info);
+	info->id = user->id;
+	info->username = (char *)(uintptr_t)user->username;
+	info->email = (char *)(uintptr_t)user->email;
+	info->disabled = user->disabled;
+	info->created_at = (uint64_t)user->created_at;
+}
+
+void
+auth_answer_user(struct nx_request *r, const struct auth_user *user)
+{
+	Nx__UserInfo info;
+
+	fill(&info, user);
+	nx_answer(r, &info.base, NULL, 0);
+}
+
+static void
+no_such_user(struct nx_request *r, const char *name)
+{
+	nx_refuse(r, NX__STATUS__NOT_FOUND, "There is no user \"%s\".",
+	    nx_log_safe(name));
+}
+
+void
+auth_user_get_handler(struct nx_request *r, void *ctx)
+{
+	const Nx__UserGetRequest *q = (const Nx__UserGetRequest *)r->body;
+	struct auth_user user;
+	struct authd *a = ctx;
+	int found = auth_user_by_name(a->db, q->username, &user);
+
+	if (found < 0)
+		nx_refuse_errno(r, found, "The users could not be read");
+	else if (found == 0)
+		no_such_user(r, q->username);
+	else
+		auth_answer_user(r, &user);
+}
+
+/* One page; the reply borrows from arrays that live until it is sent. */
+void
+auth_user_list_handler(struct nx_request *r, void *ctx)
+{
+	static struct auth_user users[PAGE + 1];
+	static Nx__UserInfo infos[PAGE];
+	static Nx__UserInfo *list[PAGE];
+	const Nx__UserListRequest *q = (const Nx__UserListRequest *)r->body;
+	Nx__UserListReply reply = NX__USER_LIST_REPLY__INIT;
+	size_t limit = q->limit && q->limit < PAGE ? q->limit : PAGE;
+	struct authd *a = ctx;
+	int n = auth_user_list(a->db, q->after, users, limit + 1);
+
+	if (n < 0) {
+		nx_refuse_errno(r, n, "The users could not be read");
+		return;
+	}
+	for (; reply.n_users < (size_t)n && reply.n_users < limit;
+	     reply.n_users++) {
+		fill(&infos[reply.n_users], &users[reply.n_users]);
+		list[reply.n_users] = &infos[reply.n_users];
+	}
+	reply.users = list;
+	if ((size_t)n > limit)
+		reply.next = users[limit - 1].id;
+	nx_answer(r, &reply.base, NULL, 0);
+}
+
+void
+auth_status_handler(struct nx_request *r, void *ctx)
+{
+	Nx__AuthStatusReply reply = NX__AUTH_STATUS_REPLY__INIT;
+	struct authd *a = ctx;
+	int error =
+	    auth_store_count(a->db, auth_now(a), &reply.users, &reply.sessions);
+
+	if (error < 0) {
+		nx_refuse_errno(r, error, "The database could not be read");
+		return;
+	}
+	reply.mails_failed = a->mails_failed;
+	nx_answer(r, &reply.base, NULL, 0);
+}
+
+/* --- changes ----------------------------------------------------------------*/
+
+struct change {
+	struct authd *a;
+	struct nx_request *r;
+	struct auth_user user;
+	int64_t notice; /* 0: nothing was revoked */
+};
+
+/* The whole user: whoever holds tickets of theirs, now or within a minute. */
+static int
+revoke_user(struct nx_db *db, struct change *c)
+{
+	return auth_notice_put(db, AUTH_NOTICE_REVOKE, c->user.id, NULL,
+	    auth_now(c->a), &c->notice);
+}
+
+/* Session by session, as long as they are few: a user who is enabled again can
+ * log in at once, and not when the revocation of all has been forgotten. */
+static int
+revoke_sessions(struct nx_db *db, struct change *c)
+{
+	uint8_t ids[SESSIONS + 1][NX_SESSION_LEN];
+	int i, n, r = 0;
+
+	n = auth_session_list(db, c->user.id, ids, SESSIONS + 1);
+	if (n < 0 || n > SESSIONS)
+		return n < 0 ? n : revoke_user(db, c);
+	for (i = 0; r == 0 && i < n; i++)
+		r = auth_notice_put(db, AUTH_NOTICE_REVOKE, c->user.id, ids[i],
+		    auth_now(c->a), &c->notice);
+	return r;
+}
+
+static int
+write_disabled(struct nx_db *db, void *arg)
+{
+	struct change *c = arg;
+	const Nx__UserSetDisabledRequest *q =
+	    (const Nx__UserSetDisabledRequest *)c->r->body;
+	int r = auth_user_by_name(db, q->username, &c->user);
+
+	if (r <= 0)
+		return r < 0 ? r : 1;
+	c->user.disabled = q->disabled;
+	r = auth_user_set_disabled(db, c->user.id, q->disabled);
+	if (r == 0 && q->disabled)
+		r = auth_code_drop(db, AUTH_CODE_LOGIN, c->user.email);
+	if (r == 0 && q->disabled)
+		r = revoke_sessions(db, c);
+	if (r == 0 && q->disabled)
+		r = auth_session_delete_all(db, c->user.id);
+	return r;
+}
+
+static int
+write_deleted(struct nx_db *db, void *arg)
+{
+	struct change *c = arg;
+	const Nx__UserGetRequest *q = (const Nx__UserGetRequest *)c->r->body;
+	int64_t later;
+	int r = auth_user_by_name(db, q->username, &c->user);
+
+	if (r <= 0)
+		return r < 0 ? r : 1;
+	r = revoke_user(db, c);
+	if (r == 0)
+		r = auth_user_delete(db, c->user.id);
+	if (r == 0)
+		r = auth_notice_put(db, AUTH_NOTICE_DELETED, c->user.id, NULL,
+		    auth_now(c->a), &later);
+	return r;
+}
+
+static void
+on_changed(int result, void *arg)
+{
+	struct change *c = arg;
+
+	if (result == 1)
+		nx_refuse(c->r, NX__STATUS__NOT_FOUND,
+		    "There is no user of this name.");
+	else if (result < 0)
+		nx_refuse_errno(c->r, result, "The user could not be changed");
+	else {
+		nx_info(
+		    "event=%s user=%" PRIu64, c->r->method->name, c->user.id);
+		auth_notice_pump(c->a);
+		if (c->notice)
+			auth_notice_answer(c->a, c->r, c->notice, &c->user);
+		else
+			auth_answer_user(c->r, &c->user);
+	}
+	free(c);
+}
+
+static void
+change(struct authd *a, struct nx_request *r,
+    int (*write)(struct nx_db *db, void *arg))
+{
+	struct change *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		nx_refuse(r, NX__STATUS__UNAVAILABLE,
+		    "Memory is short; try again in a few seconds.");
+		return;
+	}
+	c->a = a;
+	c->r = r;
+	nx_db_write(a->db, write, on_changed, c);
+}
+
+/* Safe to grant to an administrator: it gives nobody access, it takes it. */
+void
+auth_user_set_disabled_handler(struct nx_request *r, void *ctx)
+{
+	change(ctx, r, write_disabled);
+}
+
+/* Deletes the account at once; storaged and nodemgr delete what is the user's
+ * as soon as they hear of it, see notice.h. The id is never used again. */
+void
+auth_user_delete_handler(struct nx_request *r, void *ctx)
+{
+	change(ctx, r, write_deleted);
+}

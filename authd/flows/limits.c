@@ -1,0 +1,119 @@
+/* See limits.h. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "authd/flows/limits.h"
+
+/* Names and addresses are the same whatever the case of their letters. */
+static size_t
+fold(const char *text, uint8_t *key, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size && text[i]; i++)
+		key[i] = (uint8_t)(text[i] >= 'A' && text[i] <= 'Z'
+			? text[i] + ('a' - 'A')
+			: text[i]);
+	return i;
+}
+
+static uint64_t
+charge(struct authd *a, struct auth_charges *c, enum auth_budget budget,
+    const struct auth_client *client, const char *account)
+{
+	size_t len = 0;
+	uint64_t wait;
+
+	c->c[c->n].budget = budget;
+	if (client) {
+		memcpy(c->c[c->n].key, client, sizeof(*client));
+		len = sizeof(*client);
+	}
+	if (account)
+		len += fold(account, c->c[c->n].key + len,
+		    sizeof(c->c[c->n].key) - len);
+	c->c[c->n].len = len;
+	wait = auth_throttle_take(
+	    a->throttle, budget, c->c[c->n].key, len, a->clock.mono_us());
+	if (wait == 0)
+		c->n++;
+	else
+		auth_limit_refund(a, c);
+	return wait;
+}
+
+uint64_t
+auth_limit_register(struct authd *a, struct auth_charges *c, const char *client,
+    const char *email)
+{
+	struct auth_client from;
+	uint64_t wait;
+
+	c->n = 0;
+	auth_client_parse(client, &from);
+	wait = charge(a, c, AUTH_BUDGET_REGISTER_CLIENT, &from, NULL);
+	if (wait == 0)
+		wait = charge(a, c, AUTH_BUDGET_REGISTER_MAIL, NULL, email);
+	return wait;
+}
+
+uint64_t
+auth_limit_login(struct authd *a, struct auth_charges *c, const char *client,
+    const char *name, bool known)
+{
+	struct auth_client from;
+	uint64_t wait;
+
+	c->n = 0;
+	auth_client_parse(client, &from);
+	wait = charge(a, c, AUTH_BUDGET_FAIL_CLIENT, &from, NULL);
+	if (wait == 0)
+		wait = charge(a, c, AUTH_BUDGET_FAIL_PAIR, &from, name);
+	if (wait == 0 && !known)
+		wait = charge(a, c, AUTH_BUDGET_FAIL_ACCOUNT, NULL, name);
+	return wait;
+}
+
+uint64_t
+auth_limit_verify(struct authd *a, struct auth_charges *c, const char *client)
+{
+	struct auth_client from;
+
+	c->n = 0;
+	auth_client_parse(client, &from);
+	return charge(a, c, AUTH_BUDGET_FAIL_CLIENT, &from, NULL);
+}
+
+uint64_t
+auth_limit_code(struct authd *a, uint64_t user_id)
+{
+	return auth_throttle_take(a->throttle, AUTH_BUDGET_CODES, &user_id,
+	    sizeof(user_id), a->clock.mono_us());
+}
+
+void
+auth_limit_refund(struct authd *a, struct auth_charges *c)
+{
+	for (; c->n > 0; c->n--)
+		auth_throttle_return(a->throttle, c->c[c->n - 1].budget,
+		    c->c[c->n - 1].key, c->c[c->n - 1].len, a->clock.mono_us());
+}
+
+void
+auth_client_hash(const struct authd *a, const char *client,
+    uint8_t ret_hash[AUTH_CLIENT_HASH_LEN])
+{
+	struct auth_client from;
+
+	auth_client_parse(client, &from);
+	crypto_generichash(ret_hash, AUTH_CLIENT_HASH_LEN,
+	    (const unsigned char *)&from, sizeof(from), a->keys.pepper,
+	    sizeof(a->keys.pepper));
+}
+
+void
+auth_refuse_wait(struct nx_request *r, uint64_t seconds)
+{
+	nx_refuse(r, NX__STATUS__LIMIT,
+	    "Too many attempts; try again in %" PRIu64 " seconds.", seconds);
+}

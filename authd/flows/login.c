@@ -1,0 +1,193 @@
+/*
+ * The first half of a login. A name that does not exist costs the same Argon2
+ * as one that does and gets the same answer as a wrong password; throttling
+ * looks at the name as given, so it tells nothing either. Only the right
+ * password leads on: to a code by mail, out of the account's own budget.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "authd/flows/flow.h"
+#include "authd/flows/limits.h"
+#include "authd/flows/mail.h"
+#include "authd/store/store.h"
+#include "common/log.h"
+#include "proto/auth.pb-c.h"
+
+struct login {
+	struct authd *a;
+	struct nx_request *r;
+	struct auth_pw pw;
+	struct auth_charges charges;
+	struct auth_user user; /* id 0: there is no such user */
+	struct auth_code code;
+	char digits[AUTH_CODE_LEN + 1];
+};
+
+static void
+finish(struct login *l)
+{
+	sodium_memzero(l, sizeof(*l));
+	free(l);
+}
+
+static void
+refuse(struct login *l, Nx__Status status, const char *sentence)
+{
+	nx_refuse(l->r, status, "%s", sentence);
+	finish(l);
+}
+
+static void
+answer(void *arg)
+{
+	Nx__AuthMessageReply reply = NX__AUTH_MESSAGE_REPLY__INIT;
+	struct login *l = arg;
+	char message[] = AUTH_SENT;
+
+	reply.message = message;
+	nx_answer(l->r, &reply.base, NULL, 0);
+	finish(l);
+}
+
+/* The account as it is now, not as it was before the hash. */
+static int
+write_login(struct nx_db *db, void *arg)
+{
+	struct login *l = arg;
+	struct auth_user now;
+	int r = auth_user_by_id(db, l->user.id, &now);
+
+	if (r < 0)
+		return r;
+	if (r == 0 || strcmp(now.password, l->user.password) != 0)
+		return 1;
+	if (now.disabled)
+		return 2;
+	l->code.user = now;
+	/* The row of a login needs no copy of the hash. */
+	l->code.user.password[0] = '\0';
+	return auth_code_put(db, &l->code);
+}
+
+static void
+on_written(int result, void *arg)
+{
+	struct login *l = arg;
+	int r = result;
+
+	if (r == 1) {
+		refuse(l, NX__STATUS__UNAUTHENTICATED, AUTH_WRONG_PASSWORD);
+		return;
+	}
+	if (r == 2) {
+		refuse(l, NX__STATUS__DENIED, AUTH_DISABLED);
+		return;
+	}
+	if (r == 0)
+		r = auth_mail_send(
+		    l->a, AUTH_MAIL_LOGIN, l->user.email, l->digits, answer, l);
+	if (r == 0)
+		return;
+	nx_refuse_errno(l->r, r, "The login could not be stored");
+	finish(l);
+}
+
+static void
+make_code(struct login *l)
+{
+	struct auth_otp otp;
+
+	auth_otp_new(l->a->keys.pepper, &otp);
+	memcpy(l->code.txn, otp.txn, sizeof(otp.txn));
+	memcpy(l->code.mac, otp.mac, sizeof(otp.mac));
+	memcpy(l->digits, otp.code, sizeof(otp.code));
+	sodium_memzero(&otp, sizeof(otp));
+	l->code.kind = AUTH_CODE_LOGIN;
+	l->code.tries = AUTH_CODE_TRIES;
+	l->code.created_at = auth_now(l->a);
+	l->code.expires_at = l->code.created_at + AUTH_CODE_LIFE;
+	nx_db_write(l->a->db, write_login, on_written, l);
+}
+
+static void
+on_verified(struct auth_pw *pw)
+{
+	struct login *l = pw->arg;
+	uint64_t wait;
+
+	if (pw->result < 0) {
+		auth_limit_refund(l->a, &l->charges);
+		refuse(l, NX__STATUS__UNAVAILABLE, AUTH_BUSY);
+		return;
+	}
+	if (pw->result == 0 || l->user.id == 0) {
+		refuse(l, NX__STATUS__UNAUTHENTICATED, AUTH_WRONG_PASSWORD);
+		return;
+	}
+	auth_limit_refund(l->a, &l->charges);
+	wait = auth_limit_code(l->a, l->user.id);
+	if (wait > 0) {
+		auth_refuse_wait(l->r, wait);
+		finish(l);
+		return;
+	}
+	make_code(l);
+}
+
+/* The user, or a hash nobody has the password of. 0 or -errno. */
+static int
+look_up(struct login *l, const char *name, const char *client, bool *ret_known)
+{
+	uint8_t hash[AUTH_CLIENT_HASH_LEN];
+	struct auth_user user;
+	int r = auth_user_by_name(l->a->db, name, &user);
+
+	*ret_known = false;
+	if (r < 0)
+		return r;
+	memcpy(l->pw.hash, r ? user.password : l->a->dummy_hash,
+	    sizeof(l->pw.hash));
+	if (r == 1)
+		l->user = user;
+	auth_client_hash(l->a, client, hash);
+	r = auth_known_has(l->a->db, l->user.id, hash);
+	*ret_known = r == 1;
+	return r < 0 ? r : 0;
+}
+
+void
+auth_login_init(struct nx_request *r, void *ctx)
+{
+	const Nx__LoginInitRequest *q = (const Nx__LoginInitRequest *)r->body;
+	struct login *l = calloc(1, sizeof(*l));
+	uint64_t wait;
+	bool known;
+	int error;
+
+	if (!l) {
+		nx_refuse(r, NX__STATUS__UNAVAILABLE, AUTH_BUSY);
+		return;
+	}
+	l->a = ctx;
+	l->r = r;
+	l->pw.done = on_verified;
+	l->pw.arg = l;
+	error = look_up(l, q->username, q->client, &known);
+	if (error < 0) {
+		nx_refuse_errno(r, error, "The users could not be read");
+		finish(l);
+		return;
+	}
+	wait =
+	    auth_limit_login(l->a, &l->charges, q->client, q->username, known);
+	if (wait > 0) {
+		auth_refuse_wait(r, wait);
+		finish(l);
+		return;
+	}
+	if (auth_pw_verify(l->a->workers, &l->pw, q->password) < 0) {
+		auth_limit_refund(l->a, &l->charges);
+		refuse(l, NX__STATUS__UNAVAILABLE, AUTH_BUSY);
+	}
+}

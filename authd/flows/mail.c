@@ -1,0 +1,174 @@
+/* See mail.h. */
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authd/flows/mail.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "proto/mail.pb-c.h"
+
+#define TRIES      20 /* a second apart: maild restarts in less */
+#define ANSWER_SEC 2
+#define TEXT_MAX   1024
+
+static const struct {
+	const char *subject, *text; /* %s: the code */
+} texts[AUTH_MAIL_MAX] = {
+    [AUTH_MAIL_REGISTER] = {"Your Nexus registration code",
+	"Your code to finish the registration with Nexus:\n\n"
+	"%s\n\n"
+	"It is valid for 5 minutes and works once.\n"
+	"If you did not ask for it, ignore this message: without the\n"
+	"code no account is opened.\n"},
+    [AUTH_MAIL_LOGIN] = {"Your Nexus login code",
+	"Your code to log in to Nexus:\n\n"
+	"%s\n\n"
+	"It is valid for 5 minutes and works once.\n"
+	"If you did not ask for it, somebody knows your password:\n"
+	"change it.\n"},
+    [AUTH_MAIL_HAVE_ACCOUNT] = {"You already have a Nexus account",
+	"Somebody tried to register with this address at Nexus. There\n"
+	"is an account for it already: log in instead of registering.\n"
+	"If it was not you, ignore this message; nothing has changed.\n"},
+    [AUTH_MAIL_NAME_TAKEN] = {"Choose another Nexus user name",
+	"The user name you asked for at Nexus is taken. Register again\n"
+	"with another one. If it was not you, ignore this message;\n"
+	"nothing has changed.\n"},
+};
+
+struct auth_mail {
+	LIST_ENTRY(auth_mail) entry;
+	struct authd *a;
+	enum auth_mail_kind kind;
+	char to[256];
+	char text[TEXT_MAX];
+	unsigned tries;
+	struct nx_call *call;
+	struct event *again, *patience;
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void
+tell(struct auth_mail *m)
+{
+	void (*done)(void *arg) = m->done;
+
+	m->done = NULL;
+	if (done)
+		done(m->arg);
+}
+
+static void
+mail_free(struct auth_mail *m)
+{
+	tell(m);
+	LIST_REMOVE(m, entry);
+	nx_call_cancel(m->call);
+	if (m->again)
+		event_free(m->again);
+	if (m->patience)
+		event_free(m->patience);
+	sodium_memzero(m->text, sizeof(m->text));
+	free(m);
+}
+
+static void
+failed(struct auth_mail *m, const char *why)
+{
+	m->a->mails_failed++;
+	nx_warn("event=mail-failed kind=%d reason=\"%s\"", (int)m->kind, why);
+	mail_free(m);
+}
+
+static void
+on_reply(const struct nx_reply *reply, void *arg)
+{
+	static const struct timeval second = {.tv_sec = 1};
+	struct auth_mail *m = arg;
+
+	m->call = NULL;
+	if (reply->status == NX__STATUS__OK)
+		mail_free(m);
+	else if (reply->status != NX__STATUS__UNAVAILABLE ||
+	    ++m->tries == TRIES)
+		failed(m, nx_status_name(reply->status));
+	else
+		evtimer_add(m->again, &second);
+}
+
+static void
+try_now(evutil_socket_t fd, short what, void *arg)
+{
+	Nx__MailSendRequest q = NX__MAIL_SEND_REQUEST__INIT;
+	struct auth_mail *m = arg;
+	char subject[64];
+
+	(void)fd;
+	(void)what;
+	snprintf(subject, sizeof(subject), "%s", texts[m->kind].subject);
+	q.to = m->to;
+	q.subject = subject;
+	q.text = m->text;
+	m->call = nx_call(m->a->hub, NX_ROLE_MAIL, NX__METHOD__MAIL_SEND,
+	    &q.base, NULL, on_reply, m);
+	if (!m->call)
+		failed(m, "out of memory");
+}
+
+static void
+on_patience(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	tell(arg);
+}
+
+static void
+compose(struct auth_mail *m, const char *code)
+{
+	/* The one place where a text of the table is a format. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+#pragma GCC diagnostic ignored "-Wformat-extra-args"
+	snprintf(m->text, sizeof(m->text), texts[m->kind].text, code);
+#pragma GCC diagnostic pop
+}
+
+int
+auth_mail_send(struct authd *a, enum auth_mail_kind kind, const char *to,
+    const char *code, void (*done)(void *arg), void *arg)
+{
+	static const struct timeval at_once, patience = {.tv_sec = ANSWER_SEC};
+	struct auth_mail *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	LIST_INSERT_HEAD(&a->mails, m, entry);
+	m->a = a;
+	m->kind = kind;
+	snprintf(m->to, sizeof(m->to), "%s", to);
+	compose(m, code);
+	m->again = evtimer_new(a->base, try_now, m);
+	m->patience = evtimer_new(a->base, on_patience, m);
+	if (!m->again || !m->patience || evtimer_add(m->again, &at_once) < 0 ||
+	    evtimer_add(m->patience, &patience) < 0) {
+		mail_free(m);
+		return -ENOMEM;
+	}
+	m->done = done;
+	m->arg = arg;
+	return 0;
+}
+
+void
+auth_mail_stop(struct authd *a)
+{
+	struct auth_mail *m;
+
+	while ((m = LIST_FIRST(&a->mails)))
+		mail_free(m);
+}

@@ -1,0 +1,223 @@
+/*
+ * The second half of both: a code by mail becomes a session and a token. An
+ * address without a code gets the same answer as a wrong code, after the same
+ * work: a commit to disk takes milliseconds that could be seen, so there is one
+ * in either case (auth_code_try).
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authd/flows/flow.h"
+#include "authd/flows/limits.h"
+#include "authd/store/store.h"
+#include "authd/credentials/token.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "proto/auth.pb-c.h"
+
+enum outcome { WRONG, RIGHT, TAKEN, DISABLED };
+
+struct verification {
+	struct authd *a;
+	struct nx_request *r;
+	struct auth_charges charges;
+	enum auth_code_kind kind;
+	char email[256];
+	char code[AUTH_CODE_LEN + 1];
+	uint8_t client[AUTH_CLIENT_HASH_LEN];
+	enum outcome outcome;
+	struct auth_user user;
+	struct auth_session session;
+};
+
+/* --- inside the transaction -------------------------------------------------*/
+
+/* The code that @v knows, among those that wait: its index or -1. Every one is
+ * compared, and one that nobody waits for too. */
+static int
+find_code(const struct verification *v, const struct auth_code *codes, int n)
+{
+	static const struct auth_code none;
+	const uint8_t *pepper = v->a->keys.pepper;
+	int64_t now = auth_now(v->a);
+	int i, found = -1;
+
+	for (i = n - 1; i >= 0; i--)
+		if (auth_otp_match(
+			pepper, codes[i].txn, codes[i].mac, v->code) &&
+		    auth_otp_live(
+			codes[i].created_at, codes[i].expires_at, now))
+			found = i;
+	if (n == 0)
+		(void)auth_otp_match(pepper, none.txn, none.mac, v->code);
+	return found;
+}
+
+/* A registration opens the account, now. */
+static int
+accept_registration(
+    struct nx_db *db, struct verification *v, const struct auth_code *code)
+{
+	int r;
+
+	v->user = code->user;
+	v->user.created_at = auth_now(v->a);
+	r = auth_user_insert(db, &v->user);
+	if (r == -EEXIST) {
+		v->outcome = TAKEN;
+		return 0;
+	}
+	v->outcome = RIGHT;
+	return r;
+}
+
+static int
+accept_login(
+    struct nx_db *db, struct verification *v, const struct auth_code *code)
+{
+	int r = auth_user_by_id(db, code->user.id, &v->user);
+
+	if (r == 1)
+		v->outcome = v->user.disabled ? DISABLED : RIGHT;
+	return r < 0 ? r : 0;
+}
+
+static int
+open_session(struct nx_db *db, struct verification *v)
+{
+	int64_t now = auth_now(v->a);
+	int r;
+
+	randombytes_buf(v->session.id, sizeof(v->session.id));
+	v->session.user_id = v->user.id;
+	v->session.created_at = now;
+	v->session.expires_at = now + (int64_t)(v->a->conf->token_hours * 3600);
+	r = auth_session_insert(db, &v->session);
+	return r < 0 ? r : auth_known_put(db, v->user.id, v->client, now);
+}
+
+static int
+write_verification(struct nx_db *db, void *arg)
+{
+	struct auth_code codes[AUTH_CODES_LIVE];
+	struct verification *v = arg;
+	int n, i, r;
+
+	v->outcome = WRONG;
+	n = auth_code_try(db, v->kind, v->email, codes);
+	if (n < 0)
+		return n;
+	i = find_code(v, codes, n);
+	if (i < 0)
+		return 0;
+	/* Used up, whatever comes of it. */
+	r = auth_code_drop(db, v->kind, v->email);
+	if (r == 0)
+		r = v->kind == AUTH_CODE_REGISTER
+		    ? accept_registration(db, v, &codes[i])
+		    : accept_login(db, v, &codes[i]);
+	if (r == 0 && v->outcome == RIGHT)
+		r = open_session(db, v);
+	return r;
+}
+
+/* --- after it ---------------------------------------------------------------*/
+
+static void
+answer_token(struct verification *v)
+{
+	Nx__VerifyReply reply = NX__VERIFY_REPLY__INIT;
+	nx_cleanup_free char *token = NULL;
+	struct auth_claims claims = {.user_id = v->user.id,
+	    .issued = v->session.created_at,
+	    .expires = v->session.expires_at};
+
+	memcpy(claims.session, v->session.id, sizeof(claims.session));
+	if (auth_token_sign(&v->a->keys, &claims, &token) < 0) {
+		nx_refuse(v->r, NX__STATUS__UNAVAILABLE,
+		    "The token could not be made; log in again.");
+		return;
+	}
+	reply.token = token;
+	reply.username = v->user.username;
+	reply.expires_at = (uint64_t)claims.expires;
+	nx_answer(v->r, &reply.base, NULL, 0);
+	sodium_memzero(token, strlen(token));
+}
+
+static void
+on_written(int result, void *arg)
+{
+	static const struct {
+		Nx__Status status;
+		const char *sentence;
+	} refusals[] = {
+	    [WRONG] = {NX__STATUS__UNAUTHENTICATED, AUTH_WRONG_CODE},
+	    [TAKEN] = {NX__STATUS__EXISTS, AUTH_TAKEN},
+	    [DISABLED] = {NX__STATUS__DENIED, AUTH_DISABLED},
+	};
+	struct verification *v = arg;
+
+	if (result < 0) {
+		nx_refuse_errno(v->r, result, "The code could not be checked");
+	} else if (v->outcome == RIGHT) {
+		auth_limit_refund(v->a, &v->charges);
+		nx_info("event=%s user=%" PRIu64,
+		    v->kind == AUTH_CODE_REGISTER ? "registered" : "login",
+		    v->user.id);
+		answer_token(v);
+	} else {
+		nx_refuse(v->r, refusals[v->outcome].status, "%s",
+		    refusals[v->outcome].sentence);
+	}
+	sodium_memzero(v, sizeof(*v));
+	free(v);
+}
+
+static void
+verify(struct authd *a, struct nx_request *r, enum auth_code_kind kind)
+{
+	const Nx__VerifyRequest *q = (const Nx__VerifyRequest *)r->body;
+	const char *wrong = auth_rule_email(q->email);
+	struct verification *v;
+	uint64_t wait;
+
+	if (!wrong)
+		wrong = auth_rule_code(q->code);
+	if (wrong) {
+		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
+		return;
+	}
+	v = calloc(1, sizeof(*v));
+	if (!v) {
+		nx_refuse(r, NX__STATUS__UNAVAILABLE, AUTH_BUSY);
+		return;
+	}
+	wait = auth_limit_verify(a, &v->charges, q->client);
+	if (wait > 0) {
+		auth_refuse_wait(r, wait);
+		free(v);
+		return;
+	}
+	v->a = a;
+	v->r = r;
+	v->kind = kind;
+	snprintf(v->email, sizeof(v->email), "%s", q->email);
+	snprintf(v->code, sizeof(v->code), "%s", q->code);
+	auth_client_hash(a, q->client, v->client);
+	nx_db_write(a->db, write_verification, on_written, v);
+}
+
+void
+auth_register_verify(struct nx_request *r, void *ctx)
+{
+	verify(ctx, r, AUTH_CODE_REGISTER);
+}
+
+void
+auth_login_verify(struct nx_request *r, void *ctx)
+{
+	verify(ctx, r, AUTH_CODE_LOGIN);
+}

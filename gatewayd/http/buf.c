@@ -1,0 +1,198 @@
+/*
+ * See buf.h.
+ */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gatewayd/http/buf.h"
+#include "gatewayd/http/uri.h"
+
+void
+buf_fini(struct buf *b)
+{
+	free(b->data);
+	*b = (struct buf){0};
+}
+
+bool
+buf_reserve(struct buf *b, size_t more)
+{
+	size_t cap = b->cap ? b->cap : 512;
+	char *data;
+
+	if (b->failed)
+		return false;
+	if (b->cap - b->len >= more)
+		return true;
+	while (cap - b->len < more)
+		cap *= 2;
+	data = realloc(b->data, cap);
+	if (!data) {
+		b->failed = true;
+		return false;
+	}
+	b->data = data;
+	b->cap = cap;
+	return true;
+}
+
+void
+buf_add(struct buf *b, const void *data, size_t len)
+{
+	if (len == 0 || !buf_reserve(b, len))
+		return;
+	memcpy(b->data + b->len, data, len);
+	b->len += len;
+}
+
+void
+buf_text(struct buf *b, const char *text)
+{
+	buf_add(b, text, strlen(text));
+}
+
+void
+buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (!buf_reserve(b, 128))
+		return;
+	va_start(ap, fmt);
+	n = vsnprintf(b->data + b->len, b->cap - b->len, fmt, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n >= b->cap - b->len) {
+		if (!buf_reserve(b, (size_t)n + 1))
+			return;
+		va_start(ap, fmt);
+		n = vsnprintf(b->data + b->len, b->cap - b->len, fmt, ap);
+		va_end(ap);
+	}
+	if (n < 0)
+		b->failed = true;
+	else
+		b->len += (size_t)n;
+}
+
+static void
+json_name(struct buf *b, const char *name)
+{
+	if (b->comma)
+		buf_add(b, ",", 1);
+	b->comma = true;
+	if (!name)
+		return;
+	/* names are literals of this program: nothing to escape */
+	buf_add(b, "\"", 1);
+	buf_text(b, name);
+	buf_add(b, "\":", 2);
+}
+
+void
+json_open(struct buf *b, const char *name, char bracket)
+{
+	json_name(b, name);
+	buf_add(b, &bracket, 1);
+	b->comma = false;
+}
+
+void
+json_close(struct buf *b, char bracket)
+{
+	buf_add(b, &bracket, 1);
+	b->comma = true;
+}
+
+static void
+json_escape(struct buf *b, unsigned char c)
+{
+	static const char from[] = "\"\\\n\r\t", to[] = "\"\\nrt";
+	const char *p = c ? strchr(from, c) : NULL;
+
+	if (p) {
+		char two[2] = {'\\', to[p - from]};
+
+		buf_add(b, two, 2);
+	} else {
+		buf_printf(b, "\\u%04x", c);
+	}
+}
+
+/* How many bytes at @s can be copied as they are. */
+static size_t
+plain(const char *s, size_t len)
+{
+	size_t i = 0, n;
+
+	while (i < len) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
+			break;
+		n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+		if (n > 1 && (n > len - i || !text_is_clean(s + i, n, false)))
+			break;
+		i += n;
+	}
+	return i;
+}
+
+void
+json_bytes(struct buf *b, const char *name, const char *s, size_t len)
+{
+	size_t i = 0, n;
+
+	json_name(b, name);
+	buf_add(b, "\"", 1);
+	while (i < len) {
+		n = plain(s + i, len - i);
+		buf_add(b, s + i, n);
+		i += n;
+		if (i == len)
+			break;
+		if ((unsigned char)s[i] < 0x80)
+			json_escape(b, (unsigned char)s[i]);
+		else
+			buf_add(b, "\xef\xbf\xbd", 3);
+		i++;
+	}
+	buf_add(b, "\"", 1);
+}
+
+void
+json_string(struct buf *b, const char *name, const char *s)
+{
+	json_bytes(b, name, s, s ? strlen(s) : 0);
+}
+
+void
+json_uint(struct buf *b, const char *name, uint64_t value)
+{
+	json_name(b, name);
+	buf_printf(b, "%llu", (unsigned long long)value);
+}
+
+void
+json_int(struct buf *b, const char *name, int64_t value)
+{
+	json_name(b, name);
+	buf_printf(b, "%lld", (long long)value);
+}
+
+void
+json_double(struct buf *b, const char *name, double value)
+{
+	json_name(b, name);
+	buf_printf(b, "%.2f", isfinite(value) ? value : 0.0);
+}
+
+void
+json_bool(struct buf *b, const char *name, bool value)
+{
+	json_name(b, name);
+	buf_text(b, value ? "true" : "false");
+}

@@ -1,0 +1,70 @@
+/*
+ * The head of a request, read as strictly as RFC 9110 and 9112 allow.
+ *
+ * Two steps. head_scan() looks at every byte as it arrives, in whatever pieces,
+ * finds the end, and refuses at once what no head may contain: a lone CR or LF,
+ * control characters, folded lines, blanks before a colon, names that are not
+ * tokens, too much of anything. head_parse() then gets the whole head in one
+ * piece, has llhttp (strict) take it apart, and adds the rules that concern
+ * fields together: Host, Content-Length, Transfer-Encoding, version.
+ */
+#ifndef GW_HEAD_H
+#define GW_HEAD_H
+
+#include "gatewayd/http/http.h"
+
+struct head_scan {
+	uint8_t state; /* 0: nothing yet */
+	bool done;
+	uint32_t skipped; /* bytes of empty lines before the request line */
+	uint32_t total;   /* bytes seen, those included */
+	uint32_t limit;   /* 0: HTTP_HEAD_MAX */
+	uint32_t fields;
+};
+
+/*
+ * Goes on with @len further bytes; *ret_used of them belong to the head (all,
+ * unless s->done). NULL, or why the head is refused; nothing may be scanned
+ * after that.
+ */
+const struct http_error *
+head_scan(struct head_scan *s, const char *data, size_t len, size_t *ret_used);
+/* Starts in the middle: field lines up to an empty line (trailers). */
+void head_scan_fields(struct head_scan *s, uint32_t limit);
+
+/* Fields someone here reads; all others are checked and ignored. */
+enum head_field {
+	HEAD_HOST,
+	HEAD_CONTENT_LENGTH,
+	HEAD_TRANSFER_ENCODING,
+	HEAD_CONNECTION,
+	HEAD_EXPECT,
+	HEAD_AUTHORIZATION,
+	HEAD_CONTENT_TYPE,
+	HEAD_RANGE,
+	HEAD_IF_RANGE,
+	HEAD_IF_NONE_MATCH,
+	HEAD_IF_MATCH,
+	HEAD_REQUEST_ID,
+	HEAD_FIELD_MAX
+};
+
+enum http_framing { HTTP_NO_BODY, HTTP_LENGTH, HTTP_CHUNKED };
+
+struct http_head {
+	enum http_method method;
+	int minor; /* HTTP/1.minor: 0 or 1 */
+	struct http_span target;
+	struct http_span field[HEAD_FIELD_MAX];
+	enum http_framing framing;
+	uint64_t content_length;
+	bool keep_alive;
+	bool expect_continue;
+};
+
+/* @data: one whole head as head_scan() found it, without skipped bytes; tabs in
+ * it become spaces, and spans point into it. NULL, or why it is refused. */
+const struct http_error *
+head_parse(struct http_head *ret_head, char *data, size_t len);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * See page.h. A list that fits one page goes out with its length; longer ones
+ * are chunked.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gatewayd/routes/page.h"
+
+struct page {
+	page_ask_fn *ask;
+	struct buf buf;
+	char next[256];
+	bool begun;
+};
+
+static void
+page_free(void *state)
+{
+	struct page *p = state;
+
+	buf_fini(&p->buf);
+	free(p);
+}
+
+void
+page_again(struct req *r)
+{
+	struct page *p = r->state;
+
+	p->ask(r, p->next);
+}
+
+static const struct req_ops page_ops = {
+    .writable = page_again, /* the client took the last one */
+    .free = page_free,
+};
+
+void
+page_begin(struct req *r, page_ask_fn *ask)
+{
+	struct page *p = calloc(1, sizeof(*p));
+
+	if (!p) {
+		req_fail(r, 503, "unavailable", "Out of memory; try again.");
+		return;
+	}
+	p->ask = ask;
+	r->ops = &page_ops;
+	r->state = p;
+	json_open(&p->buf, NULL, '[');
+	ask(r, "");
+}
+
+struct buf *
+page_buf(struct req *r)
+{
+	struct page *p = r->state;
+
+	return &p->buf;
+}
+
+void
+page_done(struct req *r, const char *next)
+{
+	struct page *p = r->state;
+	bool last = *next == '\0';
+
+	if (last)
+		json_close(&p->buf, ']');
+	if (last && !p->begun) {
+		struct buf whole = p->buf;
+
+		p->buf = (struct buf){0};
+		reply_json(r, 200, &whole);
+		return;
+	}
+	/* A cursor that does not move would go round for ever. */
+	if (strlen(next) >= sizeof(p->next) ||
+	    (!last && strcmp(next, p->next) == 0)) {
+		req_fail_status(
+		    r, NX__STATUS__INTERNAL, "The list cannot be continued.");
+		return;
+	}
+	strcpy(p->next, next);
+	if (!p->begun &&
+	    !reply_begin(r, 200, "application/json",
+		"Cache-Control: no-store\r\n", REPLY_CHUNKED))
+		return;
+	p->begun = true;
+	if (!reply_chunk(r, &p->buf))
+		return;
+	if (last)
+		reply_end(r);
+	else
+		conn_want_write(r->conn);
+}

@@ -1,0 +1,24 @@
+/*
+ * Lists of any length, answered page by page as a JSON array: the next page is
+ * asked for when the client has taken the last one, so that no list is ever in
+ * memory whole.
+ */
+#ifndef GW_PAGE_H
+#define GW_PAGE_H
+
+#include "gatewayd/routes/req.h"
+
+/* Asks for the page behind @cursor ("": the first), with page_again to repeat
+ * it; the reply goes to page_buf() and page_done(). */
+typedef void page_ask_fn(struct req *r, const char *cursor);
+
+/* Starts a list; asks for its first page. */
+void page_begin(struct req *r, page_ask_fn *ask);
+/* Asks once more for the page asked for last. */
+req_fn page_again;
+/* Where the elements of a page go; call page_done() behind the last. */
+struct buf *page_buf(struct req *r);
+/* @next: the cursor of the page after this one; empty: the end. */
+void page_done(struct req *r, const char *next);
+
+#endif

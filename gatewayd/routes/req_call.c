@@ -1,0 +1,223 @@
+/*
+ * Asking the other daemons on a request's behalf: tokens to authd, everything
+ * else with the ticket authd gave for it. The gateway decides nothing about
+ * rights; it only carries what it was given.
+ */
+#include <string.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/id.h"
+#include "common/limits.h"
+#include "gatewayd/routes/req.h"
+#include "gatewayd/routes/route.h"
+
+#define TIMEOUT_S 10U
+#define SECOND    1000000ULL
+
+static const struct http_error
+    no_token = {401, "unauthenticated",
+	"This needs a token: sign in, then send Authorization: Bearer TOKEN."},
+    bad_token = {401, "unauthenticated",
+	"The Authorization header is not a bearer token."};
+
+/* --- who asks --------------------------------------------------------------*/
+
+/* The token of the Authorization header: "Bearer" SP token68. */
+static const struct http_error *
+find_token(const struct req *r, struct http_span *ret_token)
+{
+	struct http_span s = r->head.field[HEAD_AUTHORIZATION];
+	size_t i;
+
+	if (!s.p)
+		return &no_token;
+	if (s.len < 8 || !http_span_is((struct http_span){s.p, 7}, "bearer "))
+		return &bad_token;
+	s.p += 7;
+	s.len -= 7;
+	while (s.len > 0 && s.p[0] == ' ') {
+		s.p++;
+		s.len--;
+	}
+	if (s.len == 0 || s.len > TOKEN_MAX)
+		return &bad_token;
+	for (i = 0; i < s.len; i++)
+		if (!((s.p[i] >= '0' && s.p[i] <= '9') ||
+			(s.p[i] >= 'A' && s.p[i] <= 'Z') ||
+			(s.p[i] >= 'a' && s.p[i] <= 'z') ||
+			strchr("-._~+/=", s.p[i])))
+			return &bad_token;
+	*ret_token = s;
+	return NULL;
+}
+
+static void
+on_checked(struct req *r, const struct nx_reply *reply)
+{
+	struct http_span token;
+
+	if (find_token(r, &token) == NULL)
+		r->token = tokens_add(r->gw->tokens, token.p, token.len,
+		    (const Nx__CheckTokenReply *)reply->body);
+	if (r->token)
+		r->again(r);
+	else
+		req_fail(r, 503, "unavailable", "Out of memory; try again.");
+}
+
+bool
+req_token(struct req *r, char ret_token[TOKEN_MAX + 1])
+{
+	struct http_span token;
+	const struct http_error *error = find_token(r, &token);
+
+	if (error) {
+		req_fail_http(r, error);
+		return false;
+	}
+	memcpy(ret_token, token.p, token.len);
+	ret_token[token.len] = '\0';
+	return true;
+}
+
+static void
+ask_authd(struct req *r, req_fn *then)
+{
+	Nx__TokenRequest m = NX__TOKEN_REQUEST__INIT;
+	struct req_call_opts opts = {.again = then};
+	char text[TOKEN_MAX + 1];
+
+	if (!req_token(r, text))
+		return;
+	m.token = text;
+	req_call(r, NX_ROLE_AUTH, NX__METHOD__AUTH_CHECK_TOKEN, &m.base, &opts,
+	    on_checked);
+}
+
+void
+req_authenticate(struct req *r, req_fn *then)
+{
+	const struct http_error *error;
+	struct http_span token;
+
+	error = find_token(r, &token);
+	if (error) {
+		req_fail_http(r, error);
+		return;
+	}
+	r->token = tokens_find(r->gw->tokens, token.p, token.len);
+	if (r->token)
+		then(r);
+	else
+		ask_authd(r, then);
+}
+
+void
+req_forget_token(struct req *r)
+{
+	struct http_span token;
+
+	if (find_token(r, &token) == NULL)
+		tokens_forget(r->gw->tokens, token.p, token.len);
+}
+
+/*
+ * A daemon did not take the ticket: revoked meanwhile, or the daemon has
+ * restarted with a new key. authd knows which, so it is asked once more.
+ */
+static void
+recheck(struct req *r, req_fn *again)
+{
+	r->rechecked = true;
+	req_forget_token(r);
+	token_unref(r->gw->tokens, nx_take_ptr(r->token));
+	ask_authd(r, again ? again : r->route->fn);
+}
+
+/* --- calls -----------------------------------------------------------------*/
+
+static void
+on_reply(const struct nx_reply *reply, void *arg)
+{
+	struct req *r = arg;
+
+	r->call = NULL;
+	if (reply->status == NX__STATUS__UNAUTHENTICATED &&
+	    r->callee != NX_ROLE_AUTH && r->token) {
+		if (!r->rechecked && (r->again || r->status == 0))
+			recheck(r, r->again);
+		else
+			req_fail_status(r, NX__STATUS__UNAVAILABLE,
+			    "The platform is just restarting a part of itself; "
+			    "try again.");
+		return;
+	}
+	if (r->callee != NX_ROLE_AUTH)
+		r->rechecked = false;
+	if (reply->status != NX__STATUS__OK && !r->wants_errors)
+		req_fail_status(r, reply->status, reply->error);
+	else
+		r->on_reply(r, reply);
+}
+
+static bool
+ticket_for(const struct req *r, enum nx_role role, const uint8_t **ret_ticket)
+{
+	*ret_ticket = NULL;
+	if (role == NX_ROLE_AUTH)
+		return true;
+	if (!r->token)
+		return false;
+	if (role == NX_ROLE_STORAGE && r->token->has_storage)
+		*ret_ticket = r->token->storage;
+	else if (role == NX_ROLE_NODE && r->token->has_node)
+		*ret_ticket = r->token->node;
+	return *ret_ticket != NULL;
+}
+
+void
+req_call(struct req *r, enum nx_role role, Nx__Method method,
+    const ProtobufCMessage *message, const struct req_call_opts *opts,
+    req_reply_fn *fn)
+{
+	static const struct req_call_opts none;
+	struct nx_call_opts o = {0};
+	const char *field = "The request";
+
+	nx_assert(!r->call);
+	opts = opts ? opts : &none;
+	/* The receiver would cut the edge over a message beyond its limits. */
+	if (nx_message_check(message, &field) < 0) {
+		req_fail(r, 400, "invalid",
+		    "%s is too long, or contains control characters.", field);
+		return;
+	}
+	/* Long transfers outlive their tickets. */
+	if (role != NX_ROLE_AUTH && r->token && opts->again && !r->rechecked &&
+	    r->token->valid_until <= nx_now_us()) {
+		recheck(r, opts->again);
+		return;
+	}
+	if (!ticket_for(r, role, &o.ticket)) {
+		/* authd had no key of that daemon: it is not there, or has
+		 * just come. Ask again next time. */
+		req_forget_token(r);
+		req_fail_status(r, NX__STATUS__UNAVAILABLE,
+		    role == NX_ROLE_NODE
+			? "The node service is not running; try again."
+			: "The storage service is not running; try again.");
+		return;
+	}
+	o.timeout_us = (opts->timeout_s ? opts->timeout_s : TIMEOUT_S) * SECOND;
+	o.fds = opts->fds;
+	o.n_fds = opts->n_fds;
+	r->callee = role;
+	r->on_reply = fn;
+	r->again = opts->again;
+	r->wants_errors = opts->errors;
+	r->call = nx_call(r->gw->hub, role, method, message, &o, on_reply, r);
+	if (!r->call)
+		req_fail_status(
+		    r, NX__STATUS__UNAVAILABLE, "Out of memory; try again.");
+}

@@ -1,0 +1,160 @@
+/*
+ * /auth/...: handed to authd as it comes, with the client's address for its
+ * limits. Nothing about passwords or codes is decided or kept here.
+ */
+#include <stddef.h>
+
+#include "common/err.h"
+#include "gatewayd/routes/route.h"
+#include "proto/storage.pb-c.h"
+
+struct credentials {
+	char *username, *password, *email, *code;
+};
+#define TEXT(n)                                                              \
+	{                                                                    \
+#n, JSON_STRING, true, offsetof(struct credentials, n), 0, 0 \
+	}
+static const struct json_field register_fields[] = {
+    TEXT(username), TEXT(password), TEXT(email)};
+static const struct json_field login_fields[] = {
+    TEXT(username), TEXT(password)};
+static const struct json_field verify_fields[] = {TEXT(email), TEXT(code)};
+
+/* Argon2 may queue. */
+static const struct req_call_opts slow = {.timeout_s = 20};
+
+static void
+on_message(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__AuthMessageReply *m = (const void *)reply->body;
+	struct buf b = {0};
+
+	json_open(&b, NULL, '{');
+	json_string(&b, "message", m->message);
+	json_close(&b, '}');
+	reply_json(r, 200, &b);
+}
+
+static void
+on_verified(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__VerifyReply *m = (const void *)reply->body;
+	struct buf b = {0};
+
+	json_open(&b, NULL, '{');
+	json_string(&b, "token", m->token);
+	json_string(&b, "username", m->username);
+	json_uint(&b, "expires_at", m->expires_at);
+	json_close(&b, '}');
+	reply_json(r, 200, &b);
+}
+
+void
+auth_register_init(struct req *r)
+{
+	Nx__RegisterInitRequest m = NX__REGISTER_INIT_REQUEST__INIT;
+	struct credentials c = {0};
+
+	if (!req_take(r, register_fields, NX_ARRAY_SIZE(register_fields), &c))
+		return;
+	m.username = c.username;
+	m.password = c.password;
+	m.email = c.email;
+	m.client = r->conn->peer;
+	req_call(r, NX_ROLE_AUTH, NX__METHOD__AUTH_REGISTER_INIT, &m.base,
+	    &slow, on_message);
+}
+
+void
+auth_login_init(struct req *r)
+{
+	Nx__LoginInitRequest m = NX__LOGIN_INIT_REQUEST__INIT;
+	struct credentials c = {0};
+
+	if (!req_take(r, login_fields, NX_ARRAY_SIZE(login_fields), &c))
+		return;
+	m.username = c.username;
+	m.password = c.password;
+	m.client = r->conn->peer;
+	req_call(r, NX_ROLE_AUTH, NX__METHOD__AUTH_LOGIN_INIT, &m.base, &slow,
+	    on_message);
+}
+
+static void
+verify(struct req *r, Nx__Method method)
+{
+	Nx__VerifyRequest m = NX__VERIFY_REQUEST__INIT;
+	struct credentials c = {0};
+
+	if (!req_take(r, verify_fields, NX_ARRAY_SIZE(verify_fields), &c))
+		return;
+	m.email = c.email;
+	m.code = c.code;
+	m.client = r->conn->peer;
+	req_call(r, NX_ROLE_AUTH, method, &m.base, NULL, on_verified);
+}
+
+void
+auth_register_verify(struct req *r)
+{
+	verify(r, NX__METHOD__AUTH_REGISTER_VERIFY);
+}
+
+void
+auth_login_verify(struct req *r)
+{
+	verify(r, NX__METHOD__AUTH_LOGIN_VERIFY);
+}
+
+static void
+on_logged_out(struct req *r, const struct nx_reply *reply)
+{
+	struct buf b = {0};
+
+	(void)reply;
+	req_forget_token(r);
+	json_open(&b, NULL, '{');
+	json_string(&b, "message", "Signed out; the token is no longer valid.");
+	json_close(&b, '}');
+	reply_json(r, 200, &b);
+}
+
+void
+auth_logout(struct req *r)
+{
+	Nx__TokenRequest m = NX__TOKEN_REQUEST__INIT;
+	char token[TOKEN_MAX + 1];
+
+	if (!req_token(r, token))
+		return;
+	m.token = token;
+	req_call(r, NX_ROLE_AUTH, NX__METHOD__AUTH_LOGOUT, &m.base, NULL,
+	    on_logged_out);
+}
+
+static void
+on_usage(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__UsageReply *m = (const void *)reply->body;
+	struct buf b = {0};
+
+	json_open(&b, NULL, '{');
+	json_uint(&b, "user_id", r->token->user_id);
+	json_string(&b, "username", r->token->username);
+	json_uint(&b, "used", m->used);
+	json_uint(&b, "reserved", m->reserved);
+	json_uint(&b, "quota", m->quota);
+	json_uint(&b, "files", m->files);
+	json_close(&b, '}');
+	reply_json(r, 200, &b);
+}
+
+void
+account_get(struct req *r)
+{
+	Nx__Empty m = NX__EMPTY__INIT;
+
+	req_call(r, NX_ROLE_STORAGE, NX__METHOD__STORAGE_USAGE, &m.base, NULL,
+	    on_usage);
+}

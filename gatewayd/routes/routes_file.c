@@ -1,0 +1,102 @@
+/*
+ * /api/files: raw files, through storaged.
+ */
+#include <string.h>
+
+#include "common/err.h"
+#include "gatewayd/transfer/download.h"
+#include "gatewayd/transfer/form.h"
+#include "gatewayd/routes/page.h"
+#include "gatewayd/transfer/put.h"
+#include "gatewayd/routes/reply_file.h"
+#include "gatewayd/routes/route.h"
+
+void
+file_upload(struct req *r)
+{
+	form_start(r, false);
+}
+
+void
+file_put(struct req *r)
+{
+	put_start(r, r->param, NULL);
+}
+
+void
+file_download(struct req *r)
+{
+	download_start(r, r->param, NULL);
+}
+
+static void
+on_files(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__FileListReply *m = (const void *)reply->body;
+	size_t i;
+
+	for (i = 0; i < m->n_files; i++)
+		json_file(page_buf(r), NULL, m->files[i]);
+	page_done(r, m->next);
+}
+
+static void
+ask_files(struct req *r, const char *cursor)
+{
+	Nx__FileListRequest m = NX__FILE_LIST_REQUEST__INIT;
+	struct req_call_opts opts = {.again = page_again};
+
+	m.after = (char *)(uintptr_t)cursor;
+	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_LIST, &m.base, &opts,
+	    on_files);
+}
+
+void
+file_list(struct req *r)
+{
+	page_begin(r, ask_files);
+}
+
+static void
+on_file(struct req *r, const struct nx_reply *reply)
+{
+	struct buf b = {0};
+
+	json_file(&b, NULL, (const Nx__FileInfo *)reply->body);
+	reply_json(r, 200, &b);
+}
+
+void
+file_stat(struct req *r)
+{
+	Nx__FileRequest m = NX__FILE_REQUEST__INIT;
+
+	m.id = (char *)(uintptr_t)r->param;
+	req_call(
+	    r, NX_ROLE_STORAGE, NX__METHOD__FILE_STAT, &m.base, NULL, on_file);
+}
+
+static void
+on_deleted(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__FileInfo *f = (const void *)reply->body;
+	struct buf b = {0};
+
+	json_open(&b, NULL, '{');
+	json_string(&b, "message", "File deleted.");
+	json_string(&b, "id", f->id);
+	json_string(&b, "name", f->name);
+	json_uint(&b, "size", f->size);
+	json_close(&b, '}');
+	reply_json(r, 200, &b);
+}
+
+void
+file_delete(struct req *r)
+{
+	Nx__FileRequest m = NX__FILE_REQUEST__INIT;
+
+	m.id = (char *)(uintptr_t)r->param;
+	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_DELETE, &m.base, NULL,
+	    on_deleted);
+}

@@ -1,0 +1,209 @@
+/*
+ * /api/fs: the user's own tree of folders and files, through storaged.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "gatewayd/transfer/download.h"
+#include "gatewayd/transfer/form.h"
+#include "gatewayd/routes/page.h"
+#include "gatewayd/transfer/put.h"
+#include "gatewayd/routes/reply_file.h"
+#include "gatewayd/routes/route.h"
+
+static char *
+borrow(const char *s)
+{
+	return (char *)(uintptr_t)s;
+}
+
+/* --- folders ---------------------------------------------------------------*/
+
+struct mkdir_wanted {
+	char *path;
+	bool parents;
+};
+static const struct json_field mkdir_fields[] = {
+    {"path", JSON_STRING, true, offsetof(struct mkdir_wanted, path), 0, 0},
+    {"parents", JSON_BOOL, false, offsetof(struct mkdir_wanted, parents), 0, 0},
+};
+
+static void
+on_made(struct req *r, const struct nx_reply *reply)
+{
+	struct mkdir_wanted w = {0};
+	struct buf b = {0};
+
+	(void)reply;
+	if (!req_take(r, mkdir_fields, NX_ARRAY_SIZE(mkdir_fields), &w))
+		return;
+	json_open(&b, NULL, '{');
+	json_string(&b, "message", "Folder created.");
+	json_string(&b, "path", w.path);
+	json_close(&b, '}');
+	reply_json(r, 200, &b);
+}
+
+void
+fs_mkdir(struct req *r)
+{
+	Nx__MkdirRequest m = NX__MKDIR_REQUEST__INIT;
+	struct mkdir_wanted w = {0};
+
+	if (!req_take(r, mkdir_fields, NX_ARRAY_SIZE(mkdir_fields), &w))
+		return;
+	m.path = w.path;
+	m.parents = w.parents;
+	req_call(
+	    r, NX_ROLE_STORAGE, NX__METHOD__FS_MKDIR, &m.base, NULL, on_made);
+}
+
+static void
+on_entries(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__FsListReply *m = (const void *)reply->body;
+	size_t i;
+
+	for (i = 0; i < m->n_entries; i++)
+		json_entry(page_buf(r), NULL, m->entries[i]);
+	page_done(r, m->next);
+}
+
+static void
+ask_entries(struct req *r, const char *cursor)
+{
+	Nx__FsListRequest m = NX__FS_LIST_REQUEST__INIT;
+	struct req_call_opts opts = {.again = page_again};
+	const char *path = uri_param(&r->uri, "path");
+
+	m.path = borrow(path && *path ? path : "/");
+	m.after = borrow(cursor);
+	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FS_LIST, &m.base, &opts,
+	    on_entries);
+}
+
+void
+fs_list(struct req *r)
+{
+	page_begin(r, ask_entries);
+}
+
+static void
+on_entry(struct req *r, const struct nx_reply *reply)
+{
+	struct buf b = {0};
+
+	json_entry(&b, NULL, (const Nx__FsEntry *)reply->body);
+	reply_json(r, 200, &b);
+}
+
+void
+fs_stat(struct req *r)
+{
+	Nx__FsPathRequest m = NX__FS_PATH_REQUEST__INIT;
+	const char *path = req_query(r, "path");
+
+	if (!path)
+		return;
+	m.path = borrow(path);
+	req_call(
+	    r, NX_ROLE_STORAGE, NX__METHOD__FS_STAT, &m.base, NULL, on_entry);
+}
+
+static void
+on_deleted(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__FsDeleteReply *m = (const void *)reply->body;
+	struct buf b = {0};
+
+	json_open(&b, NULL, '{');
+	json_string(&b, "message", "Deleted.");
+	json_string(&b, "path", uri_param(&r->uri, "path"));
+	json_uint(&b, "files", m->files);
+	json_uint(&b, "folders", m->folders);
+	json_uint(&b, "bytes", m->bytes);
+	json_close(&b, '}');
+	reply_json(r, 200, &b);
+}
+
+void
+fs_delete(struct req *r)
+{
+	Nx__FsPathRequest m = NX__FS_PATH_REQUEST__INIT;
+	struct req_call_opts opts = {.timeout_s = 60};
+	const char *path = req_query(r, "path");
+
+	if (!path)
+		return;
+	m.path = borrow(path);
+	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FS_DELETE, &m.base, &opts,
+	    on_deleted);
+}
+
+struct move_wanted {
+	char *old_path, *new_path;
+};
+static const struct json_field move_fields[] = {
+    {"old_path", JSON_STRING, true, offsetof(struct move_wanted, old_path), 0,
+	0},
+    {"new_path", JSON_STRING, true, offsetof(struct move_wanted, new_path), 0,
+	0},
+};
+
+static void
+on_moved(struct req *r, const struct nx_reply *reply)
+{
+	struct move_wanted w = {0};
+	struct buf b = {0};
+
+	(void)reply;
+	if (!req_take(r, move_fields, NX_ARRAY_SIZE(move_fields), &w))
+		return;
+	json_open(&b, NULL, '{');
+	json_string(&b, "message", "Moved.");
+	json_string(&b, "old_path", w.old_path);
+	json_string(&b, "new_path", w.new_path);
+	json_close(&b, '}');
+	reply_json(r, 200, &b);
+}
+
+void
+fs_move(struct req *r)
+{
+	Nx__FsMoveRequest m = NX__FS_MOVE_REQUEST__INIT;
+	struct move_wanted w = {0};
+
+	if (!req_take(r, move_fields, NX_ARRAY_SIZE(move_fields), &w))
+		return;
+	m.from = w.old_path;
+	m.to = w.new_path;
+	req_call(
+	    r, NX_ROLE_STORAGE, NX__METHOD__FS_MOVE, &m.base, NULL, on_moved);
+}
+
+/* --- files -----------------------------------------------------------------*/
+
+void
+fs_upload(struct req *r)
+{
+	form_start(r, true);
+}
+
+void
+fs_put(struct req *r)
+{
+	const char *path = req_query(r, "path");
+
+	if (path)
+		put_start(r, NULL, path);
+}
+
+void
+fs_download(struct req *r)
+{
+	const char *path = req_query(r, "path");
+
+	if (path)
+		download_start(r, NULL, path);
+}

@@ -1,0 +1,118 @@
+/*
+ * /api/lambda/run: the code goes to nodemgr as a sealed memfd, what it printed
+ * comes back as two.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "gatewayd/routes/route.h"
+#include "proto/node.pb-c.h"
+
+#define CODE_MAX   (1024U * 1024U)
+#define OUTPUT_MAX (4U * 1024U * 1024U)
+#define MIB        (1024ULL * 1024)
+#define QUEUE_S    30U /* on top of the function's own time */
+
+struct wanted {
+	char *code, *runtime;
+	uint64_t timeout_ms, memory_mb;
+};
+#define FIELD(n, type, required, min, max)                                  \
+	{                                                                   \
+#n, JSON_##type, required, offsetof(struct wanted, n), min, \
+		    max                                                     \
+	}
+static const struct json_field fields[] = {
+    FIELD(code, STRING, true, 0, 0),
+    FIELD(runtime, STRING, false, 0, 0),
+    FIELD(timeout_ms, UINT, false, 1, 900000),
+    FIELD(memory_mb, UINT, false, 1, 1 << 20),
+};
+
+/* A member with what is in the memfd @fd. */
+static int
+json_memfd(struct buf *b, const char *name, int fd)
+{
+	size_t size, at = 0;
+	char *data;
+	ssize_t n;
+	int result;
+
+	result = nx_memfd_check(fd, OUTPUT_MAX, &size);
+	if (result < 0)
+		return result;
+	data = malloc(size + 1);
+	if (!data)
+		return -ENOMEM;
+	while (at < size) {
+		n = pread(fd, data + at, size - at, (off_t)at);
+		if (n <= 0)
+			break;
+		at += (size_t)n;
+	}
+	json_bytes(b, name, data, at);
+	free(data);
+	return 0;
+}
+
+static void
+on_run(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__LambdaRunReply *m = (const void *)reply->body;
+	struct buf b = {0};
+
+	json_open(&b, NULL, '{');
+	if (reply->n_fds != 2 || json_memfd(&b, "stdout", reply->fds[0]) < 0 ||
+	    json_memfd(&b, "stderr", reply->fds[1]) < 0) {
+		buf_fini(&b);
+		req_fail_status(r, NX__STATUS__INTERNAL,
+		    "The function's output could not be read.");
+		return;
+	}
+	json_int(&b, "exit_code", m->exit_code);
+	json_uint(&b, "execution_time_ms", (m->execution_us + 500) / 1000);
+	json_uint(&b, "execution_us", m->execution_us);
+	json_uint(&b, "start_us", m->start_us);
+	json_string(&b, "reason", m->reason);
+	json_bool(&b, "stdout_cut", m->stdout_cut);
+	json_bool(&b, "stderr_cut", m->stderr_cut);
+	json_uint(&b, "peak_memory", m->peak_memory);
+	json_bool(&b, "limits_enforced", m->limits_enforced);
+	json_close(&b, '}');
+	reply_json(r, 200, &b);
+}
+
+void
+lambda_run(struct req *r)
+{
+	Nx__LambdaRunRequest m = NX__LAMBDA_RUN_REQUEST__INIT;
+	struct wanted w = {.runtime = (char[]){"python3"}};
+	struct req_call_opts opts = {0};
+	nx_cleanup_fd int fd = -1;
+
+	if (!req_take(r, fields, NX_ARRAY_SIZE(fields), &w))
+		return;
+	if (strlen(w.code) > CODE_MAX) {
+		req_fail(r, 413, "too-large", "The code is larger than 1 MiB.");
+		return;
+	}
+	fd = nx_memfd_sealed("nexus-code", w.code, strlen(w.code));
+	if (fd < 0) {
+		req_fail(r, 503, "unavailable", "Out of memory; try again.");
+		return;
+	}
+	m.runtime = w.runtime;
+	m.timeout_ms = (uint32_t)w.timeout_ms;
+	m.memory = w.memory_mb * MIB;
+	opts.fds = &fd;
+	opts.n_fds = 1;
+	opts.timeout_s =
+	    QUEUE_S + (w.timeout_ms ? w.timeout_ms / 1000 + 1 : 10);
+	req_call(
+	    r, NX_ROLE_NODE, NX__METHOD__LAMBDA_RUN, &m.base, &opts, on_run);
+}

@@ -1,0 +1,350 @@
+/*
+ * See download.h. What is sent was verified by storaged just before; what
+ * cannot be verified any more in the middle of a body cuts the connection, so
+ * that the client sees that it has not got everything.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "gatewayd/transfer/download.h"
+#include "gatewayd/http/mime.h"
+#include "gatewayd/http/range.h"
+#include "proto/storage.pb-c.h"
+
+#define SEGMENTS 4U         /* of a window; the first has one, to be quick */
+#define PER_TURN (2U << 20) /* bytes, before other clients get theirs */
+#define PER_CALL (1U << 20)
+
+struct window {
+	int fd[SEGMENTS];
+	uint64_t offset[SEGMENTS], length[SEGMENTS];
+	size_t n, at;
+};
+
+struct download {
+	char id[33];
+	char path[4097];
+	char name[256];
+	char etag[65];
+	uint64_t size;
+	uint64_t asked; /* everything before it is in a window, or sent */
+	uint64_t end;   /* of what is to be sent */
+	uint64_t first;
+	bool partial;
+	bool known; /* size, name and etag are */
+	struct window now, next;
+};
+
+static void
+window_close(struct window *w)
+{
+	for (; w->at < w->n; w->at++)
+		nx_close(&w->fd[w->at]);
+	w->at = w->n = 0;
+}
+
+static void
+download_free(void *state)
+{
+	struct download *d = state;
+
+	window_close(&d->now);
+	window_close(&d->next);
+	free(d);
+}
+
+/* --- windows ---------------------------------------------------------------*/
+
+static void on_window(struct req *r, const struct nx_reply *reply);
+
+static void
+ask_window(struct req *r)
+{
+	Nx__OpenReadRequest m = NX__OPEN_READ_REQUEST__INIT;
+	struct req_call_opts opts = {.timeout_s = 30, .again = ask_window};
+	struct download *d = r->state;
+
+	/* By id once it is known: whoever replaces the path meanwhile does not
+	 * get mixed in. */
+	if (d->id[0])
+		m.id = d->id;
+	else
+		m.path = d->path;
+	m.offset = d->asked;
+	m.length = d->known ? d->end - d->asked : 0;
+	m.max_segments = r->status == 0 ? 1 : SEGMENTS;
+	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_OPEN_READ, &m.base, &opts,
+	    on_window);
+}
+
+/* Takes the descriptors; false when the reply makes no sense. */
+static bool
+take_window(struct download *d, const struct nx_reply *reply)
+{
+	const Nx__OpenReadReply *m = (const void *)reply->body;
+	struct window w = {.n = m->n_segments};
+	uint64_t total = 0;
+	size_t i;
+
+	if (m->n_segments != reply->n_fds || m->n_segments > SEGMENTS)
+		return false;
+	for (i = 0; i < w.n; i++) {
+		w.offset[i] = m->segments[i]->offset;
+		w.length[i] = m->segments[i]->length;
+		if (w.length[i] == 0 || w.length[i] > INT64_MAX ||
+		    w.length[i] > d->end - d->asked - total)
+			return false;
+		total += w.length[i];
+	}
+	if (total == 0 && d->asked < d->end)
+		return false;
+	for (i = 0; i < w.n; i++)
+		w.fd[i] = nx_take_fd(&reply->fds[i]);
+	d->asked += total;
+	d->next = w;
+	return true;
+}
+
+static void pump(struct req *r);
+static void begin(struct req *r);
+
+static void
+on_window(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__OpenReadReply *m = (const void *)reply->body;
+	struct download *d = r->state;
+
+	if (!d->known && m->file) {
+		d->known = true;
+		d->size = d->end = m->file->size;
+		snprintf(d->id, sizeof(d->id), "%s", m->file->id);
+		snprintf(d->name, sizeof(d->name), "%s", m->file->name);
+		snprintf(d->etag, sizeof(d->etag), "%s", m->file->md5);
+	}
+	if (!d->known || !take_window(d, reply)) {
+		req_fail_status(r, NX__STATUS__INTERNAL,
+		    "The storage service gave an answer that makes no sense.");
+		return;
+	}
+	if (r->status == 0)
+		begin(r);
+	else if (d->now.at == d->now.n && !conn_out_pending(r->conn))
+		pump(r);
+}
+
+/* --- sending ---------------------------------------------------------------*/
+
+/* 1 the window is sent, 0 the socket is full or it is others' turn, -errno. */
+static int
+send_window(struct conn *c, struct window *w, uint64_t *bytes, size_t *budget)
+{
+	while (w->at < w->n) {
+		uint64_t left = w->length[w->at];
+		off_t offset = (off_t)w->offset[w->at];
+		ssize_t n;
+
+		if (*budget == 0)
+			return 0;
+		n = sendfile(c->fd, w->fd[w->at], &offset,
+		    left < PER_CALL ? (size_t)left : PER_CALL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		if (n == 0)
+			return -EIO; /* shorter than verified: not possible */
+		*bytes += (uint64_t)n;
+		conn_moved(c, (uint64_t)n);
+		*budget -= (size_t)n < *budget ? (size_t)n : *budget;
+		w->offset[w->at] += (uint64_t)n;
+		w->length[w->at] -= (uint64_t)n;
+		if (w->length[w->at] == 0)
+			nx_close(&w->fd[w->at++]);
+	}
+	return 1;
+}
+
+static void
+pump(struct req *r)
+{
+	struct download *d = r->state;
+	struct conn *c = r->conn;
+	size_t budget = PER_TURN;
+	int result;
+
+	for (;;) {
+		result = send_window(c, &d->now, &r->bytes, &budget);
+		if (result < 0) {
+			reply_abort(r);
+			return;
+		}
+		if (result == 0) {
+			conn_want_write(c);
+			return;
+		}
+		if (d->next.n == 0)
+			break;
+		d->now = d->next;
+		d->next = (struct window){0};
+		if (d->asked < d->end) {
+			ask_window(r);
+			if (c->phase == CONN_DEAD)
+				return;
+		}
+	}
+	if (d->asked == d->end)
+		reply_end(r);
+	else
+		c->deadline_us = 0; /* it is storaged we wait for */
+}
+
+static void
+begin(struct req *r)
+{
+	struct download *d = r->state;
+	char disposition[1100], extra[1500], range[80] = "";
+
+	mime_attachment(d->name, disposition, sizeof(disposition));
+	if (d->partial)
+		snprintf(range, sizeof(range),
+		    "Content-Range: bytes %llu-%llu/%llu\r\n",
+		    (unsigned long long)d->first,
+		    (unsigned long long)d->end - 1,
+		    (unsigned long long)d->size);
+	snprintf(extra, sizeof(extra),
+	    "Content-Disposition: %s\r\n"
+	    "ETag: \"%s\"\r\n"
+	    "Accept-Ranges: bytes\r\n"
+	    "Cache-Control: private, no-cache\r\n"
+	    "%s",
+	    disposition, d->etag, range);
+	if (!reply_begin(r, d->partial ? 206 : 200, "application/octet-stream",
+		extra, d->end - d->first))
+		return;
+	if (!conn_out_pending(r->conn))
+		pump(r);
+}
+
+static const struct req_ops download_ops = {
+    .writable = pump,
+    .free = download_free,
+};
+
+/* --- conditions ------------------------------------------------------------*/
+
+static void
+decide(struct req *r)
+{
+	struct http_span if_range = r->head.field[HEAD_IF_RANGE];
+	struct download *d = r->state;
+	enum range_result range = RANGE_WHOLE;
+	uint64_t last = 0;
+	char extra[128];
+
+	if (r->head.field[HEAD_IF_NONE_MATCH].p &&
+	    etag_listed(r->head.field[HEAD_IF_NONE_MATCH], d->etag)) {
+		snprintf(extra, sizeof(extra), "ETag: \"%s\"\r\n", d->etag);
+		reply_bytes(r, 304, NULL, extra, NULL, 0);
+		return;
+	}
+	if (!if_range.p || etag_same(if_range, d->etag))
+		range = range_parse(
+		    r->head.field[HEAD_RANGE], d->size, &d->first, &last);
+	if (range == RANGE_UNSATISFIABLE) {
+		snprintf(extra, sizeof(extra),
+		    "Content-Range: bytes */%llu\r\n",
+		    (unsigned long long)d->size);
+		reply_bytes(r, 416, NULL, extra, NULL, 0);
+		return;
+	}
+	d->partial = range == RANGE_PART;
+	d->end = d->partial ? last + 1 : d->size;
+	d->asked = d->first;
+	if (req_is_head(r) || d->end == d->first)
+		begin(r);
+	else
+		ask_window(r);
+}
+
+static void
+on_file(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__FileInfo *m = (const void *)reply->body;
+	struct download *d = r->state;
+
+	d->known = true;
+	d->size = m->size;
+	snprintf(d->id, sizeof(d->id), "%s", m->id);
+	snprintf(d->name, sizeof(d->name), "%s", m->name);
+	snprintf(d->etag, sizeof(d->etag), "%s", m->md5);
+	decide(r);
+}
+
+static void
+on_entry(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__FsEntry *m = (const void *)reply->body;
+	struct download *d = r->state;
+
+	if (m->folder) {
+		req_fail(r, 400, "invalid",
+		    "This is a folder; download the files in it one by one.");
+		return;
+	}
+	d->known = true;
+	d->size = m->size;
+	snprintf(d->id, sizeof(d->id), "%s", m->id);
+	snprintf(d->name, sizeof(d->name), "%s", m->name);
+	snprintf(d->etag, sizeof(d->etag), "%s", m->md5);
+	decide(r);
+}
+
+/* What the answer is depends on what the file is. */
+static void
+ask_about(struct req *r)
+{
+	Nx__FileRequest file = NX__FILE_REQUEST__INIT;
+	Nx__FsPathRequest path = NX__FS_PATH_REQUEST__INIT;
+	struct req_call_opts opts = {.again = ask_about};
+	struct download *d = r->state;
+
+	file.id = d->id;
+	path.path = d->path;
+	if (d->id[0])
+		req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_STAT, &file.base,
+		    &opts, on_file);
+	else
+		req_call(r, NX_ROLE_STORAGE, NX__METHOD__FS_STAT, &path.base,
+		    &opts, on_entry);
+}
+
+void
+download_start(struct req *r, const char *id, const char *path)
+{
+	struct download *d;
+
+	if ((id && strlen(id) >= sizeof(d->id)) ||
+	    (path && strlen(path) >= sizeof(d->path))) {
+		req_fail(r, 404, "not-found", "There is no such file.");
+		return;
+	}
+	d = calloc(1, sizeof(*d));
+	if (!d) {
+		req_fail(r, 503, "unavailable", "Out of memory; try again.");
+		return;
+	}
+	snprintf(d->id, sizeof(d->id), "%s", id ? id : "");
+	snprintf(d->path, sizeof(d->path), "%s", path ? path : "");
+	r->state = d;
+	r->ops = &download_ops;
+	if (req_is_head(r) || r->head.field[HEAD_RANGE].p ||
+	    r->head.field[HEAD_IF_NONE_MATCH].p)
+		ask_about(r);
+	else
+		ask_window(r);
+}

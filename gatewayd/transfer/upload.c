@@ -1,0 +1,234 @@
+/*
+ * See upload.h. Backpressure is the pipe being full: then the socket is not
+ * read, TCP's window closes, and the client waits for storaged's disks.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/id.h"
+#include "gatewayd/transfer/upload.h"
+
+#define FINISH_S 300U /* the last chunks' fsync and their replicas' */
+
+static void
+on_pipe(evutil_socket_t fd, short what, void *arg)
+{
+	struct upload *u = arg;
+
+	(void)fd;
+	(void)what;
+	u->waiting = false;
+	conn_pause(u->req->conn, false);
+	if (u->req->conn->phase == CONN_STREAM)
+		u->on_room(u->req);
+}
+
+void
+upload_init(struct upload *u, struct req *r, req_fn *on_room)
+{
+	*u = (struct upload){.req = r, .pipe = -1, .on_room = on_room};
+}
+
+/* --- opening ---------------------------------------------------------------*/
+
+static void
+on_opened(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__OpenUploadReply *m = (const void *)reply->body;
+	struct upload *u = req_upload(r);
+
+	u->waiting = false;
+	u->id = m->upload;
+	u->open = true;
+	u->max = m->max_size;
+	if (reply->n_fds != 1 || nx_fd_nonblock(reply->fds[0], true) < 0) {
+		req_fail_status(r, NX__STATUS__INTERNAL,
+		    "The storage service gave no pipe.");
+		return;
+	}
+	u->pipe = nx_take_fd(&reply->fds[0]);
+	event_assign(&u->writable, r->gw->base, u->pipe, EV_WRITE, on_pipe, u);
+	u->on_open(r);
+}
+
+void
+upload_open(
+    struct upload *u, Nx__OpenUploadRequest *m, req_fn *again, req_fn *on_open)
+{
+	struct req_call_opts opts = {.again = again};
+
+	u->waiting = true;
+	u->on_open = on_open;
+	req_call(u->req, NX_ROLE_STORAGE, NX__METHOD__FILE_OPEN_UPLOAD,
+	    &m->base, &opts, on_opened);
+}
+
+/* --- content ---------------------------------------------------------------*/
+
+static enum upload_result
+wait_for_room(struct upload *u)
+{
+	struct conn *c = u->req->conn;
+
+	u->waiting = true;
+	conn_pause(c, true);
+	if (event_add(&u->writable, NULL) < 0) {
+		conn_close(c);
+		return UPLOAD_ENDED;
+	}
+	return UPLOAD_FULL;
+}
+
+static void
+on_broken(struct req *r, const struct nx_reply *reply)
+{
+	(void)reply;
+	req_fail_status(r, NX__STATUS__INTERNAL,
+	    "The storage service gave up on this upload.");
+}
+
+/* storaged closed its end. Only FINISH can tell why. */
+static enum upload_result
+broken(struct upload *u)
+{
+	struct conn *c = u->req->conn;
+
+	conn_pause(c, true);
+	upload_finish(u, on_broken);
+	return UPLOAD_ENDED;
+}
+
+void
+upload_refuse_quota(struct upload *u)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text),
+	    "your quota leaves %s: delete something first",
+	    nx_size_format(u->max));
+	req_fail_status(u->req, NX__STATUS__QUOTA, text);
+}
+
+static enum upload_result
+too_much(struct upload *u)
+{
+	upload_refuse_quota(u);
+	return UPLOAD_ENDED;
+}
+
+enum upload_result
+upload_write(struct upload *u, const char *data, size_t len, size_t *ret_n)
+{
+	ssize_t n;
+
+	if (len > u->max - u->written)
+		return too_much(u);
+	do
+		n = write(u->pipe, data, len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? wait_for_room(u) : broken(u);
+	u->written += (uint64_t)n;
+	*ret_n = (size_t)n;
+	return UPLOAD_OK;
+}
+
+enum upload_result
+upload_splice(struct upload *u, size_t len, size_t *ret_n)
+{
+	struct pollfd p = {.fd = u->pipe, .events = POLLOUT};
+	struct conn *c = u->req->conn;
+	ssize_t n;
+
+	if (len > u->max - u->written)
+		return too_much(u);
+	do
+		n = splice(c->fd, NULL, u->pipe, NULL, len,
+		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE);
+	while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		u->written += (uint64_t)n;
+		conn_moved(c, (uint64_t)n);
+		*ret_n = (size_t)n;
+		return UPLOAD_OK;
+	}
+	if (n == 0)
+		return UPLOAD_EOF;
+	if (errno == EPIPE)
+		return broken(u);
+	if (errno != EAGAIN) {
+		conn_close(c);
+		return UPLOAD_ENDED;
+	}
+	/* EAGAIN: the socket is empty, or the pipe is full. Ask the pipe. */
+	if (poll(&p, 1, 0) == 1)
+		return p.revents & POLLERR ? broken(u) : UPLOAD_EMPTY;
+	return wait_for_room(u);
+}
+
+/* --- the end ---------------------------------------------------------------*/
+
+static void
+close_pipe(struct upload *u)
+{
+	if (u->pipe < 0)
+		return;
+	event_del(&u->writable);
+	nx_close(&u->pipe);
+}
+
+static void
+finish(struct req *r)
+{
+	Nx__FinishUploadRequest m = NX__FINISH_UPLOAD_REQUEST__INIT;
+	struct req_call_opts opts = {.timeout_s = FINISH_S, .again = finish};
+	struct upload *u = req_upload(r);
+
+	m.upload = u->id;
+	m.size = u->written;
+	u->open = false; /* whatever the answer, it is not ours to abort */
+	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_FINISH_UPLOAD, &m.base,
+	    &opts, u->on_finished);
+}
+
+void
+upload_finish(struct upload *u, req_reply_fn *on_finished)
+{
+	struct conn *c = u->req->conn;
+
+	close_pipe(u);
+	c->phase = CONN_BUSY;
+	c->deadline_us = 0;
+	u->on_finished = on_finished;
+	finish(u->req);
+}
+
+static void
+ignore(const struct nx_reply *reply, void *arg)
+{
+	(void)reply;
+	(void)arg;
+}
+
+void
+upload_fini(struct upload *u)
+{
+	Nx__AbortUploadRequest m = NX__ABORT_UPLOAD_REQUEST__INIT;
+	struct nx_call_opts opts = {0};
+	const struct token *token = u->req->token;
+
+	close_pipe(u);
+	if (!u->open || !token || !token->has_storage)
+		return;
+	u->open = false;
+	m.upload = u->id;
+	opts.ticket = token->storage;
+	(void)nx_call(u->req->gw->hub, NX_ROLE_STORAGE,
+	    NX__METHOD__FILE_ABORT_UPLOAD, &m.base, &opts, ignore, NULL);
+}

@@ -1,0 +1,132 @@
+/*
+ * A box: one process in all namespaces of its own, in a cgroup of its own,
+ * which becomes nexus-init. What a node and a function have in common.
+ *
+ * nx_box_spawn() is the parent's half: it clones, writes the maps, opens the
+ * gate. box_child.c is the child's half; it trusts nothing that it finds in the
+ * root filesystem. Both talk over a socketpair, the gate:
+ *
+ *	parent		child
+ *	MAPPED ->			the id maps are written
+ *		    <-	NETLINK		with a socket of its network namespace
+ *		    <-	READY		the root filesystem stands
+ *	GO ->				become nexus-init
+ *		    <-	(end of file)	it has
+ *		    <-	FAILED		at any point: which step, and why
+ *
+ * The end of file on the parent's side ends the child, too: a nodemgr that
+ * dies in between leaves nobody waiting.
+ */
+#ifndef NODEMGR_BOX_H
+#define NODEMGR_BOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "nodemgr/box/filter.h"
+#include "nodemgr/box/idmap.h"
+
+struct nx_fault {
+	int error; /* -errno */
+	char step[120];
+};
+
+enum nx_gate_kind {
+	NX_GATE_MAPPED = 1,
+	NX_GATE_NETLINK,
+	NX_GATE_READY,
+	NX_GATE_GO,
+	NX_GATE_CHILD, /* exec only: @value is the pid */
+	NX_GATE_FAILED,
+	NX_GATE_CLOSED, /* never sent: the end of file */
+};
+
+struct nx_gate_msg {
+	uint32_t kind;
+	int32_t value;
+	struct nx_fault fault;
+};
+
+/* The descriptors a child gets, by their numbers in it. */
+enum nx_box_fd {
+	NX_BOX_GATE = 3,
+	NX_BOX_INIT,   /* sealed nexus-init */
+	NX_BOX_STATUS, /* where init writes how the main process ended */
+	NX_BOX_ROOT,   /* detached mount: lower layer, or a function's root */
+	NX_BOX_USR,    /* detached mount for /usr, or none */
+	NX_BOX_VOLUME, /* node: detached, idmapped mount of its volume */
+	NX_BOX_LOG,    /* node */
+	NX_BOX_CODE,   /* function: sealed memfd */
+	NX_BOX_OUT,    /* function: pipes */
+	NX_BOX_ERR,
+	NX_BOX_END
+};
+
+struct nx_box {
+	bool function; /* else a node */
+	const char *hostname;
+	const char *scratch; /* an empty directory to build below */
+	struct nx_idmap map;
+	int cgroup;
+	int fds[NX_BOX_END]; /* borrowed, -1: none; GATE is filled in */
+	const struct nx_filter *filter;
+	char *const *argv; /* of nexus-init */
+	char *const *envp;
+	/* node */
+	const char *hosts, *resolv; /* contents of files in /etc */
+	bool fresh; /* first start: write them, whatever is there */
+	/* function; 0: none */
+	uint64_t work_size; /* bytes of /tmp */
+	uint64_t max_data, max_procs;
+};
+
+struct nx_boxed {
+	pid_t pid;
+	int pidfd, gate;
+};
+
+/* 0, or -errno with the step in *ret_fault, and then nothing is left. */
+int nx_box_spawn(const struct nx_box *box, struct nx_boxed *ret_boxed,
+    struct nx_fault *ret_fault);
+
+/* Kills and reaps it, closes its descriptors. */
+void nx_boxed_destroy(struct nx_boxed *b);
+
+/* One message; *ret_fd takes the descriptor that came with it (-1: none).
+ * 1, 0 when there is none yet, or -errno (-EPROTO: not one of ours). */
+int nx_gate_recv(int gate, struct nx_gate_msg *ret_msg, int *ret_fd);
+int nx_gate_send(int gate, enum nx_gate_kind kind, int value, int fd);
+int nx_gate_fail(int gate, const struct nx_fault *fault);
+
+/* Remembers the step that failed and hands on @r. */
+int nx_step(struct nx_fault *f, int r, const char *what);
+#define NX_TRY(f, e, what)                            \
+	do {                                          \
+		int try_ = nx_step((f), (e), (what)); \
+		if (try_ < 0)                         \
+			return try_;                  \
+	} while (0)
+/* For calls that say it with -1 and errno. */
+#define NX_SYS(e) ((e) < 0 ? -errno : 0)
+
+/* --- the child's half ------------------------------------------------------ */
+
+_Noreturn void nx_box_child(const struct nx_box *box, int gate);
+
+/* Builds the root and pivots into it. */
+int nx_node_root(struct nx_fault *f);
+int nx_function_root(const struct nx_box *box, struct nx_fault *f);
+
+/* Own tmpfs on /dev of @root with clones of the host's harmless devices. */
+int nx_dev_make(int root, bool function, struct nx_fault *f);
+/* Own procfs and sysfs with what is masked and read-only. */
+int nx_proc_make(int root, struct nx_fault *f);
+/* hostname, hosts, resolv.conf, from within the root. */
+int nx_etc_write(const struct nx_box *box);
+/* Leaves @root as "/" and nothing else. */
+int nx_root_enter(int root);
+/* A tmpfs to build on; it is the current directory afterwards. */
+int nx_scratch(int *ret_fd, const char *const *dirs);
+
+#endif

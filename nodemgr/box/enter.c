@@ -1,0 +1,236 @@
+/*
+ * Entering a node; see enter.h. Rules from the CVEs of others: not dumpable
+ * until the exec (2016-9962), nothing of nodemgr's open (2024-21626), the
+ * working directory verified to be inside, numeric ids only (2026-30892).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "nodemgr/box/caps.h"
+#include "nodemgr/box/enter.h"
+#include "nodemgr/box/sys.h"
+
+#define NODE_NAMESPACES                                              \
+	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | \
+	    CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
+#define GATE 3
+
+/* Where a failure is told. */
+static int gate_fd;
+
+/* The caller's three at 0-2, the gate at 3, the target at 4, nothing else. */
+static int
+gather_fds(const struct nx_enter *e, int gate)
+{
+	int src[5] = {e->fds[0], e->fds[1], e->fds[2], gate, e->target};
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		src[i] = fcntl(src[i], F_DUPFD_CLOEXEC, 5);
+		if (src[i] < 0)
+			return -errno;
+	}
+	for (i = 0; i < 5; i++)
+		if (dup3(src[i], i, i < 3 ? 0 : O_CLOEXEC) < 0 &&
+		    errno != EINVAL)
+			return -errno;
+	gate_fd = GATE;
+	return NX_SYS(close_range(5, ~0U, 0));
+}
+
+/* getcwd(2) itself tells when the directory is outside of the root. */
+static int
+enter_directory(const char *cwd)
+{
+	char path[PATH_MAX];
+
+	if (chdir(cwd && cwd[0] ? cwd : "/") < 0)
+		return -errno;
+	if (!getcwd(path, sizeof(path)))
+		return -errno;
+	return path[0] == '/' ? 0 : -EXDEV;
+}
+
+static void
+own_session(bool tty)
+{
+	(void)setsid();
+	/* fails when the terminal is the controlling one of the caller's own
+	 * session; then the command runs without job control */
+	if (tty)
+		(void)ioctl(0, TIOCSCTTY, 0);
+}
+
+static int
+reset_signals(void)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	sigset_t none;
+	int sig;
+
+	for (sig = 1; sig < _NSIG; sig++)
+		(void)sigaction(sig, &dfl, NULL);
+	sigemptyset(&none);
+	return NX_SYS(sigprocmask(SIG_SETMASK, &none, NULL));
+}
+
+static int
+exec_command(const struct nx_enter *e)
+{
+	nx_cleanup_free char *paths = NULL;
+	const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+			   "/usr/bin:/sbin:/bin";
+	char file[PATH_MAX], *dir, *save = NULL;
+	int error = -ENOENT;
+
+	if (strchr(e->argv[0], '/')) {
+		execve(e->argv[0], e->argv, e->envp);
+		return -errno;
+	}
+	paths = strdup(path);
+	if (!paths)
+		return -ENOMEM;
+	for (dir = strtok_r(paths, ":", &save); dir;
+	     dir = strtok_r(NULL, ":", &save)) {
+		snprintf(file, sizeof(file), "%s/%s", dir, e->argv[0]);
+		execve(file, e->argv, e->envp);
+		if (errno != ENOENT && errno != ENOTDIR)
+			error = -errno;
+	}
+	return error;
+}
+
+static int
+become(const struct nx_enter *e, struct nx_fault *f)
+{
+	NX_TRY(f, nx_ids_become(0, 0), "become root of the node");
+	NX_TRY(f, NX_SYS(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)), "dumpable");
+	(void)umask(022);
+	own_session(e->tty);
+	NX_TRY(f, enter_directory(e->cwd), "enter the directory");
+	NX_TRY(f, reset_signals(), "reset signals");
+	NX_TRY(f, nx_caps_keep(nx_caps_node), "drop capabilities");
+	NX_TRY(
+	    f, NX_SYS(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)), "no_new_privs");
+	NX_TRY(f, nx_filter_load(e->filter), "load the call filter");
+	NX_TRY(f, exec_command(e), e->argv[0]);
+	return 0;
+}
+
+static _Noreturn void
+second(const struct nx_enter *e)
+{
+	struct nx_fault f = {0};
+
+	(void)become(e, &f);
+	(void)nx_gate_fail(gate_fd, &f);
+	_exit(f.error == -ENOENT ? 127 : 126);
+}
+
+/* The first child joins; only a child of its own is in the pid namespace. */
+static int
+first(const struct nx_enter *e, int gate, struct nx_fault *f)
+{
+	struct clone_args args = {.flags = CLONE_PARENT};
+	pid_t pid;
+
+	NX_TRY(f, NX_SYS(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)), "dumpable");
+	NX_TRY(f, gather_fds(e, gate), "gather descriptors");
+	NX_TRY(f, NX_SYS(setns(4, NODE_NAMESPACES)), "join the node");
+	(void)close(4);
+	pid = sys_clone3(&args);
+	NX_TRY(f, pid, "clone3");
+	if (pid == 0)
+		second(e);
+	return nx_gate_send(GATE, NX_GATE_CHILD, pid, -1);
+}
+
+int
+nx_enter_spawn(const struct nx_enter *e, struct nx_boxed *ret_boxed,
+    struct nx_fault *ret_fault)
+{
+	struct nx_fault f = {0};
+	nx_cleanup_fd int outer = -1, inner = -1;
+	int pidfd = -1, pair[2];
+	struct clone_args args = {
+	    .flags = CLONE_PIDFD | CLONE_INTO_CGROUP,
+	    .pidfd = (uint64_t)(uintptr_t)&pidfd,
+	    .exit_signal = SIGCHLD,
+	    .cgroup = (unsigned)e->cgroup,
+	};
+	pid_t pid;
+
+	NX_TRY(ret_fault,
+	    NX_SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)),
+	    "socketpair");
+	outer = pair[0];
+	inner = pair[1];
+	NX_TRY(ret_fault, nx_fd_nonblock(outer, true), "socketpair");
+	pid = sys_clone3(&args);
+	NX_TRY(ret_fault, pid, "clone3");
+	if (pid == 0) {
+		gate_fd = inner;
+		if (first(e, inner, &f) < 0)
+			(void)nx_gate_fail(gate_fd, &f);
+		_exit(0);
+	}
+	*ret_boxed = (struct nx_boxed){
+	    .pid = pid, .pidfd = pidfd, .gate = nx_take_fd(&outer)};
+	return 0;
+}
+
+static void
+send_netlink(int target, int gate)
+{
+	int fd;
+
+	if (setns(target, CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		return;
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd >= 0)
+		(void)nx_gate_send(gate, NX_GATE_NETLINK, 0, fd);
+}
+
+int
+nx_enter_netlink(int target)
+{
+	struct clone_args args = {.exit_signal = SIGCHLD};
+	nx_cleanup_fd int outer = -1, inner = -1;
+	struct nx_gate_msg msg;
+	int fd = -1, pair[2], r;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	outer = pair[0];
+	inner = pair[1];
+	pid = sys_clone3(&args);
+	if (pid < 0)
+		return pid;
+	if (pid == 0) {
+		send_netlink(target, inner);
+		_exit(0);
+	}
+	nx_close(&inner);
+	r = nx_gate_recv(outer, &msg, &fd);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (r < 0)
+		return r;
+	return fd >= 0 ? fd : -EPERM;
+}

@@ -1,0 +1,123 @@
+/*
+ * The gate between nodemgr and a child on its way into a box; see box.h. The
+ * child is ours until it execs, but what it sends is checked all the same.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/fd.h"
+#include "nodemgr/box/box.h"
+
+int
+nx_step(struct nx_fault *f, int r, const char *what)
+{
+	/* the innermost step knows best */
+	if (r < 0 && f->error == 0) {
+		f->error = r;
+		snprintf(f->step, sizeof(f->step), "%s", what);
+	}
+	return r;
+}
+
+static int
+gate_send(int gate, const struct nx_gate_msg *msg, int fd)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov = {
+	    .iov_base = (void *)(uintptr_t)msg, .iov_len = sizeof(*msg)};
+	struct msghdr head = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *c;
+
+	if (fd >= 0) {
+		head.msg_control = control.buf;
+		head.msg_controllen = sizeof(control.buf);
+		c = CMSG_FIRSTHDR(&head);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	}
+	if (sendmsg(gate, &head, MSG_NOSIGNAL) < 0)
+		return -errno;
+	return 0;
+}
+
+int
+nx_gate_send(int gate, enum nx_gate_kind kind, int value, int fd)
+{
+	struct nx_gate_msg msg = {.kind = kind, .value = value};
+
+	return gate_send(gate, &msg, fd);
+}
+
+int
+nx_gate_fail(int gate, const struct nx_fault *fault)
+{
+	struct nx_gate_msg msg = {.kind = NX_GATE_FAILED, .fault = *fault};
+
+	return gate_send(gate, &msg, -1);
+}
+
+/* CMSG_SPACE of one descriptor has room for two: the surplus is closed. */
+static int
+take_fds(struct msghdr *head)
+{
+	struct cmsghdr *c;
+	int fd, kept = -1;
+	size_t i, n;
+
+	for (c = CMSG_FIRSTHDR(head); c; c = CMSG_NXTHDR(head, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			if (kept < 0)
+				kept = fd;
+			else
+				nx_close(&fd);
+		}
+	}
+	return kept;
+}
+
+int
+nx_gate_recv(int gate, struct nx_gate_msg *ret_msg, int *ret_fd)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct nx_gate_msg msg;
+	struct iovec iov = {.iov_base = &msg, .iov_len = sizeof(msg)};
+	struct msghdr head = {
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.buf,
+	    .msg_controllen = sizeof(control.buf),
+	};
+	nx_cleanup_fd int fd = -1;
+	ssize_t n = recvmsg(gate, &head, MSG_CMSG_CLOEXEC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n < 0 && errno != ECONNRESET)
+		return -errno;
+	if (n <= 0) {
+		*ret_msg = (struct nx_gate_msg){.kind = NX_GATE_CLOSED};
+		*ret_fd = -1;
+		return 1;
+	}
+	fd = take_fds(&head);
+	if (n != sizeof(msg) || (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		return -EPROTO;
+	msg.fault.step[sizeof(msg.fault.step) - 1] = '\0';
+	*ret_msg = msg;
+	*ret_fd = nx_take_fd(&fd);
+	return 1;
+}

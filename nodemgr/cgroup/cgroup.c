@@ -1,0 +1,259 @@
+/*
+ * One cgroup: limits, killing, removal; see cgroup.h.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "nodemgr/cgroup/cgroup.h"
+
+static int
+write_u64(int cgroup, const char *file, uint64_t value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	return nx_write_file(cgroup, file, text);
+}
+
+static int
+read_u64(int cgroup, const char *file, uint64_t *ret_value)
+{
+	nx_cleanup_free char *text = NULL;
+	char *end;
+	uint64_t value;
+	int r = nx_read_file(cgroup, file, 64, &text);
+
+	if (r < 0)
+		return r;
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (end == text || errno)
+		return -EINVAL; /* "max" */
+	*ret_value = value;
+	return 0;
+}
+
+/* Writes and reads back; the kernel rounds memory down to pages. */
+static int
+set_limit(int cgroup, const char *file, uint64_t value, uint64_t unit,
+    uint64_t *ret_value)
+{
+	uint64_t got;
+	int r = write_u64(cgroup, file, value);
+
+	if (r == 0)
+		r = read_u64(cgroup, file, &got);
+	if (r < 0)
+		return r;
+	if (got != value / unit * unit)
+		return -ENOTSUP;
+	*ret_value = got;
+	return 0;
+}
+
+static int
+set_limits(int cgroup, struct nx_limits *limits)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t memory, weight, pids, group;
+	int r;
+
+	r = set_limit(cgroup, "memory.max", limits->memory, page, &memory);
+	if (r == 0)
+		r = set_limit(
+		    cgroup, "cpu.weight", limits->cpu_weight, 1, &weight);
+	if (r == 0)
+		r = set_limit(cgroup, "pids.max", limits->pids, 1, &pids);
+	if (r == 0)
+		r = set_limit(
+		    cgroup, "memory.oom.group", limits->oom_group, 1, &group);
+	if (r < 0)
+		return r;
+	/* absent where the kernel was built or booted without swap accounting:
+	 * then there is no swap to be used either */
+	r = write_u64(cgroup, "memory.swap.max", 0);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	limits->memory = memory;
+	limits->cpu_weight = (uint32_t)weight;
+	limits->pids = (uint32_t)pids;
+	return 0;
+}
+
+int
+nx_cgroup_open(int parent, const char *name)
+{
+	int fd = openat(
+	    parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int
+nx_cgroup_make(
+    int parent, const char *name, bool enforce, struct nx_limits *limits)
+{
+	nx_cleanup_fd int fd = -1;
+	int r;
+
+	if (mkdirat(parent, name, 0755) < 0)
+		return -errno;
+	r = fd = nx_cgroup_open(parent, name);
+	if (r >= 0 && fchmod(fd, 0755) < 0) /* see make_branch */
+		r = -errno;
+	if (r >= 0 && enforce)
+		r = set_limits(fd, limits);
+	if (r < 0) {
+		(void)unlinkat(parent, name, AT_REMOVEDIR);
+		return r;
+	}
+	return nx_take_fd(&fd);
+}
+
+int
+nx_cgroup_kill(int cgroup)
+{
+	return nx_write_file(cgroup, "cgroup.kill", "1");
+}
+
+/* The number behind "<key> " at the start of a line. */
+static bool
+find_key(const char *text, const char *key, uint64_t *ret_value)
+{
+	size_t len = strlen(key);
+	const char *p = text;
+
+	while (p && *p) {
+		if (!strncmp(p, key, len) && p[len] == ' ') {
+			*ret_value = strtoull(p + len + 1, NULL, 10);
+			return true;
+		}
+		p = strchr(p, '\n');
+		if (p)
+			p++;
+	}
+	return false;
+}
+
+static bool
+read_key(int cgroup, const char *file, const char *key, uint64_t *ret_value)
+{
+	nx_cleanup_free char *text = NULL;
+
+	if (nx_read_file(cgroup, file, 4096, &text) < 0)
+		return false;
+	return find_key(text, key, ret_value);
+}
+
+int
+nx_cgroup_populated(int cgroup)
+{
+	uint64_t value;
+
+	if (!read_key(cgroup, "cgroup.events", "populated", &value))
+		return -EIO;
+	return value != 0;
+}
+
+int
+nx_cgroup_remove(int parent, const char *name)
+{
+	nx_cleanup_fd int fd = nx_cgroup_open(parent, name);
+	struct dirent *entry;
+	DIR *dir;
+	int copy;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	dir = copy < 0 ? NULL : fdopendir(copy);
+	if (!dir) {
+		nx_close(&copy);
+		return -ENOMEM;
+	}
+	while ((entry = readdir(dir)))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			(void)nx_cgroup_remove(fd, entry->d_name);
+	closedir(dir);
+	if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+/* Resident bytes of one process, 0 when it is gone. */
+static uint64_t
+resident(long pid)
+{
+	nx_cleanup_free char *text = NULL;
+	char path[64], *end;
+
+	snprintf(path, sizeof(path), "/proc/%ld/statm", pid);
+	if (nx_read_file(AT_FDCWD, path, 256, &text) < 0)
+		return 0;
+	(void)strtoull(text, &end, 10);
+	return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int
+sum_processes(int cgroup, struct nx_cgroup_stat *stat)
+{
+	nx_cleanup_free char *text = NULL;
+	char *p, *end;
+	long pid;
+	int r = nx_read_file(cgroup, "cgroup.procs", 1 << 20, &text);
+
+	if (r < 0)
+		return r;
+	for (p = text; (pid = strtol(p, &end, 10)) > 0; p = end) {
+		stat->memory += resident(pid);
+		stat->pids++;
+	}
+	return 0;
+}
+
+int
+nx_cgroup_read(int cgroup, struct nx_cgroup_stat *ret_stat)
+{
+	struct nx_cgroup_stat stat = {0};
+	uint64_t pids;
+	int r;
+
+	(void)read_key(cgroup, "cpu.stat", "usage_usec", &stat.cpu_us);
+	(void)read_key(cgroup, "memory.events", "oom_kill", &stat.oom_kills);
+	(void)read_u64(cgroup, "memory.peak", &stat.memory_peak);
+	if (read_u64(cgroup, "memory.current", &stat.memory) < 0 ||
+	    read_u64(cgroup, "pids.current", &pids) < 0) {
+		stat.memory = 0;
+		r = sum_processes(cgroup, &stat);
+		if (r < 0)
+			return r;
+	} else {
+		stat.pids = (uint32_t)pids;
+	}
+	*ret_stat = stat;
+	return 0;
+}
+
+bool
+nx_cgroup_holds(int cgroup, int pid)
+{
+	nx_cleanup_free char *text = NULL;
+	char *p, *end;
+	long got;
+
+	if (nx_read_file(cgroup, "cgroup.procs", 1 << 20, &text) < 0)
+		return false;
+	for (p = text; (got = strtol(p, &end, 10)) > 0; p = end)
+		if (got == pid)
+			return true;
+	return false;
+}

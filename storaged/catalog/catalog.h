@@ -1,0 +1,244 @@
+/*
+ * The catalogue: which files there are, whose, in which tree and under which
+ * path, which chunks they have and on which volumes. The narrow interface of
+ * docs/architecture.md: nothing outside catalog_*.c knows how rows look.
+ *
+ * Reads answer at once from what is committed. Writes are operations that the
+ * caller owns and keeps alive until their @done runs: then the result is on
+ * disk. Results: 0, a negative errno, or a positive enum catalog_result, an
+ * outcome that changed nothing.
+ *
+ * Trusts its callers to have checked names and paths (path.h).
+ */
+#ifndef STORAGED_CATALOG_H
+#define STORAGED_CATALOG_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/id.h"
+#include "storaged/chunks/checksum.h"
+#include "storaged/chunks/chunk_store.h"
+#include "storaged/trees/path.h"
+
+struct catalog;
+
+enum catalog_result {
+	CATALOG_NO_FILE = 1,
+	CATALOG_AMBIGUOUS, /* several ids begin like that */
+	CATALOG_BAD_ID,
+	CATALOG_NO_PATH,
+	CATALOG_NO_PARENT,
+	CATALOG_NOT_FOLDER, /* a file is where a folder would have to be */
+	CATALOG_IS_FOLDER,  /* a folder is where a file would have to be */
+	CATALOG_TAKEN,
+	CATALOG_NOT_EMPTY,
+	CATALOG_INTO_ITSELF,
+	CATALOG_IS_ROOT,
+	CATALOG_TOO_DEEP,
+	CATALOG_OVER_QUOTA,
+	CATALOG_WOULD_LOSE, /* a file would have a chunk nowhere */
+	CATALOG_NO_VOLUME,  /* a volume of the chunks has gone */
+};
+
+int catalog_open(
+    struct event_base *base, const char *path, struct catalog **ret_catalog);
+/* Commits and answers what is pending. */
+struct catalog *catalog_close(struct catalog *c);
+
+/* Commits and answers what is pending, now. 0 or -errno. */
+int catalog_flush(struct catalog *c);
+
+/* --- files ------------------------------------------------------------------*/
+
+struct catalog_file {
+	int64_t key;
+	char id[NX_ID_LEN + 1];
+	char name[PATH_NAME_MAX + 1];
+	uint64_t owner, size;
+	uint32_t chunks;
+	uint32_t want;     /* replicas asked for */
+	uint32_t replicas; /* the fewest any chunk has */
+	struct etag etag;
+	uint64_t created_at;
+	bool in_tree;
+};
+
+#define CATALOG_REPLICAS 8
+
+struct catalog_chunk {
+	int64_t key, file;
+	struct chunk_id id;
+	struct checksums sums;
+	uint32_t n_replicas;
+	int64_t volumes[CATALOG_REPLICAS];
+};
+
+/* @owner 0: anybody's. @id may be a unique prefix. */
+int catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
+    struct catalog_file *ret_file);
+/* Raw files in the order they came; those after key @after. Number or
+ * -errno. */
+int catalog_file_list(struct catalog *c, uint64_t owner, int64_t after,
+    struct catalog_file *ret_files, size_t max);
+/* Chunks from @index on; number or -errno. */
+int catalog_file_chunks(struct catalog *c, int64_t file, uint32_t index,
+    struct catalog_chunk *ret_chunks, size_t max);
+
+typedef void catalog_done(int result, void *arg);
+
+/* A complete upload becomes visible: file, chunks, tree entry, quota. */
+struct catalog_commit {
+	struct catalog_file file;     /* id, key and created_at are filled in */
+	const struct path *path;      /* NULL: a raw file */
+	struct catalog_chunk *chunks; /* file.chunks of them */
+	bool create_only;
+	uint64_t quota; /* bytes the owner may have */
+	catalog_done *done;
+	void *arg;
+	struct catalog *catalog;
+	bool freed; /* an old file of that path was dropped */
+};
+void catalog_commit(struct catalog *c, struct catalog_commit *op);
+
+/* One file goes, with its tree entry if it has one. */
+struct catalog_remove {
+	struct catalog_file file;
+	catalog_done *done;
+	void *arg;
+	struct catalog *catalog;
+};
+void catalog_remove(struct catalog *c, struct catalog_remove *op);
+
+/* Everything of a user goes. */
+struct catalog_drop_user {
+	uint64_t user;
+	catalog_done *done;
+	void *arg;
+	struct catalog *catalog;
+};
+void catalog_drop_user(struct catalog *c, struct catalog_drop_user *op);
+
+/* --- trees ------------------------------------------------------------------*/
+
+struct catalog_entry {
+	int64_t key;
+	char name[PATH_NAME_MAX + 1];
+	bool folder;
+	uint64_t size; /* of a folder: of all files below */
+	int64_t file;
+	char id[NX_ID_LEN + 1];
+	uint64_t modified_at;
+	struct etag etag;
+};
+
+/* 0, CATALOG_NO_PATH, CATALOG_NOT_FOLDER; the root is a folder without name. */
+int catalog_stat(struct catalog *c, uint64_t owner, const struct path *path,
+    struct catalog_entry *ret_entry);
+/* Entries of the folder @folder (of catalog_stat) with names after @after,
+ * sorted byte-wise. Number or -errno. */
+int catalog_list(struct catalog *c, uint64_t owner, int64_t folder,
+    const char *after, struct catalog_entry *ret_entries, size_t max);
+/* May a file come to @path? 0 (its size, if one is there, in *ret_old), or why
+ * not. */
+int catalog_check_target(struct catalog *c, uint64_t owner,
+    const struct path *path, bool create_only, uint64_t *ret_old);
+
+struct catalog_tree_op {
+	uint64_t owner;
+	struct path path, to;
+	bool parents; /* mkdir: make what is missing, existing is fine */
+	bool replace; /* move */
+	catalog_done *done;
+	void *arg;
+	/* results */
+	struct catalog_entry entry;     /* mkdir, move */
+	uint64_t files, folders, bytes; /* delete */
+	struct catalog *catalog;
+};
+void catalog_mkdir(struct catalog *c, struct catalog_tree_op *op);
+void catalog_delete(struct catalog *c, struct catalog_tree_op *op);
+void catalog_move(struct catalog *c, struct catalog_tree_op *op);
+
+/* --- users ------------------------------------------------------------------*/
+
+#define CATALOG_NO_QUOTA (-1)
+
+struct catalog_usage {
+	uint64_t used, files;
+	int64_t quota; /* CATALOG_NO_QUOTA: the default */
+};
+int catalog_usage(
+    struct catalog *c, uint64_t user, struct catalog_usage *ret_usage);
+int catalog_set_quota(struct catalog *c, uint64_t user, uint64_t quota);
+
+struct catalog_totals {
+	uint64_t files, chunks, bytes, degraded;
+};
+int catalog_totals(struct catalog *c, struct catalog_totals *ret_totals);
+
+/* --- volumes and replicas; the writes among these wait for the disk ---------*/
+
+enum catalog_volume_state {
+	CATALOG_VOLUME_MAKING, /* not complete: remove at start */
+	CATALOG_VOLUME_READY,
+	CATALOG_VOLUME_GOING, /* forgotten: remove at start */
+};
+
+struct catalog_volume {
+	int64_t key;
+	char node[NX_ID_LEN + 1];
+	uint64_t size;
+	enum catalog_volume_state state;
+	bool active, suspect;
+};
+int catalog_volumes(struct catalog *c,
+    void (*each)(const struct catalog_volume *v, void *arg), void *arg);
+/* Inserts (filling in key) or, when it has one, updates. */
+int catalog_volume_save(struct catalog *c, struct catalog_volume *v);
+int catalog_volume_delete(struct catalog *c, int64_t volume);
+int
+catalog_volume_chunks(struct catalog *c, int64_t volume, uint64_t *ret_chunks);
+/* Forgets all replicas there and marks it GOING. *ret_lost: files that have a
+ * chunk nowhere because of that. Unless @may_lose that must not be:
+ * CATALOG_WOULD_LOSE. */
+int catalog_volume_forget(
+    struct catalog *c, int64_t volume, bool may_lose, uint64_t *ret_lost);
+/* Files that have a chunk on @volume and nowhere in @others. */
+int catalog_volume_sole_files(struct catalog *c, int64_t volume,
+    const int64_t *others, size_t n_others, uint64_t *ret_files);
+/* Chunks on @volume with a key after @after, any replicas. Number, -errno. */
+int catalog_volume_next(struct catalog *c, int64_t volume, int64_t after,
+    struct catalog_chunk *ret_chunks, size_t max);
+/* Chunks after @after, which is of @file (both 0: from the beginning), of files
+ * that have fewer replicas than they want. */
+int catalog_degraded_next(struct catalog *c, int64_t file, int64_t after,
+    struct catalog_chunk *ret_chunks, size_t max);
+/* The chunk, fresh; 0 or CATALOG_NO_FILE when it is gone. */
+int catalog_chunk_get(
+    struct catalog *c, int64_t chunk, struct catalog_chunk *ret_chunk);
+/* A verified copy exists on @volume now (@old, unless 0, has none any more).
+ * CATALOG_NO_FILE when the chunk was deleted meanwhile. */
+int catalog_replica_set(
+    struct catalog *c, int64_t chunk, int64_t volume, int64_t old);
+
+/* --- what is to be unlinked -------------------------------------------------*/
+
+/* Chunk files of @volume nobody refers to any more; number or -errno. */
+int catalog_trash(
+    struct catalog *c, int64_t volume, struct chunk_id *ret_ids, size_t max);
+/* They are unlinked. */
+struct catalog_trash_done {
+	int64_t volume;
+	struct chunk_id *ids;
+	size_t n;
+	catalog_done *done;
+	void *arg;
+	struct catalog *catalog;
+};
+void catalog_trash_done(struct catalog *c, struct catalog_trash_done *op);
+/* Does the catalogue, or its trash, know @name on @volume? 1, 0, -errno. */
+int catalog_knows(struct catalog *c, int64_t volume, const char *name);
+
+#endif

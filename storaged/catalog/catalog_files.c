@@ -1,0 +1,372 @@
+/* Files and their chunks in the catalogue: see catalog.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "storaged/catalog/catalog_internal.h"
+
+/* --- reading ----------------------------------------------------------------*/
+
+void
+catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file)
+{
+	struct catalog_file *f = ret_file;
+
+	f->key = sqlite3_column_int64(stmt, 0);
+	catalog_copy_text(stmt, 1, f->id, sizeof(f->id));
+	catalog_copy_text(stmt, 2, f->name, sizeof(f->name));
+	f->owner = (uint64_t)sqlite3_column_int64(stmt, 3);
+	f->size = (uint64_t)sqlite3_column_int64(stmt, 4);
+	f->chunks = (uint32_t)sqlite3_column_int64(stmt, 5);
+	f->want = (uint32_t)sqlite3_column_int64(stmt, 6);
+	f->replicas = (uint32_t)sqlite3_column_int64(stmt, 7);
+	catalog_copy_text(stmt, 8, f->etag.text, sizeof(f->etag.text));
+	f->created_at = (uint64_t)sqlite3_column_int64(stmt, 9);
+	f->in_tree = sqlite3_column_int(stmt, 10) != 0;
+}
+
+int
+catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
+    struct catalog_file *ret_file)
+{
+	char beyond[NX_ID_LEN + 2];
+	sqlite3_stmt *stmt;
+	int r;
+
+	if (!nx_id_prefix_valid(id))
+		return CATALOG_BAD_ID;
+	/* 'g' sorts behind every digit an id can have. */
+	(void)snprintf(beyond, sizeof(beyond), "%sg", id);
+	r = nx_db_query(c->db, &stmt,
+	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.id >= ?1 AND"
+	    " f.id < ?2 AND (?3 = 0 OR f.owner = ?3) LIMIT 2",
+	    "ssu", id, beyond, owner);
+	if (r <= 0)
+		return r < 0 ? r : CATALOG_NO_FILE;
+	catalog_read_file(stmt, ret_file);
+	r = nx_db_next(stmt);
+	sqlite3_reset(stmt);
+	return r > 0 ? CATALOG_AMBIGUOUS : r;
+}
+
+static int
+list_all(struct catalog *c, int64_t after, size_t max, sqlite3_stmt **ret_stmt)
+{
+	return nx_db_query(c->db, ret_stmt,
+	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.tree = 0 AND"
+	    " f.file > ? ORDER BY f.file LIMIT ?",
+	    "iu", after, (uint64_t)max);
+}
+
+static int
+list_of(struct catalog *c, uint64_t owner, int64_t after, size_t max,
+    sqlite3_stmt **ret_stmt)
+{
+	return nx_db_query(c->db, ret_stmt,
+	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.owner = ? AND"
+	    " f.tree = 0 AND f.file > ? ORDER BY f.file LIMIT ?",
+	    "uiu", owner, after, (uint64_t)max);
+}
+
+int
+catalog_file_list(struct catalog *c, uint64_t owner, int64_t after,
+    struct catalog_file *ret_files, size_t max)
+{
+	sqlite3_stmt *stmt;
+	int n = 0, r;
+
+	r = owner == 0 ? list_all(c, after, max, &stmt)
+		       : list_of(c, owner, after, max, &stmt);
+	while (r > 0) {
+		catalog_read_file(stmt, &ret_files[n++]);
+		r = nx_db_next(stmt);
+	}
+	return r < 0 ? r : n;
+}
+
+int
+catalog_read_chunk(sqlite3_stmt *stmt, struct catalog_chunk *ret_chunk)
+{
+	struct catalog_chunk *c = ret_chunk;
+	int n_crc = sqlite3_column_bytes(stmt, 5);
+	int64_t size = sqlite3_column_int64(stmt, 3);
+
+	if (size < 0 || size > CHUNK_SIZE ||
+	    sqlite3_column_bytes(stmt, 4) != (int)MD5_LEN ||
+	    (size_t)n_crc !=
+		checksum_blocks((uint32_t)size) * sizeof(c->sums.crc[0]))
+		return -EBADMSG;
+	memset(c, 0, sizeof(*c));
+	c->key = sqlite3_column_int64(stmt, 0);
+	c->file = sqlite3_column_int64(stmt, 1);
+	catalog_copy_text(stmt, 2, c->id.text, sizeof(c->id.text));
+	c->sums.size = (uint32_t)size;
+	memcpy(c->sums.md5, sqlite3_column_blob(stmt, 4), MD5_LEN);
+	if (n_crc > 0)
+		memcpy(
+		    c->sums.crc, sqlite3_column_blob(stmt, 5), (size_t)n_crc);
+	return 0;
+}
+
+int
+catalog_read_replicas(struct nx_db *db, struct catalog_chunk *chunk)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT volume FROM replicas WHERE chunk = ?", "i", chunk->key);
+
+	chunk->n_replicas = 0;
+	while (r > 0) {
+		if (chunk->n_replicas < CATALOG_REPLICAS)
+			chunk->volumes[chunk->n_replicas++] =
+			    sqlite3_column_int64(stmt, 0);
+		r = nx_db_next(stmt);
+	}
+	return r;
+}
+
+int
+catalog_file_chunks(struct catalog *c, int64_t file, uint32_t index,
+    struct catalog_chunk *ret_chunks, size_t max)
+{
+	sqlite3_stmt *stmt;
+	int n = 0;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT " CHUNK_COLUMNS " FROM chunks c WHERE c.file = ? AND"
+	    " c.idx >= ? ORDER BY c.idx LIMIT ?",
+	    "iuu", file, (uint64_t)index, (uint64_t)max);
+
+	while (r > 0) {
+		r = catalog_read_chunk(stmt, &ret_chunks[n]);
+		if (r < 0) {
+			sqlite3_reset(stmt);
+			return r;
+		}
+		n++;
+		r = nx_db_next(stmt);
+	}
+	for (int i = 0; i < n && r == 0; i++)
+		r = catalog_read_replicas(c->db, &ret_chunks[i]);
+	return r < 0 ? r : n;
+}
+
+/* --- deleting ---------------------------------------------------------------*/
+
+int
+catalog_doom(struct nx_db *db, int64_t file)
+{
+	return nx_db_exec(db, "INSERT INTO doomed(file) VALUES(?)", "i", file);
+}
+
+static int
+settle_doomed(struct nx_db *db, uint64_t owner)
+{
+	int64_t bytes, files, chunks;
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT ifnull(sum(f.size), 0), count(*), ifnull(sum(f.chunks), 0)"
+	    " FROM doomed d JOIN files f ON f.file = d.file",
+	    "");
+
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	bytes = sqlite3_column_int64(stmt, 0);
+	files = sqlite3_column_int64(stmt, 1);
+	chunks = sqlite3_column_int64(stmt, 2);
+	sqlite3_reset(stmt);
+	if (files == 0)
+		return 0;
+	return catalog_account(db, owner, -bytes, -files, -chunks);
+}
+
+int
+catalog_delete_doomed(struct nx_db *db, uint64_t owner)
+{
+	int r = settle_doomed(db, owner);
+
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "INSERT INTO trash(volume, id) SELECT r.volume, c.id"
+		    " FROM doomed d JOIN chunks c ON c.file = d.file"
+		    " JOIN replicas r ON r.chunk = c.chunk",
+		    "");
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "DELETE FROM replicas WHERE chunk IN (SELECT c.chunk"
+		    " FROM doomed d JOIN chunks c ON c.file = d.file)",
+		    "");
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "DELETE FROM chunks WHERE file IN (SELECT file FROM "
+		    "doomed)",
+		    "");
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "DELETE FROM files WHERE file IN (SELECT file FROM doomed)",
+		    "");
+	if (r == 0)
+		r = nx_db_exec(db, "DELETE FROM doomed", "");
+	return r;
+}
+
+static int
+write_remove(struct nx_db *db, void *arg)
+{
+	struct catalog_remove *op = arg;
+	sqlite3_stmt *stmt;
+	/* It may be gone by now, or have become another user's by no means. */
+	int r = nx_db_query(db, &stmt,
+	    "SELECT 1 FROM files WHERE file = ? AND id = ?", "is", op->file.key,
+	    op->file.id);
+
+	if (r <= 0)
+		return r < 0 ? r : CATALOG_NO_FILE;
+	sqlite3_reset(stmt);
+	r = catalog_take_entry(db, op->file.key);
+	if (r == 0)
+		r = catalog_doom(db, op->file.key);
+	if (r == 0)
+		r = catalog_delete_doomed(db, op->file.owner);
+	return r;
+}
+
+static void
+remove_done(int result, void *arg)
+{
+	struct catalog_remove *op = arg;
+
+	op->done(result, op->arg);
+}
+
+void
+catalog_remove(struct catalog *c, struct catalog_remove *op)
+{
+	op->catalog = c;
+	nx_db_write(c->db, write_remove, remove_done, op);
+}
+
+/* --- committing an upload ---------------------------------------------------*/
+
+static uint32_t
+fewest_replicas(const struct catalog_commit *op)
+{
+	uint32_t fewest = op->file.want;
+
+	for (uint32_t i = 0; i < op->file.chunks; i++)
+		if (op->chunks[i].n_replicas < fewest)
+			fewest = op->chunks[i].n_replicas;
+	return fewest;
+}
+
+static int
+insert_file(struct nx_db *db, struct catalog_commit *op)
+{
+	struct catalog_file *f = &op->file;
+	int r;
+
+	f->created_at = catalog_now();
+	f->replicas = fewest_replicas(op);
+	f->in_tree = op->path != NULL;
+	r = nx_db_exec(db,
+	    "INSERT INTO files(id, owner, name, tree, size, chunks, want,"
+	    " replicas, md5, created_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    "susiuuuusu", f->id, f->owner, f->name, (int64_t)f->in_tree,
+	    f->size, (uint64_t)f->chunks, (uint64_t)f->want,
+	    (uint64_t)f->replicas, f->etag.text, f->created_at);
+	f->key = sqlite3_last_insert_rowid(nx_db_handle(db));
+	return r;
+}
+
+static int
+insert_replicas(struct nx_db *db, int64_t chunk, const struct catalog_chunk *c)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < c->n_replicas && r == 0; i++) {
+		r = nx_db_exec(db,
+		    "INSERT INTO replicas(chunk, volume) SELECT ?1, volume"
+		    " FROM volumes WHERE volume = ?2 AND state = 1",
+		    "ii", chunk, c->volumes[i]);
+		if (r == 0 && sqlite3_changes(nx_db_handle(db)) == 0)
+			r = CATALOG_NO_VOLUME;
+	}
+	return r;
+}
+
+static int
+insert_chunks(struct nx_db *db, const struct catalog_commit *op)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < op->file.chunks && r == 0; i++) {
+		const struct catalog_chunk *c = &op->chunks[i];
+		int64_t key;
+
+		r = nx_db_exec(db,
+		    "INSERT INTO chunks(id, file, idx, size, md5, crc)"
+		    " VALUES(?, ?, ?, ?, ?, ?)",
+		    "siuubb", c->id.text, op->file.key, (uint64_t)i,
+		    (uint64_t)c->sums.size, c->sums.md5, (size_t)MD5_LEN,
+		    c->sums.crc,
+		    checksum_blocks(c->sums.size) * sizeof(c->sums.crc[0]));
+		key = sqlite3_last_insert_rowid(nx_db_handle(db));
+		if (r == 0)
+			r = insert_replicas(db, key, c);
+	}
+	return r;
+}
+
+static int
+check_quota(struct nx_db *db, const struct catalog_commit *op)
+{
+	sqlite3_stmt *stmt;
+	uint64_t used;
+	int r = nx_db_query(db, &stmt, "SELECT used FROM users WHERE user = ?",
+	    "u", op->file.owner);
+
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	used = (uint64_t)sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	return used > op->quota ? CATALOG_OVER_QUOTA : 0;
+}
+
+static int
+write_commit(struct nx_db *db, void *arg)
+{
+	struct catalog_commit *op = arg;
+	struct catalog_file *f = &op->file;
+	int r = insert_file(db, op);
+
+	op->freed = false;
+	if (r == 0)
+		r = insert_chunks(db, op);
+	if (r == 0 && op->path)
+		r = catalog_put_entry(db, op, f->key, &op->freed);
+	if (r == 0 && op->freed)
+		r = catalog_delete_doomed(db, f->owner);
+	if (r == 0)
+		r = catalog_account(
+		    db, f->owner, (int64_t)f->size, 1, (int64_t)f->chunks);
+	if (r == 0)
+		r = check_quota(db, op);
+	return r;
+}
+
+static void
+commit_done(int result, void *arg)
+{
+	struct catalog_commit *op = arg;
+
+	op->done(result, op->arg);
+}
+
+void
+catalog_commit(struct catalog *c, struct catalog_commit *op)
+{
+	op->catalog = c;
+	nx_id_new(op->file.id);
+	nx_db_write(c->db, write_commit, commit_done, op);
+}

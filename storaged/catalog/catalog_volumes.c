@@ -1,0 +1,415 @@
+/*
+ * Volumes, replicas and what is to be unlinked, in the catalogue: see
+ * catalog.h. Volumes change rarely: their writes wait for the disk.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "storaged/catalog/catalog_internal.h"
+
+/* --- volumes ----------------------------------------------------------------*/
+
+int
+catalog_volumes(struct catalog *c,
+    void (*each)(const struct catalog_volume *v, void *arg), void *arg)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT volume, node, size, state, active, suspect FROM volumes"
+	    " ORDER BY volume",
+	    "");
+
+	while (r > 0) {
+		struct catalog_volume v = {
+		    .key = sqlite3_column_int64(stmt, 0),
+		    .size = (uint64_t)sqlite3_column_int64(stmt, 2),
+		    .state =
+			(enum catalog_volume_state)sqlite3_column_int(stmt, 3),
+		    .active = sqlite3_column_int(stmt, 4) != 0,
+		    .suspect = sqlite3_column_int(stmt, 5) != 0,
+		};
+
+		catalog_copy_text(stmt, 1, v.node, sizeof(v.node));
+		each(&v, arg);
+		r = nx_db_next(stmt);
+	}
+	return r;
+}
+
+static int
+write_volume(struct nx_db *db, void *arg)
+{
+	struct catalog_volume *v = arg;
+	int r;
+
+	if (v->key != 0)
+		return nx_db_exec(db,
+		    "UPDATE volumes SET state = ?, active = ?, suspect = ?"
+		    " WHERE volume = ?",
+		    "iiii", (int64_t)v->state, (int64_t)v->active,
+		    (int64_t)v->suspect, v->key);
+	r = nx_db_exec(db,
+	    "INSERT INTO volumes(node, size, state) VALUES(?, ?, ?)", "sui",
+	    v->node, v->size, (int64_t)v->state);
+	if (r == 0)
+		v->key = sqlite3_last_insert_rowid(nx_db_handle(db));
+	return r;
+}
+
+int
+catalog_volume_save(struct catalog *c, struct catalog_volume *v)
+{
+	bool fresh = v->key == 0;
+	int r = nx_db_write_now(c->db, write_volume, v);
+
+	if (r < 0 && fresh)
+		v->key = 0;
+	return r;
+}
+
+static int
+write_volume_delete(struct nx_db *db, void *arg)
+{
+	int64_t volume = *(int64_t *)arg;
+	int r =
+	    nx_db_exec(db, "DELETE FROM trash WHERE volume = ?", "i", volume);
+
+	if (r == 0)
+		r = nx_db_exec(
+		    db, "DELETE FROM volumes WHERE volume = ?", "i", volume);
+	return r;
+}
+
+int
+catalog_volume_delete(struct catalog *c, int64_t volume)
+{
+	return nx_db_write_now(c->db, write_volume_delete, &volume);
+}
+
+int
+catalog_volume_chunks(struct catalog *c, int64_t volume, uint64_t *ret_chunks)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT count(*) FROM replicas WHERE volume = ?", "i", volume);
+
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	*ret_chunks = (uint64_t)sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	return 0;
+}
+
+struct forget_arg {
+	int64_t volume;
+	bool may_lose;
+	uint64_t lost;
+};
+
+/* files.replicas of every doomed file, computed anew. */
+static int
+recount_doomed(struct nx_db *db)
+{
+	return nx_db_exec(db,
+	    "UPDATE files SET replicas = (SELECT ifnull(min(n), 0) FROM"
+	    " (SELECT count(r.volume) AS n FROM chunks c LEFT JOIN replicas r"
+	    " ON r.chunk = c.chunk WHERE c.file = files.file GROUP BY c.chunk))"
+	    " WHERE file IN (SELECT file FROM doomed)",
+	    "");
+}
+
+static int
+count_lost(struct nx_db *db, uint64_t *ret_lost)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT count(*) FROM doomed d JOIN files f ON f.file = d.file"
+	    " WHERE f.replicas = 0",
+	    "");
+
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	*ret_lost = (uint64_t)sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	return 0;
+}
+
+static int
+write_forget(struct nx_db *db, void *arg)
+{
+	struct forget_arg *f = arg;
+	uint64_t lost_before = 0;
+	int r = nx_db_exec(db,
+	    "INSERT INTO doomed SELECT DISTINCT c.file FROM replicas r"
+	    " JOIN chunks c ON c.chunk = r.chunk WHERE r.volume = ?",
+	    "i", f->volume);
+
+	if (r == 0)
+		r = count_lost(db, &lost_before);
+	if (r == 0)
+		r = nx_db_exec(db, "DELETE FROM replicas WHERE volume = ?", "i",
+		    f->volume);
+	if (r == 0)
+		r = recount_doomed(db);
+	if (r == 0)
+		r = count_lost(db, &f->lost);
+	f->lost -= lost_before;
+	if (r == 0 && f->lost > 0 && !f->may_lose)
+		r = CATALOG_WOULD_LOSE;
+	if (r == 0)
+		r = nx_db_exec(db, "DELETE FROM doomed", "");
+	if (r == 0)
+		r = nx_db_exec(
+		    db, "DELETE FROM trash WHERE volume = ?", "i", f->volume);
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "UPDATE volumes SET state = ?, active = 0 WHERE volume = ?",
+		    "ii", (int64_t)CATALOG_VOLUME_GOING, f->volume);
+	return r;
+}
+
+int
+catalog_volume_forget(
+    struct catalog *c, int64_t volume, bool may_lose, uint64_t *ret_lost)
+{
+	struct forget_arg f = {.volume = volume, .may_lose = may_lose};
+	int r = nx_db_write_now(c->db, write_forget, &f);
+
+	if (r == 0)
+		*ret_lost = f.lost;
+	return r;
+}
+
+/* --- chunks by volume -------------------------------------------------------*/
+
+static bool
+is_among(int64_t volume, const int64_t *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == volume)
+			return true;
+	return false;
+}
+
+int
+catalog_volume_sole_files(struct catalog *c, int64_t volume,
+    const int64_t *others, size_t n_others, uint64_t *ret_files)
+{
+	int64_t after = 0, last = 0;
+	uint64_t files = 0;
+	int n;
+
+	do {
+		struct catalog_chunk chunks[16];
+
+		n = catalog_volume_next(
+		    c, volume, after, chunks, NX_ARRAY_SIZE(chunks));
+		for (int i = 0; i < n; i++) {
+			bool sole = true;
+
+			after = chunks[i].key;
+			for (uint32_t k = 0; k < chunks[i].n_replicas; k++)
+				if (is_among(
+					chunks[i].volumes[k], others, n_others))
+					sole = false;
+			/* Chunks of a file are neighbours. */
+			if (sole && chunks[i].file != last) {
+				files++;
+				last = chunks[i].file;
+			}
+		}
+	} while (n > 0);
+	if (n == 0)
+		*ret_files = files;
+	return n;
+}
+
+static int
+read_chunks(struct catalog *c, int r, sqlite3_stmt *stmt,
+    struct catalog_chunk *ret_chunks)
+{
+	int n = 0;
+
+	while (r > 0) {
+		r = catalog_read_chunk(stmt, &ret_chunks[n]);
+		if (r < 0) {
+			sqlite3_reset(stmt);
+			return r;
+		}
+		n++;
+		r = nx_db_next(stmt);
+	}
+	for (int i = 0; i < n && r == 0; i++)
+		r = catalog_read_replicas(c->db, &ret_chunks[i]);
+	return r < 0 ? r : n;
+}
+
+int
+catalog_volume_next(struct catalog *c, int64_t volume, int64_t after,
+    struct catalog_chunk *ret_chunks, size_t max)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT " CHUNK_COLUMNS " FROM replicas r JOIN chunks c"
+	    " ON c.chunk = r.chunk WHERE r.volume = ? AND r.chunk > ?"
+	    " ORDER BY r.chunk LIMIT ?",
+	    "iiu", volume, after, (uint64_t)max);
+
+	return read_chunks(c, r, stmt, ret_chunks);
+}
+
+/* Files and their chunks get their keys in one transaction: in the order of
+ * files, by its partial index, chunks come in the order of their keys too. */
+int
+catalog_degraded_next(struct catalog *c, int64_t file, int64_t after,
+    struct catalog_chunk *ret_chunks, size_t max)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT " CHUNK_COLUMNS " FROM files f CROSS JOIN chunks c"
+	    " ON c.file = f.file WHERE f.replicas < f.want AND f.file >= ?1"
+	    " AND c.chunk > ?2"
+	    " AND (SELECT count(*) FROM replicas r WHERE r.chunk = c.chunk)"
+	    " < f.want ORDER BY f.file, c.idx LIMIT ?3",
+	    "iiu", file, after, (uint64_t)max);
+
+	return read_chunks(c, r, stmt, ret_chunks);
+}
+
+int
+catalog_chunk_get(
+    struct catalog *c, int64_t chunk, struct catalog_chunk *ret_chunk)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT " CHUNK_COLUMNS " FROM chunks c WHERE c.chunk = ?", "i",
+	    chunk);
+
+	r = read_chunks(c, r, stmt, ret_chunk);
+	return r > 0 ? 0 : r < 0 ? r : CATALOG_NO_FILE;
+}
+
+/* --- replicas ---------------------------------------------------------------*/
+
+struct replica_arg {
+	int64_t chunk, volume, old;
+};
+
+int
+catalog_count_replicas(struct nx_db *db, int64_t file)
+{
+	int r = catalog_doom(db, file);
+
+	if (r == 0)
+		r = recount_doomed(db);
+	if (r == 0)
+		r = nx_db_exec(db, "DELETE FROM doomed", "");
+	return r;
+}
+
+static int
+write_replica(struct nx_db *db, void *arg)
+{
+	struct replica_arg *a = arg;
+	sqlite3_stmt *stmt;
+	int64_t file;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT file FROM chunks WHERE chunk = ?", "i", a->chunk);
+
+	if (r <= 0)
+		return r < 0 ? r : CATALOG_NO_FILE;
+	file = sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	r = nx_db_exec(db,
+	    "INSERT OR IGNORE INTO replicas(chunk, volume) VALUES(?, ?)", "ii",
+	    a->chunk, a->volume);
+	if (r == 0 && a->old != 0)
+		r = nx_db_exec(db,
+		    "INSERT OR IGNORE INTO trash(volume, id) SELECT r.volume,"
+		    " c.id FROM replicas r JOIN chunks c ON c.chunk = r.chunk"
+		    " WHERE r.chunk = ? AND r.volume = ?",
+		    "ii", a->chunk, a->old);
+	if (r == 0 && a->old != 0)
+		r = nx_db_exec(db,
+		    "DELETE FROM replicas WHERE chunk = ? AND volume = ?", "ii",
+		    a->chunk, a->old);
+	if (r == 0)
+		r = catalog_count_replicas(db, file);
+	return r;
+}
+
+int
+catalog_replica_set(
+    struct catalog *c, int64_t chunk, int64_t volume, int64_t old)
+{
+	struct replica_arg a = {chunk, volume, old};
+
+	return nx_db_write_now(c->db, write_replica, &a);
+}
+
+/* --- trash ------------------------------------------------------------------*/
+
+int
+catalog_trash(
+    struct catalog *c, int64_t volume, struct chunk_id *ret_ids, size_t max)
+{
+	sqlite3_stmt *stmt;
+	int n = 0;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT id FROM trash WHERE volume = ? LIMIT ?", "iu", volume,
+	    (uint64_t)max);
+
+	while (r > 0) {
+		catalog_copy_text(
+		    stmt, 0, ret_ids[n].text, sizeof(ret_ids[n].text));
+		n++;
+		r = nx_db_next(stmt);
+	}
+	return r < 0 ? r : n;
+}
+
+static int
+write_trash_done(struct nx_db *db, void *arg)
+{
+	struct catalog_trash_done *op = arg;
+	int r = 0;
+
+	for (size_t i = 0; i < op->n && r == 0; i++)
+		r = nx_db_exec(db,
+		    "DELETE FROM trash WHERE volume = ? AND id = ?", "is",
+		    op->volume, op->ids[i].text);
+	return r;
+}
+
+static void
+trash_done(int result, void *arg)
+{
+	struct catalog_trash_done *op = arg;
+
+	op->done(result, op->arg);
+}
+
+void
+catalog_trash_done(struct catalog *c, struct catalog_trash_done *op)
+{
+	op->catalog = c;
+	nx_db_write(c->db, write_trash_done, trash_done, op);
+}
+
+int
+catalog_knows(struct catalog *c, int64_t volume, const char *name)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT 1 FROM chunks c JOIN replicas r ON r.chunk = c.chunk"
+	    " WHERE c.id = ?1 AND r.volume = ?2 UNION ALL"
+	    " SELECT 1 FROM trash WHERE volume = ?2 AND id = ?1 LIMIT 1",
+	    "si", name, volume);
+
+	if (r > 0)
+		sqlite3_reset(stmt);
+	return r;
+}

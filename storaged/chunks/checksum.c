@@ -1,0 +1,143 @@
+/*
+ * See checksum.h. MD5 is OpenSSL's, CRC32C is ISA-L's.
+ */
+#include <inttypes.h>
+#include <isa-l/crc.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "storaged/chunks/checksum.h"
+
+struct hasher {
+	EVP_MD_CTX *md5;
+	struct checksums sums;
+};
+
+static EVP_MD *md5_method; /* fetched once; fetching takes locks and files */
+
+int
+checksum_setup(void)
+{
+	struct hasher *h;
+
+	if (!OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL))
+		return -ENOTSUP;
+	if (!md5_method)
+		md5_method = EVP_MD_fetch(NULL, "MD5", NULL);
+	if (!md5_method)
+		return -ENOTSUP;
+	if (hasher_new(&h) < 0)
+		return -ENOMEM;
+	hasher_free(h);
+	return 0;
+}
+
+int
+hasher_new(struct hasher **ret_hasher)
+{
+	struct hasher *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return -ENOMEM;
+	h->md5 = EVP_MD_CTX_new();
+	if (!h->md5 || !EVP_DigestInit_ex(h->md5, md5_method, NULL)) {
+		hasher_free(h);
+		return -ENOMEM;
+	}
+	*ret_hasher = h;
+	return 0;
+}
+
+struct hasher *
+hasher_free(struct hasher *h)
+{
+	if (h) {
+		EVP_MD_CTX_free(h->md5);
+		free(h);
+	}
+	return NULL;
+}
+
+/* ISA-L's function neither inverts before nor after; the standard does. */
+static uint32_t
+crc_more(uint32_t crc, const void *data, size_t len)
+{
+	unsigned char *bytes;
+
+	/* It takes a pointer to non-const and does not write. */
+	memcpy(&bytes, &data, sizeof(bytes));
+	return ~crc32_iscsi(bytes, (int)len, ~crc);
+}
+
+uint32_t
+checksum_crc(const void *data, size_t len)
+{
+	return crc_more(0, data, len);
+}
+
+void
+hasher_add(struct hasher *h, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	nx_assert(len <= CHUNK_SIZE - h->sums.size);
+	nx_assert(EVP_DigestUpdate(h->md5, data, len));
+	while (len > 0) {
+		uint32_t at = h->sums.size % CRC_BLOCK;
+		uint32_t *crc = &h->sums.crc[h->sums.size / CRC_BLOCK];
+		size_t n = CRC_BLOCK - at;
+
+		if (n > len)
+			n = len;
+		*crc = crc_more(at ? *crc : 0, p, n);
+		h->sums.size += (uint32_t)n;
+		p += n;
+		len -= n;
+	}
+}
+
+bool
+hasher_same(const struct hasher *a, const struct hasher *b)
+{
+	return a->sums.size == b->sums.size &&
+	    memcmp(a->sums.crc, b->sums.crc, sizeof(a->sums.crc)) == 0;
+}
+
+void
+hasher_digest(struct hasher *h, struct checksums *ret_sums)
+{
+	nx_assert(EVP_DigestFinal_ex(h->md5, h->sums.md5, NULL));
+	*ret_sums = h->sums;
+}
+
+static void
+hex(const uint8_t *data, size_t len, char *ret_text)
+{
+	for (size_t i = 0; i < len; i++)
+		snprintf(ret_text + 2 * i, 3, "%02x", data[i]);
+}
+
+void
+checksum_etag(const uint8_t (*md5s)[MD5_LEN], size_t n, struct etag *ret_etag)
+{
+	uint8_t digest[MD5_LEN];
+	EVP_MD_CTX *ctx;
+
+	if (n == 1) {
+		hex(md5s[0], MD5_LEN, ret_etag->text);
+		return;
+	}
+	ctx = EVP_MD_CTX_new();
+	nx_assert(ctx && EVP_DigestInit_ex(ctx, md5_method, NULL));
+	nx_assert(n == 0 || EVP_DigestUpdate(ctx, md5s, n * MD5_LEN));
+	nx_assert(EVP_DigestFinal_ex(ctx, digest, NULL));
+	EVP_MD_CTX_free(ctx);
+	hex(digest, sizeof(digest), ret_etag->text);
+	if (n > 1)
+		snprintf(ret_etag->text + 32, sizeof(ret_etag->text) - 32,
+		    "-%" PRIu32, (uint32_t)n);
+}

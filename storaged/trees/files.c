@@ -1,0 +1,151 @@
+/*
+ * Files by id. The owner is the user of the ticket; an admin who named no user
+ * sees all. What belongs to somebody else is not found.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "proto/storage.pb-c.h"
+#include "storaged/catalog/catalog.h"
+#include "storaged/care/collector.h"
+#include "storaged/trees/files.h"
+#include "storaged/trees/info.h"
+#include "storaged/trees/refuse.h"
+#include "storaged/care/reserve.h"
+#include "storaged/storaged.h"
+
+#define LIST_MAX 100U
+
+static bool
+parse_cursor(const char *text, int64_t *ret_after)
+{
+	char *end;
+
+	*ret_after = 0;
+	if (text[0] == '\0')
+		return true;
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	*ret_after = strtoll(text, &end, 10);
+	return errno == 0 && *end == '\0';
+}
+
+void
+file_list_request(struct nx_request *r, void *ctx)
+{
+	const Nx__FileListRequest *q =
+	    (const Nx__FileListRequest *)(const void *)r->body;
+	Nx__FileListReply reply = NX__FILE_LIST_REPLY__INIT;
+	size_t max = q->limit && q->limit < LIST_MAX ? q->limit : LIST_MAX;
+	Nx__FileInfo infos[LIST_MAX], *pointers[LIST_MAX];
+	struct storaged *s = ctx;
+	struct catalog_file *files;
+	char next[32];
+	int64_t after;
+	int n;
+
+	if (!parse_cursor(q->after, &after)) {
+		nx_refuse(r, NX__STATUS__INVALID,
+		    "the cursor is not one this list has given");
+		return;
+	}
+	files = calloc(max + 1, sizeof(*files));
+	n = files ? catalog_file_list(
+			s->catalog, r->who.user_id, after, files, max + 1)
+		  : -ENOMEM;
+	if (n < 0) {
+		nx_refuse_errno(r, n, "listing the files");
+		free(files);
+		return;
+	}
+	for (size_t i = 0; i < (size_t)n && i < max; i++) {
+		info_file(&files[i], &infos[i]);
+		pointers[i] = &infos[i];
+		reply.n_files = i + 1;
+	}
+	reply.files = pointers;
+	if ((size_t)n > max) {
+		(void)snprintf(
+		    next, sizeof(next), "%" PRId64, files[max - 1].key);
+		reply.next = next;
+	}
+	nx_answer(r, &reply.base, NULL, 0);
+	free(files);
+}
+
+void
+file_stat_request(struct nx_request *r, void *ctx)
+{
+	const Nx__FileRequest *q =
+	    (const Nx__FileRequest *)(const void *)r->body;
+	struct storaged *s = ctx;
+	struct catalog_file file;
+	Nx__FileInfo info;
+	int result =
+	    catalog_file_find(s->catalog, r->who.user_id, q->id, &file);
+
+	if (result != 0) {
+		refuse_catalog(r, result, q->id);
+		return;
+	}
+	info_file(&file, &info);
+	nx_answer(r, &info.base, NULL, 0);
+}
+
+struct delete_op {
+	struct catalog_remove remove;
+	struct storaged *s;
+	struct nx_request *request;
+};
+
+static void
+deleted(int result, void *arg)
+{
+	struct delete_op *op = arg;
+	Nx__FileInfo info;
+
+	if (result == -ENOSPC && reserve_give(op->s->reserve)) {
+		catalog_remove(op->s->catalog, &op->remove);
+		return;
+	}
+	if (result != 0)
+		refuse_catalog(op->request, result, op->remove.file.id);
+	else {
+		info_file(&op->remove.file, &info);
+		nx_answer(op->request, &info.base, NULL, 0);
+		collector_kick(op->s->collector);
+	}
+	free(op);
+}
+
+void
+file_delete_request(struct nx_request *r, void *ctx)
+{
+	const Nx__FileRequest *q =
+	    (const Nx__FileRequest *)(const void *)r->body;
+	struct storaged *s = ctx;
+	struct delete_op *op = calloc(1, sizeof(*op));
+	int result;
+
+	if (!op) {
+		nx_refuse_errno(r, -ENOMEM, "deleting the file");
+		return;
+	}
+	result = catalog_file_find(
+	    s->catalog, r->who.user_id, q->id, &op->remove.file);
+	if (result != 0) {
+		free(op);
+		refuse_catalog(r, result, q->id);
+		return;
+	}
+	op->s = s;
+	op->request = r;
+	op->remove.done = deleted;
+	op->remove.arg = op;
+	catalog_remove(s->catalog, &op->remove);
+}

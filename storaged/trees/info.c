@@ -1,0 +1,34 @@
+/* See info.h. */
+#include "storaged/trees/info.h"
+
+char *
+info_text(const char *text)
+{
+	return (char *)(uintptr_t)text;
+}
+
+void
+info_file(const struct catalog_file *f, Nx__FileInfo *ret_info)
+{
+	nx__file_info__init(ret_info);
+	ret_info->id = info_text(f->id);
+	ret_info->name = info_text(f->name);
+	ret_info->size = f->size;
+	ret_info->chunks = f->chunks;
+	ret_info->replicas = f->replicas;
+	ret_info->md5 = info_text(f->etag.text);
+	ret_info->created_at = f->created_at;
+	ret_info->owner = f->owner;
+}
+
+void
+info_entry(const struct catalog_entry *e, Nx__FsEntry *ret_entry)
+{
+	nx__fs_entry__init(ret_entry);
+	ret_entry->name = info_text(e->name);
+	ret_entry->folder = e->folder;
+	ret_entry->size = e->size;
+	ret_entry->id = info_text(e->id);
+	ret_entry->modified_at = e->modified_at;
+	ret_entry->md5 = info_text(e->etag.text);
+}

@@ -1,0 +1,148 @@
+/*
+ * See path.h. Decodes bytes from end users: has a fuzzer
+ * (tests/fuzz/storaged_path_fuzz.c).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "storaged/trees/path.h"
+
+/* Length of the well-formed UTF-8 sequence at @s (RFC 3629: no surrogates, no
+ * overlong forms), its code point in *ret_point; 0 when there is none. */
+static size_t
+utf8_next(const unsigned char *s, size_t len, uint32_t *ret_point)
+{
+	static const struct {
+		unsigned char mask, lead;
+		uint32_t least;
+	} form[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800},
+	    {0xf8, 0xf0, 0x10000}};
+
+	for (size_t n = 0; n < 4 && n < len; n++) {
+		uint32_t point;
+
+		if ((s[0] & form[n].mask) != form[n].lead)
+			continue;
+		point = s[0] & (uint32_t)(unsigned char)~form[n].mask;
+		for (size_t i = 1; i <= n; i++) {
+			if ((s[i] & 0xc0) != 0x80)
+				return 0;
+			point = point << 6 | (s[i] & 0x3fU);
+		}
+		if (point < form[n].least || point > 0x10ffff ||
+		    (point >= 0xd800 && point <= 0xdfff))
+			return 0;
+		*ret_point = point;
+		return n + 1;
+	}
+	return 0;
+}
+
+static const char *
+check_text(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		uint32_t point = 0;
+
+		n = utf8_next(s + i, len - i, &point);
+		if (n == 0)
+			return "a name must be valid UTF-8";
+		if (point < 0x20 || (point >= 0x7f && point < 0xa0))
+			return "a name must not contain control characters";
+	}
+	return NULL;
+}
+
+static const char *
+add_name(struct path *path, size_t *used, const char *name, size_t len)
+{
+	if (len == 1 && name[0] == '.')
+		return NULL;
+	if (len == 2 && name[0] == '.' && name[1] == '.')
+		return "a path must not contain \"..\": write it out in full";
+	if (len > PATH_NAME_MAX)
+		return "a name in a path is at most 255 bytes long";
+	if (path->depth == PATH_DEPTH_MAX)
+		return "a path is at most 64 folders deep";
+
+	path->text[*used] = '/';
+	memcpy(path->text + *used + 1, name, len);
+	path->start[path->depth++] = (uint16_t)*used;
+	memcpy(path->names + *used, name, len);
+	path->names[*used + len] = '\0';
+	*used += len + 1;
+	return NULL;
+}
+
+const char *
+path_parse(const char *text, size_t len, struct path *ret_path)
+{
+	const char *error, *end = text + len, *next;
+	size_t used = 0;
+
+	if (len == 0)
+		return "a path is missing: it looks like /folder/name";
+	if (len > PATH_BYTES_MAX)
+		return "a path is at most 4096 bytes long";
+	error = check_text(text, len);
+	if (error)
+		return error;
+
+	ret_path->depth = 0;
+	for (const char *p = text; p < end; p = next + 1) {
+		next = memchr(p, '/', (size_t)(end - p));
+		if (!next)
+			next = end;
+		if (next == p)
+			continue;
+		error = add_name(ret_path, &used, p, (size_t)(next - p));
+		if (error)
+			return error;
+	}
+	if (used > PATH_BYTES_MAX) /* the leading slash "a/b" came without */
+		return "a path is at most 4096 bytes long";
+	if (used == 0)
+		ret_path->text[used++] = '/';
+	ret_path->text[used] = '\0';
+	return NULL;
+}
+
+const char *
+path_check_name(const char *name, size_t len)
+{
+	if (len == 0)
+		return "a file needs a name";
+	if (len > PATH_NAME_MAX)
+		return "a file's name is at most 255 bytes long";
+	if (memchr(name, '/', len))
+		return "a file's name must not contain \"/\"";
+	if ((len == 1 && name[0] == '.') ||
+	    (len == 2 && name[0] == '.' && name[1] == '.'))
+		return "\".\" and \"..\" are not names";
+	return check_text(name, len);
+}
+
+const char *
+path_name(const struct path *path, unsigned i)
+{
+	return path->names + path->start[i];
+}
+
+const char *
+path_last(const struct path *path)
+{
+	return path->depth ? path_name(path, path->depth - 1) : "";
+}
+
+bool
+path_within(const struct path *path, const struct path *top)
+{
+	size_t len = strlen(top->text);
+
+	if (top->depth == 0)
+		return true;
+	return strncmp(path->text, top->text, len) == 0 &&
+	    (path->text[len] == '\0' || path->text[len] == '/');
+}

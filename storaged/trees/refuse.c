@@ -1,0 +1,91 @@
+/* See refuse.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "storaged/catalog/catalog.h"
+#include "storaged/trees/refuse.h"
+
+static const struct {
+	Nx__Status status;
+	const char *sentence; /* %s: what it was about */
+} outcomes[] = {
+    [CATALOG_NO_FILE] = {NX__STATUS__NOT_FOUND, "there is no file \"%s\""},
+    [CATALOG_AMBIGUOUS] = {NX__STATUS__INVALID,
+	"several ids begin with \"%s\": give more digits"},
+    [CATALOG_BAD_ID] = {NX__STATUS__INVALID,
+	"\"%s\" is no file id: it has 32 hexadecimal digits, and the first 4 "
+	"or more of them will do"},
+    [CATALOG_NO_PATH] = {NX__STATUS__NOT_FOUND, "there is no \"%s\""},
+    [CATALOG_NO_PARENT] = {NX__STATUS__NOT_FOUND,
+	"the folder \"%s\" is to be in does not exist: make it first"},
+    [CATALOG_NOT_FOLDER] = {NX__STATUS__CONFLICT,
+	"\"%s\" would need a folder where a file is"},
+    [CATALOG_IS_FOLDER] = {NX__STATUS__CONFLICT,
+	"\"%s\" is a folder: name the file in it too"},
+    [CATALOG_TAKEN] = {NX__STATUS__EXISTS, "\"%s\" exists already"},
+    [CATALOG_NOT_EMPTY] = {NX__STATUS__CONFLICT,
+	"the folder \"%s\" is not empty and is not replaced: delete it first"},
+    [CATALOG_INTO_ITSELF] = {NX__STATUS__INVALID,
+	"a folder cannot be moved into itself: \"%s\""},
+    [CATALOG_IS_ROOT] = {NX__STATUS__INVALID,
+	"the root folder can be neither moved nor deleted nor replaced"},
+    [CATALOG_TOO_DEEP] = {NX__STATUS__INVALID,
+	"something in \"%s\" would be more than 64 folders deep or have a "
+	"path of more than 4096 bytes"},
+    [CATALOG_OVER_QUOTA] = {NX__STATUS__QUOTA,
+	"\"%s\" does not fit into your quota: delete something first"},
+    [CATALOG_WOULD_LOSE] = {NX__STATUS__CONFLICT,
+	"part of \"%s\" is nowhere else"},
+    [CATALOG_NO_VOLUME] = {NX__STATUS__UNAVAILABLE,
+	"a node that held part of \"%s\" was deleted meanwhile: send it "
+	"again"},
+};
+
+#define SHOWN 150 /* bytes of a path: it can be longer than a sentence */
+
+static void
+shorten(const char *what, char shown[SHOWN + 4])
+{
+	size_t len = strlen(what);
+
+	if (len > SHOWN) {
+		/* Never in the middle of a character. */
+		for (len = SHOWN; len > 0 && (what[len] & 0xc0) == 0x80; len--)
+			;
+	}
+	memcpy(shown, what, len);
+	memcpy(shown + len, what[len] ? "..." : "", what[len] ? 4 : 1);
+}
+
+Nx__Status
+catalog_sentence(int result, const char *what, char *text, size_t size)
+{
+	char shown[SHOWN + 4];
+
+	if (result < 0) {
+		nx_warn("event=catalog-error error=\"%s\"", strerror(-result));
+		(void)snprintf(
+		    text, size, "the catalogue failed: %s", strerror(-result));
+		return nx_status_of_errno(result);
+	}
+	nx_assert((size_t)result < NX_ARRAY_SIZE(outcomes));
+	shorten(what, shown);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	(void)snprintf(text, size, outcomes[result].sentence, shown);
+#pragma GCC diagnostic pop
+	return outcomes[result].status;
+}
+
+void
+refuse_catalog(struct nx_request *r, int result, const char *what)
+{
+	char text[384];
+	Nx__Status status;
+
+	status = catalog_sentence(result, what, text, sizeof(text));
+	nx_refuse(r, status, "%s", text);
+}

@@ -1,0 +1,204 @@
+/* Accounts, totals, and what authd tells about users. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "proto/auth.pb-c.h"
+#include "proto/storage.pb-c.h"
+#include "storaged/catalog/catalog.h"
+#include "storaged/care/collector.h"
+#include "storaged/trees/files.h"
+#include "storaged/trees/quota.h"
+#include "storaged/trees/refuse.h"
+#include "storaged/storaged.h"
+#include "storaged/uploads/upload.h"
+#include "storaged/volumes/volume.h"
+
+static void
+answer_usage(struct nx_request *r, struct storaged *s, uint64_t user)
+{
+	Nx__UsageReply reply = NX__USAGE_REPLY__INIT;
+	struct catalog_usage usage;
+	int e = catalog_usage(s->catalog, user, &usage);
+
+	if (e == 0)
+		e = quota_limit(s, user, &reply.quota);
+	if (e < 0) {
+		nx_refuse_errno(r, e, "reading the account");
+		return;
+	}
+	reply.used = usage.used;
+	reply.files = usage.files;
+	reply.reserved = quota_promised(s, user);
+	nx_answer(r, &reply.base, NULL, 0);
+}
+
+void
+storage_usage_request(struct nx_request *r, void *ctx)
+{
+	answer_usage(r, ctx, r->who.user_id);
+}
+
+void
+storage_set_quota_request(struct nx_request *r, void *ctx)
+{
+	const Nx__SetQuotaRequest *q =
+	    (const Nx__SetQuotaRequest *)(const void *)r->body;
+	struct storaged *s = ctx;
+	int e;
+
+	if (q->quota > INT64_MAX || q->user_id > INT64_MAX) {
+		nx_refuse(r, NX__STATUS__INVALID, "a quota is at most 8 EiB");
+		return;
+	}
+	e = catalog_set_quota(s->catalog, q->user_id, q->quota);
+	if (e < 0)
+		nx_refuse_errno(r, e, "setting the quota");
+	else
+		answer_usage(r, s, q->user_id);
+}
+
+void
+storage_status_request(struct nx_request *r, void *ctx)
+{
+	Nx__StorageStatusReply reply = NX__STORAGE_STATUS_REPLY__INIT;
+	struct storaged *s = ctx;
+	struct catalog_totals totals;
+	const struct volume *v;
+	int e = catalog_totals(s->catalog, &totals);
+
+	if (e < 0) {
+		nx_refuse_errno(r, e, "counting");
+		return;
+	}
+	TAILQ_FOREACH(v, &s->volumes->list, entry) {
+		reply.volumes++;
+		reply.active += v->active;
+	}
+	reply.files = totals.files;
+	reply.chunks = totals.chunks;
+	reply.bytes = totals.bytes;
+	reply.degraded_files = totals.degraded;
+	reply.uploads = uploads_count(s->uploads);
+	reply.repaired = s->repaired;
+	reply.corrupt = s->corrupt;
+	nx_answer(r, &reply.base, NULL, 0);
+}
+
+/* --- authd ------------------------------------------------------------------*/
+
+static void
+key_given(const struct nx_reply *reply, void *arg)
+{
+	struct storaged *s = arg;
+
+	if (reply->status == NX__STATUS__OK)
+		nx_debug("event=ticket-key-given");
+	else
+		nx_warn(
+		    "event=ticket-key-not-given reason=\"%s\"", reply->error);
+	(void)s;
+}
+
+/* authd can make tickets for us only with our key: on every new edge to it,
+ * and whenever the key has changed. */
+static void
+give_key(struct storaged *s)
+{
+	const struct nx_ticket_key *key = nx_tickets_key(s->tickets);
+	Nx__TicketKey message = NX__TICKET_KEY__INIT;
+	uint8_t copy[NX_TICKET_KEY_LEN];
+
+	memcpy(copy, key->key, sizeof(copy));
+	message.epoch = key->epoch;
+	message.key.data = copy;
+	message.key.len = sizeof(copy);
+	(void)nx_call(s->hub, NX_ROLE_AUTH, NX__METHOD__AUTH_TICKET_KEY,
+	    &message.base, NULL, key_given, s);
+	explicit_bzero(copy, sizeof(copy));
+}
+
+void
+storaged_on_peer(struct nx_peer *peer, bool up, void *ctx)
+{
+	struct storaged *s = ctx;
+
+	if (!up)
+		uploads_peer_gone(s->uploads, peer);
+	else if (peer->role == NX_ROLE_AUTH)
+		give_key(s);
+}
+
+void
+auth_revoke_request(struct nx_request *r, void *ctx)
+{
+	const Nx__Revoke *q = (const Nx__Revoke *)(const void *)r->body;
+	struct storaged *s = ctx;
+
+	if (q->session.len != 0 && q->session.len != NX_SESSION_LEN) {
+		nx_refuse(r, NX__STATUS__INVALID, "a session has %d bytes",
+		    NX_SESSION_LEN);
+		return;
+	}
+	if (nx_tickets_revoke(s->tickets, q->user_id,
+		q->session.len ? q->session.data : NULL))
+		give_key(s);
+	nx_answer(r, NULL, NULL, 0);
+}
+
+struct drop_op {
+	struct catalog_drop_user drop;
+	struct storaged *s;
+	struct nx_request *request;
+};
+
+static void
+dropped(int result, void *arg)
+{
+	struct drop_op *op = arg;
+
+	if (result != 0)
+		refuse_catalog(op->request, result, "the user's files");
+	else {
+		nx_info("event=user-dropped user=%" PRIu64, op->drop.user);
+		nx_answer(op->request, NULL, NULL, 0);
+		collector_kick(op->s->collector);
+	}
+	free(op);
+}
+
+/*
+ * Safe to grant: ids are never used again, so what is dropped can be nobody
+ * else's. authd repeats it until we have answered. User 0 is the operator and
+ * cannot be deleted.
+ */
+void
+auth_user_deleted_request(struct nx_request *r, void *ctx)
+{
+	const Nx__UserDeleted *q =
+	    (const Nx__UserDeleted *)(const void *)r->body;
+	struct storaged *s = ctx;
+	struct drop_op *op;
+
+	if (q->user_id == 0) {
+		nx_refuse(r, NX__STATUS__INVALID, "a user has an id");
+		return;
+	}
+	op = calloc(1, sizeof(*op));
+	if (!op) {
+		nx_refuse_errno(r, -ENOMEM, "deleting the user's files");
+		return;
+	}
+	if (nx_tickets_revoke(s->tickets, q->user_id, NULL))
+		give_key(s);
+	uploads_user_gone(s->uploads, q->user_id);
+	op->s = s;
+	op->request = r;
+	op->drop.user = q->user_id;
+	op->drop.done = dropped;
+	op->drop.arg = op;
+	catalog_drop_user(s->catalog, &op->drop);
+}

@@ -1,0 +1,248 @@
+/*
+ * Users' trees by path. Every path is parsed by path.h before anything else
+ * looks at it; whose tree it is comes from the ticket, or from the admin.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "proto/storage.pb-c.h"
+#include "storaged/catalog/catalog.h"
+#include "storaged/care/collector.h"
+#include "storaged/trees/files.h"
+#include "storaged/trees/info.h"
+#include "storaged/trees/refuse.h"
+#include "storaged/care/reserve.h"
+#include "storaged/storaged.h"
+
+#define LIST_MAX 100U
+/* A page of long names must fit a frame, whatever the limit says. */
+#define PAGE_BYTES  48000U
+#define ENTRY_BYTES 128U
+
+static bool
+parse(struct nx_request *r, const char *text, struct path *ret_path)
+{
+	const char *wrong = path_parse(text, strlen(text), ret_path);
+
+	if (!wrong)
+		return true;
+	nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
+	return false;
+}
+
+/* --- reading ----------------------------------------------------------------*/
+
+void
+fs_stat_request(struct nx_request *r, void *ctx)
+{
+	const Nx__FsPathRequest *q =
+	    (const Nx__FsPathRequest *)(const void *)r->body;
+	struct storaged *s = ctx;
+	struct catalog_entry entry;
+	Nx__FsEntry info;
+	struct path path;
+	int result;
+
+	if (!parse(r, q->path, &path))
+		return;
+	result = catalog_stat(s->catalog, r->who.user_id, &path, &entry);
+	if (result != 0) {
+		refuse_catalog(r, result, path.text);
+		return;
+	}
+	info_entry(&entry, &info);
+	nx_answer(r, &info.base, NULL, 0);
+}
+
+static void
+answer_page(struct nx_request *r, const struct catalog_entry *entries, size_t n,
+    size_t max)
+{
+	Nx__FsListReply reply = NX__FS_LIST_REPLY__INIT;
+	Nx__FsEntry infos[LIST_MAX], *pointers[LIST_MAX];
+	size_t bytes = 0, i;
+
+	for (i = 0; i < n && i < max; i++) {
+		bytes += ENTRY_BYTES + strlen(entries[i].name);
+		if (bytes > PAGE_BYTES)
+			break;
+		info_entry(&entries[i], &infos[i]);
+		pointers[i] = &infos[i];
+	}
+	reply.n_entries = i;
+	reply.entries = pointers;
+	if (i < n)
+		reply.next = info_text(entries[i - 1].name);
+	nx_answer(r, &reply.base, NULL, 0);
+}
+
+void
+fs_list_request(struct nx_request *r, void *ctx)
+{
+	const Nx__FsListRequest *q =
+	    (const Nx__FsListRequest *)(const void *)r->body;
+	size_t max = q->limit && q->limit < LIST_MAX ? q->limit : LIST_MAX;
+	struct storaged *s = ctx;
+	struct catalog_entry folder, *entries;
+	struct path path;
+	int result, n;
+
+	/* "ls" without a path is of the root. */
+	if (!parse(r, q->path[0] ? q->path : "/", &path))
+		return;
+	result = catalog_stat(s->catalog, r->who.user_id, &path, &folder);
+	if (result == 0 && !folder.folder)
+		result = CATALOG_NOT_FOLDER;
+	if (result != 0) {
+		refuse_catalog(r, result, path.text);
+		return;
+	}
+	entries = calloc(max + 1, sizeof(*entries));
+	n = entries ? catalog_list(s->catalog, r->who.user_id, folder.key,
+			  q->after, entries, max + 1)
+		    : -ENOMEM;
+	if (n < 0)
+		nx_refuse_errno(r, n, "listing the folder");
+	else
+		answer_page(r, entries, (size_t)n, max);
+	free(entries);
+}
+
+/* --- writing ----------------------------------------------------------------*/
+
+struct tree_request {
+	struct catalog_tree_op op;
+	struct storaged *s;
+	struct nx_request *request;
+};
+
+static struct tree_request *
+tree_request_new(struct nx_request *r, struct storaged *s, const char *text,
+    catalog_done *done)
+{
+	struct tree_request *t = calloc(1, sizeof(*t));
+
+	if (!t) {
+		nx_refuse_errno(r, -ENOMEM, "changing the tree");
+		return NULL;
+	}
+	if (!parse(r, text, &t->op.path)) {
+		free(t);
+		return NULL;
+	}
+	t->s = s;
+	t->request = r;
+	t->op.owner = r->who.user_id;
+	t->op.done = done;
+	t->op.arg = t;
+	return t;
+}
+
+static void
+answer_entry(struct tree_request *t, int result, const char *what)
+{
+	Nx__FsEntry info;
+
+	if (result != 0)
+		refuse_catalog(t->request, result, what);
+	else {
+		info_entry(&t->op.entry, &info);
+		nx_answer(t->request, &info.base, NULL, 0);
+	}
+}
+
+static void
+made(int result, void *arg)
+{
+	struct tree_request *t = arg;
+
+	answer_entry(t, result, t->op.path.text);
+	free(t);
+}
+
+void
+fs_mkdir_request(struct nx_request *r, void *ctx)
+{
+	const Nx__MkdirRequest *q =
+	    (const Nx__MkdirRequest *)(const void *)r->body;
+	struct storaged *s = ctx;
+	struct tree_request *t = tree_request_new(r, s, q->path, made);
+
+	if (!t)
+		return;
+	t->op.parents = q->parents;
+	catalog_mkdir(s->catalog, &t->op);
+}
+
+static void
+deleted(int result, void *arg)
+{
+	Nx__FsDeleteReply reply = NX__FS_DELETE_REPLY__INIT;
+	struct tree_request *t = arg;
+
+	if (result == -ENOSPC && reserve_give(t->s->reserve)) {
+		catalog_delete(t->s->catalog, &t->op);
+		return;
+	}
+	if (result != 0)
+		refuse_catalog(t->request, result, t->op.path.text);
+	else {
+		reply.files = t->op.files;
+		reply.folders = t->op.folders;
+		reply.bytes = t->op.bytes;
+		nx_answer(t->request, &reply.base, NULL, 0);
+		collector_kick(t->s->collector);
+	}
+	free(t);
+}
+
+void
+fs_delete_request(struct nx_request *r, void *ctx)
+{
+	const Nx__FsPathRequest *q =
+	    (const Nx__FsPathRequest *)(const void *)r->body;
+	struct storaged *s = ctx;
+	struct tree_request *t = tree_request_new(r, s, q->path, deleted);
+
+	if (t)
+		catalog_delete(s->catalog, &t->op);
+}
+
+/* The sentence names the path it is about. */
+static const char *
+blame(const struct tree_request *t, int result)
+{
+	return result == CATALOG_NO_PATH ? t->op.path.text : t->op.to.text;
+}
+
+static void
+moved(int result, void *arg)
+{
+	struct tree_request *t = arg;
+
+	answer_entry(t, result, blame(t, result));
+	if (result == 0)
+		collector_kick(t->s->collector);
+	free(t);
+}
+
+void
+fs_move_request(struct nx_request *r, void *ctx)
+{
+	const Nx__FsMoveRequest *q =
+	    (const Nx__FsMoveRequest *)(const void *)r->body;
+	struct storaged *s = ctx;
+	struct tree_request *t = tree_request_new(r, s, q->from, moved);
+
+	if (!t)
+		return;
+	if (!parse(r, q->to, &t->op.to)) {
+		free(t);
+		return;
+	}
+	t->op.replace = q->replace;
+	catalog_move(s->catalog, &t->op);
+}

@@ -1,0 +1,78 @@
+/* What becomes of uploads when a volume goes: see upload.h. */
+#include "common/err.h"
+#include "storaged/uploads/upload_internal.h"
+
+void
+upload_fail_volume(struct upload *u)
+{
+	upload_fail(u, NX__STATUS__UNAVAILABLE,
+	    "a node that held part of it was deleted: send it again");
+}
+
+bool
+upload_evict(struct upload *u, struct volume *v)
+{
+	struct chunk_put *put = u->put;
+	bool was_open = false, others = false;
+
+	for (size_t i = 0; put && i < put->n_places; i++) {
+		struct put_place *place = &put->places[i];
+
+		if (place->owner != v) {
+			others |= place->state == PUT_OPEN;
+			continue;
+		}
+		was_open = place->state == PUT_OPEN;
+		if (place->draft.store)
+			chunk_discard(&place->draft);
+		place->draft.store = NULL;
+		place->state = PUT_FAILED;
+		place->error = -ENOSPC;
+		place->owner = NULL;
+		v->in_flight -= place->charged;
+		volume_unref(v);
+	}
+	return others || !was_open;
+}
+
+/* Takes @v out of the chunks that are durable; false when one was only there.
+ * Those still being synced have no id yet. */
+static bool
+forget_chunks(struct upload *u, int64_t volume)
+{
+	bool good = true;
+
+	for (uint32_t i = 0; i < u->n_chunks; i++) {
+		struct catalog_chunk *c = &u->chunks[i];
+		uint32_t kept = 0;
+
+		for (uint32_t k = 0; k < c->n_replicas; k++)
+			if (c->volumes[k] != volume)
+				c->volumes[kept++] = c->volumes[k];
+		c->n_replicas = kept;
+		good &= kept > 0 || c->id.text[0] == '\0';
+	}
+	return good;
+}
+
+void
+uploads_volume_gone(struct uploads *us, struct volume *v)
+{
+	struct upload *u, *next;
+
+	for (u = TAILQ_FIRST(&us->list); u; u = next) {
+		bool good;
+
+		next = TAILQ_NEXT(u, entry);
+		/* What is being committed will be in the catalogue. */
+		if (u->state != UPLOAD_OPEN)
+			continue;
+		good = forget_chunks(u, v->key);
+		if (u->pumping)
+			u->evict = v;
+		else
+			good &= upload_evict(u, v);
+		if (!good)
+			upload_fail_volume(u);
+	}
+}

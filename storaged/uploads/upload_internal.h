@@ -1,0 +1,108 @@
+/* Between the files of upload*.c only. */
+#ifndef STORAGED_UPLOAD_INTERNAL_H
+#define STORAGED_UPLOAD_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include "storaged/catalog/catalog.h"
+#include "storaged/chunks/chunk_put.h"
+#include "storaged/uploads/upload.h"
+#include "storaged/volumes/volume.h"
+
+enum upload_state {
+	UPLOAD_OPEN,
+	UPLOAD_COMMITTING, /* the transaction is under way */
+	UPLOAD_FAILED,     /* undone or being undone; waits for FINISH */
+};
+
+/* What the worker that reads the pipe gets and gives back. */
+struct pump {
+	int fd;
+	struct chunk_put *put;
+	uint64_t grant; /* bytes it may take; 0: look whether there is more */
+	uint64_t got;
+	bool eof, drained, over;
+	int error;
+};
+
+struct upload {
+	TAILQ_ENTRY(upload) entry;
+	struct uploads *us;
+	uint64_t id;
+	const struct nx_peer *peer; /* compared, never followed */
+	uint64_t owner, began;
+
+	/* what was asked for */
+	char name[PATH_NAME_MAX + 1];
+	struct path *path; /* NULL: a raw file */
+	bool create_only, has_size;
+	uint64_t declared;
+	uint64_t credit; /* size of the file that is replaced */
+	unsigned want;   /* replicas */
+
+	/* the flow */
+	enum upload_state state;
+	int pipe;
+	struct event *readable, *idle;
+	uint64_t received, promised;
+	bool pumping, eof, dead;
+	bool full; /* no volume could take the chunk that comes now */
+	unsigned syncing;
+	struct pump pump;
+	struct chunk_put *put; /* being filled */
+	struct volume *evict;  /* to be taken out of @put after the pump */
+	struct catalog_chunk *chunks;
+	uint32_t n_chunks, room_chunks;
+
+	/* the end */
+	struct nx_request *finish;
+	uint64_t finish_size;
+	struct catalog_commit commit;
+	Nx__Status status; /* of UPLOAD_FAILED */
+	char why[384];
+};
+TAILQ_HEAD(upload_list, upload);
+
+struct uploads {
+	struct storaged *s;
+	struct upload_list list;
+	size_t count;
+	uint64_t next_id;
+};
+
+struct upload *upload_new(struct uploads *us);
+/* Moves it on as far as it goes now. May free it. */
+void upload_step(struct upload *u);
+/* Nothing of it shall be; the first reason counts. May free it. */
+void upload_fail(struct upload *u, Nx__Status status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Somebody may be waiting for the pipe: from here on there is a reader. */
+int upload_start(struct upload *u, int pipe);
+void upload_fail_errno(struct upload *u, int error);
+/* After a failure, when all jobs are back: undoes it, tells who asked. May free
+ * it. */
+void upload_settle(struct upload *u);
+void upload_stop_reading(struct upload *u);
+/* The pipe has ended and everything is durable: if it is what was announced,
+ * and FINISH has come, makes it a file (upload_finish.c). */
+void upload_conclude(struct upload *u);
+/* Frees one that never started. */
+void upload_free(struct upload *u);
+
+/* A volume goes (upload_evict.c): forgets its part in the chunk being filled.
+ * False when that was the last one. Not while pumping. */
+bool upload_evict(struct upload *u, struct volume *v);
+void upload_fail_volume(struct upload *u);
+
+/* Jobs (upload_jobs.c). They end in upload_pumped and upload_synced. */
+int upload_submit_pump(struct upload *u);
+int upload_submit_sync(struct upload *u, struct chunk_put *put, uint32_t index);
+void upload_pumped(struct upload *u);
+void upload_synced(
+    struct upload *u, struct chunk_put *put, uint32_t index, int result);
+/* Removes chunks nobody will refer to, and what is left of @put. Consumes
+ * @put and @chunks. In the background; what it misses the collector finds. */
+void upload_discard(struct storaged *s, struct chunk_put *put,
+    struct catalog_chunk *chunks, uint32_t n_chunks);
+
+#endif

@@ -1,0 +1,281 @@
+/* OPEN, FINISH and ABORT of uploads: see upload.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "proto/storage.pb-c.h"
+#include "storaged/trees/quota.h"
+#include "storaged/trees/refuse.h"
+#include "storaged/uploads/upload_internal.h"
+
+#define PIPE_SIZE        (1 << 20)
+#define DEFAULT_REPLICAS 2U
+#define SMALLEST         (64ULL << 10)
+
+/* --- what is decided before a byte flows; each refuses and returns false ----*/
+
+static bool
+decide_limits(struct nx_request *r, struct uploads *us)
+{
+	uint64_t max = us->s->conf.max_uploads;
+	const struct upload *u;
+	size_t own = 0;
+
+	TAILQ_FOREACH(u, &us->list, entry)
+		own += u->owner == r->who.user_id;
+	/* One user may not take the platform from the others. */
+	if (us->count < max && own < max / 4 + 1)
+		return true;
+	nx_refuse(r, NX__STATUS__LIMIT,
+	    "too many uploads are under way: wait for one to finish");
+	return false;
+}
+
+static bool
+decide_target(struct nx_request *r, struct storaged *s,
+    const Nx__OpenUploadRequest *q, struct upload *u)
+{
+	const char *wrong;
+	int result;
+
+	if (q->path[0] == '\0') {
+		wrong = path_check_name(q->name, strlen(q->name));
+		(void)snprintf(u->name, sizeof(u->name), "%s", q->name);
+	} else {
+		u->path = malloc(sizeof(*u->path));
+		wrong = u->path ? path_parse(q->path, strlen(q->path), u->path)
+				: "out of memory";
+	}
+	if (wrong) {
+		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
+		return false;
+	}
+	if (!u->path)
+		return true;
+	(void)snprintf(u->name, sizeof(u->name), "%s", path_last(u->path));
+	result = catalog_check_target(
+	    s->catalog, u->owner, u->path, u->create_only, &u->credit);
+	if (result == 0)
+		return true;
+	refuse_catalog(r, result, u->path->text);
+	return false;
+}
+
+static bool
+decide_replicas(struct nx_request *r, struct storaged *s,
+    const Nx__OpenUploadRequest *q, struct upload *u)
+{
+	unsigned active = volumes_active(s->volumes);
+
+	if (active == 0) {
+		nx_refuse(r, NX__STATUS__CONFLICT,
+		    "no active node: create one first");
+		return false;
+	}
+	if (q->replicas > REPLICAS_MAX || q->replicas > active) {
+		nx_refuse(r,
+		    q->replicas > REPLICAS_MAX ? NX__STATUS__INVALID
+					       : NX__STATUS__CONFLICT,
+		    "%u replicas need %u active nodes; there are %u, and %u "
+		    "replicas at most",
+		    q->replicas, q->replicas, active, REPLICAS_MAX);
+		return false;
+	}
+	u->want = q->replicas;
+	if (u->want == 0)
+		u->want = active < DEFAULT_REPLICAS ? active : DEFAULT_REPLICAS;
+	return true;
+}
+
+static bool
+decide_quota(struct nx_request *r, struct storaged *s, struct upload *u,
+    uint64_t *ret_max)
+{
+	uint64_t left, need = 0;
+	int e = quota_left(s, u->owner, &left);
+
+	if (e < 0) {
+		nx_refuse_errno(r, e, "reading your quota");
+		return false;
+	}
+	*ret_max = left + u->credit;
+	if (u->has_size ? u->declared > *ret_max : *ret_max == 0) {
+		nx_refuse(r, NX__STATUS__QUOTA,
+		    "your quota leaves %s: delete something first",
+		    nx_size_format(*ret_max));
+		return false;
+	}
+	if (u->has_size && u->declared > u->credit)
+		need = u->declared - u->credit;
+	if (quota_promise(s, u->owner, 0, need) < 0) {
+		nx_refuse_errno(r, -ENOMEM, "reserving space");
+		return false;
+	}
+	u->promised = need;
+	return true;
+}
+
+/* The nodes together must have room for it beside what is promised to others.
+ * What is promised and written already counts twice: better refused early than
+ * failed late. */
+static bool
+decide_room(struct nx_request *r, struct storaged *s, const struct upload *u)
+{
+	uint64_t room = volumes_room(s->volumes);
+	uint64_t need = u->has_size ? u->declared : SMALLEST;
+	const struct upload *o;
+
+	TAILQ_FOREACH(o, &s->uploads->list, entry) {
+		uint64_t rest = 0;
+
+		if (o != u && o->has_size && o->declared > o->received)
+			rest = (o->declared - o->received) * o->want;
+		room = room > rest ? room - rest : 0;
+	}
+	if (need > UINT64_MAX / REPLICAS_MAX)
+		need = UINT64_MAX / REPLICAS_MAX;
+	if (need * u->want <= room)
+		return true;
+	nx_refuse(r, NX__STATUS__FULL,
+	    "the active nodes have room for %s more with %u replicas: delete "
+	    "something or create a node",
+	    nx_size_format(room / u->want), u->want);
+	return false;
+}
+
+/* --- the pipe ---------------------------------------------------------------*/
+
+static int
+make_pipe(int ret_ends[2])
+{
+	if (pipe2(ret_ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	/* Beyond the user's share of pipe memory the kernel says EPERM; a
+	 * smaller pipe only wakes us more often. */
+	for (int size = PIPE_SIZE; size > 65536; size /= 4)
+		if (fcntl(ret_ends[1], F_SETPIPE_SZ, size) >= 0)
+			break;
+	return 0;
+}
+
+static bool
+open_pipe(struct nx_request *r, struct upload *u, int *ret_write)
+{
+	int ends[2], e = make_pipe(ends);
+
+	if (e == 0) {
+		e = upload_start(u, ends[0]);
+		if (e < 0)
+			nx_close(&ends[1]);
+	}
+	if (e < 0) {
+		nx_refuse_errno(r, e, "making a pipe");
+		return false;
+	}
+	*ret_write = ends[1];
+	return true;
+}
+
+/*
+ * Safe to grant: what comes out is a pipe and nothing else; what goes in is
+ * bounded by the quota of the user the ticket names and by the room there is.
+ * The caller never sees where the bytes go.
+ */
+void
+upload_open_request(struct nx_request *r, void *ctx)
+{
+	const Nx__OpenUploadRequest *q =
+	    (const Nx__OpenUploadRequest *)(const void *)r->body;
+	Nx__OpenUploadReply reply = NX__OPEN_UPLOAD_REPLY__INIT;
+	struct storaged *s = ctx;
+	struct upload *u;
+	int write_end;
+
+	if (!decide_limits(r, s->uploads))
+		return;
+	u = upload_new(s->uploads);
+	if (!u) {
+		nx_refuse_errno(r, -ENOMEM, "starting an upload");
+		return;
+	}
+	u->peer = r->peer;
+	u->owner = r->who.user_id;
+	u->create_only = q->create_only;
+	u->has_size = q->has_size;
+	u->declared = q->has_size ? q->size : 0;
+	if (!decide_target(r, s, q, u) || !decide_replicas(r, s, q, u) ||
+	    !decide_quota(r, s, u, &reply.max_size) || !decide_room(r, s, u) ||
+	    !open_pipe(r, u, &write_end)) {
+		upload_free(u);
+		return;
+	}
+	reply.upload = u->id;
+	nx_answer(r, &reply.base, &write_end, 1);
+}
+
+/* --- the end ----------------------------------------------------------------*/
+
+/* Only who opened it, for whom it was opened. */
+static struct upload *
+find(struct uploads *us, const struct nx_request *r, uint64_t id)
+{
+	struct upload *u;
+
+	TAILQ_FOREACH(u, &us->list, entry)
+		if (u->id == id && u->peer == r->peer &&
+		    u->owner == r->who.user_id)
+			return u;
+	return NULL;
+}
+
+void
+upload_finish_request(struct nx_request *r, void *ctx)
+{
+	const Nx__FinishUploadRequest *q =
+	    (const Nx__FinishUploadRequest *)(const void *)r->body;
+	struct storaged *s = ctx;
+	struct upload *u = find(s->uploads, r, q->upload);
+
+	if (!u) {
+		nx_refuse(r, NX__STATUS__NOT_FOUND,
+		    "this upload is not under way any more: send the file "
+		    "again");
+		return;
+	}
+	if (u->finish || u->state == UPLOAD_COMMITTING) {
+		nx_refuse(r, NX__STATUS__CONFLICT,
+		    "this upload is being finished already");
+		return;
+	}
+	u->finish = r;
+	u->finish_size = q->size;
+	upload_step(u);
+}
+
+void
+upload_abort_request(struct nx_request *r, void *ctx)
+{
+	const Nx__AbortUploadRequest *q =
+	    (const Nx__AbortUploadRequest *)(const void *)r->body;
+	struct storaged *s = ctx;
+	struct upload *u = find(s->uploads, r, q->upload);
+
+	if (u && u->state == UPLOAD_COMMITTING) {
+		nx_refuse(r, NX__STATUS__CONFLICT,
+		    "this upload is being finished already");
+		return;
+	}
+	if (u) {
+		u->dead = true;
+		upload_fail(u, NX__STATUS__CONFLICT, "it was aborted");
+	}
+	nx_answer(r, NULL, NULL, 0);
+}

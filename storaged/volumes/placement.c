@@ -1,0 +1,155 @@
+/*
+ * Which volumes a chunk goes to: smooth weighted round-robin over the writable
+ * ones. Each turn adds its room to a volume's credit; the volumes with most
+ * credit take the chunk and pay for it. Volumes of equal size take turns, a
+ * large one takes more, a full one none. See volume.h.
+ */
+#include <stdlib.h>
+
+#include "common/err.h"
+#include "storaged/volumes/volume.h"
+
+#define UNIT           (1ULL << 20) /* credit is counted in MiB */
+#define SMALLEST_PIECE (64ULL << 10)
+
+unsigned
+volumes_active(const struct volumes *vs)
+{
+	const struct volume *v;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(v, &vs->list, entry)
+		n += volume_writable(v);
+	return n;
+}
+
+uint64_t
+volumes_room(const struct volumes *vs)
+{
+	const struct volume *v;
+	uint64_t room = 0;
+
+	TAILQ_FOREACH(v, &vs->list, entry)
+		if (volume_writable(v))
+			room += volume_room(v);
+	return room;
+}
+
+struct candidate {
+	struct volume *volume;
+	uint64_t room;
+	bool fits;
+};
+
+static int
+better(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->fits != y->fits)
+		return x->fits ? -1 : 1;
+	if (x->volume->turn != y->volume->turn)
+		return x->volume->turn > y->volume->turn ? -1 : 1;
+	return 0;
+}
+
+/* All writable volumes, best first; 0 when memory is out. */
+static size_t
+rank(struct volumes *vs, uint64_t size, struct candidate **ret_list)
+{
+	struct candidate *list;
+	struct volume *v;
+	size_t n = 0, max = 0;
+
+	TAILQ_FOREACH(v, &vs->list, entry)
+		max++;
+	list = calloc(max ? max : 1, sizeof(*list));
+	if (!list)
+		return 0;
+	TAILQ_FOREACH(v, &vs->list, entry) {
+		uint64_t room = volume_writable(v) ? volume_room(v) : 0;
+
+		if (room < SMALLEST_PIECE)
+			continue;
+		v->turn += (int64_t)(room / UNIT + 1);
+		list[n++] = (struct candidate){v, room, room >= size};
+	}
+	qsort(list, n, sizeof(*list), better);
+	*ret_list = list;
+	return n;
+}
+
+/* What the chosen ones pay is what everybody got, so credits stay bounded. */
+static void
+charge(struct candidate *list, size_t n, size_t chosen)
+{
+	int64_t total = 0;
+
+	for (size_t i = 0; i < n; i++)
+		total += (int64_t)(list[i].room / UNIT + 1);
+	for (size_t i = 0; i < chosen; i++)
+		list[i].volume->turn -= total / (int64_t)chosen;
+}
+
+size_t
+volumes_place(
+    struct volumes *vs, struct chunk_put *put, uint64_t size, bool known)
+{
+	struct candidate *list = NULL;
+	size_t n = rank(vs, size, &list), want = put->want;
+
+	if (want > n)
+		want = n;
+	if (n > 0 && want > 0)
+		charge(list, n, want);
+	for (size_t i = 0; i < n && i < PUT_CANDIDATES; i++) {
+		chunk_put_add(put, list[i].volume->store, list[i].volume);
+		volume_ref(list[i].volume);
+		if (i >= want)
+			continue;
+		put->places[i].charged = known ? size : 0;
+		list[i].volume->in_flight += put->places[i].charged;
+	}
+	free(list);
+	return put->n_places;
+}
+
+void
+volumes_put_done(struct volumes *vs, struct chunk_put *put)
+{
+	for (size_t i = 0; i < put->n_places; i++) {
+		struct volume *v = put->places[i].owner;
+
+		if (!v)
+			continue;
+		put->places[i].owner = NULL;
+		v->in_flight -= put->places[i].charged;
+		if (put->places[i].untrusted)
+			volume_suspect(vs, v, put->places[i].error);
+		volume_unref(v);
+	}
+}
+
+struct volume *
+volumes_place_one(
+    struct volumes *vs, uint64_t size, const int64_t * not, size_t n_not)
+{
+	struct volume *v, *best = NULL;
+	uint64_t best_room = size;
+
+	TAILQ_FOREACH(v, &vs->list, entry) {
+		bool excluded = !volume_writable(v);
+		uint64_t room;
+
+		for (size_t i = 0; i < n_not; i++)
+			excluded |= not [i] == v->key;
+		if (excluded)
+			continue;
+		room = volume_room(v);
+		if (room >= best_room) {
+			best = v;
+			best_room = room;
+		}
+	}
+	return best;
+}

@@ -1,0 +1,108 @@
+/*
+ * The volumes and which of them a chunk goes to. Belongs to the loop's thread;
+ * worker threads use a volume's store while the job that was given it holds a
+ * reference.
+ */
+#ifndef STORAGED_VOLUME_H
+#define STORAGED_VOLUME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "common/id.h"
+#include "storaged/chunks/chunk_put.h"
+#include "storaged/chunks/chunk_store.h"
+#include "storaged/volumes/volume_image.h"
+
+struct storaged;
+
+enum volume_state {
+	VOLUME_MAKING,
+	VOLUME_READY,
+	VOLUME_DRAINING, /* still read, no longer written */
+	VOLUME_GOING,    /* its replicas are forgotten, the image goes */
+};
+
+struct volume {
+	TAILQ_ENTRY(volume) entry;
+	int64_t key; /* in the catalogue */
+	char node[NX_ID_LEN + 1];
+	uint64_t size;
+	enum volume_state state;
+	bool active;  /* its node runs */
+	bool suspect; /* a write or sync failed */
+	bool attached;
+	bool deleting; /* a request to delete it is being worked on */
+	struct volume_mounted mounted;
+	struct chunk_store *store; /* NULL unless attached */
+	unsigned refs;             /* jobs that use the store */
+	uint64_t in_flight;        /* bytes of chunks being written */
+	int64_t turn;              /* weighted round-robin */
+	void (*idle)(struct volume *v, void *arg); /* refs fell to 0 */
+	void *idle_arg;
+};
+TAILQ_HEAD(volume_list, volume);
+
+struct volumes {
+	struct storaged *s;
+	struct volume_env env;
+	struct volume_list list;
+};
+
+/*
+ * Prepares directories below the state directory and a private mount
+ * namespace; before the drop is fine, before threads a must.
+ */
+int volumes_new(struct storaged *s, struct volumes **ret_volumes);
+/* Borrows @f; needed before a volume is created. */
+void volumes_set_formatter(struct volumes *vs, struct formatter *f);
+/* Reads the catalogue, finishes what a crash interrupted, attaches the rest.
+ * A volume that cannot be attached is logged and stays in the list. */
+int volumes_load(struct volumes *vs);
+/* Unmounts everything. */
+struct volumes *volumes_free(struct volumes *vs);
+
+struct volume *volume_find(struct volumes *vs, const char *node);
+struct volume *volume_by_key(struct volumes *vs, int64_t key);
+struct volume *volume_new(struct volumes *vs, const char *node, uint64_t size);
+/* Takes it off the list; nothing may refer to it any more. */
+void volume_drop(struct volumes *vs, struct volume *v);
+/* Takes over what attaching gave. */
+int volume_set_mounted(struct volume *v, struct volume_mounted *mounted);
+
+void volume_ref(struct volume *v);
+void volume_unref(struct volume *v);
+/* Calls @idle when the last reference goes, at once if there is none. */
+void volume_when_idle(
+    struct volume *v, void (*idle)(struct volume *v, void *arg), void *arg);
+
+/* May chunks be read from it? May new ones go there? */
+bool volume_readable(const struct volume *v);
+bool volume_writable(const struct volume *v);
+/* Bytes of chunks it can still take. */
+uint64_t volume_room(const struct volume *v);
+/* Remembers, also in the catalogue, that it failed a write. */
+void volume_suspect(struct volumes *vs, struct volume *v, int error);
+
+/* --- placement --------------------------------------------------------------*/
+
+unsigned volumes_active(const struct volumes *vs);
+/* Bytes all writable volumes can still take. */
+uint64_t volumes_room(const struct volumes *vs);
+/*
+ * Adds candidates for a chunk of @size bytes to @put, best first: round-robin
+ * weighted by room, those with room for all of it before the others. Each gets
+ * a reference, returned by volumes_put_done; @known: that many bytes will come,
+ * others should count on them. Number of candidates.
+ */
+size_t volumes_place(
+    struct volumes *vs, struct chunk_put *put, uint64_t size, bool known);
+/* After the put: references back, failures remembered. */
+void volumes_put_done(struct volumes *vs, struct chunk_put *put);
+/* The best volume for one more replica of @size bytes that is none of @not;
+ * NULL: none. */
+struct volume *volumes_place_one(
+    struct volumes *vs, uint64_t size, const int64_t * not, size_t n_not);
+
+#endif

@@ -1,0 +1,187 @@
+/*
+ * VOLUME_CREATE. The catalogue first learns that a volume is being made, then
+ * it is made, then it is ready: whatever crash comes between leaves something
+ * that the next start removes.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "storaged/catalog/catalog.h"
+#include "storaged/care/healer.h"
+#include "storaged/storaged.h"
+#include "storaged/volumes/volume.h"
+#include "storaged/volumes/volume_internal.h"
+#include "storaged/volumes/volume_rpc.h"
+
+#define IMAGE_BLOCK 4096ULL
+
+struct create_job {
+	struct storaged *s;
+	struct nx_request *request;
+	struct volume *volume;
+	struct volume_mounted mounted;
+	struct volume_error error;
+	int result;
+};
+
+static void
+create_work(void *arg)
+{
+	struct create_job *job = arg;
+	const struct volume_env *env = &job->s->volumes->env;
+	const char *node = job->volume->node;
+
+	job->result =
+	    volume_image_create(env, node, job->volume->size, &job->error);
+	if (job->result < 0)
+		return;
+	job->result =
+	    volume_image_attach(env, node, &job->mounted, &job->error);
+	if (job->result < 0)
+		(void)volume_image_remove(env, node);
+}
+
+static void
+remove_work(void *arg)
+{
+	struct create_job *job = arg;
+
+	volume_image_detach(&job->mounted);
+	(void)volume_image_remove(&job->s->volumes->env, job->volume->node);
+}
+
+static void
+create_failed(void *arg)
+{
+	struct create_job *job = arg;
+	struct volume *v = job->volume;
+
+	if (catalog_volume_delete(job->s->catalog, v->key) < 0)
+		nx_warn("event=not-saved node=%s", v->node);
+	volume_drop(job->s->volumes, v);
+	if (job->error.text[0])
+		nx_refuse(job->request, nx_status_of_errno(job->result), "%s",
+		    job->error.text);
+	else
+		nx_refuse_errno(job->request, job->result, "making the volume");
+	free(job);
+}
+
+static void
+create_done(void *arg)
+{
+	struct create_job *job = arg;
+	struct volume *v = job->volume;
+	struct catalog_volume row = {
+	    .key = v->key, .state = CATALOG_VOLUME_READY};
+
+	if (job->result == 0) {
+		job->result = catalog_volume_save(job->s->catalog, &row);
+		/* It exists but must not: undo it where blocking is fine. */
+		if (job->result < 0 &&
+		    nx_workers_submit(
+			job->s->slow, remove_work, create_failed, job) == 0)
+			return;
+	}
+	if (job->result == 0)
+		job->result = volume_set_mounted(v, &job->mounted);
+	if (job->result < 0) {
+		create_failed(job);
+		return;
+	}
+	v->state = VOLUME_READY;
+	nx_info("event=volume-created node=%s size=%" PRIu64, v->node, v->size);
+	volume_answer(job->request, v);
+	free(job);
+}
+
+static bool
+check(
+    struct nx_request *r, struct storaged *s, const Nx__VolumeCreateRequest *q)
+{
+	if (!nx_id_valid(q->node))
+		nx_refuse(r, NX__STATUS__INVALID, "that is no node id");
+	else if (q->size < VOLUME_SIZE_MIN)
+		nx_refuse(r, NX__STATUS__INVALID,
+		    "a volume has at least 16 MiB, not %s",
+		    nx_size_format(q->size));
+	else if (q->size > INT64_MAX - IMAGE_BLOCK)
+		nx_refuse(r, NX__STATUS__FULL,
+		    "no disk has room for a volume of that size");
+	else if (volume_find(s->volumes, q->node))
+		nx_refuse(r, NX__STATUS__EXISTS, "node %s has a volume already",
+		    q->node);
+	else
+		return true;
+	return false;
+}
+
+static bool
+check_room(struct nx_request *r, struct storaged *s, uint64_t size)
+{
+	uint64_t room = 0, making = 0;
+	const struct volume *v;
+	int e = volume_image_room(&s->volumes->env, &room);
+
+	if (e < 0) {
+		nx_refuse_errno(r, e, "looking at the disk");
+		return false;
+	}
+	TAILQ_FOREACH(v, &s->volumes->list, entry)
+		if (v->state == VOLUME_MAKING)
+			making += v->size;
+	room = room > making ? room - making : 0;
+	if (size <= room)
+		return true;
+	nx_refuse(r, NX__STATUS__FULL,
+	    "the disk has room for %s more, not for %s: choose a smaller "
+	    "volume or delete a node",
+	    nx_size_format(room), nx_size_format(size));
+	return false;
+}
+
+/*
+ * Safe to grant: the name of the image is 32 checked digits, its place is
+ * ours, its size is bounded by the disk; mkfs runs without capabilities. Only
+ * nodemgr may ask.
+ */
+void
+volume_create_request(struct nx_request *r, void *ctx)
+{
+	const Nx__VolumeCreateRequest *q =
+	    (const Nx__VolumeCreateRequest *)(const void *)r->body;
+	struct catalog_volume row = {.state = CATALOG_VOLUME_MAKING};
+	struct storaged *s = ctx;
+	struct create_job *job;
+	int e;
+
+	if (!check(r, s, q))
+		return;
+	row.size = (q->size + IMAGE_BLOCK - 1) / IMAGE_BLOCK * IMAGE_BLOCK;
+	if (!check_room(r, s, row.size))
+		return;
+	memcpy(row.node, q->node, sizeof(row.node));
+	job = calloc(1, sizeof(*job));
+	e = job ? catalog_volume_save(s->catalog, &row) : -ENOMEM;
+	if (e < 0) {
+		free(job);
+		nx_refuse_errno(r, e, "making the volume");
+		return;
+	}
+	job->s = s;
+	job->request = r;
+	job->volume = volume_new(s->volumes, row.node, row.size);
+	nx_assert(job->volume);
+	job->volume->key = row.key;
+	job->volume->state = VOLUME_MAKING;
+	e = nx_workers_submit(s->slow, create_work, create_done, job);
+	if (e < 0) {
+		job->result = e;
+		create_failed(job);
+	}
+}

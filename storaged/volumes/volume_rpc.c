@@ -1,0 +1,257 @@
+/* VOLUME_ATTACH, _SET_ACTIVE and _LIST. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "storaged/catalog/catalog.h"
+#include "storaged/care/healer.h"
+#include "storaged/trees/info.h"
+#include "storaged/storaged.h"
+#include "storaged/volumes/volume_internal.h"
+#include "storaged/volumes/volume_rpc.h"
+
+#define LIST_MAX 100U
+
+void
+volume_info(
+    struct storaged *s, const struct volume *v, Nx__VolumeInfo *ret_info)
+{
+	uint64_t chunks = 0, room = 0;
+
+	(void)catalog_volume_chunks(s->catalog, v->key, &chunks);
+	if (v->store)
+		(void)chunk_room(v->store, &room);
+	nx__volume_info__init(ret_info);
+	ret_info->node = info_text(v->node);
+	ret_info->size = v->size;
+	ret_info->free = room;
+	ret_info->chunks = chunks;
+	ret_info->attached = v->attached;
+	ret_info->active = v->active;
+	ret_info->suspect = v->suspect;
+	ret_info->loop = info_text(v->attached ? v->mounted.loop : "");
+}
+
+void
+volume_answer_fd(struct nx_request *r, const struct volume *v, int fd)
+{
+	Nx__VolumeInfo info = NX__VOLUME_INFO__INIT;
+	uint64_t room = 0;
+
+	if (v->store)
+		(void)chunk_room(v->store, &room);
+	info.node = info_text(v->node);
+	info.size = v->size;
+	info.free = room;
+	info.attached = v->attached;
+	info.active = v->active;
+	info.suspect = v->suspect;
+	info.loop = info_text(v->attached ? v->mounted.loop : "");
+	nx_answer(r, &info.base, &fd, fd >= 0 ? 1 : 0);
+}
+
+void
+volume_answer(struct nx_request *r, const struct volume *v)
+{
+	volume_answer_fd(r, v, -1);
+}
+
+static struct volume *
+find(struct nx_request *r, struct storaged *s, const char *node)
+{
+	struct volume *v = volume_find(s->volumes, node);
+
+	if (v && v->state == VOLUME_READY)
+		return v;
+	if (v)
+		nx_refuse(r, NX__STATUS__CONFLICT,
+		    "the volume of node %.32s is being %s", node,
+		    v->state == VOLUME_MAKING ? "made" : "deleted");
+	else
+		nx_refuse(
+		    r, NX__STATUS__NOT_FOUND, "node %.32s has no volume", node);
+	return NULL;
+}
+
+/* --- attach -----------------------------------------------------------------*/
+
+struct attach_job {
+	struct storaged *s;
+	struct nx_request *request;
+	struct volume *volume;
+	struct volume_mounted mounted;
+	struct volume_error error;
+	int result;
+};
+
+static void
+answer_node_mount(struct nx_request *r, struct volume *v)
+{
+	int fd = mount_node(&v->mounted.mount);
+
+	if (fd < 0)
+		nx_refuse_errno(r, fd, "cloning the node's mount");
+	else
+		volume_answer_fd(r, v, fd);
+}
+
+static void
+attach_work(void *arg)
+{
+	struct attach_job *job = arg;
+
+	job->result = volume_image_attach(&job->s->volumes->env,
+	    job->volume->node, &job->mounted, &job->error);
+}
+
+static void
+attach_done(void *arg)
+{
+	struct attach_job *job = arg;
+	struct volume *v = job->volume;
+
+	v->state = VOLUME_READY;
+	if (job->result == 0)
+		job->result = volume_set_mounted(v, &job->mounted);
+	if (job->result == 0)
+		answer_node_mount(job->request, v);
+	else if (job->error.text[0])
+		nx_refuse(job->request, NX__STATUS__INTERNAL,
+		    "the volume cannot be mounted: %s", job->error.text);
+	else
+		nx_refuse_errno(
+		    job->request, job->result, "attaching the volume");
+	free(job);
+}
+
+/* It could not be attached at start; now is another chance. */
+static void
+attach_late(struct nx_request *r, struct storaged *s, struct volume *v)
+{
+	struct attach_job *job = calloc(1, sizeof(*job));
+	int e = -ENOMEM;
+
+	if (job) {
+		*job = (struct attach_job){.s = s, .request = r, .volume = v};
+		e = nx_workers_submit(s->slow, attach_work, attach_done, job);
+	}
+	if (e < 0) {
+		free(job);
+		nx_refuse_errno(r, e, "attaching the volume");
+		return;
+	}
+	v->state = VOLUME_MAKING; /* nobody else touches it meanwhile */
+}
+
+/*
+ * Safe to grant: what goes out is a detached mount of node/ alone, without
+ * devices and set-id; chunks/ is not below it and cannot be reached from it.
+ * Only nodemgr may ask, for a volume it had made.
+ */
+void
+volume_attach_request(struct nx_request *r, void *ctx)
+{
+	const Nx__VolumeRequest *q =
+	    (const Nx__VolumeRequest *)(const void *)r->body;
+	struct storaged *s = ctx;
+	struct volume *v = find(r, s, q->node);
+
+	if (!v)
+		return;
+	if (v->attached)
+		answer_node_mount(r, v);
+	else
+		attach_late(r, s, v);
+}
+
+/* --- active -----------------------------------------------------------------*/
+
+void
+volume_set_active_request(struct nx_request *r, void *ctx)
+{
+	const Nx__VolumeSetActiveRequest *q =
+	    (const Nx__VolumeSetActiveRequest *)(const void *)r->body;
+	struct storaged *s = ctx;
+	struct volume *v = find(r, s, q->node);
+	struct catalog_volume row = {.state = CATALOG_VOLUME_READY};
+	int e;
+
+	if (!v)
+		return;
+	row.key = v->key;
+	row.active = q->active;
+	/* Starting a node again is how an operator says that its volume is
+	 * to be trusted again. */
+	row.suspect = v->suspect && !(q->active && !v->active);
+	if (row.active != v->active || row.suspect != v->suspect) {
+		e = catalog_volume_save(s->catalog, &row);
+		if (e < 0) {
+			nx_refuse_errno(r, e, "remembering it");
+			return;
+		}
+		nx_info("event=volume-%s node=%s",
+		    q->active ? "active" : "inactive", v->node);
+		v->active = row.active;
+		v->suspect = row.suspect;
+	}
+	volume_answer(r, v);
+	if (v->active)
+		healer_kick(s->healer);
+}
+
+/* --- list -------------------------------------------------------------------*/
+
+static int
+by_node(const void *a, const void *b)
+{
+	const struct volume *const *x = a, *const *y = b;
+
+	return strcmp((*x)->node, (*y)->node);
+}
+
+static size_t
+sorted_after(struct volumes *vs, const char *after, struct volume ***ret_list)
+{
+	struct volume **list, *v;
+	size_t n = 0;
+
+	TAILQ_FOREACH(v, &vs->list, entry)
+		n++;
+	list = calloc(n + 1, sizeof(*list));
+	n = 0;
+	if (list)
+		TAILQ_FOREACH(v, &vs->list, entry)
+			if (strcmp(v->node, after) > 0)
+				list[n++] = v;
+	if (n > 0)
+		qsort(list, n, sizeof(*list), by_node);
+	*ret_list = list;
+	return n;
+}
+
+void
+volume_list_request(struct nx_request *r, void *ctx)
+{
+	const Nx__VolumeListRequest *q =
+	    (const Nx__VolumeListRequest *)(const void *)r->body;
+	Nx__VolumeListReply reply = NX__VOLUME_LIST_REPLY__INIT;
+	Nx__VolumeInfo infos[LIST_MAX], *pointers[LIST_MAX];
+	size_t max = q->limit && q->limit < LIST_MAX ? q->limit : LIST_MAX;
+	struct storaged *s = ctx;
+	struct volume **list;
+	size_t n = sorted_after(s->volumes, q->after, &list);
+
+	for (size_t i = 0; i < n && i < max; i++) {
+		volume_info(s, list[i], &infos[i]);
+		pointers[i] = &infos[i];
+		reply.n_volumes = i + 1;
+	}
+	reply.volumes = pointers;
+	if (n > max)
+		reply.next = list[max - 1]->node;
+	nx_answer(r, &reply.base, NULL, 0);
+	free(list);
+}
