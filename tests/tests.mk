@@ -1,7 +1,7 @@
 # How the tests are run; included by the Makefile. Every part prints TAP, and
 # tests/run counts it: the last line is "N passed, N failed, N skipped".
 
-.PHONY: check check-unit check-integration check-host bench fuzz check-deps
+.PHONY: check check-unit check-integration check-host soak bench fuzz check-deps
 check-deps:
 	@packaging/deps.sh build run check
 
@@ -18,6 +18,10 @@ check-integration: check-deps
 check-host: check-deps
 	@packaging/deps.sh host
 	@tests/run host
+
+# Random operations and kills against a model, for as long as it takes.
+soak: check-deps
+	@tests/run soak
 
 bench:
 	@packaging/deps.sh build run bench
