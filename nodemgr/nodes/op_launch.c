@@ -162,6 +162,7 @@ link_node(struct op *op, int fd)
 	request.name = op->node->name;
 	request.address = op->node->address;
 	request.prefix = op->m->prefix;
+	request.owner = op->node->owner;
 	op_call(op, NX_ROLE_NET, NX__METHOD__NET_ATTACH, &request.base, fd,
 	    10000, on_linked);
 }

@@ -205,6 +205,7 @@ link_again(struct node *n)
 	request.name = n->name;
 	request.address = n->address;
 	request.prefix = n->m->prefix;
+	request.owner = n->owner;
 	(void)nx_call(n->m->hub, NX_ROLE_NET, NX__METHOD__NET_ATTACH,
 	    &request.base, &opts, ignore, what);
 }
