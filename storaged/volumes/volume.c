@@ -306,6 +306,8 @@ volume_suspect(struct volumes *vs, struct volume *v, int error)
 	    .active = v->active,
 	    .suspect = true};
 
+	if (volume_fault_of(error) != FAULT_VOLUME)
+		return;
 	if (v->suspect || v->state != VOLUME_READY)
 		return;
 	nx_err("event=volume-suspect node=%s error=\"%s\" "

@@ -13,6 +13,7 @@
 #include "common/id.h"
 #include "storaged/chunks/chunk_put.h"
 #include "storaged/chunks/chunk_store.h"
+#include "storaged/volumes/fault.h"
 #include "storaged/volumes/volume_image.h"
 
 struct storaged;
@@ -82,7 +83,8 @@ bool volume_readable(const struct volume *v);
 bool volume_writable(const struct volume *v);
 /* Bytes of chunks it can still take. */
 uint64_t volume_room(const struct volume *v);
-/* Remembers, also in the catalogue, that it failed a write. */
+/* @error, -errno, came from @v: when it is the volume's own fault (fault.h),
+ * remembers, also in the catalogue, that it is not to be trusted. */
 void volume_suspect(struct volumes *vs, struct volume *v, int error);
 
 /* --- placement --------------------------------------------------------------*/
