@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "common/err.h"
 #include "common/fd.h"
@@ -25,9 +26,23 @@ uploads_new(struct storaged *s)
 	if (!us)
 		return NULL;
 	us->s = s;
-	us->next_id = 1;
+	/* A number given before a restart means nothing now, least of all
+	 * somebody's new upload. */
+	if (getrandom(&us->first_id, sizeof(us->first_id), 0) !=
+	    sizeof(us->first_id)) {
+		free(us);
+		return NULL;
+	}
+	us->first_id = (us->first_id >> 1) + 1;
+	us->next_id = us->first_id;
 	TAILQ_INIT(&us->list);
 	return us;
+}
+
+bool
+uploads_gave(const struct uploads *us, uint64_t id)
+{
+	return id >= us->first_id && id < us->next_id;
 }
 
 struct upload *

@@ -67,8 +67,11 @@ struct uploads {
 	struct storaged *s;
 	struct upload_list list;
 	size_t count;
-	uint64_t next_id;
+	uint64_t first_id, next_id;
 };
+
+/* Was @id given by this process, and not by the one before a restart? */
+bool uploads_gave(const struct uploads *us, uint64_t id);
 
 struct upload *upload_new(struct uploads *us);
 /* Moves it on as far as it goes now. May free it. */

@@ -244,6 +244,11 @@ upload_finish_request(struct nx_request *r, void *ctx)
 	struct storaged *s = ctx;
 	struct upload *u = find(s->uploads, r, q->upload);
 
+	if (!u && !uploads_gave(s->uploads, q->upload)) {
+		nx_refuse(r, NX__STATUS__UNAVAILABLE,
+		    "the storage service was restarted: send the file again");
+		return;
+	}
 	if (!u) {
 		nx_refuse(r, NX__STATUS__NOT_FOUND,
 		    "this upload is not under way any more: send the file "

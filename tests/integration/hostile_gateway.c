@@ -451,7 +451,7 @@ hijack(struct gateway *g, const struct tickets *ada, const struct tickets *bob)
 	finish.upload += 1000000;
 	is(call(g, NX_ROLE_STORAGE, NX__METHOD__FILE_FINISH_UPLOAD,
 	       &finish.base, &a, NULL),
-	    NX__STATUS__NOT_FOUND, "one that does not exist is not found");
+	    NX__STATUS__UNAVAILABLE, "one that does not exist is not there");
 	nx_close(&frame.fds[0]);
 	call(g, NX_ROLE_STORAGE, NX__METHOD__FILE_ABORT_UPLOAD,
 	    &abort_upload.base, &a, NULL);

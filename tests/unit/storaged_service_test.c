@@ -697,7 +697,7 @@ test_restart(void **state)
 	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
 	LAB_OK(lab_read(7, NULL, "/d/f", 0, 0, data));
 	assert_int_equal(lab_chunk_files(), 3);
-	assert_int_equal(lab_finish(7, upload, size), NX__STATUS__NOT_FOUND);
+	assert_int_equal(lab_finish(7, upload, size), NX__STATUS__UNAVAILABLE);
 	close(mount);
 	free(data);
 }
