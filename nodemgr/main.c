@@ -25,6 +25,8 @@
 #include "nodemgr/box/sealed.h"
 #include "nodemgr/setup.h"
 
+#define STOP_SECONDS 3
+
 static struct nodemgr m;
 
 static void
@@ -61,10 +63,29 @@ seal_init(void)
 static struct nx_daemon *daemon_self;
 
 static void
+quit(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	(void)ctx;
+	nx_daemon_quit(daemon_self);
+}
+
+static void
+on_idle(struct nodemgr *self)
+{
+	quit(-1, 0, self);
+}
+
+/* A function that does not die in time is the next nodemgr's to remove. */
+static void
 on_stop(void *ctx)
 {
+	static const struct timeval patience = {.tv_sec = STOP_SECONDS};
+
+	(void)event_base_once(m.base, -1, EV_TIMEOUT, quit, ctx, &patience);
+	m.on_idle = on_idle;
 	function_stop_all(ctx);
-	nx_daemon_quit(daemon_self);
 }
 
 int

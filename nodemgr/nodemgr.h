@@ -57,6 +57,8 @@ struct nodemgr {
 	struct run *running, *waiting; /* functions */
 	unsigned n_running, n_waiting;
 	uint64_t runs;
+	/* set while it stops: no function is left */
+	void (*on_idle)(struct nodemgr *m);
 };
 
 /* The handlers' table. */

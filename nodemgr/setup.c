@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/reaper.h"
 #include "nodemgr/nodes/address.h"
 #include "nodemgr/images/image.h"
 #include "nodemgr/nodes/metrics.h"
@@ -107,6 +108,8 @@ void
 nodemgr_open(struct nodemgr *m)
 {
 	m->images = m->logs = m->status = -1;
+	if (nx_reaper_start(m->base) < 0)
+		nx_fatal(-ENOMEM, "reaper");
 	open_host(m);
 	open_state(m);
 	m->tickets = nx_tickets_new(NX_ROLE_NODE);
@@ -123,6 +126,7 @@ nodemgr_close(struct nodemgr *m)
 		op_abandon(m->nodes);
 		node_free(m->nodes);
 	}
+	nx_reaper_stop();
 	if (m->sampler)
 		event_free(m->sampler);
 	m->sampler = NULL;

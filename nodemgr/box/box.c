@@ -5,11 +5,11 @@
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "common/fd.h"
+#include "common/reaper.h"
 #include "nodemgr/box/box.h"
 #include "nodemgr/box/sys.h"
 
@@ -67,11 +67,10 @@ nx_box_spawn(const struct nx_box *box, struct nx_boxed *ret_boxed,
 void
 nx_boxed_destroy(struct nx_boxed *b)
 {
-	if (b->pidfd >= 0) {
+	if (b->pidfd >= 0)
 		(void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
-		while (waitpid(b->pid, NULL, __WALL) < 0 && errno == EINTR)
-			;
-	}
+	if (b->pid > 0)
+		nx_reaper_forget(b->pid);
 	nx_close(&b->pidfd);
 	nx_close(&b->gate);
 	b->pid = -1;

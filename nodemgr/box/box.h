@@ -90,7 +90,8 @@ struct nx_boxed {
 int nx_box_spawn(const struct nx_box *box, struct nx_boxed *ret_boxed,
     struct nx_fault *ret_fault);
 
-/* Kills and reaps it, closes its descriptors. */
+/* Kills it, ends a watch on it, closes its descriptors. It may live a moment
+ * longer: the reaper gets it in the end (common/reaper.h). */
 void nx_boxed_destroy(struct nx_boxed *b);
 
 /* One message; *ret_fd takes the descriptor that came with it (-1: none).

@@ -15,7 +15,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -207,18 +206,25 @@ send_netlink(int target, int gate)
 }
 
 int
-nx_enter_netlink(int target)
+nx_enter_netlink(int target, struct nx_boxed *ret_boxed)
 {
-	struct clone_args args = {.exit_signal = SIGCHLD};
+	int pidfd = -1, pair[2];
+	struct clone_args args = {
+	    .flags = CLONE_PIDFD,
+	    .pidfd = (uint64_t)(uintptr_t)&pidfd,
+	    .exit_signal = SIGCHLD,
+	};
 	nx_cleanup_fd int outer = -1, inner = -1;
-	struct nx_gate_msg msg;
-	int fd = -1, pair[2], r;
 	pid_t pid;
+	int r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	outer = pair[0];
 	inner = pair[1];
+	r = nx_fd_nonblock(outer, true);
+	if (r < 0)
+		return r;
 	pid = sys_clone3(&args);
 	if (pid < 0)
 		return pid;
@@ -226,11 +232,7 @@ nx_enter_netlink(int target)
 		send_netlink(target, inner);
 		_exit(0);
 	}
-	nx_close(&inner);
-	r = nx_gate_recv(outer, &msg, &fd);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (r < 0)
-		return r;
-	return fd >= 0 ? fd : -EPERM;
+	*ret_boxed = (struct nx_boxed){
+	    .pid = pid, .pidfd = pidfd, .gate = nx_take_fd(&outer)};
+	return 0;
 }

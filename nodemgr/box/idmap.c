@@ -7,14 +7,17 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "common/fd.h"
+#include "common/reaper.h"
 #include "nodemgr/box/idmap.h"
+
+#define IDLE_STACK 16384
 
 static int
 write_map(
@@ -66,23 +69,36 @@ idle(void *arg)
 	return 0;
 }
 
+static void
+on_idle_gone(int status, const struct rusage *usage, void *stack)
+{
+	(void)status;
+	(void)usage;
+	free(stack);
+}
+
 int
 nx_idmap_userns(const struct nx_idmap *map)
 {
-	static char stack[16384] __attribute__((aligned(16)));
+	char *stack = malloc(IDLE_STACK);
 	int fd = -1, r;
 	pid_t pid;
 
-	/* without a copy of our address space: a third of the time */
-	pid = clone(idle, stack + sizeof(stack),
+	if (!stack)
+		return -ENOMEM;
+	/* without a copy of our address space: a third of the time. The stack
+	 * is its own until it is reaped: killed is not yet gone */
+	pid = clone(idle, stack + IDLE_STACK,
 	    CLONE_NEWUSER | CLONE_VM | SIGCHLD, (void *)(intptr_t)getpid());
-	if (pid < 0)
-		return -errno;
+	if (pid < 0) {
+		r = -errno;
+		free(stack);
+		return r;
+	}
+	nx_reaper_watch(pid, on_idle_gone, stack);
 	r = nx_idmap_write(pid, map);
 	if (r == 0)
 		r = fd = nx_idmap_userns_of(pid);
 	(void)kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
 	return r < 0 ? r : fd;
 }

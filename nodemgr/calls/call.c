@@ -3,17 +3,18 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/id.h"
 #include "common/log.h"
+#include "common/reaper.h"
 #include "nodemgr/calls/function.h"
 #include "nodemgr/images/image.h"
 #include "proto/node.pb-c.h"
@@ -27,8 +28,6 @@ run_free(struct run *run)
 {
 	if (run->gate_event)
 		event_free(run->gate_event);
-	if (run->exit_event)
-		event_free(run->exit_event);
 	if (run->timer)
 		event_free(run->timer);
 	nx_boxed_destroy(&run->boxed);
@@ -54,6 +53,8 @@ forget(struct run *run)
 	m->n_running--;
 	run_free(run);
 	function_next(m);
+	if (!m->running && m->on_idle)
+		m->on_idle(m);
 }
 
 static void
@@ -218,20 +219,15 @@ on_gate(evutil_socket_t gate, short what, void *arg)
 /* init is gone, and with it everything in its pid namespace: the pipes have
  * ends that nobody holds. */
 static void
-on_exit_event(evutil_socket_t fd, short what, void *arg)
+on_end(int status, const struct rusage *usage, void *arg)
 {
 	struct run *run = arg;
-	struct rusage usage = {0};
-	int status;
 
-	(void)fd;
-	(void)what;
+	(void)status;
 	(void)hear(run);
 	if (!run->exec_us)
 		run->exec_us = nx_now_us();
-	(void)wait4(run->boxed.pid, &status, 0, &usage);
-	event_free(run->exit_event);
-	run->exit_event = NULL;
+	run->boxed.pid = -1;
 	if (run->gate_event)
 		event_free(run->gate_event);
 	run->gate_event = NULL;
@@ -241,7 +237,7 @@ on_exit_event(evutil_socket_t fd, short what, void *arg)
 	if (run->failed)
 		refuse(run);
 	else
-		answer(run, &usage);
+		answer(run, usage);
 	on_clear(-1, 0, run);
 }
 
@@ -390,10 +386,7 @@ run_start(struct run *run)
 	}
 	run->gate_event = event_new(
 	    base, run->boxed.gate, EV_READ | EV_PERSIST, on_gate, run);
-	run->exit_event =
-	    event_new(base, run->boxed.pidfd, EV_READ, on_exit_event, run);
-	nx_assert(run->gate_event && run->exit_event &&
-	    event_add(run->gate_event, NULL) == 0 &&
-	    event_add(run->exit_event, NULL) == 0);
+	nx_assert(run->gate_event && event_add(run->gate_event, NULL) == 0);
+	nx_reaper_watch(run->boxed.pid, on_end, run);
 	set_timer(run, START_MS, on_timeout);
 }

@@ -221,11 +221,10 @@ function_stop_all(struct nodemgr *m)
 {
 	struct run *run;
 
-	for (run = m->running; run; run = run->next) {
-		if (run->cgroup < 0)
-			continue;
-		(void)nx_cgroup_kill(run->cgroup);
-		nx_boxed_destroy(&run->boxed);
-		(void)nx_cgroup_remove(m->cgroups.functions, run->name);
-	}
+	m->conf.functions = 0; /* no place for another one */
+	for (run = m->running; run; run = run->next)
+		if (run->cgroup >= 0)
+			(void)nx_cgroup_kill(run->cgroup);
+	if (!m->running && m->on_idle)
+		m->on_idle(m);
 }

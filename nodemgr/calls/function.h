@@ -43,14 +43,15 @@ struct run {
 	struct nx_boxed boxed;
 	struct nx_fault fault;
 	struct output out, err;
-	struct event *gate_event, *exit_event, *timer;
+	struct event *gate_event, *timer;
 	uint64_t begun_us, exec_us;
 	bool failed, timed_out, flooded;
 };
 
 void function_handle(struct nx_request *r, void *ctx);
 void function_peer_gone(struct nodemgr *m, const struct nx_peer *peer);
-/* Kills all; nodemgr is going. */
+/* Kills all, begins no more; nodemgr is going. m->on_idle is called when the
+ * last one is gone, at once if there is none. */
 void function_stop_all(struct nodemgr *m);
 
 /* run.c: takes a slot and starts; answers in the end. */

@@ -17,6 +17,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/reaper.h"
 #include "nodemgr/box/enter.h"
 #include "nodemgr/nodes/exec.h"
 #include "nodemgr/nodes/node.h"
@@ -28,8 +29,9 @@ struct job {
 	const struct nx_peer *peer; /* to compare only */
 	char node[NX_ID_LEN + 1];
 	struct nx_boxed helper;
-	struct event *gate_event, *exit_event;
-	pid_t pid; /* of the command; -1: not yet */
+	struct event *gate_event;
+	uint64_t mark; /* the command cannot have ended before */
+	pid_t pid;     /* of the command; -1: not yet */
 	int pidfd;
 	bool failed, abandoned;
 	struct nx_fault fault;
@@ -55,10 +57,9 @@ job_free(struct job *j)
 		}
 	if (j->gate_event)
 		event_free(j->gate_event);
-	if (j->exit_event)
-		event_free(j->exit_event);
+	if (j->pid >= 0)
+		nx_reaper_forget(j->pid);
 	nx_close(&j->pidfd);
-	/* the helper ended when it had told the pid, or failed */
 	nx_boxed_destroy(&j->helper);
 	free(j);
 }
@@ -93,7 +94,7 @@ answer_fault(struct job *j)
 	    j->fault.step, strerror(-j->fault.error));
 }
 
-static int watch(struct job *j, pid_t pid);
+static void watch(struct job *j, pid_t pid);
 
 /* 0: wait for more; 1: the gate has nothing more to say. */
 static int
@@ -105,8 +106,7 @@ hear(struct job *j)
 	while ((r = nx_gate_recv(j->helper.gate, &msg, &fd)) == 1) {
 		nx_close(&fd);
 		if (msg.kind == NX_GATE_CHILD && j->pid < 0) {
-			if (watch(j, msg.value) < 0)
-				return 1;
+			watch(j, msg.value);
 		} else if (msg.kind == NX_GATE_FAILED) {
 			j->failed = true;
 			j->fault = msg.fault;
@@ -118,16 +118,12 @@ hear(struct job *j)
 }
 
 static void
-on_end(evutil_socket_t fd, short what, void *arg)
+on_end(int status, const struct rusage *usage, void *arg)
 {
 	struct job *j = arg;
-	int status = 0;
 
-	(void)fd;
-	(void)what;
+	(void)usage;
 	(void)hear(j); /* why it failed, if it did and both came at once */
-	if (waitpid(j->pid, &status, __WALL) != j->pid)
-		status = 0;
 	if (j->failed)
 		answer_fault(j);
 	else
@@ -136,19 +132,16 @@ on_end(evutil_socket_t fd, short what, void *arg)
 }
 
 /* The command's process exists; its end is the end of the job. */
-static int
+static void
 watch(struct job *j, pid_t pid)
 {
 	j->pid = pid;
+	if (nx_reaper_claim(pid, j->mark, on_end, j))
+		return;
+	/* it has not been reaped: the number is still its own */
 	j->pidfd = pidfd_open(pid, 0);
-	if (j->pidfd < 0)
-		return -errno;
-	if (j->abandoned)
+	if (j->abandoned && j->pidfd >= 0)
 		(void)pidfd_send_signal(j->pidfd, SIGKILL, NULL, 0);
-	j->exit_event = event_new(j->m->base, j->pidfd, EV_READ, on_end, j);
-	if (!j->exit_event || event_add(j->exit_event, NULL) < 0)
-		return -ENOMEM;
-	return 0;
 }
 
 static void
@@ -161,7 +154,7 @@ on_gate(evutil_socket_t gate, short what, void *arg)
 	if (!hear(j))
 		return;
 	(void)event_del(j->gate_event);
-	if (j->exit_event)
+	if (j->pid >= 0)
 		return;
 	/* the first half failed: there is no command to wait for */
 	if (!j->failed)
@@ -245,6 +238,7 @@ start(struct nodemgr *m, struct nx_request *r, const struct node *n,
 	j->m = m;
 	j->r = r;
 	j->peer = r->peer;
+	j->mark = nx_reaper_mark();
 	j->pid = j->pidfd = -1;
 	j->helper = (struct nx_boxed){-1, -1, -1};
 	snprintf(j->node, sizeof(j->node), "%s", n->id);

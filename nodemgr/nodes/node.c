@@ -18,7 +18,7 @@ node_new(struct nodemgr *m)
 	if (!n)
 		return NULL;
 	n->m = m;
-	n->pidfd = n->cgroup = -1;
+	n->pidfd = n->cgroup = n->status = -1;
 	for (end = &m->nodes; *end; end = &(*end)->next)
 		;
 	*end = n;

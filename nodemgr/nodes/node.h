@@ -49,8 +49,9 @@ struct node {
 
 	/* found again */
 	int pidfd, cgroup;
-	bool child; /* of this process: waitpid knows how it ends */
-	struct event *exit_event;
+	bool child; /* of this process: the reaper tells its end and how */
+	int status; /* then: as waitpid gives it; -1: it has not ended */
+	struct event *exit_event; /* otherwise: on the pidfd */
 	struct op *op, *queue;
 	struct node_sample samples[NODE_SAMPLES];
 	unsigned last_sample;
@@ -89,8 +90,9 @@ char **node_command_get(const struct node *n, size_t reserve);
 
 /* --- watching a running node (watch.c) -------------------------------------- */
 
-/* Takes over a live init: events on its end. Consumes @pidfd and @cgroup. */
-int node_watch(struct node *n, int pidfd, int cgroup);
+/* Takes over a live init: op_node_ended() when it ends. A @child was cloned
+ * since the loop last turned. Consumes @pidfd and @cgroup. 0 or -ENOMEM. */
+int node_watch(struct node *n, int pidfd, int cgroup, bool child);
 void node_unwatch(struct node *n);
 /* After its end: fills in exit_reason, failed, oom_kills. */
 void node_note_end(struct node *n, bool stopped);

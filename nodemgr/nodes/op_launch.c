@@ -7,14 +7,12 @@
  * tables of the filters and capabilities, not in the request.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "common/err.h"
 #include "common/fd.h"
+#include "common/reaper.h"
 #include "nodemgr/nodes/op.h"
 #include "proto/net.pb-c.h"
 #include "proto/storage.pb-c.h"
@@ -34,13 +32,9 @@ undo_net(struct op *op)
 {
 	struct node *n = op->node;
 
-	/* everything in the cgroup is dead: none of these waits */
 	nx_boxed_destroy(&op->boxed);
-	if (n->child)
-		(void)waitpid(n->pid, NULL, 0);
-	n->child = false;
-	n->pid = 0;
 	node_unwatch(n);
+	n->pid = 0;
 	nx_close(&op->cgroup);
 	op_detach_net(op, undone);
 }
@@ -109,7 +103,6 @@ launch_done(struct op *op)
 	nx_close(&op->boxed.gate);
 	n->pid = op->boxed.pid;
 	n->pid_start = node_pid_start(n->pid);
-	n->child = true;
 	snprintf(n->boot_id, sizeof(n->boot_id), "%s", op->m->boot_id);
 	n->started_at = nx_wall_us() / 1000000;
 	n->state = NODE_RUNNING;
@@ -118,8 +111,8 @@ launch_done(struct op *op)
 	n->exit_reason[0] = '\0';
 	memset(n->samples, 0, sizeof(n->samples));
 	op->boxed.pid = -1;
-	if (node_watch(
-		n, nx_take_fd(&op->boxed.pidfd), nx_take_fd(&op->cgroup)) < 0) {
+	if (node_watch(n, nx_take_fd(&op->boxed.pidfd), nx_take_fd(&op->cgroup),
+		true) < 0) {
 		op_fail(op, NX__STATUS__INTERNAL, "out of memory");
 		undo(op);
 		return;
@@ -188,12 +181,12 @@ fail_vanished(struct op *op)
 static bool
 has_become(const struct op *op)
 {
-	struct pollfd p = {.fd = op->boxed.pidfd, .events = POLLIN};
 	char word[16];
 	int value;
 
 	return op->went &&
-	    (poll(&p, 1, 0) == 0 || node_status_read(op->node, word, &value));
+	    (!nx_pidfd_ended(op->boxed.pidfd) ||
+		node_status_read(op->node, word, &value));
 }
 
 /* True while there is more to hear. */

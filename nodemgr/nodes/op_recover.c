@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,25 +18,7 @@
 #include "proto/net.pb-c.h"
 #include "proto/storage.pb-c.h"
 
-/* Kills and removes what a crash left; before anything else runs, so it may
- * wait. */
-static void
-remove_cgroup(int parent, const char *name)
-{
-	int tries;
-
-	for (tries = 0; tries < 400; tries++) {
-		nx_cleanup_fd int fd = nx_cgroup_open(parent, name);
-
-		if (fd < 0)
-			return;
-		(void)nx_cgroup_kill(fd);
-		if (nx_cgroup_remove(parent, name) == 0)
-			return;
-		usleep(5000);
-	}
-	nx_err("event=cgroup-not-empty cgroup=%s", nx_log_safe(name));
-}
+#define STRAYS_MS 2000 /* for everything that a crash left */
 
 static bool
 known(const struct nodemgr *m, const char *name)
@@ -47,22 +31,50 @@ known(const struct nodemgr *m, const char *name)
 	return false;
 }
 
-static void
-remove_strays(struct nodemgr *m, int parent, bool nodes)
+/* Kills what is in the groups of @parent that belong to nobody, and removes
+ * those that are empty; how many are not. */
+static int
+sweep(struct nodemgr *m, int parent)
 {
 	int copy = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *entry;
+	int left = 0;
 
 	if (!dir) {
 		nx_close(&copy);
-		return;
+		return 0;
 	}
-	while ((entry = readdir(dir)))
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
-		    !(nodes && known(m, entry->d_name)))
-			remove_cgroup(parent, entry->d_name);
+	while ((entry = readdir(dir))) {
+		nx_cleanup_fd int group = -1;
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+		    (parent == m->cgroups.nodes && known(m, entry->d_name)))
+			continue;
+		group = nx_cgroup_open(parent, entry->d_name);
+		if (group >= 0)
+			(void)nx_cgroup_kill(group);
+		left += nx_cgroup_remove(parent, entry->d_name) < 0;
+	}
 	closedir(dir);
+	return left;
+}
+
+/* What a crash left. The loop does not turn yet, so it may wait, though not for
+ * long, however much there is. */
+static void
+remove_strays(struct nodemgr *m)
+{
+	int tries, left = 1;
+
+	for (tries = 0; left > 0 && tries < STRAYS_MS / 5; tries++) {
+		if (tries > 0)
+			(void)usleep(5000);
+		left =
+		    sweep(m, m->cgroups.nodes) + sweep(m, m->cgroups.functions);
+	}
+	if (left > 0)
+		nx_err("event=cgroups-not-empty count=%d", left);
 }
 
 static void
@@ -103,8 +115,7 @@ op_recover(struct nodemgr *m)
 {
 	struct node *n, *next;
 
-	remove_strays(m, m->cgroups.nodes, true);
-	remove_strays(m, m->cgroups.functions, false);
+	remove_strays(m);
 	for (n = m->nodes; n; n = next) {
 		next = n->next;
 		if (n->state == NODE_CREATING) {
@@ -188,26 +199,83 @@ op_retry_deletions(struct nodemgr *m)
 	}
 }
 
-/* A netd that is new repairs the link if it is not what it should be. */
+/* --- netd is back ----------------------------------------------------------- */
+
+/* A child on its way to fetch a netlink socket of a node's network. */
+struct relink {
+	struct nodemgr *m;
+	char node[NX_ID_LEN + 1];
+	struct nx_boxed helper;
+	struct event *gate;
+};
+
 static void
-link_again(struct node *n)
+relink_free(struct relink *l)
+{
+	if (l->gate)
+		event_free(l->gate);
+	nx_boxed_destroy(&l->helper);
+	free(l);
+}
+
+static void
+attach(const struct node *n, int fd)
 {
 	static char what[] = "net-attach";
-	nx_cleanup_fd int fd = nx_enter_netlink(n->pidfd);
 	Nx__NetAttachRequest request = NX__NET_ATTACH_REQUEST__INIT;
 	const struct nx_call_opts opts = {.fds = &fd, .n_fds = 1};
 
-	if (fd < 0) {
-		nx_warn("event=no-netlink node=%s errno=%d", n->id, -fd);
-		return;
-	}
-	request.node = n->id;
-	request.name = n->name;
+	request.node = (char *)(uintptr_t)n->id;
+	request.name = (char *)(uintptr_t)n->name;
 	request.address = n->address;
 	request.prefix = n->m->prefix;
 	request.owner = n->owner;
 	(void)nx_call(n->m->hub, NX_ROLE_NET, NX__METHOD__NET_ATTACH,
 	    &request.base, &opts, ignore, what);
+}
+
+/* The node may be gone by now, or about to. */
+static void
+on_netlink(evutil_socket_t gate, short what, void *arg)
+{
+	struct relink *l = arg;
+	struct nx_gate_msg msg;
+	nx_cleanup_fd int fd = -1;
+	struct node *n;
+	int r = nx_gate_recv(gate, &msg, &fd);
+
+	(void)what;
+	if (r == 0)
+		return;
+	for (n = l->m->nodes; n && strcmp(n->id, l->node) != 0; n = n->next)
+		;
+	if (r < 0 || !nx_fd_is(fd, NX_FD_RTNETLINK))
+		nx_warn("event=no-netlink node=%s", l->node);
+	else if (n && n->state == NODE_RUNNING && !n->op)
+		attach(n, fd);
+	relink_free(l);
+}
+
+/* A netd that is new repairs the link if it is not what it should be. */
+static void
+link_again(struct node *n)
+{
+	struct relink *l = calloc(1, sizeof(*l));
+	int r;
+
+	nx_assert(l);
+	l->m = n->m;
+	l->helper = (struct nx_boxed){-1, -1, -1};
+	snprintf(l->node, sizeof(l->node), "%s", n->id);
+	r = nx_enter_netlink(n->pidfd, &l->helper);
+	if (r < 0) {
+		nx_warn("event=no-netlink node=%s errno=%d", n->id, -r);
+		relink_free(l);
+		return;
+	}
+	l->gate = event_new(
+	    n->m->base, l->helper.gate, EV_READ | EV_PERSIST, on_netlink, l);
+	nx_assert(l->gate && event_add(l->gate, NULL) == 0);
 }
 
 void

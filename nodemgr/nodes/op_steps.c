@@ -2,8 +2,6 @@
  * Steps of operations that are made of smaller ones: emptying a cgroup, telling
  * storaged and netd, and the end of a node; see op.h.
  */
-#include <sys/wait.h>
-
 #include "common/fd.h"
 #include "common/log.h"
 #include "nodemgr/nodes/op.h"
@@ -105,12 +103,8 @@ end_cleared(struct op *op)
 {
 	struct node *n = op->node;
 
-	/* killed together with its cgroup, which is empty now: it ends at once,
-	 * if it has not been reaped already */
-	if (n->child)
-		(void)waitpid(
-		    n->pid, NULL, op->tries < CLEAR_TRIES ? 0 : WNOHANG);
-	n->child = false;
+	/* init may be in there still, until the last command of an exec is
+	 * reaped; nobody waits for that */
 	node_unwatch(n);
 	n->state = NODE_STOPPED;
 	n->pid = 0;

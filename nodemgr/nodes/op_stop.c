@@ -1,22 +1,14 @@
 /*
  * Stopping nodes, and what follows the end of one; see op.h.
  */
-#include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
 
 #include "common/log.h"
+#include "common/reaper.h"
 #include "nodemgr/nodes/op.h"
 
 #define STOP_MS 5000
-
-static bool
-has_ended(const struct node *n)
-{
-	struct pollfd p = {.fd = n->pidfd, .events = POLLIN};
-
-	return n->pidfd < 0 || poll(&p, 1, 0) == 1;
-}
 
 static void
 over(struct op *op)
@@ -55,7 +47,7 @@ op_end(struct op *op)
 {
 	struct node *n = op->node;
 
-	if (n->state != NODE_RUNNING || !has_ended(n)) {
+	if (n->state != NODE_RUNNING || !nx_pidfd_ended(n->pidfd)) {
 		op_finish(op, false);
 		return;
 	}
@@ -98,7 +90,7 @@ op_stop(struct op *op)
 		op_save(op, over);
 		return;
 	}
-	if (has_ended(n)) {
+	if (nx_pidfd_ended(n->pidfd)) {
 		stop_ended(op);
 		return;
 	}

@@ -13,6 +13,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/reaper.h"
 #include "nodemgr/nodes/node.h"
 #include "nodemgr/nodes/op.h"
 
@@ -24,11 +25,27 @@ on_exit_event(evutil_socket_t fd, short what, void *arg)
 	op_node_ended(arg);
 }
 
+static void
+on_reaped(int status, const struct rusage *usage, void *arg)
+{
+	struct node *n = arg;
+
+	(void)usage;
+	n->status = status;
+	op_node_ended(n);
+}
+
 int
-node_watch(struct node *n, int pidfd, int cgroup)
+node_watch(struct node *n, int pidfd, int cgroup, bool child)
 {
 	n->pidfd = pidfd;
 	n->cgroup = cgroup;
+	n->child = child;
+	n->status = -1;
+	if (child) {
+		nx_reaper_watch(n->pid, on_reaped, n);
+		return 0;
+	}
 	n->exit_event = event_new(n->m->base, pidfd, EV_READ, on_exit_event, n);
 	if (!n->exit_event || event_add(n->exit_event, NULL) < 0)
 		return -ENOMEM;
@@ -41,27 +58,26 @@ node_unwatch(struct node *n)
 	if (n->exit_event)
 		event_free(n->exit_event);
 	n->exit_event = NULL;
+	if (n->child)
+		nx_reaper_forget(n->pid);
+	n->child = false;
 	nx_close(&n->pidfd);
 	nx_close(&n->cgroup);
 }
 
 /* How init itself ended: known to its parent only. */
 static void
-reap(struct node *n, char word[16], int *value)
+describe(const struct node *n, char word[16], int *value)
 {
-	int status;
-
-	if (!n->child || waitpid(n->pid, &status, WNOHANG) != n->pid)
+	word[0] = '\0';
+	if (n->status < 0)
 		return;
-	n->child = false;
-	if (word[0])
-		return;
-	if (WIFSIGNALED(status)) {
+	if (WIFSIGNALED(n->status)) {
 		strcpy(word, "signal");
-		*value = WTERMSIG(status);
+		*value = WTERMSIG(n->status);
 	} else {
 		strcpy(word, "exit");
-		*value = WEXITSTATUS(status);
+		*value = WEXITSTATUS(n->status);
 	}
 }
 
@@ -75,8 +91,7 @@ node_note_end(struct node *n, bool stopped)
 	if (n->exit_event)
 		(void)event_del(n->exit_event);
 	if (!node_status_read(n, word, &value))
-		word[0] = '\0';
-	reap(n, word, &value);
+		describe(n, word, &value);
 	if (n->cgroup >= 0)
 		(void)nx_cgroup_read(n->cgroup, &stat);
 	n->oom_kills += stat.oom_kills;
@@ -125,7 +140,7 @@ node_adopt(struct node *n)
 	if (node_pid_start(n->pid) != n->pid_start ||
 	    !nx_cgroup_holds(cgroup, n->pid))
 		return 0;
-	if (node_watch(n, nx_take_fd(&pidfd), nx_take_fd(&cgroup)) < 0)
+	if (node_watch(n, nx_take_fd(&pidfd), nx_take_fd(&cgroup), false) < 0)
 		return 0;
 	nx_info("event=node-adopted node=%s pid=%d", n->id, (int)n->pid);
 	return 1;

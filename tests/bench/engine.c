@@ -12,6 +12,7 @@
  * it, under an ordinary uid with nodemgr's ambient capabilities, and owns
  * DIRECTORY/{images,scratch} and what is below CGROUP.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -24,6 +25,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/reaper.h"
 #include "common/sandbox.h"
 #include "nodemgr/box/box.h"
 #include "nodemgr/cgroup/cgroup.h"
@@ -41,6 +43,7 @@ struct engine {
 	struct nx_cgroups cgroups;
 	struct nx_filter filter;
 	int images, init, log;
+	struct event_base *base; /* for the reaper alone */
 };
 
 /* A box and what was opened for it. */
@@ -210,6 +213,7 @@ one(struct engine *e, struct nx_fault *f)
 	if (n == 0)
 		n = finish(&r, f);
 	nx_boxed_destroy(&r.boxed);
+	(void)event_base_loop(e->base, EVLOOP_NONBLOCK); /* the reaper's turn */
 	nx_image_mounts_fini(&r.mounts);
 	nx_close(&r.volume);
 	nx_close(&r.cgroup);
@@ -237,6 +241,9 @@ main(int argc, char **argv)
 	}
 	nx_log_open("engine", false);
 	setup(&e, argv[1], argv[2], argv[3]);
+	e.base = event_base_new();
+	if (!e.base || nx_reaper_start(e.base) < 0)
+		nx_fatal(-ENOMEM, "reaper");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while (fgets(line, sizeof(line), stdin)) {
 		struct nx_fault f = {0};

@@ -321,10 +321,13 @@ lab_wait(struct lab_box *b, int ms)
 static inline void
 lab_end(struct lab_box *b)
 {
+	pid_t pid = b->boxed.pidfd >= 0 ? b->boxed.pid : -1;
 	int i;
 
 	(void)nx_cgroup_kill(b->cgroup);
 	nx_boxed_destroy(&b->boxed);
+	if (pid > 0) /* no loop here, so no reaper */
+		(void)waitpid(pid, NULL, __WALL);
 	nx_image_mounts_fini(&b->mounts);
 	nx_close(&b->volume);
 	nx_close(&b->log);
@@ -332,6 +335,8 @@ lab_end(struct lab_box *b)
 	nx_close(&b->status[1]);
 	for (i = 0; i < 400 && nx_cgroup_populated(b->cgroup) == 1; i++)
 		usleep(5000);
+	while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
+		;
 	nx_close(&b->cgroup);
 	assert_int_equal(nx_cgroup_remove(lab.cgroups.nodes, b->name), 0);
 }
