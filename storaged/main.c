@@ -47,7 +47,15 @@ on_peer(struct nx_peer *peer, bool up, void *ctx)
 	storaged_on_peer(peer, up, ctx);
 }
 
-/* Jobs under way finish first: what they hold is theirs until then. */
+static bool
+is_idle(const struct storaged *s)
+{
+	return nx_workers_pending(s->io) == 0 &&
+	    nx_workers_pending(s->slow) == 0 && uploads_count(s->uploads) == 0;
+}
+
+/* Jobs under way finish first: what they hold is theirs until then. A write
+ * that is answered may be followed by another job. */
 static void
 try_to_quit(evutil_socket_t fd, short what, void *arg)
 {
@@ -56,9 +64,9 @@ try_to_quit(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (nx_workers_pending(storaged.io) == 0 &&
-	    nx_workers_pending(storaged.slow) == 0 &&
-	    uploads_count(storaged.uploads) == 0)
+	if (is_idle(&storaged))
+		(void)catalog_flush(storaged.catalog);
+	if (is_idle(&storaged))
 		nx_daemon_quit(&daemon_);
 	else
 		(void)evtimer_add(stopping, &tv);

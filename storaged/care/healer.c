@@ -44,6 +44,7 @@ struct copy {
 	bool check_first;      /* the target has one: is it really bad? */
 	bool was_good;
 	int result;
+	struct catalog_replica_set set;
 	void (*done)(struct copy *copy);
 };
 
@@ -165,19 +166,10 @@ forget_copy(struct storaged *s, const struct copy *c)
 }
 
 static void
-copy_done(void *arg)
+copy_end(struct copy *c)
 {
-	struct copy *c = arg;
 	struct healer *h = c->healer;
 
-	if (c->result == 0 && !c->was_good) {
-		c->result = catalog_replica_set(
-		    h->s->catalog, c->chunk.key, c->target->key, c->old);
-		if (c->result != 0)
-			forget_copy(h->s, c);
-		else if (c->old != 0)
-			collector_kick(h->s->collector);
-	}
 	h->running = false;
 	c->done(c);
 	for (size_t i = 0; i < c->n_sources; i++)
@@ -185,6 +177,37 @@ copy_done(void *arg)
 	volume_unref(c->target);
 	free(c);
 	next(h);
+}
+
+static void
+copy_recorded(int result, void *arg)
+{
+	struct copy *c = arg;
+	struct storaged *s = c->healer->s;
+
+	c->result = result;
+	if (result != 0)
+		forget_copy(s, c);
+	else if (c->old != 0)
+		collector_kick(s->collector);
+	copy_end(c);
+}
+
+static void
+copy_done(void *arg)
+{
+	struct copy *c = arg;
+
+	if (c->result != 0 || c->was_good) {
+		copy_end(c);
+		return;
+	}
+	c->set = (struct catalog_replica_set){.chunk = c->chunk.key,
+	    .volume = c->target->key,
+	    .old = c->old,
+	    .done = copy_recorded,
+	    .arg = c};
+	catalog_replica_set(c->healer->s->catalog, &c->set);
 }
 
 /* Where another replica of @chunk can go, NULL: nowhere. Not to where one waits

@@ -47,8 +47,20 @@ int catalog_open(
 /* Commits and answers what is pending. */
 struct catalog *catalog_close(struct catalog *c);
 
-/* Commits and answers what is pending, now. 0 or -errno. */
+/* Commits and answers what is pending, now: at start and at the end only, it
+ * waits for the disk. 0 or -errno. */
 int catalog_flush(struct catalog *c);
+
+typedef void catalog_done(int result, void *arg);
+
+/* Changes nothing; its @done runs when every write asked for before is on
+ * disk. */
+struct catalog_barrier {
+	catalog_done *done;
+	void *arg;
+	struct catalog *catalog;
+};
+void catalog_barrier(struct catalog *c, struct catalog_barrier *op);
 
 /* --- files ------------------------------------------------------------------*/
 
@@ -85,8 +97,6 @@ int catalog_file_list(struct catalog *c, uint64_t owner, int64_t after,
 /* Chunks from @index on; number or -errno. */
 int catalog_file_chunks(struct catalog *c, int64_t file, uint32_t index,
     struct catalog_chunk *ret_chunks, size_t max);
-
-typedef void catalog_done(int result, void *arg);
 
 /* A complete upload becomes visible: file, chunks, tree entry, quota. */
 struct catalog_commit {
@@ -171,14 +181,20 @@ struct catalog_usage {
 };
 int catalog_usage(
     struct catalog *c, uint64_t user, struct catalog_usage *ret_usage);
-int catalog_set_quota(struct catalog *c, uint64_t user, uint64_t quota);
+struct catalog_set_quota {
+	uint64_t user, quota;
+	catalog_done *done;
+	void *arg;
+	struct catalog *catalog;
+};
+void catalog_set_quota(struct catalog *c, struct catalog_set_quota *op);
 
 struct catalog_totals {
 	uint64_t files, chunks, bytes, degraded;
 };
 int catalog_totals(struct catalog *c, struct catalog_totals *ret_totals);
 
-/* --- volumes and replicas; the writes among these wait for the disk ---------*/
+/* --- volumes and replicas ---------------------------------------------------*/
 
 enum catalog_volume_state {
 	CATALOG_VOLUME_MAKING, /* not complete: remove at start */
@@ -195,16 +211,24 @@ struct catalog_volume {
 };
 int catalog_volumes(struct catalog *c,
     void (*each)(const struct catalog_volume *v, void *arg), void *arg);
-/* Inserts (filling in key) or, when it has one, updates. */
-int catalog_volume_save(struct catalog *c, struct catalog_volume *v);
-int catalog_volume_delete(struct catalog *c, int64_t volume);
+struct catalog_volume_op {
+	struct catalog_volume volume;
+	bool may_lose; /* forget */
+	uint64_t lost; /* forget: files that have a chunk nowhere now */
+	catalog_done *done;
+	void *arg;
+	struct catalog *catalog;
+};
+/* Inserts (filling in the key) or, when it has one, updates state, active and
+ * suspect. */
+void catalog_volume_save(struct catalog *c, struct catalog_volume_op *op);
+/* The row of volume.key goes; no replica may refer to it any more. */
+void catalog_volume_delete(struct catalog *c, struct catalog_volume_op *op);
+/* Forgets all replicas on volume.key and marks it GOING. Unless @may_lose,
+ * CATALOG_WOULD_LOSE when a file would have a chunk nowhere because of it. */
+void catalog_volume_forget(struct catalog *c, struct catalog_volume_op *op);
 int
 catalog_volume_chunks(struct catalog *c, int64_t volume, uint64_t *ret_chunks);
-/* Forgets all replicas there and marks it GOING. *ret_lost: files that have a
- * chunk nowhere because of that. Unless @may_lose that must not be:
- * CATALOG_WOULD_LOSE. */
-int catalog_volume_forget(
-    struct catalog *c, int64_t volume, bool may_lose, uint64_t *ret_lost);
 /* Files that have a chunk on @volume and nowhere in @others. */
 int catalog_volume_sole_files(struct catalog *c, int64_t volume,
     const int64_t *others, size_t n_others, uint64_t *ret_files);
@@ -218,10 +242,15 @@ int catalog_degraded_next(struct catalog *c, int64_t file, int64_t after,
 /* The chunk, fresh; 0 or CATALOG_NO_FILE when it is gone. */
 int catalog_chunk_get(
     struct catalog *c, int64_t chunk, struct catalog_chunk *ret_chunk);
-/* A verified copy exists on @volume now (@old, unless 0, has none any more).
- * CATALOG_NO_FILE when the chunk was deleted meanwhile. */
-int catalog_replica_set(
-    struct catalog *c, int64_t chunk, int64_t volume, int64_t old);
+/* A verified copy of @chunk exists on @volume now; @old, unless 0, has none any
+ * more. CATALOG_NO_FILE when the chunk was deleted meanwhile. */
+struct catalog_replica_set {
+	int64_t chunk, volume, old;
+	catalog_done *done;
+	void *arg;
+	struct catalog *catalog;
+};
+void catalog_replica_set(struct catalog *c, struct catalog_replica_set *op);
 
 /* --- what is to be unlinked -------------------------------------------------*/
 

@@ -131,6 +131,21 @@ catalog_flush(struct catalog *c)
 	return nx_db_write_now(c->db, write_nothing, NULL);
 }
 
+static void
+barrier_done(int result, void *arg)
+{
+	struct catalog_barrier *op = arg;
+
+	op->done(result, op->arg);
+}
+
+void
+catalog_barrier(struct catalog *c, struct catalog_barrier *op)
+{
+	op->catalog = c;
+	nx_db_write(c->db, write_nothing, barrier_done, op);
+}
+
 uint64_t
 catalog_now(void)
 {
@@ -178,14 +193,10 @@ catalog_usage(struct catalog *c, uint64_t user, struct catalog_usage *ret_usage)
 	return 0;
 }
 
-struct quota_arg {
-	uint64_t user, quota;
-};
-
 static int
 write_quota(struct nx_db *db, void *arg)
 {
-	struct quota_arg *q = arg;
+	struct catalog_set_quota *q = arg;
 
 	return nx_db_exec(db,
 	    "INSERT INTO users(user, quota) VALUES(?1, ?2)"
@@ -193,12 +204,19 @@ write_quota(struct nx_db *db, void *arg)
 	    "uu", q->user, q->quota);
 }
 
-int
-catalog_set_quota(struct catalog *c, uint64_t user, uint64_t quota)
+static void
+quota_done(int result, void *arg)
 {
-	struct quota_arg q = {user, quota};
+	struct catalog_set_quota *op = arg;
 
-	return nx_db_write_now(c->db, write_quota, &q);
+	op->done(result, op->arg);
+}
+
+void
+catalog_set_quota(struct catalog *c, struct catalog_set_quota *op)
+{
+	op->catalog = c;
+	nx_db_write(c->db, write_quota, quota_done, op);
 }
 
 static int

@@ -1,6 +1,6 @@
 /*
  * Volumes, replicas and what is to be unlinked, in the catalogue: see
- * catalog.h. Volumes change rarely: their writes wait for the disk.
+ * catalog.h.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -42,7 +42,8 @@ catalog_volumes(struct catalog *c,
 static int
 write_volume(struct nx_db *db, void *arg)
 {
-	struct catalog_volume *v = arg;
+	struct catalog_volume_op *op = arg;
+	struct catalog_volume *v = &op->volume;
 	int r;
 
 	if (v->key != 0)
@@ -59,21 +60,38 @@ write_volume(struct nx_db *db, void *arg)
 	return r;
 }
 
-int
-catalog_volume_save(struct catalog *c, struct catalog_volume *v)
+static void
+volume_done(int result, void *arg)
 {
-	bool fresh = v->key == 0;
-	int r = nx_db_write_now(c->db, write_volume, v);
+	struct catalog_volume_op *op = arg;
 
-	if (r < 0 && fresh)
-		v->key = 0;
-	return r;
+	op->done(result, op->arg);
+}
+
+/* The key of a row that never came to be is none. */
+static void
+volume_inserted(int result, void *arg)
+{
+	struct catalog_volume_op *op = arg;
+
+	if (result != 0)
+		op->volume.key = 0;
+	op->done(result, op->arg);
+}
+
+void
+catalog_volume_save(struct catalog *c, struct catalog_volume_op *op)
+{
+	op->catalog = c;
+	nx_db_write(c->db, write_volume,
+	    op->volume.key ? volume_done : volume_inserted, op);
 }
 
 static int
 write_volume_delete(struct nx_db *db, void *arg)
 {
-	int64_t volume = *(int64_t *)arg;
+	struct catalog_volume_op *op = arg;
+	int64_t volume = op->volume.key;
 	int r =
 	    nx_db_exec(db, "DELETE FROM trash WHERE volume = ?", "i", volume);
 
@@ -83,10 +101,11 @@ write_volume_delete(struct nx_db *db, void *arg)
 	return r;
 }
 
-int
-catalog_volume_delete(struct catalog *c, int64_t volume)
+void
+catalog_volume_delete(struct catalog *c, struct catalog_volume_op *op)
 {
-	return nx_db_write_now(c->db, write_volume_delete, &volume);
+	op->catalog = c;
+	nx_db_write(c->db, write_volume_delete, volume_done, op);
 }
 
 int
@@ -102,12 +121,6 @@ catalog_volume_chunks(struct catalog *c, int64_t volume, uint64_t *ret_chunks)
 	sqlite3_reset(stmt);
 	return 0;
 }
-
-struct forget_arg {
-	int64_t volume;
-	bool may_lose;
-	uint64_t lost;
-};
 
 /* files.replicas of every doomed file, computed anew. */
 static int
@@ -140,47 +153,43 @@ count_lost(struct nx_db *db, uint64_t *ret_lost)
 static int
 write_forget(struct nx_db *db, void *arg)
 {
-	struct forget_arg *f = arg;
+	struct catalog_volume_op *op = arg;
+	int64_t volume = op->volume.key;
 	uint64_t lost_before = 0;
 	int r = nx_db_exec(db,
 	    "INSERT INTO doomed SELECT DISTINCT c.file FROM replicas r"
 	    " JOIN chunks c ON c.chunk = r.chunk WHERE r.volume = ?",
-	    "i", f->volume);
+	    "i", volume);
 
 	if (r == 0)
 		r = count_lost(db, &lost_before);
 	if (r == 0)
-		r = nx_db_exec(db, "DELETE FROM replicas WHERE volume = ?", "i",
-		    f->volume);
+		r = nx_db_exec(
+		    db, "DELETE FROM replicas WHERE volume = ?", "i", volume);
 	if (r == 0)
 		r = recount_doomed(db);
 	if (r == 0)
-		r = count_lost(db, &f->lost);
-	f->lost -= lost_before;
-	if (r == 0 && f->lost > 0 && !f->may_lose)
+		r = count_lost(db, &op->lost);
+	op->lost -= lost_before;
+	if (r == 0 && op->lost > 0 && !op->may_lose)
 		r = CATALOG_WOULD_LOSE;
 	if (r == 0)
 		r = nx_db_exec(db, "DELETE FROM doomed", "");
 	if (r == 0)
 		r = nx_db_exec(
-		    db, "DELETE FROM trash WHERE volume = ?", "i", f->volume);
+		    db, "DELETE FROM trash WHERE volume = ?", "i", volume);
 	if (r == 0)
 		r = nx_db_exec(db,
 		    "UPDATE volumes SET state = ?, active = 0 WHERE volume = ?",
-		    "ii", (int64_t)CATALOG_VOLUME_GOING, f->volume);
+		    "ii", (int64_t)CATALOG_VOLUME_GOING, volume);
 	return r;
 }
 
-int
-catalog_volume_forget(
-    struct catalog *c, int64_t volume, bool may_lose, uint64_t *ret_lost)
+void
+catalog_volume_forget(struct catalog *c, struct catalog_volume_op *op)
 {
-	struct forget_arg f = {.volume = volume, .may_lose = may_lose};
-	int r = nx_db_write_now(c->db, write_forget, &f);
-
-	if (r == 0)
-		*ret_lost = f.lost;
-	return r;
+	op->catalog = c;
+	nx_db_write(c->db, write_forget, volume_done, op);
 }
 
 /* --- chunks by volume -------------------------------------------------------*/
@@ -294,10 +303,6 @@ catalog_chunk_get(
 
 /* --- replicas ---------------------------------------------------------------*/
 
-struct replica_arg {
-	int64_t chunk, volume, old;
-};
-
 int
 catalog_count_replicas(struct nx_db *db, int64_t file)
 {
@@ -313,7 +318,7 @@ catalog_count_replicas(struct nx_db *db, int64_t file)
 static int
 write_replica(struct nx_db *db, void *arg)
 {
-	struct replica_arg *a = arg;
+	struct catalog_replica_set *a = arg;
 	sqlite3_stmt *stmt;
 	int64_t file;
 	int r = nx_db_query(db, &stmt,
@@ -341,13 +346,19 @@ write_replica(struct nx_db *db, void *arg)
 	return r;
 }
 
-int
-catalog_replica_set(
-    struct catalog *c, int64_t chunk, int64_t volume, int64_t old)
+static void
+replica_done(int result, void *arg)
 {
-	struct replica_arg a = {chunk, volume, old};
+	struct catalog_replica_set *op = arg;
 
-	return nx_db_write_now(c->db, write_replica, &a);
+	op->done(result, op->arg);
+}
+
+void
+catalog_replica_set(struct catalog *c, struct catalog_replica_set *op)
+{
+	op->catalog = c;
+	nx_db_write(c->db, write_replica, replica_done, op);
 }
 
 /* --- trash ------------------------------------------------------------------*/

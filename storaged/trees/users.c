@@ -42,23 +42,48 @@ storage_usage_request(struct nx_request *r, void *ctx)
 	answer_usage(r, ctx, r->who.user_id);
 }
 
+struct quota_op {
+	struct catalog_set_quota set;
+	struct storaged *s;
+	struct nx_request *request;
+};
+
+static void
+quota_set(int result, void *arg)
+{
+	struct quota_op *op = arg;
+
+	if (result < 0)
+		nx_refuse_errno(op->request, result, "setting the quota");
+	else
+		answer_usage(op->request, op->s, op->set.user);
+	free(op);
+}
+
 void
 storage_set_quota_request(struct nx_request *r, void *ctx)
 {
 	const Nx__SetQuotaRequest *q =
 	    (const Nx__SetQuotaRequest *)(const void *)r->body;
 	struct storaged *s = ctx;
-	int e;
+	struct quota_op *op;
 
 	if (q->quota > INT64_MAX || q->user_id > INT64_MAX) {
 		nx_refuse(r, NX__STATUS__INVALID, "a quota is at most 8 EiB");
 		return;
 	}
-	e = catalog_set_quota(s->catalog, q->user_id, q->quota);
-	if (e < 0)
-		nx_refuse_errno(r, e, "setting the quota");
-	else
-		answer_usage(r, s, q->user_id);
+	op = calloc(1, sizeof(*op));
+	if (!op) {
+		nx_refuse_errno(r, -ENOMEM, "setting the quota");
+		return;
+	}
+	op->s = s;
+	op->request = r;
+	op->set = (struct catalog_set_quota){.user = q->user_id,
+	    .quota = q->quota,
+	    .done = quota_set,
+	    .arg = op};
+	catalog_set_quota(s->catalog, &op->set);
 }
 
 void

@@ -184,14 +184,30 @@ collect_row(const struct catalog_volume *row, void *arg)
 	l->rows[l->n++] = *row;
 }
 
-/* Creating or deleting it was interrupted: nothing points there. */
-static int
-finish_removal(struct volumes *vs, const struct catalog_volume *row)
+static void
+removal_recorded(int result, void *arg)
 {
-	int r = volume_image_remove(&vs->env, row->node);
+	struct loading *l = arg;
+
+	if (l->result == 0)
+		l->result = result;
+}
+
+/* Creating or deleting it was interrupted: nothing points there. The loop does
+ * not turn yet, so its write may wait for the disk. */
+static int
+finish_removal(struct loading *l, const struct catalog_volume *row)
+{
+	struct catalog_volume_op op = {
+	    .volume = *row, .done = removal_recorded, .arg = l};
+	int r = volume_image_remove(&l->vs->env, row->node);
 
 	nx_info("event=volume-removed node=%s reason=interrupted", row->node);
-	return r < 0 ? r : catalog_volume_delete(vs->s->catalog, row->key);
+	if (r < 0)
+		return r;
+	catalog_volume_delete(l->vs->s->catalog, &op);
+	r = catalog_flush(l->vs->s->catalog);
+	return r < 0 ? r : l->result;
 }
 
 static int
@@ -229,7 +245,7 @@ volumes_load(struct volumes *vs)
 	for (size_t i = 0; i < l.n && r == 0; i++)
 		r = l.rows[i].state == CATALOG_VOLUME_READY
 		    ? load_volume(vs, &l.rows[i])
-		    : finish_removal(vs, &l.rows[i]);
+		    : finish_removal(&l, &l.rows[i]);
 	free(l.rows);
 	return r;
 }
@@ -298,13 +314,21 @@ volume_room(const struct volume *v)
 	return room > reserve ? room - reserve : 0;
 }
 
+static void
+suspect_saved(int result, void *arg)
+{
+	struct catalog_volume_op *op = arg;
+
+	if (result < 0)
+		nx_warn("event=not-saved node=%s error=\"%s\"", op->volume.node,
+		    strerror(-result));
+	free(op);
+}
+
 void
 volume_suspect(struct volumes *vs, struct volume *v, int error)
 {
-	struct catalog_volume row = {.key = v->key,
-	    .state = CATALOG_VOLUME_READY,
-	    .active = v->active,
-	    .suspect = true};
+	struct catalog_volume_op *op;
 
 	if (volume_fault_of(error) != FAULT_VOLUME)
 		return;
@@ -314,6 +338,17 @@ volume_suspect(struct volumes *vs, struct volume *v, int error)
 	       "note=\"no new chunks go there\"",
 	    v->node, strerror(-error));
 	v->suspect = true;
-	if (catalog_volume_save(vs->s->catalog, &row) < 0)
+	op = calloc(1, sizeof(*op));
+	if (!op) {
 		nx_warn("event=not-saved node=%s", v->node);
+		return;
+	}
+	op->volume = (struct catalog_volume){.key = v->key,
+	    .state = CATALOG_VOLUME_READY,
+	    .active = v->active,
+	    .suspect = true};
+	memcpy(op->volume.node, v->node, sizeof(op->volume.node));
+	op->done = suspect_saved;
+	op->arg = op;
+	catalog_volume_save(vs->s->catalog, op);
 }

@@ -26,6 +26,7 @@ struct create_job {
 	struct volume *volume;
 	struct volume_mounted mounted;
 	struct volume_error error;
+	struct catalog_volume_op save;
 	int result;
 };
 
@@ -56,14 +57,25 @@ remove_work(void *arg)
 }
 
 static void
-create_failed(void *arg)
+save(struct create_job *job, enum catalog_volume_state state,
+    void (*write)(struct catalog *c, struct catalog_volume_op *op),
+    catalog_done *done)
 {
-	struct create_job *job = arg;
-	struct volume *v = job->volume;
+	struct catalog_volume *row = &job->save.volume;
 
-	if (catalog_volume_delete(job->s->catalog, v->key) < 0)
-		nx_warn("event=not-saved node=%s", v->node);
-	volume_drop(job->s->volumes, v);
+	row->key = job->volume->key;
+	row->size = job->volume->size;
+	row->state = state;
+	memcpy(row->node, job->volume->node, sizeof(row->node));
+	job->save.done = done;
+	job->save.arg = job;
+	write(job->s->catalog, &job->save);
+}
+
+static void
+give_up(struct create_job *job)
+{
+	volume_drop(job->s->volumes, job->volume);
 	if (job->error.text[0])
 		nx_refuse(job->request, nx_status_of_errno(job->result), "%s",
 		    job->error.text);
@@ -73,21 +85,33 @@ create_failed(void *arg)
 }
 
 static void
-create_done(void *arg)
+unsaved(int result, void *arg)
+{
+	struct create_job *job = arg;
+
+	if (result < 0) /* the next start tries again */
+		nx_warn("event=not-saved node=%s", job->volume->node);
+	give_up(job);
+}
+
+static void
+create_failed(void *arg)
+{
+	save(arg, CATALOG_VOLUME_MAKING, catalog_volume_delete, unsaved);
+}
+
+static void
+complete(int result, void *arg)
 {
 	struct create_job *job = arg;
 	struct volume *v = job->volume;
-	struct catalog_volume row = {
-	    .key = v->key, .state = CATALOG_VOLUME_READY};
 
-	if (job->result == 0) {
-		job->result = catalog_volume_save(job->s->catalog, &row);
-		/* It exists but must not: undo it where blocking is fine. */
-		if (job->result < 0 &&
-		    nx_workers_submit(
-			job->s->slow, remove_work, create_failed, job) == 0)
-			return;
-	}
+	job->result = result;
+	/* It exists but must not: undo it where blocking is fine. */
+	if (result < 0 &&
+	    nx_workers_submit(job->s->slow, remove_work, create_failed, job) ==
+		0)
+		return;
 	if (job->result == 0)
 		job->result = volume_set_mounted(v, &job->mounted);
 	if (job->result < 0) {
@@ -98,6 +122,34 @@ create_done(void *arg)
 	nx_info("event=volume-created node=%s size=%" PRIu64, v->node, v->size);
 	volume_answer(job->request, v);
 	free(job);
+}
+
+static void
+create_done(void *arg)
+{
+	struct create_job *job = arg;
+
+	if (job->result < 0)
+		create_failed(job);
+	else
+		save(job, CATALOG_VOLUME_READY, catalog_volume_save, complete);
+}
+
+static void
+announced(int result, void *arg)
+{
+	struct create_job *job = arg;
+
+	job->result = result;
+	if (result < 0) {
+		give_up(job);
+		return;
+	}
+	job->volume->key = job->save.volume.key;
+	job->result =
+	    nx_workers_submit(job->s->slow, create_work, create_done, job);
+	if (job->result < 0)
+		create_failed(job);
 }
 
 static bool
@@ -155,33 +207,25 @@ volume_create_request(struct nx_request *r, void *ctx)
 {
 	const Nx__VolumeCreateRequest *q =
 	    (const Nx__VolumeCreateRequest *)(const void *)r->body;
-	struct catalog_volume row = {.state = CATALOG_VOLUME_MAKING};
 	struct storaged *s = ctx;
 	struct create_job *job;
-	int e;
+	uint64_t size;
 
 	if (!check(r, s, q))
 		return;
-	row.size = (q->size + IMAGE_BLOCK - 1) / IMAGE_BLOCK * IMAGE_BLOCK;
-	if (!check_room(r, s, row.size))
+	size = (q->size + IMAGE_BLOCK - 1) / IMAGE_BLOCK * IMAGE_BLOCK;
+	if (!check_room(r, s, size))
 		return;
-	memcpy(row.node, q->node, sizeof(row.node));
 	job = calloc(1, sizeof(*job));
-	e = job ? catalog_volume_save(s->catalog, &row) : -ENOMEM;
-	if (e < 0) {
+	if (job)
+		job->volume = volume_new(s->volumes, q->node, size);
+	if (!job || !job->volume) {
 		free(job);
-		nx_refuse_errno(r, e, "making the volume");
+		nx_refuse_errno(r, -ENOMEM, "making the volume");
 		return;
 	}
 	job->s = s;
 	job->request = r;
-	job->volume = volume_new(s->volumes, row.node, row.size);
-	nx_assert(job->volume);
-	job->volume->key = row.key;
 	job->volume->state = VOLUME_MAKING;
-	e = nx_workers_submit(s->slow, create_work, create_done, job);
-	if (e < 0) {
-		job->result = e;
-		create_failed(job);
-	}
+	save(job, CATALOG_VOLUME_MAKING, catalog_volume_save, announced);
 }

@@ -25,6 +25,8 @@ struct delete_job {
 	struct volume *volume;
 	bool force;
 	uint64_t moved, lost;
+	struct catalog_volume_op op;
+	struct catalog_barrier barrier;
 	int result;
 };
 
@@ -83,21 +85,18 @@ remove_work(void *arg)
 }
 
 static void
-remove_done(void *arg)
+removed(int result, void *arg)
 {
 	Nx__VolumeDeleteReply reply = NX__VOLUME_DELETE_REPLY__INIT;
 	struct delete_job *job = arg;
 	struct storaged *s = job->s;
 	struct volume *v = job->volume;
 
-	if (job->result >= 0)
-		job->result = catalog_volume_delete(s->catalog, v->key);
-	if (job->result < 0) {
+	if (result < 0) {
 		nx_err("event=volume-not-removed node=%s error=\"%s\"", v->node,
-		    strerror(-job->result));
+		    strerror(-result));
 		v->deleting = false;
-		nx_refuse_errno(
-		    job->request, job->result, "removing the image");
+		nx_refuse_errno(job->request, result, "removing the image");
 		free(job);
 		return;
 	}
@@ -109,6 +108,20 @@ remove_done(void *arg)
 	nx_answer(job->request, &reply.base, NULL, 0);
 	free(job);
 	healer_kick(s->healer);
+}
+
+static void
+remove_done(void *arg)
+{
+	struct delete_job *job = arg;
+
+	if (job->result < 0) {
+		removed(job->result, job);
+		return;
+	}
+	job->op = (struct catalog_volume_op){
+	    .volume.key = job->volume->key, .done = removed, .arg = job};
+	catalog_volume_delete(job->s->catalog, &job->op);
 }
 
 static void
@@ -137,21 +150,31 @@ take_down(struct volume *v, void *arg)
 static void begin_drain(struct volume *v, void *arg);
 
 static void
-forget(struct volume *v, void *arg)
+forgotten(int result, void *arg)
 {
 	struct delete_job *job = arg;
-	int e = catalog_volume_forget(
-	    job->s->catalog, v->key, job->force, &job->lost);
+	struct volume *v = job->volume;
 
-	if (e < 0)
-		call_off(job, e);
-	else if (e == CATALOG_WOULD_LOSE)
+	if (result < 0)
+		call_off(job, result);
+	else if (result == CATALOG_WOULD_LOSE)
 		/* An upload that was nearly done has been committed since. */
 		volume_when_idle(v, begin_drain, job);
 	else {
+		job->lost = job->op.lost;
 		v->state = VOLUME_GOING;
 		volume_when_idle(v, take_down, job);
 	}
+}
+
+static void
+forget(struct delete_job *job)
+{
+	job->op = (struct catalog_volume_op){.volume.key = job->volume->key,
+	    .may_lose = job->force,
+	    .done = forgotten,
+	    .arg = job};
+	catalog_volume_forget(job->s->catalog, &job->op);
 }
 
 static void
@@ -163,22 +186,30 @@ drained(uint64_t moved, uint64_t left, int why, void *arg)
 	if (left > 0 && !job->force)
 		call_off(job, why);
 	else
-		forget(job->volume, job);
+		forget(job);
 }
 
+static void
+listed(int result, void *arg)
+{
+	struct delete_job *job = arg;
+
+	if (result < 0)
+		call_off(job, result);
+	else
+		healer_drain(
+		    job->s->healer, job->volume, job->force, drained, job);
+}
+
+/* Uploads being committed may have chunks here: let them be listed. */
 static void
 begin_drain(struct volume *v, void *arg)
 {
 	struct delete_job *job = arg;
-	int e;
 
-	/* Uploads being committed may have chunks here: let them be listed. */
-	e = catalog_flush(job->s->catalog);
-	if (e < 0) {
-		call_off(job, e);
-		return;
-	}
-	healer_drain(job->s->healer, v, job->force, drained, job);
+	nx_assert(v == job->volume);
+	job->barrier = (struct catalog_barrier){.done = listed, .arg = job};
+	catalog_barrier(job->s->catalog, &job->barrier);
 }
 
 static bool

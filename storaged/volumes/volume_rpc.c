@@ -169,6 +169,66 @@ volume_attach_request(struct nx_request *r, void *ctx)
 
 /* --- active -----------------------------------------------------------------*/
 
+struct active_op {
+	struct catalog_volume_op save;
+	struct storaged *s;
+	struct nx_request *request;
+	struct volume *volume; /* referenced */
+	bool was_active, was_suspect;
+};
+
+static void
+active_saved(int result, void *arg)
+{
+	struct active_op *op = arg;
+	struct volume *v = op->volume;
+
+	if (result < 0) {
+		v->active = op->was_active;
+		v->suspect = op->was_suspect;
+		nx_refuse_errno(op->request, result, "remembering it");
+	} else {
+		nx_info("event=volume-%s node=%s",
+		    v->active ? "active" : "inactive", v->node);
+		volume_answer(op->request, v);
+		if (v->active)
+			healer_kick(op->s->healer);
+	}
+	volume_unref(v);
+	free(op);
+}
+
+/* At once for placement, which only spares a write that would fail; answered
+ * when it will be known after a crash too. */
+static void
+set_active(
+    struct nx_request *r, struct storaged *s, struct volume *v, bool active)
+{
+	struct active_op *op = calloc(1, sizeof(*op));
+
+	if (!op) {
+		nx_refuse_errno(r, -ENOMEM, "remembering it");
+		return;
+	}
+	*op = (struct active_op){.s = s,
+	    .request = r,
+	    .volume = v,
+	    .was_active = v->active,
+	    .was_suspect = v->suspect};
+	volume_ref(v);
+	/* Starting a node again is how an operator says that its volume is
+	 * to be trusted again. */
+	v->suspect = v->suspect && !(active && !v->active);
+	v->active = active;
+	op->save.volume = (struct catalog_volume){.key = v->key,
+	    .state = CATALOG_VOLUME_READY,
+	    .active = v->active,
+	    .suspect = v->suspect};
+	op->save.done = active_saved;
+	op->save.arg = op;
+	catalog_volume_save(s->catalog, &op->save);
+}
+
 void
 volume_set_active_request(struct nx_request *r, void *ctx)
 {
@@ -176,26 +236,12 @@ volume_set_active_request(struct nx_request *r, void *ctx)
 	    (const Nx__VolumeSetActiveRequest *)(const void *)r->body;
 	struct storaged *s = ctx;
 	struct volume *v = find(r, s, q->node);
-	struct catalog_volume row = {.state = CATALOG_VOLUME_READY};
-	int e;
 
 	if (!v)
 		return;
-	row.key = v->key;
-	row.active = q->active;
-	/* Starting a node again is how an operator says that its volume is
-	 * to be trusted again. */
-	row.suspect = v->suspect && !(q->active && !v->active);
-	if (row.active != v->active || row.suspect != v->suspect) {
-		e = catalog_volume_save(s->catalog, &row);
-		if (e < 0) {
-			nx_refuse_errno(r, e, "remembering it");
-			return;
-		}
-		nx_info("event=volume-%s node=%s",
-		    q->active ? "active" : "inactive", v->node);
-		v->active = row.active;
-		v->suspect = row.suspect;
+	if (q->active != v->active) {
+		set_active(r, s, v, q->active);
+		return;
 	}
 	volume_answer(r, v);
 	if (v->active)

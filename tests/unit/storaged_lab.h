@@ -367,6 +367,26 @@ lab_volume_delete(const char *node, bool force)
 }
 
 static inline void
+lab_on_done(int result, void *arg)
+{
+	*(int *)arg = result;
+}
+
+/* A row of the catalogue, as a crash may have left it. */
+static inline void
+lab_save_volume(struct catalog_volume *row)
+{
+	int result = 1;
+	struct catalog_volume_op op = {
+	    .volume = *row, .done = lab_on_done, .arg = &result};
+
+	catalog_volume_save(lab.s.catalog, &op);
+	assert_int_equal(catalog_flush(lab.s.catalog), 0);
+	assert_int_equal(result, 0);
+	row->key = op.volume.key;
+}
+
+static inline void
 lab_count_name(const char *name, uint64_t changed_at, void *arg)
 {
 	(void)name;

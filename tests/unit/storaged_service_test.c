@@ -770,7 +770,7 @@ test_interrupted_creation(void **state)
 
 	(void)state;
 	snprintf(row.node, sizeof(row.node), "%s", LAB_NODE("5"));
-	assert_int_equal(catalog_volume_save(lab.s.catalog, &row), 0);
+	lab_save_volume(&row);
 	assert_int_equal(volume_image_create(&lab.s.volumes->env, LAB_NODE("5"),
 			     16 * MIB, &error),
 	    0);
