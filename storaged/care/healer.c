@@ -6,7 +6,6 @@
 #include <sys/queue.h>
 
 #include "common/err.h"
-#include "common/fd.h"
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/collector.h"
@@ -120,36 +119,38 @@ healer_free(struct healer *h)
 static bool
 is_good(struct volume *v, const struct catalog_chunk *chunk)
 {
-	nx_cleanup_fd int fd = chunk_open(v->store, &chunk->id);
+	struct chunk_reader *reader;
+	bool good;
 
-	return fd >= 0 &&
-	    chunk_verify(fd, &chunk->sums, 0, chunk->sums.size) == 0;
+	if (chunk_open(v->store, &chunk->id, &reader) < 0)
+		return false;
+	good =
+	    chunk_verify(reader, &chunk->sums, 0, chunk->sums.size, NULL) == 0;
+	chunk_close(reader);
+	return good;
 }
 
+/* Each block from whichever replica has it good, the target's own included:
+ * its file stays readable until the copy has taken its place. */
 static void
 copy_work(void *arg)
 {
+	struct chunk_reader *readers[CATALOG_REPLICAS] = {NULL};
 	struct copy *c = arg;
 
-	c->result = -ENOENT;
 	if (c->check_first && is_good(c->target, &c->chunk)) {
 		c->was_good = true;
 		c->result = 0;
 		return;
 	}
-	for (size_t i = 0; i < c->n_sources && c->result < 0; i++) {
-		nx_cleanup_fd int fd =
-		    chunk_open(c->sources[i]->store, &c->chunk.id);
-
-		c->result = fd;
-		if (fd < 0)
-			continue;
-		/* Replacing also what an interrupted copy may have left. */
-		c->result = chunk_copy(
-		    fd, &c->chunk.sums, c->target->store, &c->chunk.id, true);
-		if (c->result < 0 && c->result != -EBADMSG && c->result != -EIO)
-			return; /* the target's fault */
-	}
+	for (size_t i = 0; i < c->n_sources; i++)
+		(void)chunk_open(
+		    c->sources[i]->store, &c->chunk.id, &readers[i]);
+	/* Replacing also what an interrupted copy may have left. */
+	c->result = chunk_copy(readers, c->n_sources, &c->chunk.sums,
+	    c->target->store, &c->chunk.id, true, NULL);
+	for (size_t i = 0; i < c->n_sources; i++)
+		chunk_close(readers[i]);
 }
 
 static void
@@ -232,7 +233,7 @@ find_target(struct healer *h, const struct catalog_chunk *chunk)
 	}
 }
 
-/* Sources: every readable replica but the target's own. */
+/* Sources: every readable replica. */
 static int
 copy_start(struct healer *h, const struct catalog_chunk *chunk,
     struct volume *target, int64_t old, void (*done)(struct copy *copy))
@@ -251,7 +252,7 @@ copy_start(struct healer *h, const struct catalog_chunk *chunk,
 		    volume_by_key(h->s->volumes, chunk->volumes[i]);
 
 		c->check_first |= v == target;
-		if (v && v != target && volume_readable(v))
+		if (v && volume_readable(v))
 			c->sources[c->n_sources++] = v;
 	}
 	if (nx_workers_submit(h->s->slow, copy_work, copy_done, c) < 0) {

@@ -18,8 +18,7 @@
 #include <stdint.h>
 
 #include "common/id.h"
-#include "storaged/chunks/checksum.h"
-#include "storaged/chunks/chunk_store.h"
+#include "storaged/chunks/chunks.h"
 #include "storaged/trees/path.h"
 
 struct catalog;

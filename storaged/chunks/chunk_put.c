@@ -9,6 +9,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
+#include "storaged/chunks/chunk_check.h"
 #include "storaged/chunks/chunk_put.h"
 
 #define PIECE (4 * CRC_BLOCK)
@@ -35,7 +36,7 @@ chunk_put_add(struct chunk_put *put, struct chunk_store *store, void *owner)
 {
 	nx_assert(put->n_places < PUT_CANDIDATES);
 	put->places[put->n_places++] =
-	    (struct put_place){.store = store, .owner = owner, .draft.fd = -1};
+	    (struct put_place){.store = store, .owner = owner};
 }
 
 struct chunk_put *
@@ -44,8 +45,7 @@ chunk_put_free(struct chunk_put *put)
 	if (!put)
 		return NULL;
 	for (size_t i = 0; i < put->n_places; i++)
-		if (put->places[i].draft.store)
-			chunk_discard(&put->places[i].draft);
+		chunk_discard(put->places[i].draft);
 	hasher_free(put->hasher);
 	free(put);
 	return NULL;
@@ -70,6 +70,7 @@ find(struct chunk_put *put, enum put_state state)
 	return NULL;
 }
 
+/* @syncing: what was written may be lost, whatever the error says. */
 static void
 give_up(struct put_place *place, int error, bool syncing)
 {
@@ -92,14 +93,14 @@ copy_draft(struct chunk_put *put, struct put_place *from, struct put_place *to)
 		return r;
 	while (at < put->size && r == 0) {
 		size_t n = put->size - at < PIECE ? put->size - at : PIECE;
-		ssize_t got = chunk_read_back(&from->draft, buf, n, at);
+		ssize_t got = chunk_read_back(from->draft, buf, n, at);
 
 		if (got <= 0) {
 			r = got < 0 ? (int)got : -EBADMSG;
 			break;
 		}
 		hasher_add(again, buf, (size_t)got);
-		r = chunk_write(&to->draft, buf, (size_t)got);
+		r = chunk_write(to->draft, buf, (size_t)got);
 		if (r < 0)
 			give_up(to, r, false);
 		at += (uint32_t)got;
@@ -119,7 +120,7 @@ fill_from_any(struct chunk_put *put, struct put_place *to)
 	for (size_t i = 0; i < put->n_places && r < 0; i++) {
 		struct put_place *from = &put->places[i];
 
-		if (from == to || !from->draft.store)
+		if (from == to || !from->draft)
 			continue;
 		r = copy_draft(put, from, to);
 		if (to->state == PUT_FAILED)
@@ -128,10 +129,9 @@ fill_from_any(struct chunk_put *put, struct put_place *to)
 			/* Bad source; what it left in the target goes too. */
 			int error = r;
 
-			chunk_discard(&to->draft);
+			to->draft = chunk_discard(to->draft);
 			r = chunk_begin(to->store, &to->draft);
 			if (r < 0) {
-				to->draft.store = NULL;
 				give_up(to, r, false);
 				return r;
 			}
@@ -153,7 +153,6 @@ refill(struct chunk_put *put)
 		int r = chunk_begin(spare->store, &spare->draft);
 
 		if (r < 0) {
-			spare->draft.store = NULL;
 			give_up(spare, r, false);
 			continue;
 		}
@@ -195,7 +194,7 @@ chunk_put_write(struct chunk_put *put, const void *data, size_t len)
 			if (place->state != PUT_OPEN || fresh[i])
 				continue;
 			fresh[i] = true;
-			r = chunk_write(&place->draft, data, len);
+			r = chunk_write(place->draft, data, len);
 			if (r < 0) {
 				give_up(place, r, false);
 				failed = true;
@@ -220,12 +219,12 @@ commit_open(struct chunk_put *put)
 
 		if (place->state != PUT_OPEN)
 			continue;
-		r = chunk_commit(&place->draft, &put->id, false);
+		r = chunk_commit(place->draft, &put->id, false);
 		if (r < 0) {
 			give_up(place, r, true);
 			continue;
 		}
-		place->draft.store = NULL;
+		place->draft = NULL;
 		place->state = PUT_DONE;
 	}
 }
@@ -235,16 +234,21 @@ static int
 copy_done(struct chunk_put *put, struct put_place *to)
 {
 	struct put_place *done = find(put, PUT_DONE);
-	nx_cleanup_fd int fd = -1;
+	struct chunk_reader *reader = NULL;
+	bool source = true;
 	int r;
 
 	if (!done)
 		return -ENOENT;
-	fd = chunk_open(done->store, &put->id);
-	if (fd < 0)
-		return fd;
-	r = chunk_copy(fd, &put->sums, to->store, &put->id, false);
-	if (r < 0)
+	r = chunk_open(done->store, &put->id, &reader);
+	if (r == 0)
+		r = chunk_copy(&reader, 1, &put->sums, to->store, &put->id,
+		    false, &source);
+	chunk_close(reader);
+	if (r < 0 && source) {
+		to->state = PUT_FAILED;
+		to->error = r;
+	} else if (r < 0)
 		give_up(to, r, true);
 	else
 		to->state = PUT_DONE;
@@ -268,42 +272,4 @@ chunk_put_finish(struct chunk_put *put)
 		commit_open(put);
 	}
 	return count(put, PUT_DONE) > 0 ? 0 : last_error(put);
-}
-
-/* --- copies -----------------------------------------------------------------*/
-
-static int
-copy_blocks(int fd, const struct checksums *sums, struct chunk_draft *to)
-{
-	nx_cleanup_free uint8_t *buf = malloc(CRC_BLOCK);
-	int r = buf ? 0 : -ENOMEM;
-
-	for (uint32_t at = 0; at < sums->size && r == 0; at += CRC_BLOCK) {
-		uint32_t n =
-		    sums->size - at < CRC_BLOCK ? sums->size - at : CRC_BLOCK;
-
-		r = chunk_read_at(fd, buf, n, at);
-		if (r == 0 && checksum_crc(buf, n) != sums->crc[at / CRC_BLOCK])
-			r = -EBADMSG;
-		if (r == 0)
-			r = chunk_write(to, buf, n);
-	}
-	return r;
-}
-
-int
-chunk_copy(int fd, const struct checksums *sums, struct chunk_store *to,
-    const struct chunk_id *id, bool replace)
-{
-	struct chunk_draft draft;
-	int r = chunk_begin(to, &draft);
-
-	if (r < 0)
-		return r;
-	r = copy_blocks(fd, sums, &draft);
-	if (r == 0)
-		r = chunk_commit(&draft, id, replace);
-	if (r < 0)
-		chunk_discard(&draft);
-	return r;
 }

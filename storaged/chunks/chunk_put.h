@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "storaged/chunks/checksum.h"
 #include "storaged/chunks/chunk_store.h"
 
 #define REPLICAS_MAX   4U
@@ -23,9 +24,9 @@ enum put_state {
 
 struct put_place {
 	struct chunk_store *store;
-	void *owner;      /* the caller's */
-	uint64_t charged; /* the caller's: bytes expected there */
-	struct chunk_draft draft;
+	void *owner;               /* the caller's */
+	uint64_t charged;          /* the caller's: bytes expected there */
+	struct chunk_draft *draft; /* NULL: none, or ended */
 	enum put_state state;
 	int error;      /* of PUT_FAILED */
 	bool untrusted; /* PUT_FAILED in a way a full disk does not explain */
@@ -53,12 +54,5 @@ struct chunk_put *chunk_put_free(struct chunk_put *put);
 int chunk_put_write(struct chunk_put *put, const void *data, size_t len);
 /* Makes it durable. 0 when at least one replica is; else -errno. Blocks. */
 int chunk_put_finish(struct chunk_put *put);
-
-/*
- * Copies a chunk: reads @fd, checks every block against @sums on the way,
- * writes it to @to under @id. 0, -EBADMSG when the source is bad, -errno.
- */
-int chunk_copy(int fd, const struct checksums *sums, struct chunk_store *to,
-    const struct chunk_id *id, bool replace);
 
 #endif

@@ -2,42 +2,61 @@
  * Where chunks live: the narrow interface of docs/architecture.md. A store is
  * one failure domain (a node's volume today, a pool of a cluster tomorrow); a
  * chunk is written once under an id, read, verified, deleted, listed. Nothing
- * outside the implementations knows how.
+ * outside the implementations knows how: stores, drafts and readers are opaque,
+ * and a descriptor is asked for only where bytes are to be sent.
  *
- * All calls block and are made from worker threads, several at once. What is
- * answered with 0 from chunk_commit has survived fsync; a failure there is
- * final: the chunk is gone, the store is to be mistrusted.
+ * All calls block and are made from worker threads, several at once on one
+ * store; a draft or a reader is used by one thread at a time. What is answered
+ * with 0 from chunk_commit has survived fsync; a failure there is final: the
+ * chunk is gone, the store is to be mistrusted.
+ *
+ * Another backend is a file that fills struct chunk_store_ops, and a line in
+ * chunk_store_new.
  */
 #ifndef STORAGED_CHUNK_STORE_H
 #define STORAGED_CHUNK_STORE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "common/id.h"
-#include "storaged/chunks/checksum.h"
 
 struct chunk_id {
 	char text[NX_ID_LEN + 1];
 };
 
-struct chunk_store;
-
+/* An implementation's own objects begin with one of these. */
+struct chunk_store {
+	const struct chunk_store_ops *ops;
+};
 /* A chunk being written; nobody sees it before chunk_commit. */
 struct chunk_draft {
 	struct chunk_store *store;
-	int fd;
+};
+/* A chunk open for reading. What was opened stays readable when the chunk is
+ * removed or replaced meanwhile. */
+struct chunk_reader {
+	struct chunk_store *store;
 };
 
 struct chunk_store_ops {
-	int (*begin)(struct chunk_store *store, struct chunk_draft *ret_draft);
+	void (*free)(struct chunk_store *store);
+	int (*begin)(struct chunk_store *store, struct chunk_draft **ret_draft);
 	int (*write)(struct chunk_draft *draft, const void *data, size_t len);
 	ssize_t (*read_back)(
 	    struct chunk_draft *draft, void *buf, size_t len, uint64_t offset);
 	int (*commit)(
 	    struct chunk_draft *draft, const struct chunk_id *id, bool replace);
 	void (*discard)(struct chunk_draft *draft);
-	int (*open)(struct chunk_store *store, const struct chunk_id *id);
+	int (*open)(struct chunk_store *store, const struct chunk_id *id,
+	    struct chunk_reader **ret_reader);
+	int (*read_at)(struct chunk_reader *reader, void *buf, size_t len,
+	    uint64_t offset);
+	int (*fd_for_sending)(struct chunk_reader *reader, uint64_t offset,
+	    uint64_t len, uint64_t *ret_at);
+	void (*close)(struct chunk_reader *reader);
 	int (*remove)(struct chunk_store *store, const struct chunk_id *id);
 	int (*list)(struct chunk_store *store,
 	    void (*each)(const char *name, uint64_t changed_at, void *arg),
@@ -47,13 +66,30 @@ struct chunk_store_ops {
 	int (*room)(struct chunk_store *store, uint64_t *ret_free);
 };
 
-struct chunk_store {
-	const struct chunk_store_ops *ops;
+/* --- stores -----------------------------------------------------------------*/
+
+enum chunk_store_kind {
+	CHUNK_STORE_LOCAL, /* a directory of a local file system */
 };
 
-/* Starts a chunk; finish it with commit or discard. 0 or -errno. */
+/* What a store is made of. */
+struct chunk_store_spec {
+	enum chunk_store_kind kind;
+	int dirfd; /* CHUNK_STORE_LOCAL */
+};
+
+/* The one place where stores come from. Consumes what @spec holds, also on
+ * failure. 0 or -errno. */
+int
+chunk_store_new(struct chunk_store_spec *spec, struct chunk_store **ret_store);
+/* No draft or reader of it may be left. Returns NULL. */
+struct chunk_store *chunk_store_free(struct chunk_store *store);
+
+/* --- writing ----------------------------------------------------------------*/
+
+/* Starts a chunk; end it with commit or discard. 0 or -errno. */
 static inline int
-chunk_begin(struct chunk_store *store, struct chunk_draft *ret_draft)
+chunk_begin(struct chunk_store *store, struct chunk_draft **ret_draft)
 {
 	return store->ops->begin(store, ret_draft);
 }
@@ -72,7 +108,7 @@ chunk_read_back(
 	return draft->store->ops->read_back(draft, buf, len, offset);
 }
 /*
- * Makes the draft durable under @id. 0: done, the draft has ended. -errno:
+ * Makes the draft durable under @id. 0: done, and the draft is no more. -errno:
  * there is no chunk; the draft can still be read back and wants a discard.
  * -EEXIST when @id is there and @replace is false; with it the old one is
  * replaced in one step.
@@ -82,17 +118,54 @@ chunk_commit(struct chunk_draft *draft, const struct chunk_id *id, bool replace)
 {
 	return draft->store->ops->commit(draft, id, replace);
 }
-static inline void
+/* Accepts NULL; returns NULL. */
+static inline struct chunk_draft *
 chunk_discard(struct chunk_draft *draft)
 {
-	draft->store->ops->discard(draft);
+	if (draft)
+		draft->store->ops->discard(draft);
+	return NULL;
 }
-/* A descriptor for reading and sendfile, or -errno. */
+
+/* --- reading ----------------------------------------------------------------*/
+
+/* 0 or -errno; -ENOENT: there is none. */
 static inline int
-chunk_open(struct chunk_store *store, const struct chunk_id *id)
+chunk_open(struct chunk_store *store, const struct chunk_id *id,
+    struct chunk_reader **ret_reader)
 {
-	return store->ops->open(store, id);
+	return store->ops->open(store, id, ret_reader);
 }
+/* Reads the whole of @len bytes; -EBADMSG when the chunk ends before. */
+static inline int
+chunk_read_at(
+    struct chunk_reader *reader, void *buf, size_t len, uint64_t offset)
+{
+	return reader->store->ops->read_at(reader, buf, len, offset);
+}
+/*
+ * A descriptor, the caller's, that gives the @len bytes from @offset on with
+ * sendfile; *ret_at: where in it they begin. It is open for reading only, and
+ * gives what read_at gave: for a file the very pages that were just checked.
+ * Or -errno.
+ */
+static inline int
+chunk_fd_for_sending(struct chunk_reader *reader, uint64_t offset, uint64_t len,
+    uint64_t *ret_at)
+{
+	return reader->store->ops->fd_for_sending(reader, offset, len, ret_at);
+}
+/* Accepts NULL; returns NULL. */
+static inline struct chunk_reader *
+chunk_close(struct chunk_reader *reader)
+{
+	if (reader)
+		reader->store->ops->close(reader);
+	return NULL;
+}
+
+/* --- the rest ---------------------------------------------------------------*/
+
 /* 0 also when it was not there. */
 static inline int
 chunk_remove(struct chunk_store *store, const struct chunk_id *id)
@@ -119,19 +192,5 @@ chunk_room(struct chunk_store *store, uint64_t *ret_free)
 {
 	return store->ops->room(store, ret_free);
 }
-
-/*
- * Checks the blocks that [@offset, @offset + @len) touches of an open chunk
- * against @sums. 0, -EBADMSG when a block differs or is missing, -errno.
- */
-int chunk_verify(
-    int fd, const struct checksums *sums, uint32_t offset, uint32_t len);
-
-/* Reads the whole of @len bytes; -EBADMSG when the chunk ends before. */
-int chunk_read_at(int fd, uint8_t *buf, size_t len, uint64_t offset);
-
-/* A store in a directory of a local file system. Consumes @dirfd. */
-struct chunk_store *chunk_store_local_new(int dirfd);
-struct chunk_store *chunk_store_local_free(struct chunk_store *store);
 
 #endif

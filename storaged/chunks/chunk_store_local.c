@@ -17,7 +17,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "storaged/chunks/chunk_store.h"
+#include "storaged/chunks/chunk_backends.h"
 
 #define WRITEBACK_STEP (2U << 20)
 
@@ -26,37 +26,71 @@ struct local {
 	int dir;
 };
 
+struct local_draft {
+	struct chunk_draft draft;
+	int fd;
+	uint64_t size;
+};
+
+struct local_reader {
+	struct chunk_reader reader;
+	int fd;
+};
+
 static struct local *
 local_of(struct chunk_store *store)
 {
 	return (struct local *)(void *)store;
 }
 
-static int
-local_begin(struct chunk_store *store, struct chunk_draft *ret_draft)
+static struct local_draft *
+draft_of(struct chunk_draft *draft)
 {
-	int fd = openat(
-	    local_of(store)->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0400);
+	return (struct local_draft *)(void *)draft;
+}
 
-	if (fd < 0)
-		return -errno;
-	*ret_draft = (struct chunk_draft){.store = store, .fd = fd};
+static struct local_reader *
+reader_of(struct chunk_reader *reader)
+{
+	return (struct local_reader *)(void *)reader;
+}
+
+/* --- writing ----------------------------------------------------------------*/
+
+static int
+local_begin(struct chunk_store *store, struct chunk_draft **ret_draft)
+{
+	struct local_draft *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		return -ENOMEM;
+	d->draft.store = store;
+	d->fd = openat(
+	    local_of(store)->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0400);
+	if (d->fd < 0) {
+		r = -errno;
+		free(d);
+		return r;
+	}
+	*ret_draft = &d->draft;
 	return 0;
 }
 
 static int
 local_write(struct chunk_draft *draft, const void *data, size_t len)
 {
-	off_t end;
-	int r = nx_write_full(draft->fd, data, len);
+	struct local_draft *d = draft_of(draft);
+	int r = nx_write_full(d->fd, data, len);
 
 	if (r < 0)
 		return r;
+	d->size += len;
 	/* Starts the disk on what is complete, so that the sync at the end
 	 * finds little left to do. Only advice: errors show up at the sync. */
-	end = lseek(draft->fd, 0, SEEK_CUR);
-	if (end > 0 && (size_t)end % WRITEBACK_STEP < len)
-		(void)sync_file_range(draft->fd, 0, end, SYNC_FILE_RANGE_WRITE);
+	if (d->size % WRITEBACK_STEP < len)
+		(void)sync_file_range(
+		    d->fd, 0, (off_t)d->size, SYNC_FILE_RANGE_WRITE);
 	return 0;
 }
 
@@ -64,7 +98,7 @@ static ssize_t
 local_read_back(
     struct chunk_draft *draft, void *buf, size_t len, uint64_t offset)
 {
-	ssize_t n = pread(draft->fd, buf, len, (off_t)offset);
+	ssize_t n = pread(draft_of(draft)->fd, buf, len, (off_t)offset);
 
 	return n < 0 ? -errno : n;
 }
@@ -72,7 +106,8 @@ local_read_back(
 static void
 local_discard(struct chunk_draft *draft)
 {
-	nx_close(&draft->fd);
+	nx_close(&draft_of(draft)->fd);
+	free(draft_of(draft));
 }
 
 /*
@@ -112,30 +147,86 @@ static int
 local_commit(struct chunk_draft *draft, const struct chunk_id *id, bool replace)
 {
 	int dir = local_of(draft->store)->dir;
-	int r = 0;
+	int fd = draft_of(draft)->fd, r = 0;
 
-	if (fdatasync(draft->fd) < 0)
+	if (fdatasync(fd) < 0)
 		r = -errno;
 	if (r == 0)
-		r = replace ? replace_as(dir, draft->fd, id->text)
-			    : link_as(dir, draft->fd, id->text);
+		r = replace ? replace_as(dir, fd, id->text)
+			    : link_as(dir, fd, id->text);
 	if (r == 0 && fsync(dir) < 0) {
 		r = -errno;
 		(void)unlinkat(dir, id->text, 0);
 	}
 	if (r == 0)
-		nx_close(&draft->fd);
+		local_discard(draft);
 	return r;
 }
 
-static int
-local_open(struct chunk_store *store, const struct chunk_id *id)
-{
-	int fd = openat(
-	    local_of(store)->dir, id->text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+/* --- reading ----------------------------------------------------------------*/
 
+static int
+local_open(struct chunk_store *store, const struct chunk_id *id,
+    struct chunk_reader **ret_reader)
+{
+	struct local_reader *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return -ENOMEM;
+	l->reader.store = store;
+	l->fd = openat(
+	    local_of(store)->dir, id->text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (l->fd < 0) {
+		r = -errno;
+		free(l);
+		return r;
+	}
+	*ret_reader = &l->reader;
+	return 0;
+}
+
+static int
+local_read_at(
+    struct chunk_reader *reader, void *buf, size_t len, uint64_t offset)
+{
+	uint8_t *to = buf;
+
+	while (len > 0) {
+		ssize_t n =
+		    pread(reader_of(reader)->fd, to, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EBADMSG;
+		to += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+/* The file itself: what sendfile takes are the pages pread has filled. */
+static int
+local_fd_for_sending(struct chunk_reader *reader, uint64_t offset, uint64_t len,
+    uint64_t *ret_at)
+{
+	int fd = fcntl(reader_of(reader)->fd, F_DUPFD_CLOEXEC, 0);
+
+	(void)len;
+	*ret_at = offset;
 	return fd < 0 ? -errno : fd;
 }
+
+static void
+local_close(struct chunk_reader *reader)
+{
+	nx_close(&reader_of(reader)->fd);
+	free(reader_of(reader));
+}
+
+/* --- the directory ----------------------------------------------------------*/
 
 static int
 remove_name(struct chunk_store *store, const char *name)
@@ -201,39 +292,42 @@ local_room(struct chunk_store *store, uint64_t *ret_free)
 	return 0;
 }
 
+static void
+local_free(struct chunk_store *store)
+{
+	nx_close(&local_of(store)->dir);
+	free(local_of(store));
+}
+
 static const struct chunk_store_ops local_ops = {
+    .free = local_free,
     .begin = local_begin,
     .write = local_write,
     .read_back = local_read_back,
     .commit = local_commit,
     .discard = local_discard,
     .open = local_open,
+    .read_at = local_read_at,
+    .fd_for_sending = local_fd_for_sending,
+    .close = local_close,
     .remove = local_remove,
     .list = local_list,
     .remove_stray = local_remove_stray,
     .room = local_room,
 };
 
-struct chunk_store *
-chunk_store_local_new(int dirfd)
+int
+chunk_store_local_new(
+    struct chunk_store_spec *spec, struct chunk_store **ret_store)
 {
 	struct local *l = calloc(1, sizeof(*l));
 
 	if (!l) {
-		nx_close(&dirfd);
-		return NULL;
+		nx_close(&spec->dirfd);
+		return -ENOMEM;
 	}
 	l->store.ops = &local_ops;
-	l->dir = dirfd;
-	return &l->store;
-}
-
-struct chunk_store *
-chunk_store_local_free(struct chunk_store *store)
-{
-	if (store) {
-		nx_close(&local_of(store)->dir);
-		free(local_of(store));
-	}
-	return NULL;
+	l->dir = nx_take_fd(&spec->dirfd);
+	*ret_store = &l->store;
+	return 0;
 }

@@ -26,6 +26,7 @@ struct segment {
 	uint32_t offset, length; /* within the chunk */
 	/* the worker's */
 	int fd;
+	uint64_t at;  /* where in fd */
 	uint32_t bad; /* mask of replicas that failed */
 };
 
@@ -151,19 +152,31 @@ fill_segments(struct read_job *job, uint64_t from, uint64_t to, size_t max)
 	return job->n == 0 && at < to ? -EBADMSG : 0;
 }
 
+/* A descriptor of what replica @i has, checked; or -errno. */
+static int
+check_replica(struct segment *seg, size_t i)
+{
+	struct chunk_reader *reader;
+	int r = chunk_open(seg->replicas[i]->store, &seg->chunk.id, &reader);
+
+	if (r < 0)
+		return r;
+	r = chunk_verify(
+	    reader, &seg->chunk.sums, seg->offset, seg->length, NULL);
+	if (r == 0)
+		r = chunk_fd_for_sending(
+		    reader, seg->offset, seg->length, &seg->at);
+	chunk_close(reader);
+	return r;
+}
+
 static void
 check_segment(struct segment *seg)
 {
 	for (size_t i = 0; i < seg->n_replicas; i++) {
-		nx_cleanup_fd int fd =
-		    chunk_open(seg->replicas[i]->store, &seg->chunk.id);
-
-		if (fd >= 0 &&
-		    chunk_verify(
-			fd, &seg->chunk.sums, seg->offset, seg->length) == 0) {
-			seg->fd = nx_take_fd(&fd);
+		seg->fd = check_replica(seg, i);
+		if (seg->fd >= 0)
 			return;
-		}
 		seg->bad |= 1U << i;
 	}
 }
@@ -213,7 +226,7 @@ answer(struct read_job *job, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		nx__read_segment__init(&segments[i]);
-		segments[i].offset = job->segments[i].offset;
+		segments[i].offset = job->segments[i].at;
 		segments[i].length = job->segments[i].length;
 		list[i] = &segments[i];
 		fds[i] = nx_take_fd(&job->segments[i].fd);

@@ -23,9 +23,7 @@ upload_evict(struct upload *u, struct volume *v)
 			continue;
 		}
 		was_open = place->state == PUT_OPEN;
-		if (place->draft.store)
-			chunk_discard(&place->draft);
-		place->draft.store = NULL;
+		place->draft = chunk_discard(place->draft);
 		place->state = PUT_FAILED;
 		place->error = -ENOSPC;
 		place->owner = NULL;

@@ -5,7 +5,7 @@
 #include <sys/queue.h>
 
 #include "storaged/catalog/catalog.h"
-#include "storaged/chunks/chunk_put.h"
+#include "storaged/chunks/chunks.h"
 #include "storaged/uploads/upload.h"
 #include "storaged/volumes/volume.h"
 

@@ -178,9 +178,7 @@ discard_work(void *arg)
 
 			if (place->state == PUT_DONE)
 				(void)chunk_remove(place->store, &job->put->id);
-			if (place->draft.store)
-				chunk_discard(&place->draft);
-			place->draft.store = NULL;
+			place->draft = chunk_discard(place->draft);
 		}
 }
 

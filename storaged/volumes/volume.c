@@ -141,7 +141,7 @@ void
 volume_drop(struct volumes *vs, struct volume *v)
 {
 	TAILQ_REMOVE(&vs->list, v, entry);
-	chunk_store_local_free(v->store);
+	chunk_store_free(v->store);
 	if (v->attached)
 		volume_image_detach(&v->mounted);
 	free(v);
@@ -150,10 +150,13 @@ volume_drop(struct volumes *vs, struct volume *v)
 int
 volume_set_mounted(struct volume *v, struct volume_mounted *mounted)
 {
-	v->store = chunk_store_local_new(nx_take_fd(&mounted->chunks));
-	if (!v->store) {
+	struct chunk_store_spec spec = {
+	    .kind = CHUNK_STORE_LOCAL, .dirfd = nx_take_fd(&mounted->chunks)};
+	int r = chunk_store_new(&spec, &v->store);
+
+	if (r < 0) {
 		volume_image_detach(mounted);
-		return -ENOMEM;
+		return r;
 	}
 	v->mounted = *mounted;
 	v->attached = true;

@@ -11,8 +11,7 @@
 #include <sys/queue.h>
 
 #include "common/id.h"
-#include "storaged/chunks/chunk_put.h"
-#include "storaged/chunks/chunk_store.h"
+#include "storaged/chunks/chunks.h"
 #include "storaged/volumes/fault.h"
 #include "storaged/volumes/volume_image.h"
 

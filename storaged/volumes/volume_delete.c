@@ -141,7 +141,7 @@ take_down(struct volume *v, void *arg)
 	bool attached = v->attached;
 
 	v->attached = false;
-	v->store = chunk_store_local_free(v->store);
+	v->store = chunk_store_free(v->store);
 	if (nx_workers_submit(job->s->slow,
 		attached ? detach_work : remove_work, remove_done, job) < 0)
 		nx_fatal(-ENOMEM, "deleting a volume");

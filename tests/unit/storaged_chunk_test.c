@@ -19,7 +19,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "storaged/chunks/chunk_put.h"
+#include "storaged/chunks/chunks.h"
 
 /* --- failures ---------------------------------------------------------------*/
 
@@ -81,12 +81,14 @@ setup(void **state)
 	if (!mkdtemp(top))
 		return -1;
 	for (int i = 0; i < STORES; i++) {
+		struct chunk_store_spec spec = {.kind = CHUNK_STORE_LOCAL};
 		char path[80];
 
 		snprintf(path, sizeof(path), "%s/%d", top, i);
 		mkdir(path, 0700);
-		stores[i] = chunk_store_local_new(
-		    open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+		spec.dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (chunk_store_new(&spec, &stores[i]) < 0)
+			return -1;
 	}
 	memset(&fault, 0, sizeof(fault));
 	return checksum_setup();
@@ -108,7 +110,7 @@ teardown(void **state)
 		char path[80];
 
 		chunk_list(stores[i], remove_one, stores[i]);
-		stores[i] = chunk_store_local_free(stores[i]);
+		stores[i] = chunk_store_free(stores[i]);
 		snprintf(path, sizeof(path), "%s/%d", top, i);
 		rmdir(path);
 	}
@@ -139,6 +141,15 @@ all_chunks(void)
 	return chunks_in(0) + chunks_in(1) + chunks_in(2);
 }
 
+static struct chunk_reader *
+reader_of(int i, const struct chunk_id *id)
+{
+	struct chunk_reader *reader = NULL;
+
+	assert_int_equal(chunk_open(stores[i], id, &reader), 0);
+	return reader;
+}
+
 static uint8_t *
 pattern(size_t size)
 {
@@ -155,42 +166,54 @@ pattern(size_t size)
 static void
 test_once(void **state)
 {
-	struct chunk_draft d;
+	struct chunk_draft *d;
 	struct chunk_id id;
 	struct stat st;
+	struct chunk_reader *reader;
 	char buf[8] = {0};
+	uint64_t at;
 	int fd;
 
 	(void)state;
 	nx_id_new(id.text);
 	assert_int_equal(chunk_begin(stores[0], &d), 0);
-	assert_int_equal(chunk_write(&d, "hello", 5), 0);
+	assert_int_equal(chunk_write(d, "hello", 5), 0);
 	assert_int_equal(chunks_in(0), 0); /* invisible until it is whole */
-	assert_int_equal(chunk_commit(&d, &id, false), 0);
+	assert_int_equal(chunk_commit(d, &id, false), 0);
 	assert_int_equal(chunks_in(0), 1);
 	/* a second one under that id is refused, the first stays */
 	assert_int_equal(chunk_begin(stores[0], &d), 0);
-	assert_int_equal(chunk_write(&d, "other", 5), 0);
-	assert_int_equal(chunk_commit(&d, &id, false), -EEXIST);
-	chunk_discard(&d);
-	fd = chunk_open(stores[0], &id);
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, buf, sizeof(buf), 0), 5);
+	assert_int_equal(chunk_write(d, "other", 5), 0);
+	assert_int_equal(chunk_commit(d, &id, false), -EEXIST);
+	chunk_discard(d);
+	reader = reader_of(0, &id);
+	assert_int_equal(chunk_read_at(reader, buf, 5, 0), 0);
 	assert_string_equal(buf, "hello");
+	assert_int_equal(chunk_read_at(reader, buf, 5, 1), -EBADMSG);
+	fd = chunk_fd_for_sending(reader, 2, 3, &at);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, buf, 3, (off_t)at), 3);
+	assert_memory_equal(buf, "llo", 3);
+	assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0400);
 	close(fd);
 	/* but can be replaced on purpose */
 	assert_int_equal(chunk_begin(stores[0], &d), 0);
-	assert_int_equal(chunk_write(&d, "OTHER", 5), 0);
-	assert_int_equal(chunk_commit(&d, &id, true), 0);
-	fd = chunk_open(stores[0], &id);
-	assert_int_equal(pread(fd, buf, sizeof(buf), 0), 5);
+	assert_int_equal(chunk_write(d, "OTHER", 5), 0);
+	assert_int_equal(chunk_commit(d, &id, true), 0);
+	/* whoever has the old one open goes on with it */
+	assert_int_equal(chunk_read_at(reader, buf, 5, 0), 0);
+	assert_string_equal(buf, "hello");
+	chunk_close(reader);
+	reader = reader_of(0, &id);
+	assert_int_equal(chunk_read_at(reader, buf, 5, 0), 0);
 	assert_string_equal(buf, "OTHER");
-	close(fd);
+	chunk_close(reader);
 	assert_int_equal(chunk_remove(stores[0], &id), 0);
 	assert_int_equal(chunk_remove(stores[0], &id), 0);
-	assert_int_equal(chunk_open(stores[0], &id), -ENOENT);
+	assert_int_equal(chunk_open(stores[0], &id, &reader), -ENOENT);
 }
 
 static struct chunk_put *
@@ -224,14 +247,16 @@ check_replicas(struct chunk_put *put, unsigned expected)
 	unsigned good = 0;
 
 	for (size_t i = 0; i < put->n_places; i++) {
-		nx_cleanup_fd int fd = -1;
+		struct chunk_reader *reader;
 
 		if (put->places[i].state != PUT_DONE)
 			continue;
-		fd = chunk_open(put->places[i].store, &put->id);
-		assert_true(fd >= 0);
 		assert_int_equal(
-		    chunk_verify(fd, &put->sums, 0, put->sums.size), 0);
+		    chunk_open(put->places[i].store, &put->id, &reader), 0);
+		assert_int_equal(
+		    chunk_verify(reader, &put->sums, 0, put->sums.size, NULL),
+		    0);
+		chunk_close(reader);
 		good++;
 	}
 	assert_int_equal(good, expected);
@@ -245,8 +270,10 @@ test_verify(void **state)
 	uint8_t *data = pattern(size);
 	struct chunk_put *put = put_new(1, 1);
 	struct etag etag;
+	struct chunk_reader *reader;
+	uint32_t good;
 	char path[160];
-	int fd, w;
+	int w;
 
 	(void)state;
 	assert_int_equal(put_all(put, data, size), 0);
@@ -259,19 +286,35 @@ test_verify(void **state)
 	chmod(path, 0600);
 	w = open(path, O_WRONLY | O_CLOEXEC);
 	assert_int_equal(pwrite(w, "\0\1\2\3", 4, 2 * CRC_BLOCK + 9), 4);
-	fd = chunk_open(stores[0], &put->id);
+	reader = reader_of(0, &put->id);
 	assert_int_equal(
-	    chunk_verify(fd, &put->sums, 0, put->sums.size), -EBADMSG);
-	assert_int_equal(chunk_verify(fd, &put->sums, 0, 2 * CRC_BLOCK), 0);
-	assert_int_equal(chunk_verify(fd, &put->sums, 3 * CRC_BLOCK, 1), 0);
+	    chunk_verify(reader, &put->sums, 0, put->sums.size, &good),
+	    -EBADMSG);
+	assert_int_equal(good, 2 * CRC_BLOCK);
+	/* counted from where the question began */
 	assert_int_equal(
-	    chunk_verify(fd, &put->sums, 3 * CRC_BLOCK - 1, 1), -EBADMSG);
-	/* cut short */
+	    chunk_verify(reader, &put->sums, 100, 3 * CRC_BLOCK, &good),
+	    -EBADMSG);
+	assert_int_equal(good, 2 * CRC_BLOCK - 100);
+	assert_int_equal(
+	    chunk_verify(reader, &put->sums, 0, 2 * CRC_BLOCK, &good), 0);
+	assert_int_equal(good, 2 * CRC_BLOCK);
+	assert_int_equal(
+	    chunk_verify(reader, &put->sums, 3 * CRC_BLOCK, 1, &good), 0);
+	assert_int_equal(good, 1);
+	assert_int_equal(
+	    chunk_verify(reader, &put->sums, 3 * CRC_BLOCK - 1, 1, &good),
+	    -EBADMSG);
+	assert_int_equal(good, 0);
+	assert_int_equal(chunk_verify(reader, &put->sums, 7, 0, &good), 0);
+	/* cut short: what is before the end is still good */
 	assert_int_equal(ftruncate(w, 5 * CRC_BLOCK), 0);
-	assert_int_equal(
-	    chunk_verify(fd, &put->sums, 5 * CRC_BLOCK, 1), -EBADMSG);
+	assert_int_equal(chunk_verify(reader, &put->sums, 3 * CRC_BLOCK,
+			     2 * CRC_BLOCK + 77, &good),
+	    -EBADMSG);
+	assert_int_equal(good, 2 * CRC_BLOCK);
 	close(w);
-	close(fd);
+	chunk_close(reader);
 	chunk_put_free(put);
 	free(data);
 }
@@ -350,26 +393,88 @@ test_failures(void **state)
 			}
 }
 
+/* Spoils block @block of the chunk in store @i. */
+static void
+spoil(int i, const struct chunk_id *id, uint32_t block)
+{
+	char path[160];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%d/%s", top, i, id->text);
+	(void)chmod(path, 0600);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(
+	    pwrite(fd, "spoilt", 6, (off_t)block * CRC_BLOCK + 17), 6);
+	close(fd);
+}
+
 static void
 test_copy(void **state)
 {
 	size_t size = 3 * CRC_BLOCK;
 	uint8_t *data = pattern(size);
 	struct chunk_put *put = put_new(1, 1);
-	int fd;
+	struct chunk_reader *from[2] = {NULL};
+	bool source;
 
 	(void)state;
 	assert_int_equal(put_all(put, data, size), 0);
-	fd = chunk_open(stores[0], &put->id);
-	assert_int_equal(
-	    chunk_copy(fd, &put->sums, stores[1], &put->id, false), 0);
-	assert_int_equal(
-	    chunk_copy(fd, &put->sums, stores[1], &put->id, false), -EEXIST);
+	from[1] = reader_of(0, &put->id);
+	assert_int_equal(chunk_copy(from, 2, &put->sums, stores[1], &put->id,
+			     false, &source),
+	    0);
+	assert_int_equal(chunk_copy(from, 2, &put->sums, stores[1], &put->id,
+			     false, &source),
+	    -EEXIST);
+	assert_false(source);
 	put->sums.crc[1] ^= 1;
-	assert_int_equal(
-	    chunk_copy(fd, &put->sums, stores[2], &put->id, false), -EBADMSG);
+	assert_int_equal(chunk_copy(from, 2, &put->sums, stores[2], &put->id,
+			     false, &source),
+	    -EBADMSG);
+	assert_true(source);
 	assert_int_equal(chunks_in(2), 0);
-	close(fd);
+	chunk_close(from[1]);
+	chunk_put_free(put);
+	free(data);
+}
+
+/* Two replicas damaged in different blocks are one good chunk, and both become
+ * good again; a block that is good nowhere cannot be made up. */
+static void
+test_compose(void **state)
+{
+	size_t size = 9 * CRC_BLOCK + 100;
+	uint8_t *data = pattern(size);
+	struct chunk_put *put = put_new(2, 2);
+	struct chunk_reader *from[2];
+	bool source;
+
+	(void)state;
+	assert_int_equal(put_all(put, data, size), 0);
+	spoil(0, &put->id, 2);
+	spoil(0, &put->id, 9);
+	spoil(1, &put->id, 0);
+	spoil(1, &put->id, 3);
+	for (int i = 0; i < 2; i++)
+		from[i] = reader_of(i, &put->id);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(chunk_copy(from, 2, &put->sums, stores[i],
+				     &put->id, true, &source),
+		    0);
+	check_replicas(put, 2);
+	for (int i = 0; i < 2; i++)
+		chunk_close(from[i]);
+	spoil(0, &put->id, 5);
+	spoil(1, &put->id, 5);
+	for (int i = 0; i < 2; i++)
+		from[i] = reader_of(i, &put->id);
+	assert_int_equal(
+	    chunk_copy(from, 2, &put->sums, stores[2], &put->id, true, &source),
+	    -EBADMSG);
+	assert_true(source);
+	assert_int_equal(chunks_in(2), 0);
+	for (int i = 0; i < 2; i++)
+		chunk_close(from[i]);
 	chunk_put_free(put);
 	free(data);
 }
@@ -378,13 +483,13 @@ test_copy(void **state)
 static void
 test_leftover(void **state)
 {
-	struct chunk_draft d;
+	struct chunk_draft *d;
 	struct chunk_id id;
 
 	(void)state;
 	nx_id_new(id.text);
 	assert_int_equal(chunk_begin(stores[0], &d), 0);
-	assert_int_equal(chunk_commit(&d, &id, false), 0);
+	assert_int_equal(chunk_commit(d, &id, false), 0);
 	assert_int_equal(chunk_remove_stray(stores[0], id.text, 1000), 0);
 	assert_int_equal(chunks_in(0), 1);
 	assert_int_equal(chunk_remove_stray(stores[0], id.text, UINT64_MAX), 0);
@@ -403,6 +508,7 @@ main(void)
 	    T(test_verify),
 	    T(test_failures),
 	    T(test_copy),
+	    T(test_compose),
 	    T(test_leftover),
 	};
 

@@ -705,7 +705,7 @@ test_restart(void **state)
 static void
 test_orphans(void **state)
 {
-	struct chunk_draft draft;
+	struct chunk_draft *draft;
 	struct chunk_id id;
 	struct volume *v;
 
@@ -715,8 +715,8 @@ test_orphans(void **state)
 	v = TAILQ_FIRST(&lab.s.volumes->list);
 	nx_id_new(id.text);
 	assert_int_equal(chunk_begin(v->store, &draft), 0);
-	assert_int_equal(chunk_write(&draft, "orphan", 6), 0);
-	assert_int_equal(chunk_commit(&draft, &id, false), 0);
+	assert_int_equal(chunk_write(draft, "orphan", 6), 0);
+	assert_int_equal(chunk_commit(draft, &id, false), 0);
 	/* too young */
 	collector_sweep(lab.s.collector);
 	lab_settle();

@@ -1,0 +1,19 @@
+/*
+ * The door of the chunk store: how content is kept, checked and copied. It
+ * knows neither files nor users nor which volume is whose; those who call it
+ * give it stores and checksums.
+ *
+ *	checksum.h      MD5 and CRC32C of a chunk
+ *	chunk_store.h   where chunks live: the seam a second backend fills
+ *	chunk_check.h   what a reader gives, held against the checksums; copies
+ *	chunk_put.h     writing one chunk with its replicas
+ */
+#ifndef STORAGED_CHUNKS_H
+#define STORAGED_CHUNKS_H
+
+#include "storaged/chunks/checksum.h"
+#include "storaged/chunks/chunk_check.h"
+#include "storaged/chunks/chunk_put.h"
+#include "storaged/chunks/chunk_store.h"
+
+#endif
