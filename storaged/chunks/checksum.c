@@ -1,5 +1,6 @@
 /*
- * See checksum.h. MD5 is OpenSSL's, CRC32C is ISA-L's.
+ * MD5 and SHA-256 are OpenSSL's, CRC32C is ISA-L's: this file knows how to
+ * ask them, so that nothing else has to.
  */
 #include <inttypes.h>
 #include <isa-l/crc.h>
@@ -17,7 +18,8 @@ struct hasher {
 	struct checksums sums;
 };
 
-static EVP_MD *md5_method; /* fetched once; fetching takes locks and files */
+/* Fetched once: fetching takes locks and files. */
+static EVP_MD *md5_method, *sha256_method;
 
 int
 checksum_setup(void)
@@ -28,7 +30,9 @@ checksum_setup(void)
 		return -ENOTSUP;
 	if (!md5_method)
 		md5_method = EVP_MD_fetch(NULL, "MD5", NULL);
-	if (!md5_method)
+	if (!sha256_method)
+		sha256_method = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (!md5_method || !sha256_method)
 		return -ENOTSUP;
 	if (hasher_new(&h) < 0)
 		return -ENOMEM;
@@ -113,6 +117,58 @@ hasher_digest(struct hasher *h, struct checksums *ret_sums)
 	nx_assert(EVP_DigestFinal_ex(h->md5, h->sums.md5, NULL));
 	*ret_sums = h->sums;
 }
+
+/* --- a whole content --------------------------------------------------------*/
+
+struct digest {
+	EVP_MD_CTX *ctx;
+};
+
+int
+digest_new(enum digest_kind kind, struct digest **ret_digest)
+{
+	struct digest *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->ctx = EVP_MD_CTX_new();
+	if (!d->ctx ||
+	    !EVP_DigestInit_ex(d->ctx,
+		kind == DIGEST_MD5 ? md5_method : sha256_method, NULL)) {
+		digest_free(d);
+		return -ENOMEM;
+	}
+	*ret_digest = d;
+	return 0;
+}
+
+struct digest *
+digest_free(struct digest *d)
+{
+	if (d) {
+		EVP_MD_CTX_free(d->ctx);
+		free(d);
+	}
+	return NULL;
+}
+
+void
+digest_add(struct digest *d, const void *data, size_t len)
+{
+	nx_assert(EVP_DigestUpdate(d->ctx, data, len));
+}
+
+bool
+digest_is(struct digest *d, const uint8_t *expected, size_t len)
+{
+	uint8_t value[EVP_MAX_MD_SIZE];
+	unsigned n;
+
+	nx_assert(EVP_DigestFinal_ex(d->ctx, value, &n));
+	return len == n && memcmp(value, expected, n) == 0;
+}
+
+/* --- as users see them ------------------------------------------------------*/
 
 static void
 hex(const uint8_t *data, size_t len, char *ret_text)

@@ -84,6 +84,7 @@ upload_free(struct upload *u)
 	upload_stop_reading(u);
 	if (u->idle)
 		event_free(u->idle);
+	digest_free(u->digest);
 	promise(u, 0);
 	TAILQ_REMOVE(&u->us->list, u, entry);
 	u->us->count--;
@@ -243,7 +244,8 @@ pump(struct upload *u)
 {
 	int r = begin_chunk(u);
 
-	u->pump = (struct pump){.fd = u->pipe, .put = u->put};
+	u->pump =
+	    (struct pump){.fd = u->pipe, .put = u->put, .digest = u->digest};
 	if (r == 0)
 		r = grant(
 		    u, u->put ? CHUNK_SIZE - u->put->size : 0, &u->pump.grant);

@@ -84,9 +84,18 @@ commit(struct upload *u)
 	catalog_commit(u->us->s->catalog, c);
 }
 
+/* Asked once: commit or failure comes next. */
+static bool
+is_expected(struct upload *u)
+{
+	return u->n_expected == 0 ||
+	    digest_is(u->digest, u->expected, u->n_expected);
+}
+
 void
 upload_conclude(struct upload *u)
 {
+	nx_assert(u->state == UPLOAD_OPEN && u->eof);
 	if (u->has_size && u->received != u->declared)
 		upload_fail(u, NX__STATUS__INVALID,
 		    "the file was cut short: %" PRIu64 " of %" PRIu64
@@ -97,6 +106,10 @@ upload_conclude(struct upload *u)
 		    "the file was cut short: %" PRIu64 " of %" PRIu64
 		    " bytes came",
 		    u->received, u->finish_size);
+	else if (u->finish && !is_expected(u))
+		upload_fail(u, NX__STATUS__INVALID,
+		    "what came has another checksum than was announced: send "
+		    "the file again");
 	else if (u->finish)
 		commit(u);
 }

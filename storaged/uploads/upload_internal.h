@@ -19,6 +19,7 @@ enum upload_state {
 struct pump {
 	int fd;
 	struct chunk_put *put;
+	struct digest *digest; /* NULL: nobody will ask */
 	uint64_t grant; /* bytes it may take; 0: look whether there is more */
 	uint64_t got;
 	bool eof, drained, over;
@@ -34,7 +35,7 @@ struct upload {
 
 	/* what was asked for */
 	char name[PATH_NAME_MAX + 1];
-	struct path *path; /* NULL: a raw file */
+	struct path *path; /* NULL: a raw file, unless FINISH places it */
 	bool create_only, has_size;
 	uint64_t declared;
 	uint64_t credit; /* size of the file that is replaced */
@@ -49,6 +50,7 @@ struct upload {
 	bool full; /* no volume could take the chunk that comes now */
 	unsigned syncing;
 	struct pump pump;
+	struct digest *digest; /* of the whole content, if one was announced */
 	struct chunk_put *put; /* being filled */
 	struct volume *evict;  /* to be taken out of @put after the pump */
 	struct catalog_chunk *chunks;
@@ -57,6 +59,8 @@ struct upload {
 	/* the end */
 	struct nx_request *finish;
 	uint64_t finish_size;
+	uint8_t expected[DIGEST_MAX]; /* the checksum FINISH says, */
+	size_t n_expected;            /* 0: none */
 	struct catalog_commit commit;
 	Nx__Status status; /* of UPLOAD_FAILED */
 	char why[384];

@@ -67,6 +67,8 @@ pump_chunk(struct pump *p, uint8_t *buf)
 			return;
 		}
 		p->got += (uint64_t)n;
+		if (p->digest)
+			digest_add(p->digest, buf, (size_t)n);
 		p->error = chunk_put_write(p->put, buf, (size_t)n);
 	}
 }

@@ -39,34 +39,110 @@ decide_limits(struct nx_request *r, struct uploads *us)
 	return false;
 }
 
-static bool
-decide_target(struct nx_request *r, struct storaged *s,
-    const Nx__OpenUploadRequest *q, struct upload *u)
-{
-	const char *wrong;
-	int result;
+/* What is wrong with a name or a path, as upload_fail takes it. */
+struct objection {
+	Nx__Status status;
+	char text[384];
+};
 
-	if (q->path[0] == '\0') {
-		wrong = path_check_name(q->name, strlen(q->name));
-		(void)snprintf(u->name, sizeof(u->name), "%s", q->name);
-	} else {
-		u->path = malloc(sizeof(*u->path));
-		wrong = u->path ? path_parse(q->path, strlen(q->path), u->path)
-				: "out of memory";
+static bool
+object(struct objection *o, const char *wrong)
+{
+	o->status = NX__STATUS__INVALID;
+	(void)snprintf(o->text, sizeof(o->text), "%s", wrong);
+	return false;
+}
+
+static bool
+object_catalog(struct objection *o, int result, const char *what)
+{
+	o->status = catalog_sentence(result, what, o->text, sizeof(o->text));
+	return false;
+}
+
+/* Is @path, written @text, the folder the file goes into, not its own path? */
+static bool
+names_folder(
+    struct upload *u, const char *text, const struct path *path, int *ret_error)
+{
+	struct catalog_entry entry;
+	int r;
+
+	*ret_error = 0;
+	if (text[strlen(text) - 1] == '/')
+		return true;
+	r = catalog_stat(u->us->s->catalog, u->owner, path, &entry);
+	*ret_error = r < 0 ? r : 0; /* outcomes are for who places it */
+	return r == 0 && entry.folder;
+}
+
+/* Gives @u its place in the tree: @text, or with @into_folder the folder it may
+ * name instead. Sets u->credit to the size of what it will replace. */
+static bool
+place(struct upload *u, const char *text, bool into_folder, bool create_only,
+    struct objection *ret_objection)
+{
+	char longer[PATH_BYTES_MAX + PATH_NAME_MAX + 2];
+	const char *wrong;
+	int r = 0;
+
+	nx_assert(!u->path);
+	u->path = malloc(sizeof(*u->path));
+	if (!u->path)
+		return object_catalog(ret_objection, -ENOMEM, text);
+	wrong = path_parse(text, strlen(text), u->path);
+	if (!wrong && into_folder && names_folder(u, text, u->path, &r)) {
+		wrong = path_check_name(u->name, strlen(u->name));
+		(void)snprintf(longer, sizeof(longer), "%s/%s", text, u->name);
+		if (!wrong)
+			wrong = path_parse(longer, strlen(longer), u->path);
 	}
-	if (wrong) {
-		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
+	if (wrong)
+		return object(ret_objection, wrong);
+	u->create_only = create_only;
+	(void)snprintf(u->name, sizeof(u->name), "%s", path_last(u->path));
+	if (r == 0)
+		r = catalog_check_target(u->us->s->catalog, u->owner, u->path,
+		    create_only, &u->credit);
+	return r == 0 || object_catalog(ret_objection, r, u->path->text);
+}
+
+static bool
+decide_target(
+    struct nx_request *r, const Nx__OpenUploadRequest *q, struct upload *u)
+{
+	struct objection o;
+	const char *wrong = NULL;
+	bool good;
+
+	(void)snprintf(u->name, sizeof(u->name), "%s", q->name);
+	if (q->path[0] != '\0')
+		good = place(u, q->path, q->into_folder, q->create_only, &o);
+	else {
+		wrong = path_check_name(q->name, strlen(q->name));
+		good = !wrong || object(&o, wrong);
+	}
+	if (!good)
+		nx_refuse(r, o.status, "%s", o.text);
+	return good;
+}
+
+static bool
+decide_digest(
+    struct nx_request *r, const Nx__OpenUploadRequest *q, struct upload *u)
+{
+	enum digest_kind kind = q->sha256 ? DIGEST_SHA256 : DIGEST_MD5;
+
+	if (q->md5 && q->sha256) {
+		nx_refuse(r, NX__STATUS__INVALID,
+		    "announce an MD5 or a SHA-256, not both");
 		return false;
 	}
-	if (!u->path)
-		return true;
-	(void)snprintf(u->name, sizeof(u->name), "%s", path_last(u->path));
-	result = catalog_check_target(
-	    s->catalog, u->owner, u->path, u->create_only, &u->credit);
-	if (result == 0)
-		return true;
-	refuse_catalog(r, result, u->path->text);
-	return false;
+	if ((q->md5 || q->sha256) && digest_new(kind, &u->digest) < 0) {
+		nx_refuse_errno(r, -ENOMEM, "starting an upload");
+		return false;
+	}
+	return true;
 }
 
 static bool
@@ -208,10 +284,10 @@ upload_open_request(struct nx_request *r, void *ctx)
 	}
 	u->peer = r->peer;
 	u->owner = r->who.user_id;
-	u->create_only = q->create_only;
 	u->has_size = q->has_size;
 	u->declared = q->has_size ? q->size : 0;
-	if (!decide_target(r, s, q, u) || !decide_replicas(r, s, q, u) ||
+	if (!decide_target(r, q, u) || !decide_digest(r, q, u) ||
+	    !decide_replicas(r, s, q, u) ||
 	    !decide_quota(r, s, u, &reply.max_size) || !decide_room(r, s, u) ||
 	    !open_pipe(r, u, &write_end)) {
 		upload_free(u);
@@ -234,6 +310,29 @@ find(struct uploads *us, const struct nx_request *r, uint64_t id)
 		    u->owner == r->who.user_id)
 			return u;
 	return NULL;
+}
+
+/* What FINISH adds. False: the upload has failed, the answer is on its way. */
+static bool
+take_finish(struct upload *u, const Nx__FinishUploadRequest *q)
+{
+	struct objection o = {.status = NX__STATUS__OK};
+
+	nx_assert(u->state == UPLOAD_OPEN && q->digest.len <= DIGEST_MAX);
+	if (q->digest.len > 0 && !u->digest)
+		object(&o, "no checksum was announced when this was opened");
+	else if (q->path[0] != '\0' && u->path)
+		object(&o, "this upload has its path already");
+	else if (q->path[0] != '\0')
+		place(u, q->path, q->into_folder, q->create_only, &o);
+	if (o.status != NX__STATUS__OK) {
+		upload_fail(u, o.status, "%s", o.text);
+		return false;
+	}
+	if (q->digest.len > 0)
+		memcpy(u->expected, q->digest.data, q->digest.len);
+	u->n_expected = q->digest.len;
+	return true;
 }
 
 void
@@ -262,7 +361,8 @@ upload_finish_request(struct nx_request *r, void *ctx)
 	}
 	u->finish = r;
 	u->finish_size = q->size;
-	upload_step(u);
+	if (u->state != UPLOAD_OPEN || take_finish(u, q))
+		upload_step(u);
 }
 
 void

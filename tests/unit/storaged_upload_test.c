@@ -1,0 +1,248 @@
+/*
+ * Uploads: what FINISH decides (the place, the checksum), and what one user may
+ * take of what all share.
+ */
+#include <openssl/evp.h>
+
+#include "storaged_lab.h"
+
+#define MIB (1024 * 1024)
+
+static int
+setup(void **state)
+{
+	int r = lab_setup(state);
+
+	if (r == 0)
+		LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	return r;
+}
+
+/* Nothing of an upload that failed is left, and nobody waits for it. */
+static void
+check_nothing_left(uint64_t files)
+{
+	lab_settle();
+	assert_int_equal(lab_usage(1)->files, files);
+	assert_int_equal(lab_usage(1)->reserved, 0);
+	assert_int_equal(lab_status()->uploads, 0);
+	assert_int_equal(lab_chunk_files(), lab_status()->chunks);
+}
+
+/* --- the place --------------------------------------------------------------*/
+
+static const Nx__FinishUploadRequest finish_init =
+    NX__FINISH_UPLOAD_REQUEST__INIT;
+
+/* Sends @text under the name "n.txt" and finishes with @q. */
+static Nx__Status
+finish_with(Nx__FinishUploadRequest q, const char *text)
+{
+	struct lab_upload u = {.name = "n.txt"};
+	size_t len = strlen(text);
+	int fd = -1;
+
+	LAB_OK(lab_open_upload(1, &u, &q.upload, &fd));
+	assert_int_equal(
+	    lab_feed(fd, (const uint8_t *)(const void *)text, len), len);
+	nx_close(&fd);
+	q.size = len;
+	return lab_call(1, NX__METHOD__FILE_FINISH_UPLOAD, &q);
+}
+
+static Nx__Status
+place(const char *path, bool into_folder, bool create_only, const char *text)
+{
+	Nx__FinishUploadRequest q = finish_init;
+
+	q.path = (char *)(uintptr_t)path;
+	q.into_folder = into_folder;
+	q.create_only = create_only;
+	return finish_with(q, text);
+}
+
+static void
+check_placed(const char *path, const char *text)
+{
+	assert_string_equal(LAB_BODY(Nx__FinishUploadReply)->path, path);
+	LAB_OK(
+	    lab_read(1, NULL, path, 0, 0, (const uint8_t *)(const void *)text));
+}
+
+static void
+test_finish_places(void **state)
+{
+	(void)state;
+	LAB_OK(lab_mkdir(1, "/docs", false));
+	LAB_OK(place("/a", true, false, "one"));
+	check_placed("/a", "one");
+	/* what is no folder is replaced, a folder takes the file in */
+	LAB_OK(place("/a", true, false, "two"));
+	check_placed("/a", "two");
+	LAB_OK(place("/docs", true, false, "three"));
+	check_placed("/docs/n.txt", "three");
+	LAB_OK(place("docs/", true, false, "four"));
+	check_placed("/docs/n.txt", "four");
+	LAB_OK(place("/", true, false, "five"));
+	check_placed("/n.txt", "five");
+	check_nothing_left(3);
+	/* and where it cannot be, it is nowhere */
+	assert_int_equal(
+	    place("/docs", false, false, "x"), NX__STATUS__CONFLICT);
+	assert_int_equal(
+	    place("/no/", true, false, "x"), NX__STATUS__NOT_FOUND);
+	assert_int_equal(place("/a/b", true, false, "x"), NX__STATUS__CONFLICT);
+	assert_int_equal(
+	    place("/a/../b", true, false, "x"), NX__STATUS__INVALID);
+	assert_int_equal(place("/docs", true, true, "x"), NX__STATUS__EXISTS);
+	check_nothing_left(3);
+	LAB_OK(lab_read(1, NULL, "/docs/n.txt", 0, 0, (const uint8_t *)"four"));
+}
+
+/* Before FINISH the file is nowhere, whoever dies. */
+static void
+test_unplaced_is_nowhere(void **state)
+{
+	Nx__FsListRequest list = NX__FS_LIST_REQUEST__INIT;
+	struct lab_upload u = {.name = "n.txt"};
+	uint64_t id;
+	int fd = -1;
+
+	(void)state;
+	LAB_OK(lab_open_upload(1, &u, &id, &fd));
+	assert_int_equal(lab_feed(fd, (const uint8_t *)"abc", 3), 3);
+	lab_settle();
+	list.path = (char *)(uintptr_t) "/";
+	LAB_OK(lab_call(1, NX__METHOD__FS_LIST, &list));
+	assert_int_equal(LAB_BODY(Nx__FsListReply)->n_entries, 0);
+	nx_close(&fd);
+	lab_disconnect(NX_ROLE_ADMIN);
+	lab_connect(NX_ROLE_ADMIN);
+	check_nothing_left(0);
+}
+
+static void
+test_place_once(void **state)
+{
+	Nx__FinishUploadRequest q = finish_init;
+	struct lab_upload u = {.path = "/here"};
+	int fd = -1;
+
+	(void)state;
+	LAB_OK(lab_open_upload(1, &u, &q.upload, &fd));
+	nx_close(&fd);
+	q.path = (char *)(uintptr_t) "/there";
+	assert_int_equal(lab_call(1, NX__METHOD__FILE_FINISH_UPLOAD, &q),
+	    NX__STATUS__INVALID);
+	check_nothing_left(0);
+}
+
+static void
+test_open_into_folder(void **state)
+{
+	Nx__OpenUploadRequest q = NX__OPEN_UPLOAD_REQUEST__INIT;
+	uint64_t id;
+
+	(void)state;
+	LAB_OK(lab_mkdir(1, "/docs", false));
+	q.path = (char *)(uintptr_t) "/docs";
+	q.name = (char *)(uintptr_t) "f";
+	assert_int_equal(lab_call(1, NX__METHOD__FILE_OPEN_UPLOAD, &q),
+	    NX__STATUS__CONFLICT);
+	q.into_folder = true;
+	LAB_OK(lab_call(1, NX__METHOD__FILE_OPEN_UPLOAD, &q));
+	id = LAB_BODY(Nx__OpenUploadReply)->upload;
+	nx_close(&reply.fds[0]);
+	LAB_OK(lab_finish(1, id, 0));
+	assert_string_equal(LAB_BODY(Nx__FinishUploadReply)->path, "/docs/f");
+	/* a folder without a name for the file */
+	q.name = (char *)(uintptr_t) "";
+	assert_int_equal(
+	    lab_call(1, NX__METHOD__FILE_OPEN_UPLOAD, &q), NX__STATUS__INVALID);
+	check_nothing_left(1);
+}
+
+/* --- the checksum -----------------------------------------------------------*/
+
+static Nx__Status
+checked(const char *method, const uint8_t *data, size_t size,
+    const uint8_t *digest, size_t len)
+{
+	Nx__OpenUploadRequest open = NX__OPEN_UPLOAD_REQUEST__INIT;
+	Nx__FinishUploadRequest q = finish_init;
+	int fd;
+
+	open.path = (char *)(uintptr_t) "/f";
+	open.md5 = method && strcmp(method, "MD5") == 0;
+	open.sha256 = method && strcmp(method, "SHA256") == 0;
+	LAB_OK(lab_call(1, NX__METHOD__FILE_OPEN_UPLOAD, &open));
+	q.upload = LAB_BODY(Nx__OpenUploadReply)->upload;
+	fd = nx_take_fd(&reply.fds[0]);
+	assert_int_equal(lab_feed(fd, data, size), size);
+	nx_close(&fd);
+	q.size = size;
+	q.digest.data = (uint8_t *)(uintptr_t)digest;
+	q.digest.len = len;
+	return lab_call(1, NX__METHOD__FILE_FINISH_UPLOAD, &q);
+}
+
+static void
+test_digest(void **state)
+{
+	static const char *const methods[] = {"MD5", "SHA256"};
+	size_t size = CHUNK_SIZE + 12345;
+	uint8_t *data = lab_random(size), digest[EVP_MAX_MD_SIZE];
+
+	(void)state;
+	LAB_OK(lab_put(1, "/f", "before", 6));
+	for (size_t i = 0; i < NX_ARRAY_SIZE(methods); i++) {
+		unsigned len;
+
+		assert_true(EVP_Digest(data, size, digest, &len,
+		    EVP_get_digestbyname(methods[i]), NULL));
+		/* not the content that was meant: nothing has changed */
+		digest[3] ^= 1;
+		assert_int_equal(checked(methods[i], data, size, digest, len),
+		    NX__STATUS__INVALID);
+		assert_non_null(strstr(reply.error, "checksum"));
+		digest[3] ^= 1;
+		assert_int_equal(
+		    checked(methods[i], data, size, digest, len - 1),
+		    NX__STATUS__INVALID);
+		assert_int_equal(checked(NULL, data, size, digest, len),
+		    NX__STATUS__INVALID);
+		LAB_OK(
+		    lab_read(1, NULL, "/f", 0, 0, (const uint8_t *)"before"));
+		check_nothing_left(1);
+	}
+	for (size_t i = 0; i < NX_ARRAY_SIZE(methods); i++) {
+		unsigned len;
+
+		assert_true(EVP_Digest(data, size, digest, &len,
+		    EVP_get_digestbyname(methods[i]), NULL));
+		LAB_OK(checked(methods[i], data, size, digest, len));
+		LAB_OK(lab_read(1, NULL, "/f", 0, 0, data));
+		/* announced and not said: nothing to compare */
+		LAB_OK(checked(methods[i], data, size, NULL, 0));
+	}
+	check_nothing_left(1);
+	free(data);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, lab_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(test_finish_places),
+	    T(test_unplaced_is_nowhere),
+	    T(test_place_once),
+	    T(test_open_into_folder),
+	    T(test_digest),
+	};
+
+	LAB_OR_SKIP("uploads");
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
