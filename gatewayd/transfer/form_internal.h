@@ -21,16 +21,11 @@ struct form {
 	bool in_file; /* the present part is the file */
 	bool in_path;
 	bool has_file;  /* its part has begun */
-	bool misplaced; /* received under `temporary` */
+	bool placed;    /* storaged knows the path */
 	uint64_t other; /* bytes of fields */
 	size_t path_len;
 	char path[FORM_PATH_MAX + 1]; /* the field, or the query's */
 	char name[FORM_NAME_MAX + 1]; /* of the file */
-	char target[FORM_PATH_MAX + FORM_NAME_MAX + 2];
-	char temporary[64];
-	uint32_t chunks;    /* of what is there */
-	Nx__Status refused; /* why it could not be moved from there */
-	char why[513];
 };
 
 /* The file's part has begun: opens the pipe, or ends the request. form_pump()

@@ -192,6 +192,10 @@ finish(struct req *r)
 
 	m.upload = u->id;
 	m.size = u->written;
+	if (u->path) {
+		m.path = u->path;
+		m.into_folder = true;
+	}
 	u->open = false; /* whatever the answer, it is not ours to abort */
 	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_FINISH_UPLOAD, &m.base,
 	    &opts, u->on_finished);

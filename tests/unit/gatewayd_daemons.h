@@ -49,7 +49,8 @@ struct lab {
 	unsigned opened, finished, aborted;
 	uint64_t max_size;
 	Nx__Status open_status, finish_status;
-	char open_name[256], open_path[4097];
+	char open_name[256], open_path[4097], finish_path[4097];
+	bool into_folder; /* asked for, at OPEN or FINISH */
 	bool open_has_size;
 	uint64_t open_size;
 	int pipe;
@@ -63,8 +64,7 @@ struct lab {
 	uint64_t window;   /* bytes a window has at most */
 	unsigned windows;  /* asked for */
 	uint64_t break_at; /* offset that cannot be read; 0: none */
-	bool folder;       /* FS_STAT: the path is one */
-	char moved_to[4097];
+	unsigned others;   /* FS_STAT and FS_MOVE: not needed to upload */
 	unsigned pages;
 };
 static struct lab lab;
@@ -150,6 +150,7 @@ lab_open_upload(struct nx_request *r, void *ctx)
 	lab.opened++;
 	snprintf(lab.open_name, sizeof(lab.open_name), "%s", m->name);
 	snprintf(lab.open_path, sizeof(lab.open_path), "%s", m->path);
+	lab.into_folder = m->into_folder;
 	lab.open_has_size = m->has_size;
 	lab.open_size = m->size;
 	if (lab.open_status != NX__STATUS__OK) {
@@ -181,6 +182,9 @@ lab_finish_upload(struct nx_request *r, void *ctx)
 
 	(void)ctx;
 	lab.finished++;
+	snprintf(lab.finish_path, sizeof(lab.finish_path), "%s",
+	    BODY(Nx__FinishUploadRequest, r)->path);
+	lab.into_folder |= BODY(Nx__FinishUploadRequest, r)->into_folder;
 	if (lab.finish_status != NX__STATUS__OK) {
 		nx_refuse(r, lab.finish_status, "the disk is full");
 		return;
@@ -193,7 +197,7 @@ lab_finish_upload(struct nx_request *r, void *ctx)
 	file.size = lab.got_len;
 	file.chunks = 1;
 	reply.file = &file;
-	reply.path = lab.open_path;
+	reply.path = lab.open_path[0] ? lab.open_path : lab.finish_path;
 	nx_answer(r, &reply.base, NULL, 0);
 }
 
@@ -287,29 +291,11 @@ lab_file_list(struct nx_request *r, void *ctx)
 }
 
 static void
-lab_fs_stat(struct nx_request *r, void *ctx)
+lab_fs_other(struct nx_request *r, void *ctx)
 {
-	Nx__FsEntry entry = NX__FS_ENTRY__INIT;
-
 	(void)ctx;
-	if (!lab.folder) {
-		nx_refuse(r, NX__STATUS__NOT_FOUND, "no such path");
-		return;
-	}
-	entry.folder = true;
-	nx_answer(r, &entry.base, NULL, 0);
-}
-
-static void
-lab_fs_move(struct nx_request *r, void *ctx)
-{
-	const Nx__FsMoveRequest *m = BODY(Nx__FsMoveRequest, r);
-	Nx__FsEntry entry = NX__FS_ENTRY__INIT;
-
-	(void)ctx;
-	assert_string_equal(m->from, lab.open_path);
-	snprintf(lab.moved_to, sizeof(lab.moved_to), "%s", m->to);
-	nx_answer(r, &entry.base, NULL, 0);
+	lab.others++;
+	nx_refuse(r, NX__STATUS__NOT_FOUND, "no such path");
 }
 
 static void

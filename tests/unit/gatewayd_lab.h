@@ -70,8 +70,8 @@ lab_up(void **state)
 	    {NX__METHOD__FILE_STAT, lab_file_stat},
 	    {NX__METHOD__FILE_OPEN_READ, lab_open_read},
 	    {NX__METHOD__FILE_LIST, lab_file_list},
-	    {NX__METHOD__FS_STAT, lab_fs_stat},
-	    {NX__METHOD__FS_MOVE, lab_fs_move},
+	    {NX__METHOD__FS_STAT, lab_fs_other},
+	    {NX__METHOD__FS_MOVE, lab_fs_other},
 	    {NX__METHOD__STORAGE_USAGE, lab_usage}};
 	static const struct nx_handler node[] = {
 	    {NX__METHOD__LAMBDA_RUN, lab_lambda}};
