@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 #include "common/err.h"
-#include "storaged/downloads/download.h"
+#include "storaged/downloads/downloads.h"
 #include "storaged/trees/files.h"
 #include "storaged/storaged.h"
 #include "storaged/uploads/upload.h"

@@ -1,42 +1,34 @@
-/* See download.h. The checks run in a worker thread, all else in the loop's. */
+/*
+ * OPEN_READ: finds the file, has a worker thread check what is asked for, and
+ * answers with descriptors. What readers find out about replicas goes to the
+ * healer, about chunks to the catalogue, here, in the loop's thread.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "proto/storage.pb-c.h"
-#include "storaged/catalog/catalog.h"
-#include "storaged/downloads/download.h"
 #include "storaged/care/healer.h"
+#include "storaged/catalog/catalog.h"
+#include "storaged/downloads/downloads.h"
+#include "storaged/downloads/pieces.h"
+#include "storaged/storaged.h"
 #include "storaged/trees/info.h"
 #include "storaged/trees/refuse.h"
-#include "storaged/storaged.h"
-#include "storaged/volumes/volume.h"
 
-#define SEGMENTS_MAX 16U
-
-struct segment {
-	struct catalog_chunk chunk;
-	struct volume *replicas[CATALOG_REPLICAS]; /* referenced */
-	size_t n_replicas;
-	uint32_t offset, length; /* within the chunk */
-	/* the worker's */
-	int fd;
-	uint64_t at;  /* where in fd */
-	uint32_t bad; /* mask of replicas that failed */
-};
-
+/* One window: the parts of consecutive chunks, and what they gave. */
 struct read_job {
 	struct storaged *s;
 	struct nx_request *request;
 	struct catalog_file file;
-	uint64_t next;
+	uint64_t from, to; /* of the file */
+	struct pieces pieces;
 	size_t n;
-	struct segment segments[];
+	struct part parts[];
 };
 
 /* --- what is asked for ------------------------------------------------------*/
@@ -83,9 +75,9 @@ static bool
 check_range(struct nx_request *r, const Nx__OpenReadRequest *q,
     const struct catalog_file *file, uint64_t *ret_end)
 {
-	if (q->max_segments == 0 || q->max_segments > SEGMENTS_MAX) {
+	if (q->max_segments == 0 || q->max_segments > PIECES_MAX) {
 		nx_refuse(r, NX__STATUS__INVALID, "max_segments is 1 to %u",
-		    SEGMENTS_MAX);
+		    PIECES_MAX);
 		return false;
 	}
 	if (q->offset > file->size || q->length > file->size - q->offset) {
@@ -102,83 +94,77 @@ check_range(struct nx_request *r, const Nx__OpenReadRequest *q,
 
 /* Trusted replicas first; readers spread over the equal ones. */
 static void
-add_replicas(struct storaged *s, struct segment *seg)
+add_replicas(struct storaged *s, struct part *part)
 {
 	static unsigned turn;
-	uint32_t n = seg->chunk.n_replicas;
+	uint32_t n = part->chunk.n_replicas;
 
 	turn++;
 	for (int suspect = 0; suspect < 2; suspect++)
 		for (uint32_t i = 0; i < n; i++) {
 			struct volume *v = volume_by_key(
-			    s->volumes, seg->chunk.volumes[(i + turn) % n]);
+			    s->volumes, part->chunk.volumes[(i + turn) % n]);
 
 			if (!v || !volume_readable(v) ||
 			    v->suspect != (suspect == 1))
 				continue;
 			volume_ref(v);
-			seg->replicas[seg->n_replicas++] = v;
+			part->replicas[part->n_replicas++] = v;
 		}
 }
 
 static int
-fill_segments(struct read_job *job, uint64_t from, uint64_t to, size_t max)
+fill_parts(struct read_job *job)
 {
-	uint64_t at = from;
-	struct catalog_chunk *chunks = calloc(max, sizeof(*chunks));
-	int n, i;
+	struct catalog_chunk *chunks = calloc(job->pieces.max, sizeof(*chunks));
+	uint64_t at = job->from;
+	int n;
 
 	if (!chunks)
 		return -ENOMEM;
 	n = catalog_file_chunks(job->s->catalog, job->file.key,
-	    (uint32_t)(from / CHUNK_SIZE), chunks, max);
-	for (i = 0; i < n && at < to; i++) {
-		struct segment *seg = &job->segments[job->n++];
-		uint64_t left = to - at;
+	    (uint32_t)(at / CHUNK_SIZE), chunks, job->pieces.max);
+	for (int i = 0; i < n && at < job->to; i++) {
+		struct part *part = &job->parts[job->n++];
 
-		seg->chunk = chunks[i];
-		seg->fd = -1;
-		seg->offset = (uint32_t)(at % CHUNK_SIZE);
-		seg->length = seg->chunk.sums.size - seg->offset;
-		if (seg->length > left)
-			seg->length = (uint32_t)left;
-		at += seg->length;
-		add_replicas(job->s, seg);
+		part->chunk = chunks[i];
+		part->offset = (uint32_t)(at % CHUNK_SIZE);
+		part->length = part->chunk.sums.size - part->offset;
+		if (part->length > job->to - at)
+			part->length = (uint32_t)(job->to - at);
+		at += part->length;
+		add_replicas(job->s, part);
 	}
 	free(chunks);
-	job->next = at < to ? at : 0;
 	if (n < 0)
 		return n;
-	return job->n == 0 && at < to ? -EBADMSG : 0;
+	return job->n == 0 && at < job->to ? -EBADMSG : 0;
 }
 
-/* A descriptor of what replica @i has, checked; or -errno. */
-static int
-check_replica(struct segment *seg, size_t i)
+static struct read_job *
+job_new(struct nx_request *r, struct storaged *s,
+    const struct catalog_file *file, size_t max)
 {
-	struct chunk_reader *reader;
-	int r = chunk_open(seg->replicas[i]->store, &seg->chunk.id, &reader);
+	struct read_job *job =
+	    calloc(1, sizeof(*job) + max * sizeof(job->parts[0]));
 
-	if (r < 0)
-		return r;
-	r = chunk_verify(
-	    reader, &seg->chunk.sums, seg->offset, seg->length, NULL);
-	if (r == 0)
-		r = chunk_fd_for_sending(
-		    reader, seg->offset, seg->length, &seg->at);
-	chunk_close(reader);
-	return r;
+	if (!job)
+		return NULL;
+	job->s = s;
+	job->request = r;
+	job->file = *file;
+	job->pieces.max = max;
+	return job;
 }
 
 static void
-check_segment(struct segment *seg)
+job_free(struct read_job *job)
 {
-	for (size_t i = 0; i < seg->n_replicas; i++) {
-		seg->fd = check_replica(seg, i);
-		if (seg->fd >= 0)
-			return;
-		seg->bad |= 1U << i;
-	}
+	pieces_close(&job->pieces);
+	for (size_t i = 0; i < job->n; i++)
+		for (size_t k = 0; k < job->parts[i].n_replicas; k++)
+			volume_unref(job->parts[i].replicas[k]);
+	free(job);
 }
 
 static void
@@ -187,8 +173,10 @@ read_work(void *arg)
 	struct read_job *job = arg;
 
 	for (size_t i = 0; i < job->n; i++) {
-		check_segment(&job->segments[i]);
-		if (job->segments[i].fd < 0)
+		struct part *part = &job->parts[i];
+
+		pieces_add(&job->pieces, part);
+		if (part->done < part->length)
 			return; /* what comes after it is of no use */
 	}
 }
@@ -196,15 +184,15 @@ read_work(void *arg)
 /* --- the answer -------------------------------------------------------------*/
 
 static void
-report_bad(struct read_job *job)
+report(struct read_job *job)
 {
 	for (size_t i = 0; i < job->n; i++) {
-		struct segment *seg = &job->segments[i];
+		const struct part *part = &job->parts[i];
 
-		for (size_t k = 0; k < seg->n_replicas; k++)
-			if (seg->bad & 1U << k)
-				healer_report(job->s->healer, seg->chunk.key,
-				    seg->replicas[k]->key);
+		for (size_t k = 0; k < part->n_replicas; k++)
+			if (part->bad & 1U << k)
+				healer_report(job->s->healer, part->chunk.key,
+				    part->replicas[k]->key);
 	}
 }
 
@@ -217,57 +205,66 @@ still_there(struct read_job *job)
 }
 
 static void
-answer(struct read_job *job, size_t n)
+answer(struct read_job *job)
 {
 	Nx__OpenReadReply reply = NX__OPEN_READ_REPLY__INIT;
-	Nx__ReadSegment segments[SEGMENTS_MAX], *list[SEGMENTS_MAX];
+	Nx__ReadSegment segments[PIECES_MAX], *list[PIECES_MAX];
+	struct pieces *p = &job->pieces;
+	uint64_t at = job->from;
 	Nx__FileInfo info;
-	int fds[SEGMENTS_MAX];
+	int fds[PIECES_MAX];
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < p->n; i++) {
 		nx__read_segment__init(&segments[i]);
-		segments[i].offset = job->segments[i].at;
-		segments[i].length = job->segments[i].length;
+		segments[i].offset = p->list[i].at;
+		segments[i].length = p->list[i].length;
 		list[i] = &segments[i];
-		fds[i] = nx_take_fd(&job->segments[i].fd);
+		fds[i] = nx_take_fd(&p->list[i].fd);
+		at += p->list[i].length;
 	}
+	nx_assert(at <= job->to);
 	info_file(&job->file, &info);
 	reply.file = &info;
-	reply.n_segments = n;
+	reply.n_segments = p->n;
 	reply.segments = list;
-	reply.next = job->next;
-	nx_answer(job->request, &reply.base, fds, n);
+	reply.next = at < job->to ? at : 0;
+	nx_answer(job->request, &reply.base, fds, p->n);
+}
+
+static void
+refuse(struct read_job *job, const struct part *part)
+{
+	if (!still_there(job)) {
+		refuse_catalog(job->request, CATALOG_NO_FILE, job->file.id);
+		return;
+	}
+	if (part->fault == PART_OURS) {
+		nx_refuse_errno(job->request, part->error, "opening the file");
+		return;
+	}
+	nx_err("event=unreadable file=%s chunk=%s replicas=%zu fault=%s",
+	    job->file.id, part->chunk.id.text, part->n_replicas,
+	    part->fault == PART_MISSING ? "missing" : "damaged");
+	nx_refuse(job->request, NX__STATUS__CORRUPT,
+	    "part of the file is damaged or missing on every node that held "
+	    "it");
 }
 
 static void
 read_done(void *arg)
 {
 	struct read_job *job = arg;
-	size_t good = 0;
+	const struct part *faulty = NULL;
 
-	while (good < job->n && job->segments[good].fd >= 0)
-		good++;
-	if (good == job->n)
-		answer(job, good);
-	else if (!still_there(job))
-		refuse_catalog(job->request, CATALOG_NO_FILE, job->file.id);
-	else {
-		nx_err("event=unreadable file=%s chunk=%s replicas=%zu",
-		    job->file.id, job->segments[good].chunk.id.text,
-		    job->segments[good].n_replicas);
-		nx_refuse(job->request, NX__STATUS__CORRUPT,
-		    "part of the file is damaged or missing on every node "
-		    "that held it");
-	}
-	report_bad(job);
-	for (size_t i = 0; i < job->n; i++) {
-		struct segment *seg = &job->segments[i];
-
-		nx_close(&seg->fd);
-		for (size_t k = 0; k < seg->n_replicas; k++)
-			volume_unref(seg->replicas[k]);
-	}
-	free(job);
+	for (size_t i = 0; i < job->n && !faulty; i++)
+		if (job->parts[i].fault != PART_FINE)
+			faulty = &job->parts[i];
+	if (faulty)
+		refuse(job, faulty);
+	else
+		answer(job);
+	report(job);
+	job_free(job);
 }
 
 /*
@@ -288,23 +285,18 @@ download_open_request(struct nx_request *r, void *ctx)
 
 	if (find_file(r, s, q, &file) != 0 || !check_range(r, q, &file, &end))
 		return;
-	job = calloc(
-	    1, sizeof(*job) + q->max_segments * sizeof(job->segments[0]));
+	job = job_new(r, s, &file, q->max_segments);
 	if (!job) {
 		nx_refuse_errno(r, -ENOMEM, "opening the file");
 		return;
 	}
-	job->s = s;
-	job->request = r;
-	job->file = file;
-	e = fill_segments(job, q->offset, end, q->max_segments);
+	job->from = q->offset;
+	job->to = end;
+	e = fill_parts(job);
 	if (e == 0)
 		e = nx_workers_submit(s->io, read_work, read_done, job);
 	if (e < 0) {
 		nx_refuse_errno(r, e, "opening the file");
-		for (size_t i = 0; i < job->n; i++)
-			for (size_t k = 0; k < job->segments[i].n_replicas; k++)
-				volume_unref(job->segments[i].replicas[k]);
-		free(job);
+		job_free(job);
 	}
 }

@@ -1,0 +1,128 @@
+/*
+ * Finding good blocks: each replica is read as far as it is good, then another
+ * one takes over. Everything is checked before its descriptor is given away,
+ * with reads through the page cache of the file that will be sent.
+ */
+#include "common/err.h"
+#include "common/fd.h"
+#include "storaged/chunks/chunks.h"
+#include "storaged/downloads/pieces.h"
+
+/* The readers of one part's replicas, opened when their turn comes. */
+struct readers {
+	struct chunk_reader *reader[CATALOG_REPLICAS];
+	bool tried[CATALOG_REPLICAS];
+	size_t turn; /* the one that was good last */
+	bool any;    /* one at least could be opened */
+};
+
+/* Remembers why replica @i gave nothing. What we lack ourselves is no fault of
+ * the replica: nobody is told to rewrite it. */
+static void
+note(struct part *part, size_t i, int error)
+{
+	if (volume_fault_of(error) == FAULT_OURS) {
+		part->fault = PART_OURS;
+		part->error = error;
+	} else
+		part->bad |= 1U << i;
+}
+
+static struct chunk_reader *
+reader_of(struct readers *rs, struct part *part, size_t i)
+{
+	if (!rs->tried[i]) {
+		int r = chunk_open(
+		    part->replicas[i]->store, &part->chunk.id, &rs->reader[i]);
+
+		rs->tried[i] = true;
+		rs->any |= r == 0;
+		if (r < 0)
+			note(part, i, r);
+	}
+	return rs->reader[i];
+}
+
+/* A run of good blocks at @at, as long as one replica has it: its length, and
+ * whose it is. 0: nobody's. */
+static uint32_t
+find_run(struct readers *rs, struct part *part, uint32_t at, size_t *ret_i)
+{
+	uint32_t left = part->offset + part->length - at, good;
+
+	for (size_t k = 0; k < part->n_replicas; k++) {
+		size_t i = (rs->turn + k) % part->n_replicas;
+		struct chunk_reader *reader = reader_of(rs, part, i);
+		int r;
+
+		if (!reader)
+			continue;
+		r = chunk_verify(reader, &part->chunk.sums, at, left, &good);
+		if (r < 0)
+			note(part, i, r);
+		if (good == 0)
+			continue;
+		rs->turn = *ret_i = i;
+		return good;
+	}
+	return 0;
+}
+
+static int
+add_run(
+    struct pieces *p, struct chunk_reader *reader, uint32_t at, uint32_t len)
+{
+	struct piece *piece = &p->list[p->n];
+	int fd = chunk_fd_for_sending(reader, at, len, &piece->at);
+
+	if (fd < 0)
+		return fd;
+	piece->fd = fd;
+	piece->length = len;
+	p->n++;
+	return 0;
+}
+
+static void
+close_readers(struct readers *rs)
+{
+	for (size_t i = 0; i < CATALOG_REPLICAS; i++)
+		chunk_close(rs->reader[i]);
+}
+
+void
+pieces_add(struct pieces *p, struct part *part)
+{
+	struct readers rs = {0};
+
+	nx_assert(part->length > 0 && part->done == 0);
+	while (part->done < part->length && p->n < p->max) {
+		uint32_t at = part->offset + part->done, n;
+		size_t i = 0;
+		int r = 0;
+
+		n = find_run(&rs, part, at, &i);
+		if (n > 0)
+			r = add_run(p, rs.reader[i], at, n);
+		if (n == 0 || r < 0) {
+			if (r < 0)
+				note(part, i, r);
+			if (part->fault == PART_FINE)
+				part->fault =
+				    rs.any ? PART_DAMAGED : PART_MISSING;
+			break;
+		}
+		part->done += n;
+		/* Others had it: what one of them lacked does not matter. */
+		part->fault = PART_FINE;
+	}
+	close_readers(&rs);
+}
+
+void
+pieces_close(struct pieces *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		nx_close(&p->list[i].fd);
+	p->n = 0;
+}

@@ -1,0 +1,53 @@
+/*
+ * What a worker thread makes of the chunks of a window: pieces, each a run of
+ * good blocks of one replica. Undamaged chunks are one piece each. Works on what
+ * it is given alone: volumes are referenced by the job, nothing else is shared.
+ */
+#ifndef STORAGED_PIECES_H
+#define STORAGED_PIECES_H
+
+#include <stdbool.h>
+
+#include "storaged/catalog/catalog.h"
+#include "storaged/volumes/volume.h"
+
+#define PIECES_MAX 16U /* descriptors of one answer */
+
+struct piece {
+	int fd;
+	uint64_t at; /* where in fd it begins */
+	uint32_t length;
+};
+
+struct pieces {
+	struct piece list[PIECES_MAX];
+	size_t n, max;
+};
+
+enum part_fault {
+	PART_FINE,
+	PART_DAMAGED, /* a block of it is good in none of its replicas */
+	PART_MISSING, /* none of its replicas can be opened */
+	PART_OURS,    /* we lack something for a moment: nothing is known */
+};
+
+/* What is wanted of one chunk. */
+struct part {
+	struct catalog_chunk chunk;
+	struct volume *replicas[CATALOG_REPLICAS]; /* referenced, best first */
+	size_t n_replicas;
+	uint32_t offset, length; /* within the chunk */
+	/* what came of it */
+	uint32_t done; /* bytes that are in pieces */
+	uint32_t bad;  /* mask of replicas that could not give what was asked */
+	enum part_fault fault;
+	int error; /* of PART_OURS */
+};
+
+/* Appends to @p what @part gives. It stops, fine but with done < length, when
+ * @p is full. */
+void pieces_add(struct pieces *p, struct part *part);
+/* Closes what has not been taken. */
+void pieces_close(struct pieces *p);
+
+#endif
