@@ -60,6 +60,11 @@ static const struct {
     [HEAD_IF_NONE_MATCH] = {"if-none-match", true},
     [HEAD_IF_MATCH] = {"if-match", true},
     [HEAD_REQUEST_ID] = {"x-request-id", true},
+    [HEAD_CONTENT_RANGE] = {"content-range", false},
+    [HEAD_CONTENT_MD5] = {"content-md5", false},
+    [HEAD_CONTENT_DIGEST] = {"content-digest", false},
+    [HEAD_REPR_DIGEST] = {"repr-digest", false},
+    [HEAD_DIGEST] = {"digest", false},
 };
 
 static int

@@ -225,10 +225,28 @@ part_field(const struct multipart *m, const char *name)
 	return (struct http_span){0};
 }
 
+/* A part's own header may say what the part hashes to. */
+static const struct http_error *
+part_digest(struct multipart *m)
+{
+	const struct http_head head = {
+	    .field = {
+		[HEAD_CONTENT_RANGE] = part_field(m, "content-range"),
+		[HEAD_CONTENT_MD5] = part_field(m, "content-md5"),
+		[HEAD_CONTENT_DIGEST] = part_field(m, "content-digest"),
+		[HEAD_REPR_DIGEST] = part_field(m, "repr-digest"),
+		[HEAD_DIGEST] = part_field(m, "digest"),
+	    }};
+
+	m->digest = (struct digest){0};
+	return digest_of(&m->digest, &head);
+}
+
 static enum multipart_event
 part_begins(struct multipart *m)
 {
 	struct http_span value = part_field(m, "content-disposition");
+	const struct http_error *error;
 	int named, file;
 
 	if (!mime_is(value, "form-data"))
@@ -244,6 +262,9 @@ part_begins(struct multipart *m)
 	if (value.p && !mime_is(value, "binary") && !mime_is(value, "8bit") &&
 	    !mime_is(value, "7bit"))
 		return fail(m, &encoding);
+	error = part_digest(m);
+	if (error)
+		return fail(m, error);
 	m->state = M_DATA;
 	m->match = 0;
 	return MULTIPART_PART;

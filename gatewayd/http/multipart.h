@@ -7,7 +7,7 @@
 #ifndef GW_MULTIPART_H
 #define GW_MULTIPART_H
 
-#include "gatewayd/http/head.h"
+#include "gatewayd/http/digest.h"
 
 #define MULTIPART_HEAD_MAX 4096U
 #define MULTIPART_NAME_MAX 64U
@@ -15,7 +15,7 @@
 
 enum multipart_event {
 	MULTIPART_MORE,     /* all input used */
-	MULTIPART_PART,     /* a part begins: ->name, ->filename */
+	MULTIPART_PART,     /* a part begins: ->name, ->filename, ->digest */
 	MULTIPART_DATA,     /* ->data: content of the part */
 	MULTIPART_PART_END, /* the part is complete */
 	MULTIPART_END,      /* the closing delimiter; the rest is ignored */
@@ -35,6 +35,7 @@ struct multipart {
 	char name[MULTIPART_NAME_MAX + 1];
 	char filename[MULTIPART_FILE_MAX + 1];
 	bool is_file; /* it has a file name */
+	struct digest digest;
 	struct http_span data;
 	const struct http_error *error;
 };

@@ -55,15 +55,17 @@ json_parse(const char *text, size_t len, cJSON **ret_object)
 }
 
 static int
-take_string(
-    const struct json_field *f, const cJSON *value, void *slot, char error[160])
+take_string(const struct json_field *f, const cJSON *value, void *slot,
+    char error[JSON_ERROR_MAX])
 {
 	if (!cJSON_IsString(value)) {
-		snprintf(error, 160, "%s must be a string.", f->name);
+		snprintf(
+		    error, JSON_ERROR_MAX, "%s must be a string.", f->name);
 		return -EINVAL;
 	}
 	if (f->required && value->valuestring[0] == '\0') {
-		snprintf(error, 160, "%s must not be empty.", f->name);
+		snprintf(
+		    error, JSON_ERROR_MAX, "%s must not be empty.", f->name);
 		return -EINVAL;
 	}
 	*(char **)slot = value->valuestring;
@@ -71,21 +73,22 @@ take_string(
 }
 
 static int
-take_uint(
-    const struct json_field *f, const cJSON *value, void *slot, char error[160])
+take_uint(const struct json_field *f, const cJSON *value, void *slot,
+    char error[JSON_ERROR_MAX])
 {
 	double v = value->valuedouble;
 
 	/* Doubles are exact up to 2^53, and no limit here is beyond. */
 	if (!cJSON_IsNumber(value) || !(v >= 0 && v <= 9007199254740992.0) ||
 	    v != (double)(uint64_t)v) {
-		snprintf(error, 160, "%s must be a whole number.", f->name);
+		snprintf(error, JSON_ERROR_MAX, "%s must be a whole number.",
+		    f->name);
 		return -EINVAL;
 	}
 	if (v < (double)f->min || v > (double)f->max) {
-		snprintf(error, 160, "%s must be between %llu and %llu.",
-		    f->name, (unsigned long long)f->min,
-		    (unsigned long long)f->max);
+		snprintf(error, JSON_ERROR_MAX,
+		    "%s must be between %llu and %llu.", f->name,
+		    (unsigned long long)f->min, (unsigned long long)f->max);
 		return -EINVAL;
 	}
 	*(uint64_t *)slot = (uint64_t)v;
@@ -93,11 +96,12 @@ take_uint(
 }
 
 static int
-take_bool(
-    const struct json_field *f, const cJSON *value, void *slot, char error[160])
+take_bool(const struct json_field *f, const cJSON *value, void *slot,
+    char error[JSON_ERROR_MAX])
 {
 	if (!cJSON_IsBool(value)) {
-		snprintf(error, 160, "%s must be true or false.", f->name);
+		snprintf(error, JSON_ERROR_MAX, "%s must be true or false.",
+		    f->name);
 		return -EINVAL;
 	}
 	*(bool *)slot = cJSON_IsTrue(value);
@@ -105,8 +109,8 @@ take_bool(
 }
 
 static int
-take_strings(
-    const struct json_field *f, const cJSON *value, void *slot, char error[160])
+take_strings(const struct json_field *f, const cJSON *value, void *slot,
+    char error[JSON_ERROR_MAX])
 {
 	struct json_strings list = {.n = 0};
 	const cJSON *item;
@@ -114,13 +118,14 @@ take_strings(
 	if (cJSON_IsString(value)) {
 		list.item[list.n++] = value->valuestring;
 	} else if (!cJSON_IsArray(value)) {
-		snprintf(error, 160, "%s must be a list of strings.", f->name);
+		snprintf(error, JSON_ERROR_MAX, "%s must be a list of strings.",
+		    f->name);
 		return -EINVAL;
 	}
 	for (item = cJSON_IsArray(value) ? value->child : NULL; item;
 	     item = item->next) {
 		if (!cJSON_IsString(item) || list.n == JSON_STRINGS_MAX) {
-			snprintf(error, 160,
+			snprintf(error, JSON_ERROR_MAX,
 			    "%s must be a list of at most %d strings.", f->name,
 			    JSON_STRINGS_MAX);
 			return -EINVAL;
@@ -142,12 +147,38 @@ member(const cJSON *object, const char *name)
 	return NULL;
 }
 
+/* A member nobody asked for is a mistake of the sender's: told, not ignored. */
+static int
+refuse_unknown(const cJSON *object, const struct json_field *fields, size_t n,
+    char error[JSON_ERROR_MAX])
+{
+	const cJSON *m;
+	size_t i, at;
+
+	for (m = object->child; m; m = m->next) {
+		for (i = 0; i < n; i++)
+			if (strcasecmp(m->string, fields[i].name) == 0)
+				break;
+		if (i < n)
+			continue;
+		at = (size_t)snprintf(error, JSON_ERROR_MAX,
+		    "There is no member %.64s; known here are", m->string);
+		for (i = 0; i < n && at < JSON_ERROR_MAX; i++)
+			at += (size_t)snprintf(error + at, JSON_ERROR_MAX - at,
+			    "%s %s", i > 0 ? "," : "", fields[i].name);
+		if (at < JSON_ERROR_MAX)
+			(void)snprintf(error + at, JSON_ERROR_MAX - at, ".");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int
 json_take(const cJSON *object, const struct json_field *fields, size_t n,
-    void *out, char error[160])
+    void *out, char error[JSON_ERROR_MAX])
 {
-	static int (*const take[])(
-	    const struct json_field *, const cJSON *, void *, char[160]) = {
+	static int (*const take[])(const struct json_field *, const cJSON *,
+	    void *, char[JSON_ERROR_MAX]) = {
 	    [JSON_STRING] = take_string,
 	    [JSON_UINT] = take_uint,
 	    [JSON_BOOL] = take_bool,
@@ -157,10 +188,14 @@ json_take(const cJSON *object, const struct json_field *fields, size_t n,
 	size_t i;
 	int result;
 
+	result = refuse_unknown(object, fields, n, error);
+	if (result < 0)
+		return result;
 	for (i = 0; i < n; i++) {
 		value = member(object, fields[i].name);
 		if (!value && fields[i].required) {
-			snprintf(error, 160, "%s is missing.", fields[i].name);
+			snprintf(error, JSON_ERROR_MAX, "%s is missing.",
+			    fields[i].name);
 			return -EINVAL;
 		}
 		if (!value)

@@ -32,6 +32,7 @@ enum json_type {
 };
 
 #define JSON_STRINGS_MAX 64
+#define JSON_ERROR_MAX   320
 struct json_strings {
 	char *item[JSON_STRINGS_MAX]; /* into the parsed object */
 	size_t n;
@@ -46,10 +47,10 @@ struct json_field {
 };
 
 /*
- * Fills @out from @object. null counts as absent. 0, or -EINVAL with a sentence
- * that names the field in @error.
+ * Fills @out from @object. null counts as absent; a member that is in no field
+ * is refused. 0, or -EINVAL with a sentence that names the field in @error.
  */
 int json_take(const cJSON *object, const struct json_field *fields, size_t n,
-    void *out, char error[160]);
+    void *out, char error[JSON_ERROR_MAX]);
 
 #endif

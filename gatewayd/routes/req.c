@@ -11,6 +11,7 @@
 #include "common/fd.h"
 #include "common/id.h"
 #include "common/log.h"
+#include "gatewayd/http/digest.h"
 #include "gatewayd/routes/req.h"
 #include "gatewayd/routes/route.h"
 
@@ -108,6 +109,8 @@ req_body_add(struct req *r, const char *data, size_t len)
 
 	if (r->conn->body.received > r->route->limit)
 		return &large;
+	if (len == 0)
+		return NULL;
 	if (r->body_len + len > cap) {
 		if (r->head.framing == HTTP_LENGTH)
 			cap = r->head.content_length;
@@ -166,10 +169,33 @@ req_admitted(struct req *r)
 static const struct http_error *
 check_body(const struct req *r)
 {
-	return r->head.framing == HTTP_LENGTH &&
-		r->head.content_length > r->route->limit
-	    ? &large
-	    : NULL;
+	if (r->head.framing == HTTP_LENGTH &&
+	    r->head.content_length > r->route->limit)
+		return &large;
+	/* Of an upload without a byte they say something, too. */
+	if (r->head.framing == HTTP_NO_BODY && r->route->body != ROUTE_UPLOAD)
+		return NULL;
+	return digest_none(&r->head);
+}
+
+/* A parameter nobody reads is a mistake of the client's: told, not ignored.
+ * False: the request has ended. */
+static bool
+check_query(struct req *r)
+{
+	const char *query = r->route->query;
+	size_t i;
+
+	for (i = 0; i < r->uri.n_params; i++) {
+		if (route_takes(r->route, r->uri.param[i].name))
+			continue;
+		req_fail(r, 400, "invalid",
+		    "There is no query parameter %.64s here; %s%s.",
+		    r->uri.param[i].name, query ? "known: " : "none is known",
+		    query ? query : "");
+		return false;
+	}
+	return true;
 }
 
 static bool
@@ -229,7 +255,7 @@ req_start(struct conn *c, const char *head, size_t len)
 		req_fail_close(r, error);
 	else if (error)
 		req_fail_http(r, error);
-	else if (reply_options(r))
+	else if (reply_options(r) || !check_query(r))
 		return;
 	else if (r->route->token)
 		req_authenticate(r, req_admitted);
@@ -281,7 +307,7 @@ req_method_name(const struct req *r)
 bool
 req_take(struct req *r, const struct json_field *fields, size_t n, void *out)
 {
-	char error[160];
+	char error[JSON_ERROR_MAX];
 
 	if (json_take(r->json, fields, n, out, error) == 0)
 		return true;

@@ -20,42 +20,42 @@
 
 /* clang-format off */
 const struct route routes[] = {
-/*method path				body		limit	token	handler */
-{GET,	"/livez",			ROUTE_NO_BODY,	SMALL,	false,	health_live},
-{GET,	"/readyz",			ROUTE_NO_BODY,	SMALL,	false,	health_ready},
+/*method path				body		limit	token	handler, query */
+{GET,	"/livez",			ROUTE_NO_BODY,	SMALL,	false,	health_live,	NULL},
+{GET,	"/readyz",			ROUTE_NO_BODY,	SMALL,	false,	health_ready,	NULL},
 
-{POST,	"/auth/register/init",		ROUTE_JSON,	LOGIN,	false,	auth_register_init},
-{POST,	"/auth/register/verify",	ROUTE_JSON,	LOGIN,	false,	auth_register_verify},
-{POST,	"/auth/login/init",		ROUTE_JSON,	LOGIN,	false,	auth_login_init},
-{POST,	"/auth/login/verify",		ROUTE_JSON,	LOGIN,	false,	auth_login_verify},
-{POST,	"/auth/logout",			ROUTE_NO_BODY,	SMALL,	true,	auth_logout},
-{GET,	"/api/account",			ROUTE_NO_BODY,	SMALL,	true,	account_get},
+{POST,	"/auth/register/init",		ROUTE_JSON,	LOGIN,	false,	auth_register_init,	NULL},
+{POST,	"/auth/register/verify",	ROUTE_JSON,	LOGIN,	false,	auth_register_verify,	NULL},
+{POST,	"/auth/login/init",		ROUTE_JSON,	LOGIN,	false,	auth_login_init,	NULL},
+{POST,	"/auth/login/verify",		ROUTE_JSON,	LOGIN,	false,	auth_login_verify,	NULL},
+{POST,	"/auth/logout",			ROUTE_NO_BODY,	SMALL,	true,	auth_logout,	NULL},
+{GET,	"/api/account",			ROUTE_NO_BODY,	SMALL,	true,	account_get,	NULL},
 
-{POST,	"/api/nodes",			ROUTE_JSON,	SMALL,	true,	node_create},
-{GET,	"/api/nodes",			ROUTE_NO_BODY,	SMALL,	true,	node_list},
-{GET,	"/api/nodes/:id",		ROUTE_NO_BODY,	SMALL,	true,	node_get},
-{DELETE,"/api/nodes/:id",		ROUTE_NO_BODY,	SMALL,	true,	node_delete},
-{POST,	"/api/nodes/:id/start",		ROUTE_NO_BODY,	SMALL,	true,	node_start},
-{POST,	"/api/nodes/:id/stop",		ROUTE_NO_BODY,	SMALL,	true,	node_stop},
-{GET,	"/api/nodes/:id/metrics",	ROUTE_NO_BODY,	SMALL,	true,	node_metrics},
+{POST,	"/api/nodes",			ROUTE_JSON,	SMALL,	true,	node_create,	NULL},
+{GET,	"/api/nodes",			ROUTE_NO_BODY,	SMALL,	true,	node_list,	NULL},
+{GET,	"/api/nodes/:id",		ROUTE_NO_BODY,	SMALL,	true,	node_get,	NULL},
+{DELETE,"/api/nodes/:id",		ROUTE_NO_BODY,	SMALL,	true,	node_delete,	"force"},
+{POST,	"/api/nodes/:id/start",		ROUTE_NO_BODY,	SMALL,	true,	node_start,	NULL},
+{POST,	"/api/nodes/:id/stop",		ROUTE_NO_BODY,	SMALL,	true,	node_stop,	NULL},
+{GET,	"/api/nodes/:id/metrics",	ROUTE_NO_BODY,	SMALL,	true,	node_metrics,	NULL},
 
-{POST,	"/api/files/upload",		ROUTE_UPLOAD,	FOREVER,true,	file_upload},
-{GET,	"/api/files",			ROUTE_NO_BODY,	SMALL,	true,	file_list},
-{GET,	"/api/files/:id",		ROUTE_NO_BODY,	SMALL,	true,	file_stat},
-{PUT,	"/api/files/:name",		ROUTE_UPLOAD,	FOREVER,true,	file_put},
-{DELETE,"/api/files/:id",		ROUTE_NO_BODY,	SMALL,	true,	file_delete},
-{GET,	"/api/files/:id/download",	ROUTE_NO_BODY,	SMALL,	true,	file_download},
+{POST,	"/api/files/upload",		ROUTE_UPLOAD,	FOREVER,true,	file_upload,	NULL},
+{GET,	"/api/files",			ROUTE_NO_BODY,	SMALL,	true,	file_list,	NULL},
+{GET,	"/api/files/:id",		ROUTE_NO_BODY,	SMALL,	true,	file_stat,	NULL},
+{PUT,	"/api/files/:name",		ROUTE_UPLOAD,	FOREVER,true,	file_put,	NULL},
+{DELETE,"/api/files/:id",		ROUTE_NO_BODY,	SMALL,	true,	file_delete,	NULL},
+{GET,	"/api/files/:id/download",	ROUTE_NO_BODY,	SMALL,	true,	file_download,	NULL},
 
-{POST,	"/api/lambda/run",		ROUTE_JSON,	CODE,	true,	lambda_run},
+{POST,	"/api/lambda/run",		ROUTE_JSON,	CODE,	true,	lambda_run,	NULL},
 
-{POST,	"/api/fs/mkdir",		ROUTE_JSON,	SMALL,	true,	fs_mkdir},
-{GET,	"/api/fs/ls",			ROUTE_NO_BODY,	SMALL,	true,	fs_list},
-{GET,	"/api/fs/stat",			ROUTE_NO_BODY,	SMALL,	true,	fs_stat},
-{POST,	"/api/fs/upload",		ROUTE_UPLOAD,	FOREVER,true,	fs_upload},
-{PUT,	"/api/fs/file",			ROUTE_UPLOAD,	FOREVER,true,	fs_put},
-{GET,	"/api/fs/download",		ROUTE_NO_BODY,	SMALL,	true,	fs_download},
-{DELETE,"/api/fs/delete",		ROUTE_NO_BODY,	SMALL,	true,	fs_delete},
-{POST,	"/api/fs/move",			ROUTE_JSON,	SMALL,	true,	fs_move},
+{POST,	"/api/fs/mkdir",		ROUTE_JSON,	SMALL,	true,	fs_mkdir,	NULL},
+{GET,	"/api/fs/ls",			ROUTE_NO_BODY,	SMALL,	true,	fs_list,	"path"},
+{GET,	"/api/fs/stat",			ROUTE_NO_BODY,	SMALL,	true,	fs_stat,	"path"},
+{POST,	"/api/fs/upload",		ROUTE_UPLOAD,	FOREVER,true,	fs_upload,	"path"},
+{PUT,	"/api/fs/file",			ROUTE_UPLOAD,	FOREVER,true,	fs_put,	"path"},
+{GET,	"/api/fs/download",		ROUTE_NO_BODY,	SMALL,	true,	fs_download,	"path"},
+{DELETE,"/api/fs/delete",		ROUTE_NO_BODY,	SMALL,	true,	fs_delete,	"path"},
+{POST,	"/api/fs/move",			ROUTE_JSON,	SMALL,	true,	fs_move,	NULL},
 };
 /* clang-format on */
 const size_t routes_count = NX_ARRAY_SIZE(routes);
@@ -81,6 +81,20 @@ matches(const char *pattern, const struct uri *uri, const char **ret_param)
 		return false;
 	*ret_param = param;
 	return true;
+}
+
+bool
+route_takes(const struct route *route, const char *param)
+{
+	const char *word = route->query;
+	size_t n = strlen(param), len;
+
+	for (; word && *word; word += len + strspn(word + len, " ")) {
+		len = strcspn(word, " ");
+		if (len == n && memcmp(word, param, n) == 0)
+			return true;
+	}
+	return false;
 }
 
 const struct route *

@@ -19,6 +19,7 @@ struct route {
 	uint64_t limit; /* bytes of body */
 	bool token;     /* needs one */
 	req_fn *fn;
+	const char *query; /* the parameters it takes, by blanks; NULL: none */
 };
 
 extern const struct route routes[];
@@ -27,6 +28,8 @@ extern const size_t routes_count;
 /* The route for r->head.method (HEAD: GET's) and r->uri; r->param is set. NULL:
  * none; *ret_path tells whether the path exists with another method. */
 const struct route *route_find(struct req *r, bool *ret_path);
+/* May the query have a parameter @param? */
+bool route_takes(const struct route *route, const char *param);
 /* "GET, HEAD, POST": what @uri can be asked. Static storage. */
 const char *route_allow(const struct uri *uri);
 

@@ -22,6 +22,9 @@ static const struct http_error
 	"The field path is missing: where the file goes in your tree."},
     path_long = {400, "invalid",
 	"The path must be at most 4096 bytes of UTF-8."},
+    digest = {501, "digest-not-checked",
+	"Digests of a form's parts are not checked here: leave Content-MD5 "
+	"away."},
     fields = {
 	413, "body-too-large", "The form's fields are larger than 64 KiB."};
 
@@ -76,6 +79,8 @@ begin_part(struct form *f)
 	f->other += f->parts.head_len;
 	if (f->other > FORM_OTHER_MAX)
 		return refuse(f, &fields);
+	if (f->parts.digest.given)
+		return refuse(f, &digest);
 	if (strcmp(f->parts.name, "file") == 0)
 		return begin_file(f);
 	f->in_path = f->tree && strcmp(f->parts.name, "path") == 0;

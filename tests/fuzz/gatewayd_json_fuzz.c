@@ -35,7 +35,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct taken t = {0};
 	cJSON *object = NULL;
 	struct buf b = {0};
-	char error[160];
+	char error[JSON_ERROR_MAX];
 
 	nx_assert(text);
 	memcpy(text, data, size); /* exactly as long as allocated */

@@ -129,7 +129,7 @@ static void
 take(const char *text, int result, const char *sentence)
 {
 	struct taken t = {.size = 7};
-	char error[160] = "";
+	char error[JSON_ERROR_MAX] = "";
 	cJSON *object = NULL;
 
 	assert_null(json_parse(text, strlen(text), &object));
@@ -144,10 +144,9 @@ static void
 fields_are_typed(void **state)
 {
 	struct taken t = {.size = 7};
-	static const char text[] =
-	    "{\"NAME\":\"x\",\"Flag\":true,\"other\":[{}],"
-	    "\"list\":[\"a\",\"b\"],\"size\":null}";
-	char error[160];
+	static const char text[] = "{\"NAME\":\"x\",\"Flag\":true,"
+				   "\"list\":[\"a\",\"b\"],\"size\":null}";
+	char error[JSON_ERROR_MAX];
 	cJSON *o;
 
 	(void)state;
@@ -164,6 +163,9 @@ fields_are_typed(void **state)
 	take("{\"name\":null}", -EINVAL, "name is missing.");
 	take("{\"name\":\"\"}", -EINVAL, "name must not be empty.");
 	take("{\"name\":1}", -EINVAL, "name must be a string.");
+	take("{\"name\":\"x\",\"others\":[{}]}", -EINVAL,
+	    "There is no member others; known here are name, size, flag, "
+	    "list.");
 	take("{\"name\":\"x\",\"size\":\"1\"}", -EINVAL,
 	    "size must be a whole number.");
 	take("{\"name\":\"x\",\"size\":1.5}", -EINVAL,

@@ -1,0 +1,170 @@
+/* What a client says and nobody would act on is refused by name, not ignored:
+ * members, parameters, digests, parts of files. */
+#include "tests/unit/gatewayd_lab.h"
+
+static void
+unknown_members_are_refused(void **state)
+{
+	char *a;
+
+	(void)state;
+	a = ask("POST /api/lambda/run HTTP/1.1",
+	    "{\"code\":\"1\",\"timeout\":5}", NULL);
+	assert_status(a, 400);
+	assert_in(a,
+	    "There is no member timeout; known here are code, "
+	    "runtime, timeout_ms, memory_mb.");
+	free(a);
+	a = ask("POST /api/fs/mkdir HTTP/1.1",
+	    "{\"path\":\"/a\",\"Path\":\"/b\"}", NULL);
+	assert_status(a, 400);
+	assert_in(a, "twice");
+	free(a);
+	/* old clients' capitals go on working */
+	a = ask("POST /api/lambda/run HTTP/1.1",
+	    "{\"Code\":\"1\",\"Runtime\":\"python3\"}", NULL);
+	assert_status(a, 200);
+	free(a);
+}
+
+static void
+unknown_parameters_are_refused(void **state)
+{
+	char *a;
+
+	(void)state;
+	a = ask("GET /api/files?sort=name HTTP/1.1", NULL, NULL);
+	assert_status(a, 400);
+	assert_in(a, "There is no query parameter sort here; none is known.");
+	free(a);
+	a = ask("DELETE /api/nodes/x?Force=true HTTP/1.1", NULL, NULL);
+	assert_status(a, 400);
+	assert_in(a, "no query parameter Force here; known: force");
+	free(a);
+	a = ask("PUT /api/fs/file?path=/a&mode=append HTTP/1.1", "x", NULL);
+	assert_status(a, 400);
+	assert_in(a, "mode");
+	free(a);
+	assert_int_equal(lab.opened, 0);
+}
+
+static void
+a_part_is_no_file(void **state)
+{
+	char *a;
+
+	(void)state;
+	a = ask("PUT /api/fs/file?path=/a HTTP/1.1\r\n"
+		"Content-Range: bytes 5-9/10",
+	    "tail!", NULL);
+	assert_status(a, 400);
+	assert_in(a, "Content-Range is not taken");
+	free(a);
+	a = ask("PUT /api/files/a HTTP/1.1\r\nContent-Range: bytes 0-0/1", "",
+	    NULL);
+	assert_status(a, 400);
+	free(a);
+	assert_int_equal(lab.opened, 0);
+}
+
+#define MD5    "Q2hlY2sgSW50ZWdyaXR5IQ==" /* RFC 1864's own example */
+#define SHA256 "X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE="
+
+static void
+digests_are_not_ignored(void **state)
+{
+	static const struct {
+		const char *field;
+		int status;
+	} cases[] = {
+	    {"Content-MD5: " MD5, 501},
+	    {"Content-MD5: Q2hlY2sgSW50ZWdyaXR5IR==", 400},
+	    {"Content-MD5: 900150983cd24fb0d6963f7d28e17f72", 400},
+	    {"Content-MD5: ", 400},
+	    {"Content-Digest: sha-256=:" SHA256 ":", 501},
+	    {"Repr-Digest: unixsum=:AAA=:, SHA-256=:" SHA256 ":", 501},
+	    {"Content-Digest: md5=" MD5, 400},
+	    {"Content-Digest: md5=:" MD5 ":", 501},
+	    {"Digest: SHA-256=" SHA256, 501},
+	    {"Content-MD5: " MD5 "\r\nContent-MD5: " MD5, 400},
+	    {"Content-Digest: unixsum=:AAA=:", 201},
+	};
+	char head[256], status[16], *a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NX_ARRAY_SIZE(cases); i++) {
+		snprintf(head, sizeof(head), "PUT /api/files/x HTTP/1.1\r\n%s",
+		    cases[i].field);
+		snprintf(
+		    status, sizeof(status), "HTTP/1.1 %d", cases[i].status);
+		a = ask(head, "data", NULL);
+		if (memcmp(a, status, strlen(status)) != 0)
+			fail_msg("%s: %.60s", cases[i].field, a);
+		free(a);
+	}
+	assert_int_equal(lab.opened, 1);
+	/* of no body they say nothing */
+	a = ask("GET /api/account HTTP/1.1\r\nContent-MD5: " MD5, NULL, NULL);
+	assert_status(a, 200);
+	free(a);
+}
+
+#define FORM                                  \
+	"POST /api/files/upload HTTP/1.1\r\n" \
+	"Content-Type: multipart/form-data; boundary=X"
+#define PART(name, more)                                      \
+	"--X\r\nContent-Disposition: form-data; name=\"" name \
+	"\"; filename=\"n\"\r\n" more "\r\ndata\r\n--X--\r\n"
+
+static void
+nor_those_of_parts(void **state)
+{
+	char *a;
+
+	(void)state;
+	a = ask(FORM, PART("file", "Content-MD5: " MD5 "\r\n"), NULL);
+	assert_status(a, 501);
+	free(a);
+	a = ask(FORM, PART("file", "Content-Range: bytes 0-3/9\r\n"), NULL);
+	assert_status(a, 400);
+	free(a);
+	a = ask(FORM, PART("other", "Content-MD5: " MD5 "\r\n"), NULL);
+	assert_status(a, 501);
+	free(a);
+	assert_int_equal(lab.opened, 0);
+	a = ask(FORM, PART("file", ""), NULL);
+	assert_status(a, 200);
+	free(a);
+}
+
+/* A byte at a time: most pieces have no content in them. */
+static void
+bodies_may_come_in_bits(void **state)
+{
+	static const char body[] = "c\r\n{\"code\":\"1\"}\r\n0\r\n\r\n";
+	char *a;
+
+	(void)state;
+	a = send_body("POST /api/lambda/run HTTP/1.1\r\n" AUTH
+		      "Transfer-Encoding: chunked\r\n\r\n",
+	    body, sizeof(body) - 1, 1);
+	assert_status(a, 200);
+	free(a);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, lab_up, lab_down)
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    T(unknown_members_are_refused),
+	    T(unknown_parameters_are_refused),
+	    T(a_part_is_no_file),
+	    T(digests_are_not_ignored),
+	    T(nor_those_of_parts),
+	    T(bodies_may_come_in_bits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
