@@ -18,6 +18,7 @@ const struct nx_conf_key netd_conf_keys[] = {
     {"netd", "nat", NX_CONF_BOOL, AT(nat), "yes", 0, 0},
     {"netd", "allow_spoofing", NX_CONF_BOOL, AT(spoofing), "no", 0, 0},
     {"netd", "isolate", NX_CONF_BOOL, AT(isolate), "no", 0, 0},
+    {"netd", "reach_lan", NX_CONF_BOOL, AT(lan), "no", 0, 0},
     {"netd", "teardown", NX_CONF_BOOL, AT(teardown), "no", 0, 0},
 };
 const size_t netd_conf_count = NX_ARRAY_SIZE(netd_conf_keys);

@@ -18,7 +18,9 @@ struct netd_conf {
 	char *bridge;  /* [netd] bridge = nexus0 */
 	bool nat;      /* [netd] nat = yes: nodes reach the outside */
 	bool spoofing; /* [netd] allow_spoofing = no */
-	bool isolate;  /* [netd] isolate = no: nodes cannot reach each other */
+	bool
+	    isolate; /* [netd] isolate = no: an owner's nodes reach each other */
+	bool lan;    /* [netd] reach_lan = no: nor the host's neighbours */
 	bool teardown; /* [netd] teardown = no: remove the bridge at the end */
 };
 extern const struct nx_conf_key netd_conf_keys[];

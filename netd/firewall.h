@@ -2,12 +2,17 @@
  * The rules, all in two tables of our own that carry the bridge's name: nothing
  * else on the host is read or touched.
  *
- *	table ip NAME		the way out: masquerading, and nothing new in
- *	table bridge NAME	a node sends only what is from its own MAC and
- *				IPv4 address; ARP likewise, all else dropped
+ *	table inet NAME		nodes and everybody else: of the host they reach
+ *				an answer to ping, of its neighbourhood its name
+ *				servers, of the rest what [netd] nat lets them;
+ *				nothing new reaches them
+ *	table bridge NAME	nodes among themselves: each sends only what is
+ *				from its own MAC and IPv4 address, and to nodes
+ *				of its own user
  *
  * Made at start with libnftables, which reads rules as text; afterwards only
- * elements come and go (nfnl.h).
+ * elements come and go (sets.h). Counters in them (nft list table) tell what
+ * was refused.
  */
 #ifndef NETD_FIREWALL_H
 #define NETD_FIREWALL_H
@@ -16,11 +21,12 @@
 #include <stddef.h>
 
 #include "netd/conf.h"
-#include "netd/nfnl.h"
+#include "netd/sets.h"
 
 struct netd_firewall {
 	bool nat;    /* as asked for, and as this kernel can */
-	bool filter; /* of the senders' addresses */
+	bool routed; /* table inet is there, */
+	bool filter; /* table bridge is */
 };
 
 /*

@@ -40,7 +40,8 @@ net_attach(struct nx_request *r, void *ctx)
 	const Nx__NetAttachRequest *q = (const void *)r->body;
 	Nx__NetAttachReply reply = NX__NET_ATTACH_REPLY__INIT;
 	struct netd *n = ctx;
-	struct netd_owner owner = {.address = q->address};
+	struct netd_owner owner = {
+	    .address = q->address, .user = (uint32_t)q->owner};
 	char ifname[NETD_IFNAME_LEN + 1], mac[18], error[256];
 	uint32_t bridge = 0;
 	uint8_t m[6];
@@ -53,6 +54,10 @@ net_attach(struct nx_request *r, void *ctx)
 	if (!netd_subnet_holds(&n->subnet, q->address, q->prefix)) {
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "the address is not a node's in %s", n->subnet.text);
+		return;
+	}
+	if (q->owner > UINT32_MAX) {
+		nx_refuse(r, NX__STATUS__INVALID, "not the number of a user");
 		return;
 	}
 	memcpy(owner.node, q->node, NX_ID_LEN + 1);
@@ -145,6 +150,7 @@ net_status(struct nx_request *r, void *ctx)
 		reply.bridge = n->conf.bridge;
 		reply.subnet = n->subnet.text;
 		reply.nat = n->firewall.nat;
+		reply.isolated = n->firewall.routed && n->firewall.filter;
 		reply.links = l->pointers;
 		reply.n_links = l->n;
 		nx_answer(r, &reply.base, NULL, 0);

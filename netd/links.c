@@ -95,7 +95,7 @@ unbind(struct netd_links *l, const struct netd_link *link,
 	if (l->c.nfnl < 0)
 		return;
 	netd_owner_binding(link, o, &b);
-	(void)netd_nfnl_bind(l->c.nfnl, l->c.bridge, &b, false);
+	(void)netd_sets_bind(l->c.nfnl, l->c.bridge, &b, false);
 }
 
 static void
@@ -221,7 +221,7 @@ static int
 set_alias(int rtnl, uint32_t index, const struct netd_owner *owner)
 {
 	struct nl_msg *msg = netd_link_msg(RTM_NEWLINK, 0, index, 0, 0);
-	char alias[64];
+	char alias[NETD_ALIAS_LEN + 1];
 
 	netd_owner_format(owner, alias);
 	if (msg && nla_put_string(msg, IFLA_IFALIAS, alias) < 0) {
@@ -271,7 +271,7 @@ finish(struct netd_links *l, const struct netd_subnet *s,
 	r = set_alias(l->c.rtnl, link->index, owner);
 	if (r == 0 && l->c.nfnl >= 0) {
 		netd_owner_binding(link, owner, &b);
-		r = netd_nfnl_bind(l->c.nfnl, l->c.bridge, &b, true);
+		r = netd_sets_bind(l->c.nfnl, l->c.bridge, &b, true);
 	}
 	if (r == 0)
 		r = netd_inside_configure(sock, s, owner->address, netd_soon());

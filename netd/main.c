@@ -13,6 +13,7 @@
 #include "netd/bridge.h"
 #include "netd/lock.h"
 #include "netd/netd.h"
+#include "netd/nfnl.h"
 #include "netd/sandbox.h"
 #include "netd/teardown.h"
 
@@ -103,9 +104,9 @@ prepare(struct netd *n)
 		forward();
 	if (n->firewall.filter)
 		n->nfnl = netd_nfnl_open();
-	nx_info("event=bridge name=%s subnet=%s nat=%d filter=%d links=%zu",
-	    n->conf.bridge, n->subnet.text, n->firewall.nat, n->firewall.filter,
-	    n_there);
+	nx_info("event=bridge name=%s subnet=%s nat=%d isolated=%d links=%zu",
+	    n->conf.bridge, n->subnet.text, n->firewall.nat,
+	    n->firewall.routed && n->firewall.filter, n_there);
 }
 
 static void
@@ -117,8 +118,14 @@ serve(struct netd *n)
 	    .bridge = n->conf.bridge,
 	    .own_net = n->own_net,
 	    .own_user = n->own_user};
+	const struct netd_watch_config watch = {.base = daemon_.base,
+	    .rtnl = n->rtnl,
+	    .nfnl = n->nfnl,
+	    .bridge = n->conf.bridge};
 	int r = netd_links_new(&config, &n->links);
 
+	if (r == 0 && n->nfnl >= 0)
+		r = netd_watch_new(&watch, &n->watch);
 	if (r < 0)
 		nx_fatal(r, "links");
 }
@@ -138,6 +145,7 @@ main(int argc, char **argv)
 	serve(&netd);
 	nx_daemon_connect(&daemon_);
 	status = nx_daemon_run(&daemon_);
+	netd.watch = netd_watch_free(netd.watch);
 	netd.links = netd_links_free(netd.links);
 	return status;
 }

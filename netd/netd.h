@@ -12,6 +12,7 @@
 #include "netd/conf.h"
 #include "netd/firewall.h"
 #include "netd/links.h"
+#include "netd/watch.h"
 
 struct netd {
 	struct netd_conf conf;
@@ -21,6 +22,7 @@ struct netd {
 	int own_net, own_user;
 	struct netd_firewall firewall;
 	struct netd_links *links;
+	struct netd_watch *watch; /* NULL where there is no filter */
 };
 
 extern const struct nx_handler netd_handlers[];

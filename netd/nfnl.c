@@ -1,19 +1,21 @@
 /*
- * Netfilter netlink; see nfnl.h. Every change is a batch: begin, the change,
- * end; the kernel commits all of it or nothing.
+ * Batches to nf_tables: begin, the changes, end. What the kernel refuses is
+ * answered under the number of the change, or, where the batch fails as a
+ * whole, under that of its beginning.
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <string.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
 #include <netlink/attr.h>
-#include <netlink/msg.h>
 
+#include "common/err.h"
 #include "common/fd.h"
 #include "common/id.h"
 #include "netd/nfnl.h"
@@ -33,7 +35,7 @@ netd_nfnl_open(void)
 }
 
 static struct nl_msg *
-nf_msg(int type, int flags, uint8_t family, uint16_t res_id)
+message(int type, int flags, uint8_t family, uint16_t res_id)
 {
 	struct nfgenmsg nf = {.nfgen_family = family,
 	    .version = NFNETLINK_V0,
@@ -47,24 +49,69 @@ nf_msg(int type, int flags, uint8_t family, uint16_t res_id)
 	return msg;
 }
 
-static size_t
-append(char *buf, size_t used, struct nl_msg *msg, uint32_t seq)
+struct nl_msg *
+netd_nfnl_msg(int type, int flags, uint8_t family)
 {
-	struct nlmsghdr *h = nlmsg_hdr(msg);
-
-	h->nlmsg_seq = seq;
-	h->nlmsg_pid = 0;
-	memcpy(buf + used, h, h->nlmsg_len);
-	return used + NLMSG_ALIGN(h->nlmsg_len);
+	return message(NFNL_SUBSYS_NFTABLES << 8 | type, flags, family, 0);
 }
 
-/* The answer to @seq: 0 or -errno. A batch that fails as a whole is answered
- * under the number of its beginning, @seq - 1. */
+/* --- a batch ------------------------------------------------------------------*/
+
+struct batch {
+	char *buf;
+	size_t len, size;
+	uint32_t first, last; /* numbers of its begin and its last change */
+};
+
+/* Consumes @msg. */
 static int
-wait_ack(int fd, uint32_t seq)
+append(struct batch *b, struct nl_msg *msg, uint32_t seq)
+{
+	struct nlmsghdr *h;
+	size_t len;
+	void *more;
+
+	if (!msg)
+		return -ENOMEM;
+	h = nlmsg_hdr(msg);
+	len = NLMSG_ALIGN(h->nlmsg_len);
+	h->nlmsg_seq = seq;
+	h->nlmsg_pid = 0;
+	if (b->len + len > b->size) {
+		more = realloc(b->buf, (b->len + len) * 2);
+		if (!more) {
+			nlmsg_free(msg);
+			return -ENOMEM;
+		}
+		b->buf = more;
+		b->size = (b->len + len) * 2;
+	}
+	memset(b->buf + b->len, 0, len);
+	memcpy(b->buf + b->len, h, h->nlmsg_len);
+	b->len += len;
+	nlmsg_free(msg);
+	return 0;
+}
+
+/* MORE, or the batch's fate. */
+enum { MORE = 1 };
+static int
+take(const struct batch *b, const struct nlmsghdr *h)
+{
+	const struct nlmsgerr *e = NLMSG_DATA(h);
+
+	if (h->nlmsg_type != NLMSG_ERROR ||
+	    h->nlmsg_len < NLMSG_LENGTH(sizeof(*e)) ||
+	    h->nlmsg_seq - b->first > b->last - b->first)
+		return MORE;
+	return e->error || h->nlmsg_seq == b->last ? e->error : MORE;
+}
+
+static int
+wait_ack(int fd, const struct batch *b)
 {
 	union {
-		char buf[4096];
+		char buf[8192];
 		struct nlmsghdr h;
 	} in;
 	uint64_t end = netd_soon(), now;
@@ -72,7 +119,7 @@ wait_ack(int fd, uint32_t seq)
 	while ((now = nx_now_us()) < end) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		ssize_t n;
-		int left;
+		int left, r;
 
 		if (poll(&p, 1, (int)((end - now) / 1000) + 1) <= 0)
 			continue;
@@ -81,104 +128,58 @@ wait_ack(int fd, uint32_t seq)
 			return -errno;
 		left = (int)n;
 		for (struct nlmsghdr *h = &in.h; nlmsg_ok(h, left);
-		     h = nlmsg_next(h, &left)) {
-			const struct nlmsgerr *e = NLMSG_DATA(h);
-
-			if (h->nlmsg_type == NLMSG_ERROR &&
-			    h->nlmsg_len >= NLMSG_LENGTH(sizeof(*e)) &&
-			    (h->nlmsg_seq == seq ||
-				(h->nlmsg_seq == seq - 1 && e->error)))
-				return e->error;
-		}
+		     h = nlmsg_next(h, &left))
+			if ((r = take(b, h)) != MORE)
+				return r;
 	}
 	return -ETIMEDOUT;
 }
 
-/* Consumes @change. */
+/* Consumes @changes, also when it fails. */
 static int
-commit(int fd, struct nl_msg *change)
+build(struct batch *b, struct nl_msg **changes, size_t n)
 {
 	static uint32_t sequence;
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	struct nl_msg *begin, *end;
-	union {
-		char buf[1024];
-		struct nlmsghdr align;
-	} out;
-	uint32_t seq;
-	size_t len = 0;
-	int r = -ENOMEM;
+	int r;
 
 	if (sequence == 0)
 		sequence = (uint32_t)nx_wall_us() | 1;
-	begin =
-	    nf_msg(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
-	end = nf_msg(NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
-	if (begin && end && change) {
-		memset(&out, 0, sizeof(out));
-		len = append(out.buf, len, begin, ++sequence);
-		seq = ++sequence;
-		len = append(out.buf, len, change, seq);
-		len = append(out.buf, len, end, ++sequence);
-		r = sendto(fd, out.buf, len, MSG_DONTWAIT,
-			(struct sockaddr *)&kernel, sizeof(kernel)) < 0
-		    ? -errno
-		    : wait_ack(fd, seq);
+	b->first = ++sequence;
+	r = append(b,
+	    message(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES),
+	    b->first);
+	for (size_t i = 0; i < n; i++) {
+		if (changes[i] && i == n - 1)
+			nlmsg_hdr(changes[i])->nlmsg_flags |= NLM_F_ACK;
+		if (r == 0)
+			r = append(b, changes[i], b->last = ++sequence);
+		else
+			nlmsg_free(changes[i]);
 	}
-	nlmsg_free(begin);
-	nlmsg_free(change);
-	nlmsg_free(end);
+	if (r == 0)
+		r = append(b,
+		    message(
+			NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES),
+		    ++sequence);
 	return r;
 }
 
-#define NFT(t) ((NFNL_SUBSYS_NFTABLES << 8) | (t))
-
-/* The set's key: ifname . ether_addr . ipv4_addr, each padded to 4 bytes. */
-struct key {
-	char ifname[16];
-	uint8_t mac[6];
-	uint8_t pad[2];
-	uint32_t address; /* network byte order */
-};
-
-static int
-put_element(struct nl_msg *msg, const struct netd_binding *b)
-{
-	struct nlattr *elements, *element, *data;
-	struct key key = {.address = htonl(b->address)};
-
-	memcpy(key.ifname, b->ifname, sizeof(key.ifname));
-	memcpy(key.mac, b->mac, sizeof(key.mac));
-	elements = nla_nest_start(msg, NFTA_SET_ELEM_LIST_ELEMENTS);
-	element = elements ? nla_nest_start(msg, NFTA_LIST_ELEM) : NULL;
-	data = element ? nla_nest_start(msg, NFTA_SET_ELEM_KEY) : NULL;
-	if (!data || nla_put(msg, NFTA_DATA_VALUE, sizeof(key), &key) < 0)
-		return -ENOMEM;
-	nla_nest_end(msg, data);
-	nla_nest_end(msg, element);
-	nla_nest_end(msg, elements);
-	return 0;
-}
-
 int
-netd_nfnl_bind(
-    int fd, const char *table, const struct netd_binding *b, bool add)
+netd_nfnl_commit(int fd, struct nl_msg **changes, size_t n)
 {
-	struct nl_msg *msg;
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct batch b = {0};
 	int r;
 
-	msg = add
-	    ? nf_msg(NFT(NFT_MSG_NEWSETELEM), NLM_F_CREATE | NLM_F_ACK,
-		  NFPROTO_BRIDGE, 0)
-	    : nf_msg(NFT(NFT_MSG_DELSETELEM), NLM_F_ACK, NFPROTO_BRIDGE, 0);
-	if (!msg || nla_put_string(msg, NFTA_SET_ELEM_LIST_TABLE, table) < 0 ||
-	    nla_put_string(msg, NFTA_SET_ELEM_LIST_SET, "links") < 0 ||
-	    put_element(msg, b) < 0) {
-		nlmsg_free(msg);
-		return -ENOMEM;
-	}
-	r = commit(fd, msg);
-	return (add && r == -EEXIST) || (!add && r == -ENOENT) ? 0 : r;
+	nx_assert(n >= 1 && n <= NETD_BATCH_MAX);
+	r = build(&b, changes, n);
+	if (r == 0)
+		r = sendto(fd, b.buf, b.len, MSG_DONTWAIT,
+			(struct sockaddr *)&kernel, sizeof(kernel)) < 0
+		    ? -errno
+		    : wait_ack(fd, &b);
+	free(b.buf);
+	return r;
 }
 
 int
@@ -187,11 +188,11 @@ netd_nfnl_delete_table(int fd, uint8_t family, const char *table)
 	struct nl_msg *msg;
 	int r;
 
-	msg = nf_msg(NFT(NFT_MSG_DELTABLE), NLM_F_ACK, family, 0);
+	msg = netd_nfnl_msg(NFT_MSG_DELTABLE, 0, family);
 	if (msg && nla_put_string(msg, NFTA_TABLE_NAME, table) < 0) {
 		nlmsg_free(msg);
 		return -ENOMEM;
 	}
-	r = commit(fd, msg);
+	r = netd_nfnl_commit(fd, &msg, 1);
 	return r == -ENOENT || r == -EAFNOSUPPORT || r == -EOPNOTSUPP ? 0 : r;
 }

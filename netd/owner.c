@@ -3,6 +3,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,27 +14,30 @@
 int
 netd_owner_parse(const char *alias, struct netd_owner *ret_owner)
 {
+	char address[INET_ADDRSTRLEN], again[NETD_ALIAS_LEN + 1];
 	struct netd_owner o = {0};
 	struct in_addr in;
 
-	if (strlen(alias) < NX_ID_LEN + 2 || alias[NX_ID_LEN] != ' ')
-		return -EINVAL;
-	memcpy(o.node, alias, NX_ID_LEN);
-	if (!nx_id_valid(o.node) ||
-	    inet_pton(AF_INET, alias + NX_ID_LEN + 1, &in) != 1)
+	if (sscanf(alias, "%32s %15s %" SCNu32, o.node, address, &o.user) !=
+		3 ||
+	    !nx_id_valid(o.node) || inet_pton(AF_INET, address, &in) != 1)
 		return -EINVAL;
 	o.address = ntohl(in.s_addr);
+	/* Only what we would have written ourselves. */
+	netd_owner_format(&o, again);
+	if (strcmp(alias, again) != 0)
+		return -EINVAL;
 	*ret_owner = o;
 	return 0;
 }
 
 void
-netd_owner_format(const struct netd_owner *o, char alias[64])
+netd_owner_format(const struct netd_owner *o, char alias[NETD_ALIAS_LEN + 1])
 {
 	uint32_t a = o->address;
 
-	snprintf(alias, 64, "%.32s %u.%u.%u.%u", o->node, a >> 24,
-	    a >> 16 & 255, a >> 8 & 255, a & 255);
+	snprintf(alias, NETD_ALIAS_LEN + 1, "%.32s %u.%u.%u.%u %" PRIu32,
+	    o->node, a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, o->user);
 }
 
 void
@@ -55,7 +59,8 @@ void
 netd_owner_binding(const struct netd_link *link, const struct netd_owner *o,
     struct netd_binding *ret_binding)
 {
-	*ret_binding = (struct netd_binding){.address = o->address};
+	*ret_binding =
+	    (struct netd_binding){.address = o->address, .user = o->user};
 	memcpy(ret_binding->ifname, link->name, sizeof(link->name));
 	netd_mac(o->address, ret_binding->mac);
 }

@@ -11,21 +11,23 @@
 #include <stdint.h>
 
 #include "common/id.h"
-#include "netd/nfnl.h"
+#include "netd/sets.h"
 #include "netd/rtnl.h"
 
 /* "nex-", ten digits of the id, one that tells successive links of one node
  * apart: the old one may still be on its way out when the new one comes. */
 #define NETD_LINK_PREFIX "nex-"
 
-/* What the alias says: "<id> 10.0.42.2". */
+/* What the alias says: "<id> 10.0.42.2 7". */
 struct netd_owner {
 	char node[NX_ID_LEN + 1];
 	uint32_t address;
+	uint32_t user; /* whose node it is; 0: the administrator's */
 };
 /* 0, or -EINVAL: not an alias of ours. */
 int netd_owner_parse(const char *alias, struct netd_owner *ret_owner);
-void netd_owner_format(const struct netd_owner *o, char alias[64]);
+void
+netd_owner_format(const struct netd_owner *o, char alias[NETD_ALIAS_LEN + 1]);
 
 #define NETD_GENERATIONS 16
 /* The name of the node's link number @generation. */

@@ -34,6 +34,8 @@ uint64_t netd_soon(void);
 
 /* --- links ------------------------------------------------------------------*/
 
+#define NETD_ALIAS_LEN 79
+
 struct netd_link {
 	uint32_t index;
 	uint32_t peer;   /* IFLA_LINK: a veth's other end, in its namespace */
@@ -42,8 +44,8 @@ struct netd_link {
 	bool up;
 	bool running; /* operational: what is sent through it arrives */
 	char name[NETD_IFNAME_LEN + 1];
-	char kind[16];  /* "veth", "bridge", "" for real devices */
-	char alias[64]; /* cut there */
+	char kind[16]; /* "veth", "bridge", "" for real devices */
+	char alias[NETD_ALIAS_LEN + 1]; /* cut there */
 	uint8_t mac[6];
 };
 

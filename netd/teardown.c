@@ -18,7 +18,7 @@
 static int
 remove_tables(const char *name)
 {
-	static const uint8_t families[] = {NFPROTO_IPV4, NFPROTO_BRIDGE};
+	static const uint8_t families[] = {NFPROTO_INET, NFPROTO_BRIDGE};
 	nx_cleanup_fd int fd = netd_nfnl_open();
 	int r = 0;
 

@@ -52,6 +52,7 @@ static const struct ctl_column net_columns[] = {
     {"Bridge", "bridge", CTL_TEXT},
     {"Subnet", "subnet", CTL_TEXT},
     {"NAT", "nat", CTL_YES},
+    {"Isolated", "isolated", CTL_YES},
 };
 
 static const struct ctl_column auth_columns[] = {

@@ -128,7 +128,8 @@ void
 up_modules(void)
 {
 	const char *const argv[] = {"modprobe", "-qa", "loop", "overlay",
-	    "bridge", "veth", "nf_tables", "nft_chain_nat", "nft_masq", NULL};
+	    "bridge", "veth", "nf_tables", "nft_chain_nat", "nft_masq",
+	    "nft_ct", "nft_reject_inet", NULL};
 
 	(void)up_run(argv, NULL, true, 5000);
 }

@@ -19,7 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = strndup((const char *)data, size);
 	struct netd_subnet s, again;
 	struct netd_owner o, p;
-	char alias[64];
+	char alias[NETD_ALIAS_LEN + 1];
 
 	if (!text)
 		return 0;

@@ -19,11 +19,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <netlink/attr.h>
 #include <cmocka.h>
 
 #include "common/fd.h"
@@ -32,6 +34,7 @@
 #include "netd/firewall.h"
 #include "netd/inside.h"
 #include "netd/links.h"
+#include "netd/nfnl.h"
 #include "netd/teardown.h"
 
 #define NODE_A  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -46,7 +49,10 @@ struct node {
 
 enum order {
 	STEAL,   /* read whatever comes on the socket, for ever */
-	CONNECT, /* to the host from address arg: answers 0 or -errno */
+	PING,    /* the host from address arg: answers 0 or -errno */
+	CONNECT, /* to address arg: likewise */
+	LISTEN,  /* where others connect to */
+	ROUTE,   /* to address arg by way of the host */
 	SET_MAC, /* of eth0, to that which goes with address arg */
 	ADD,     /* address arg to eth0 */
 };
@@ -58,21 +64,52 @@ struct message {
 
 #define PORT 4242
 
+/* An answer to anything else that comes meanwhile does not matter here. */
 static int
-lab_connect(uint32_t from)
+lab_ping(uint32_t from)
 {
+	const uint8_t echo[8] = {8, 0, 0xf7, 0xff}; /* with its checksum */
 	struct sockaddr_in in = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(from)};
+	nx_cleanup_fd int fd = socket(
+	    AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) < 0)
+		return -errno;
+	in.sin_addr.s_addr = htonl(ADDR(1));
+	if (sendto(fd, echo, sizeof(echo), 0, (struct sockaddr *)&in,
+		sizeof(in)) < 0)
+		return -errno;
+	return poll(&p, 1, 500) == 0 ? -ETIMEDOUT : 0;
+}
+
+static int
+lab_listen(void)
+{
+	struct sockaddr_in in = {
+	    .sin_family = AF_INET, .sin_port = htons(PORT)};
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	return bind(fd, (struct sockaddr *)&in, sizeof(in)) < 0 ||
+		listen(fd, 16) < 0
+	    ? -errno
+	    : 0;
+}
+
+static int
+lab_connect(uint32_t to)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(to),
+	    .sin_port = htons(PORT)};
 	nx_cleanup_fd int fd =
 	    socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	socklen_t len = sizeof(int);
 	int error = 0;
 
-	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) < 0)
-		return -errno;
-	in.sin_addr.s_addr = htonl(ADDR(1));
-	in.sin_port = htons(PORT);
 	if (connect(fd, (struct sockaddr *)&in, sizeof(in)) == 0)
 		return 0;
 	if (poll(&p, 1, 500) == 0)
@@ -97,6 +134,22 @@ lab_set_mac(int sock, uint32_t address)
 }
 
 static int
+lab_route(int sock, uint32_t address)
+{
+	struct rtmsg rtm = {.rtm_family = AF_INET,
+	    .rtm_dst_len = 32,
+	    .rtm_table = RT_TABLE_MAIN,
+	    .rtm_protocol = RTPROT_STATIC,
+	    .rtm_type = RTN_UNICAST};
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE);
+
+	nlmsg_append(msg, &rtm, sizeof(rtm), NLMSG_ALIGNTO);
+	nla_put_u32(msg, RTA_DST, htonl(address));
+	nla_put_u32(msg, RTA_GATEWAY, htonl(ADDR(1)));
+	return netd_talk(sock, msg, netd_soon(), NULL, NULL);
+}
+
+static int
 lab_obey(int sock, const struct message *m)
 {
 	char buf[4096];
@@ -105,7 +158,10 @@ lab_obey(int sock, const struct message *m)
 	case STEAL:
 		for (;;)
 			(void)recv(sock, buf, sizeof(buf), 0);
+	case PING: return lab_ping(m->arg);
 	case CONNECT: return lab_connect(m->arg);
+	case LISTEN: return lab_listen();
+	case ROUTE: return lab_route(sock, m->arg);
 	case SET_MAC: return lab_set_mac(sock, m->arg);
 	case ADD: {
 		struct netd_link eth0;

@@ -9,7 +9,7 @@ static struct netd_conf conf;
 static struct netd_subnet subnet;
 static struct netd_firewall firewall;
 static uint32_t bridge;
-static int rtnl = -1, nfnl = -1, own_net = -1, own_user = -1, listener = -1;
+static int rtnl = -1, nfnl = -1, own_net = -1, own_user = -1;
 
 static bool
 exists(const char *name)
@@ -163,12 +163,12 @@ attach_and_talk_to_the_host(void **state)
 	assert_int_equal(attach_owner(&n, NODE_A, ADDR(2), name), 0);
 	assert_string_equal(name, "nex-aaaaaaaaaa0");
 	assert_true(exists(name));
-	assert_int_equal(node_order(&n, CONNECT, ADDR(2)), 0);
+	assert_int_equal(node_order(&n, PING, ADDR(2)), 0);
 	/* The reply got lost, nodemgr asks again. */
 	assert_int_equal(attach_owner(&n, NODE_A, ADDR(2), again), 0);
 	assert_string_equal(again, name);
 	assert_int_equal(count_links(), 1);
-	assert_int_equal(node_order(&n, CONNECT, ADDR(2)), 0);
+	assert_int_equal(node_order(&n, PING, ADDR(2)), 0);
 	/* Another node's link cannot go into this one as well. */
 	assert_int_equal(attach_owner(&n, NODE_B, ADDR(3), NULL), -EEXIST);
 	assert_int_equal(count_links(), 1);
@@ -188,7 +188,7 @@ a_restarted_node_need_not_wait(void **state)
 	/* Its old namespace is still there, so the old name is taken. */
 	assert_int_equal(attach_owner(&new, NODE_A, ADDR(2), name), 0);
 	assert_string_equal(name, "nex-aaaaaaaaaa1");
-	assert_int_equal(node_order(&new, CONNECT, ADDR(2)), 0);
+	assert_int_equal(node_order(&new, PING, ADDR(2)), 0);
 	/* What is left of the old one is removed in time. */
 	run_loop(1300);
 	assert_int_equal(count_links(), 1);
@@ -208,7 +208,7 @@ detach_removes_if_the_namespace_does_not(void **state)
 	assert_int_equal(netd_links_detach(links, NODE_A), 0);
 	/* At once: it cannot send any more. */
 	if (firewall.filter)
-		assert_int_equal(node_order(&n, CONNECT, ADDR(2)), -ETIMEDOUT);
+		assert_int_equal(node_order(&n, PING, ADDR(2)), -ETIMEDOUT);
 	run_loop(1300);
 	assert_int_equal(count_links(), 0);
 	assert_int_equal(netd_links_detach(links, NODE_A), 0);
@@ -262,12 +262,12 @@ nobody_speaks_for_others(void **state)
 		skip();
 	}
 	assert_int_equal(attach_owner(&n, NODE_A, ADDR(2), NULL), 0);
-	assert_int_equal(node_order(&n, CONNECT, ADDR(2)), 0);
+	assert_int_equal(node_order(&n, PING, ADDR(2)), 0);
 	assert_int_equal(node_order(&n, ADD, ADDR(9)), 0);
-	assert_int_equal(node_order(&n, CONNECT, ADDR(9)), -ETIMEDOUT);
-	assert_int_equal(node_order(&n, CONNECT, ADDR(2)), 0);
+	assert_int_equal(node_order(&n, PING, ADDR(9)), -ETIMEDOUT);
+	assert_int_equal(node_order(&n, PING, ADDR(2)), 0);
 	assert_int_equal(node_order(&n, SET_MAC, ADDR(9)), 0);
-	assert_int_equal(node_order(&n, CONNECT, ADDR(2)), -ETIMEDOUT);
+	assert_int_equal(node_order(&n, PING, ADDR(2)), -ETIMEDOUT);
 	/* A connection that cannot be closed any more keeps the namespace alive
 	 * for minutes after its last process: then the link goes by itself. */
 	node_end(&n);
@@ -291,7 +291,7 @@ a_restart_of_netd_changes_nothing(void **state)
 	assert_string_equal(there[0].ifname, "nex-aaaaaaaaaa0");
 	assert_int_equal(there[0].address, ADDR(2));
 	netd_firewall_setup(&conf, &subnet, there, count, &firewall);
-	assert_int_equal(node_order(&n, CONNECT, ADDR(2)), 0);
+	assert_int_equal(node_order(&n, PING, ADDR(2)), 0);
 	assert_int_equal(attach_owner(&n, NODE_A, ADDR(2), NULL), 0);
 	free(there);
 	node_end(&n);
@@ -324,8 +324,6 @@ teardown_takes_all_of_it(void **state)
 static int
 setup(void **state)
 {
-	struct sockaddr_in in = {
-	    .sin_family = AF_INET, .sin_port = htons(PORT)};
 	struct netd_links_config config = {.bridge = "nexus0"};
 	char error[256];
 
@@ -348,10 +346,6 @@ setup(void **state)
 	config.nfnl = nfnl;
 	config.own_net = own_net;
 	config.own_user = own_user;
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(listener, (struct sockaddr *)&in, sizeof(in)) < 0 ||
-	    listen(listener, 16) < 0)
-		return -1;
 	return netd_links_new(&config, &links);
 }
 
@@ -366,7 +360,6 @@ teardown(void **state)
 	nx_close(&nfnl);
 	nx_close(&own_net);
 	nx_close(&own_user);
-	nx_close(&listener);
 	return 0;
 }
 
