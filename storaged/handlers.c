@@ -39,7 +39,7 @@ const size_t storaged_handlers_count = NX_ARRAY_SIZE(storaged_handlers);
 
 const struct nx_conf_key storaged_conf_keys[] = {
     {"storaged", "quota", NX_CONF_SIZE, AT(quota), "500M", 0, INT64_MAX},
-    {"storaged", "threads", NX_CONF_UINT, AT(threads), "4", 2, 64},
+    {"storaged", "threads", NX_CONF_UINT, AT(threads), "32", 2, 64},
     {"storaged", "upload_idle", NX_CONF_UINT, AT(upload_idle), "60", 1, 86400},
     {"storaged", "max_uploads", NX_CONF_UINT, AT(max_uploads), "256", 1, 512},
     {"storaged", "orphan_grace", NX_CONF_UINT, AT(orphan_grace), "600", 5,

@@ -41,10 +41,12 @@ $(foreach t,$(INTEGRATION),$(eval $(call integration_program,$(t))))
 .PHONY: integration-programs
 integration-programs: $(INTEGRATION:%=$(BUILD)/tests/integration/%)
 
-# Programs of `make bench`: tests/bench/NAME.c; engine is made of nodemgr's own.
+# Programs of `make bench`: tests/bench/NAME.c; engine is made of nodemgr's own,
+# creates of storaged's.
 BENCH	:= $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 BENCH_O_engine := $(filter-out %/main.o,$(NODEMGR_O))
-LIBS_bench := -lcrypto -lisal $(LIBS_nodemgr)
+BENCH_O_creates := $(filter-out %/main.o,$(STORAGED_O))
+LIBS_bench := -lcrypto -lisal -lcmocka $(LIBS_nodemgr)
 define bench_program
 $(BUILD)/tests/bench/$(1): $(BUILD)/tests/bench/$(1).o $(BENCH_O_$(1)) $(BUILD)/libnx.a
 	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_bench) $$(LIBS_COMMON)

@@ -182,6 +182,7 @@ chunk_put_write(struct chunk_put *put, const void *data, size_t len)
 {
 	bool fresh[PUT_CANDIDATES] = {false};
 
+	nx_assert(!put->sealed);
 	refill(put);
 	/* A spare that comes in late has what was before @data, not @data: it
 	 * is written there alone, and may fail in its turn. */
@@ -210,23 +211,43 @@ chunk_put_write(struct chunk_put *put, const void *data, size_t len)
 	return 0;
 }
 
+void
+chunk_put_seal(struct chunk_put *put)
+{
+	nx_assert(!put->sealed);
+	hasher_digest(put->hasher, &put->sums);
+	put->sealed = true;
+}
+
+/* Touches nothing but its own place: others may be at work on theirs. */
+void
+chunk_put_commit(struct chunk_put *put, size_t i)
+{
+	struct put_place *place = &put->places[i];
+	int r;
+
+	nx_assert(put->sealed && i < put->n_places && place->state == PUT_OPEN);
+	r = chunk_commit(place->draft, &put->id, false);
+	if (r < 0) {
+		give_up(place, r, true);
+		return;
+	}
+	place->draft = NULL;
+	place->state = PUT_DONE;
+}
+
+bool
+chunk_put_whole(const struct chunk_put *put)
+{
+	return count(put, PUT_DONE) >= put->want;
+}
+
 static void
 commit_open(struct chunk_put *put)
 {
-	for (size_t i = 0; i < put->n_places; i++) {
-		struct put_place *place = &put->places[i];
-		int r;
-
-		if (place->state != PUT_OPEN)
-			continue;
-		r = chunk_commit(place->draft, &put->id, false);
-		if (r < 0) {
-			give_up(place, r, true);
-			continue;
-		}
-		place->draft = NULL;
-		place->state = PUT_DONE;
-	}
+	for (size_t i = 0; i < put->n_places; i++)
+		if (put->places[i].state == PUT_OPEN)
+			chunk_put_commit(put, i);
 }
 
 /* A durable replica is the best source for one that is missing. */
@@ -260,10 +281,10 @@ chunk_put_finish(struct chunk_put *put)
 {
 	struct put_place *spare;
 
-	hasher_digest(put->hasher, &put->sums);
+	if (!put->sealed)
+		chunk_put_seal(put);
 	commit_open(put);
-	while (count(put, PUT_DONE) < put->want &&
-	    (spare = find(put, PUT_SPARE))) {
+	while (!chunk_put_whole(put) && (spare = find(put, PUT_SPARE))) {
 		if (count(put, PUT_DONE) > 0) {
 			(void)copy_done(put, spare);
 			continue;

@@ -36,7 +36,7 @@ TABLE = {
         fds=dict(COMMON, state=64, cgroup=64, mount=64, process=64,
                  namespace=64, pipe=64, memory=16, device=8)),
     "storaged": dict(
-        user="nexus-storage", caps=SYS_ADMIN, threads=17, own_mounts=True,
+        user="nexus-storage", caps=SYS_ADMIN, threads=45, own_mounts=True,
         fds=dict(COMMON, state=64, mount=256, device=64, pipe=64, process=1,
                  namespace=1)),
     "netd": dict(
