@@ -90,7 +90,7 @@ const struct nx_method nx_methods[] = {
 {M(NODE_METRICS), P(node_request, node_metrics, GW | ADM, NODE, T, ND), IDEM},
 {M(NODE_EXEC), P(node_exec_request, node_exec_reply, ADM, NODE, T, ND), FDS(3, 3, ANY)},
 {M(NODE_STATUS), P(empty, node_status_reply, ADM, NODE, N, 0), IDEM},
-{M(NODE_LOGS), P(node_logs_request, empty, GW | ADM, NODE, T, ND), REPLY_FDS(1, MEMFD), IDEM},
+{M(NODE_LOGS), P(node_logs_request, empty, ADM, NODE, T, ND), REPLY_FDS(1, MEMFD), IDEM},
 {M(LAMBDA_RUN), P(lambda_run_request, lambda_run_reply, GW | ADM, NODE, T, FN), FDS(1, 1, MEMFD), REPLY_FDS(2, MEMFD)},
 
 {M(NET_ATTACH), P(net_attach_request, net_attach_reply, NODE, NET, N, 0), FDS(1, 1, RTNETLINK), IDEM},

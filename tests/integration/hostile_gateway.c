@@ -367,7 +367,6 @@ somebody_elses(struct gateway *g, const struct tickets *bob)
 	Nx__NodeRequest node = NX__NODE_REQUEST__INIT;
 	Nx__NodeStopRequest stop = NX__NODE_STOP_REQUEST__INIT;
 	Nx__NodeDeleteRequest del = NX__NODE_DELETE_REQUEST__INIT;
-	Nx__NodeLogsRequest logs = NX__NODE_LOGS_REQUEST__INIT;
 	const struct {
 		enum nx_role role;
 		Nx__Method method;
@@ -381,15 +380,13 @@ somebody_elses(struct gateway *g, const struct tickets *bob)
 	    {NX_ROLE_NODE, NX__METHOD__NODE_METRICS, &node.base},
 	    {NX_ROLE_NODE, NX__METHOD__NODE_STOP, &stop.base},
 	    {NX_ROLE_NODE, NX__METHOD__NODE_DELETE, &del.base},
-	    {NX_ROLE_NODE, NX__METHOD__NODE_LOGS, &logs.base},
 	};
 	struct args a = {.ticket_len = NX_TICKET_LEN};
 	size_t i;
 
 	file.id = open_read.id = (char *)(uintptr_t)ada_file;
 	open_read.max_segments = 1;
-	node.node = stop.node = del.node = logs.node =
-	    (char *)(uintptr_t)ada_node;
+	node.node = stop.node = del.node = (char *)(uintptr_t)ada_node;
 	del.force = true;
 	for (i = 0; i < NX_ARRAY_SIZE(calls); i++) {
 		a.ticket =

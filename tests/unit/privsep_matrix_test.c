@@ -90,7 +90,7 @@ static const struct {
     {"NODE_METRICS", "gA", "n", true},
     {"NODE_EXEC", "A", "n", true},
     {"NODE_STATUS", "A", "n", false},
-    {"NODE_LOGS", "gA", "n", true},
+    {"NODE_LOGS", "A", "n", true},
     {"LAMBDA_RUN", "gA", "n", true},
     {"NET_ATTACH", "n", "t", false},
     {"NET_DETACH", "n", "t", false},
