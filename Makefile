@@ -99,8 +99,8 @@ $(eval $(call program,nexusctl,$(NEXUSCTL_O)))
 $(eval $(call program,nexus-up,$(UP_O)))
 
 # PID 1 of a node runs inside foreign root filesystems: static, no library.
-$(BUILD)/bin/nexus-init: nodemgr/init/init.c | $(BUILD)/bin/
-	$(CC) -std=gnu17 -O2 -g -D_GNU_SOURCE $(WARN) -static -o $@ $<
+$(BUILD)/bin/nexus-init: nodemgr/init/init.c nodemgr/box/gate.h | $(BUILD)/bin/
+	$(CC) -std=gnu17 -O2 -g -D_GNU_SOURCE $(WARN) -I. -static -o $@ $<
 
 $(BUILD)/libnx.a: $(COMMON)
 	rm -f $@ && ar rcs $@ $^

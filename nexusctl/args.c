@@ -146,31 +146,65 @@ struct parser {
 	char *error;
 };
 
+/* What @name of @len characters means here, and where its value goes. */
+static const struct ctl_option *
+find_option(const struct parser *p, const char *name, size_t len,
+    struct ctl_value **ret_value)
+{
+	const struct ctl_command *c = p->a->command;
+	const struct ctl_option *o = NULL;
+
+	if (c && (o = option_named(c->options, c->n_options, name, len)))
+		*ret_value = &p->a->options[o - c->options];
+	else if ((o = option_named(ctl_globals, ctl_globals_count, name, len)))
+		*ret_value = &p->a->globals[o - ctl_globals];
+	return o;
+}
+
+/* "-it": every letter a flag, and another one. False: not such a word. */
+static bool
+parse_letters(struct parser *p, const char *word)
+{
+	const char *letter;
+	struct ctl_value *v;
+	const struct ctl_option *o;
+
+	for (letter = word + 1; *letter; letter++) {
+		o = find_option(p, letter, 1, &v);
+		if (!o || o->hole || strchr(letter + 1, *letter))
+			return false;
+	}
+	for (letter = word + 1; *letter; letter++) {
+		(void)find_option(p, letter, 1, &v);
+		v->set = true;
+	}
+	return true;
+}
+
 /* One option at argv[at]; leaves at on the word behind it. */
 static int
 parse_option(struct parser *p)
 {
-	const struct ctl_command *c = p->a->command;
 	char *word = p->argv[p->at++], *equals = strchr(word, '=');
 	const char *name = word + strspn(word, "-"), *pattern;
 	size_t len = equals ? (size_t)(equals - name) : strlen(name);
-	const struct ctl_option *o = NULL;
+	const struct ctl_option *o;
 	struct ctl_value *v;
 	char type[32], label[32];
 
 	if (word[1] != '-' && len > 1)
+		return parse_letters(p, word)
+		    ? 0
+		    : wrong(p->error,
+			  "%s: only letters that take no value can be joined, "
+			  "and words have two dashes",
+			  word);
+	o = find_option(p, name, len, &v);
+	if (!o)
 		return wrong(p->error,
-		    "%s: letters stand alone, words have two dashes", word);
-	if (c && (o = option_named(c->options, c->n_options, name, len)))
-		v = &p->a->options[o - c->options];
-	else if ((o = option_named(ctl_globals, ctl_globals_count, name, len)))
-		v = &p->a->globals[o - ctl_globals];
-	else if (c)
-		return wrong(
-		    p->error, "there is no option %s here; try --help", word);
-	else
-		return wrong(
-		    p->error, "there is no option %s before the command", word);
+		    p->a->command ? "there is no option %s here; try --help"
+				  : "there is no option %s before the command",
+		    word);
 	if (!o->hole) {
 		if (equals)
 			return wrong(p->error, "--%s takes no value", o->name);

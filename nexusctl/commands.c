@@ -40,6 +40,9 @@ static const struct ctl_option logs_options[] = {
     {"tail", 0, "<number:BYTES>", NULL, "only so much from the end"},
 };
 static const struct ctl_option exec_options[] = {
+    {"interactive", 'i', NULL, NULL,
+	"pass standard input; without -t no terminal is made"},
+    {"tty", 't', NULL, NULL, "make it a terminal in any case"},
     {"cwd", 0, "<path:DIR>", NULL, "directory to run it in"},
 };
 static const struct ctl_option upload_options[] = {
@@ -94,8 +97,12 @@ const struct ctl_command ctl_commands[] = {
     {"node logs <node>", "print what its main process wrote", NULL,
 	OPT(logs_options), NODE, ctl_node_logs},
     {"node exec <node> [command...]", "run a command in a node",
-	"The command gets your own standard input, output and error; its exit "
-	"status becomes that of nexusctl.\n\n"
+	"Called from a terminal, the command gets one of the node's own: what "
+	"you type goes there, Ctrl-C included. Else its standard input, output "
+	"and error are pipes. -i, -t and -it choose, as with docker exec. Its "
+	"exit status becomes that of nexusctl, 128 and the signal if one "
+	"killed it. Everything it leaves behind is killed when it ends, and "
+	"all of it when nexusctl goes.\n\n"
 	"    nexusctl node exec web -- ls -l /\n"
 	"    nexusctl node exec web -- sh",
 	OPT(exec_options), NODE, ctl_node_exec},

@@ -261,40 +261,6 @@ ctl_node_logs(struct ctl *c)
 	return exit;
 }
 
-/* The command joins our own standard descriptors: no byte passes through here,
- * nor through nodemgr. */
-int
-ctl_node_exec(struct ctl *c)
-{
-	static const int stdio[3] = {
-	    STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-	Nx__NodeExecRequest request = NX__NODE_EXEC_REQUEST__INIT;
-	ctl_cleanup_reply struct ctl_reply reply = {0};
-	char term[80], *env[1] = {term};
-	Nx__Status status;
-
-	if (c->args->n_rest == 0)
-		return ctl_failf(c, NX__STATUS__INVALID,
-		    "what shall be run there? For example: nexusctl node exec "
-		    "%s -- ls -l",
-		    ctl_text(c, "NODE"));
-	request.node = ctl_text(c, "NODE");
-	request.command = c->args->rest;
-	request.n_command = c->args->n_rest;
-	request.cwd = ctl_option_text(c, "cwd");
-	request.tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-	if (request.tty && getenv("TERM")) {
-		snprintf(term, sizeof(term), "TERM=%.70s", getenv("TERM"));
-		request.env = env;
-		request.n_env = 1;
-	}
-	status = ctl_call(c, NX__METHOD__NODE_EXEC, &request.base, stdio, 3,
-	    CTL_FOREVER_US, &reply);
-	if (status != NX__STATUS__OK)
-		return ctl_fail(c, status);
-	return ((Nx__NodeExecReply *)reply.body)->exit_code & 0xff;
-}
-
 /* --- functions ---------------------------------------------------------------*/
 
 #define CODE_MAX (16U << 20)

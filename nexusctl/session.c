@@ -80,6 +80,22 @@ resolve_user(struct ctl *c, const char *name)
 	return status;
 }
 
+/* epoll takes no regular files and no /dev/null, which our standard input and
+ * output may well be. */
+static struct event_base *
+new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config &&
+	    event_config_require_features(config, EV_FEATURE_FDS) == 0)
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	return base;
+}
+
 Nx__Status
 ctl_open(struct ctl *c, uint32_t roles)
 {
@@ -95,7 +111,7 @@ ctl_open(struct ctl *c, uint32_t roles)
 		path = SOCK_DEFAULT;
 	if (user)
 		roles |= NX_ROLE_BIT(NX_ROLE_AUTH);
-	c->base = event_base_new();
+	c->base = new_base();
 	if (!c->base)
 		return refuse(c, NX__STATUS__INTERNAL, "out of memory");
 	hub.base = wire.base = c->base;

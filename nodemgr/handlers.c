@@ -389,7 +389,7 @@ nodemgr_on_peer(struct nx_peer *peer, bool up, void *ctx)
 	struct nodemgr *m = ctx;
 
 	if (!up) {
-		job_peer_gone(m, peer);
+		exec_peer_gone(m, peer);
 		function_peer_gone(m, peer);
 		return;
 	}
@@ -409,7 +409,8 @@ const struct nx_handler nodemgr_handlers[] = {
     {NX__METHOD__NODE_STOP, node_stop},
     {NX__METHOD__NODE_DELETE, node_delete},
     {NX__METHOD__NODE_METRICS, metrics_handle},
-    {NX__METHOD__NODE_EXEC, job_handle},
+    {NX__METHOD__NODE_EXEC, exec_handle},
+    {NX__METHOD__NODE_EXEC_WAIT, exec_wait_handle},
     {NX__METHOD__NODE_STATUS, node_status},
     {NX__METHOD__NODE_LOGS, node_logs},
     {NX__METHOD__LAMBDA_RUN, function_handle},

@@ -2,8 +2,8 @@
  * The state of the daemon: one loop, one database, the nodes in memory.
  *
  * Everything that takes time is a state machine: an operation (op.h) per node
- * and at most one at a time, a run (function.h) per function call, a job
- * (job.h) per exec.
+ * and at most one at a time, a run (function.h) per function call, an exec
+ * (exec.h) per command in a node.
  */
 #ifndef NODEMGR_NODEMGR_H
 #define NODEMGR_NODEMGR_H
@@ -32,7 +32,7 @@ extern const struct nx_conf_key nodemgr_conf_keys[];
 extern const size_t nodemgr_conf_count;
 
 struct node;
-struct job;
+struct exec;
 struct run;
 
 struct nodemgr {
@@ -53,7 +53,8 @@ struct nodemgr {
 	uint64_t host_memory;
 	struct node *nodes; /* oldest first */
 	struct event *sampler;
-	struct job *jobs;
+	struct exec *execs;
+	uint64_t last_exec;
 	struct run *running, *waiting; /* functions */
 	unsigned n_running, n_waiting;
 	uint64_t runs;

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/reaper.h"
 #include "nodemgr/nodes/address.h"
+#include "nodemgr/nodes/exec.h"
 #include "nodemgr/images/image.h"
 #include "nodemgr/nodes/metrics.h"
 #include "nodemgr/nodes/op.h"
@@ -121,6 +122,7 @@ void
 nodemgr_close(struct nodemgr *m)
 {
 	m->stopping = true;
+	exec_close(m);
 	m->db = nx_db_close(m->db);
 	while (m->nodes) {
 		op_abandon(m->nodes);

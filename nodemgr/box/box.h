@@ -4,18 +4,7 @@
  *
  * nx_box_spawn() is the parent's half: it clones, writes the maps, opens the
  * gate. box_child.c is the child's half; it trusts nothing that it finds in the
- * root filesystem. Both talk over a socketpair, the gate:
- *
- *	parent		child
- *	MAPPED ->			the id maps are written
- *		    <-	NETLINK		with a socket of its network namespace
- *		    <-	READY		the root filesystem stands
- *	GO ->				become nexus-init
- *		    <-	(end of file)	it has
- *		    <-	FAILED		at any point: which step, and why
- *
- * The end of file on the parent's side ends the child, too: a nodemgr that
- * dies in between leaves nobody waiting.
+ * root filesystem. Both talk over a gate (gate.h).
  */
 #ifndef NODEMGR_BOX_H
 #define NODEMGR_BOX_H
@@ -25,28 +14,8 @@
 #include <sys/types.h>
 
 #include "nodemgr/box/filter.h"
+#include "nodemgr/box/gate.h"
 #include "nodemgr/box/idmap.h"
-
-struct nx_fault {
-	int error; /* -errno */
-	char step[120];
-};
-
-enum nx_gate_kind {
-	NX_GATE_MAPPED = 1,
-	NX_GATE_NETLINK,
-	NX_GATE_READY,
-	NX_GATE_GO,
-	NX_GATE_CHILD, /* exec only: @value is the pid */
-	NX_GATE_FAILED,
-	NX_GATE_CLOSED, /* never sent: the end of file */
-};
-
-struct nx_gate_msg {
-	uint32_t kind;
-	int32_t value;
-	struct nx_fault fault;
-};
 
 /* The descriptors a child gets, by their numbers in it. */
 enum nx_box_fd {
@@ -93,23 +62,6 @@ int nx_box_spawn(const struct nx_box *box, struct nx_boxed *ret_boxed,
 /* Kills it, ends a watch on it, closes its descriptors. It may live a moment
  * longer: the reaper gets it in the end (common/reaper.h). */
 void nx_boxed_destroy(struct nx_boxed *b);
-
-/* One message; *ret_fd takes the descriptor that came with it (-1: none).
- * 1, 0 when there is none yet, or -errno (-EPROTO: not one of ours). */
-int nx_gate_recv(int gate, struct nx_gate_msg *ret_msg, int *ret_fd);
-int nx_gate_send(int gate, enum nx_gate_kind kind, int value, int fd);
-int nx_gate_fail(int gate, const struct nx_fault *fault);
-
-/* Remembers the step that failed and hands on @r. */
-int nx_step(struct nx_fault *f, int r, const char *what);
-#define NX_TRY(f, e, what)                            \
-	do {                                          \
-		int try_ = nx_step((f), (e), (what)); \
-		if (try_ < 0)                         \
-			return try_;                  \
-	} while (0)
-/* For calls that say it with -1 and errno. */
-#define NX_SYS(e) ((e) < 0 ? -errno : 0)
 
 /* --- the child's half ------------------------------------------------------ */
 

@@ -1,7 +1,8 @@
 /*
- * Entering a node; see enter.h. Rules from the CVEs of others: not dumpable
- * until the exec (2016-9962), nothing of nodemgr's open (2024-21626), the
- * working directory verified to be inside, numeric ids only (2026-30892).
+ * Entering a node. Rules from the CVEs of others: what becomes the command is a
+ * sealed copy (2019-5736), nodemgr's own process is not dumpable (2016-9962),
+ * has nothing of nodemgr's open (2024-21626), verifies that its working
+ * directory is inside, and takes numeric ids only (2026-30892).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,33 +24,38 @@
 #include "nodemgr/box/caps.h"
 #include "nodemgr/box/enter.h"
 #include "nodemgr/box/sys.h"
+#include "nodemgr/box/terminal.h"
 
 #define NODE_NAMESPACES                                              \
 	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | \
 	    CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
-#define GATE 3
+
+/* The descriptors of who enters; 0-2 are the command's. */
+enum { GATE = 3, TARGET, INIT, END };
 
 /* Where a failure is told. */
 static int gate_fd;
 
-/* The caller's three at 0-2, the gate at 3, the target at 4, nothing else. */
+/* Each to its number, and nothing else is open from here on. */
 static int
 gather_fds(const struct nx_enter *e, int gate)
 {
-	int src[5] = {e->fds[0], e->fds[1], e->fds[2], gate, e->target};
+	int src[END] = {
+	    e->fds[0], e->fds[1], e->fds[2], gate, e->target, e->init};
 	int i;
 
-	for (i = 0; i < 5; i++) {
-		src[i] = fcntl(src[i], F_DUPFD_CLOEXEC, 5);
+	for (i = 0; i < END; i++) {
+		/* the terminal comes later: the gate keeps its places free */
+		src[i] = fcntl(
+		    e->tty && i < GATE ? gate : src[i], F_DUPFD_CLOEXEC, END);
 		if (src[i] < 0)
 			return -errno;
 	}
-	for (i = 0; i < 5; i++)
-		if (dup3(src[i], i, i < 3 ? 0 : O_CLOEXEC) < 0 &&
-		    errno != EINVAL)
+	for (i = 0; i < END; i++)
+		if (dup3(src[i], i, i < GATE ? 0 : O_CLOEXEC) < 0)
 			return -errno;
 	gate_fd = GATE;
-	return NX_SYS(close_range(5, ~0U, 0));
+	return NX_SYS(close_range(END, ~0U, 0));
 }
 
 /* getcwd(2) itself tells when the directory is outside of the root. */
@@ -65,14 +71,21 @@ enter_directory(const char *cwd)
 	return path[0] == '/' ? 0 : -EXDEV;
 }
 
-static void
-own_session(bool tty)
+/* The far end is at 0-2 and controls the session; the near end goes out. */
+static int
+own_terminal(const struct nx_enter *e)
 {
-	(void)setsid();
-	/* fails when the terminal is the controlling one of the caller's own
-	 * session; then the command runs without job control */
-	if (tty)
-		(void)ioctl(0, TIOCSCTTY, 0);
+	nx_cleanup_fd int near = -1, far = -1;
+	int r = nx_terminal_open(e->rows, e->columns, &near, &far), i;
+
+	if (r < 0)
+		return r;
+	for (i = 0; i < GATE; i++)
+		if (dup3(far, i, 0) < 0)
+			return -errno;
+	if (ioctl(far, TIOCSCTTY, 0) < 0)
+		return -errno;
+	return nx_gate_send(GATE, NX_GATE_TERMINAL, 0, near);
 }
 
 static int
@@ -88,30 +101,26 @@ reset_signals(void)
 	return NX_SYS(sigprocmask(SIG_SETMASK, &none, NULL));
 }
 
+/* nexus-init tells on the gate when the command cannot be executed. */
 static int
-exec_command(const struct nx_enter *e)
+exec_init(const struct nx_enter *e)
 {
-	nx_cleanup_free char *paths = NULL;
-	const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-			   "/usr/bin:/sbin:/bin";
-	char file[PATH_MAX], *dir, *save = NULL;
-	int error = -ENOENT;
+	static char name[] = "nexus-init", become[] = "-x", end[] = "--";
+	nx_cleanup_free char **argv = NULL;
+	size_t n = 0;
 
-	if (strchr(e->argv[0], '/')) {
-		execve(e->argv[0], e->argv, e->envp);
-		return -errno;
-	}
-	paths = strdup(path);
-	if (!paths)
+	while (e->argv[n])
+		n++;
+	argv = calloc(n + 4, sizeof(*argv));
+	if (!argv)
 		return -ENOMEM;
-	for (dir = strtok_r(paths, ":", &save); dir;
-	     dir = strtok_r(NULL, ":", &save)) {
-		snprintf(file, sizeof(file), "%s/%s", dir, e->argv[0]);
-		execve(file, e->argv, e->envp);
-		if (errno != ENOENT && errno != ENOTDIR)
-			error = -errno;
-	}
-	return error;
+	argv[0] = name;
+	argv[1] = become;
+	argv[2] = end;
+	memcpy(argv + 3, e->argv, n * sizeof(*argv));
+	if (fcntl(GATE, F_SETFD, 0) < 0)
+		return -errno;
+	return sys_execveat(INIT, "", argv, e->envp);
 }
 
 static int
@@ -120,14 +129,16 @@ become(const struct nx_enter *e, struct nx_fault *f)
 	NX_TRY(f, nx_ids_become(0, 0), "become root of the node");
 	NX_TRY(f, NX_SYS(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)), "dumpable");
 	(void)umask(022);
-	own_session(e->tty);
+	NX_TRY(f, setsid() < 0 ? -errno : 0, "new session");
+	if (e->tty)
+		NX_TRY(f, own_terminal(e), "open a terminal");
 	NX_TRY(f, enter_directory(e->cwd), "enter the directory");
 	NX_TRY(f, reset_signals(), "reset signals");
 	NX_TRY(f, nx_caps_keep(nx_caps_node), "drop capabilities");
 	NX_TRY(
 	    f, NX_SYS(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)), "no_new_privs");
 	NX_TRY(f, nx_filter_load(e->filter), "load the call filter");
-	NX_TRY(f, exec_command(e), e->argv[0]);
+	NX_TRY(f, exec_init(e), "exec nexus-init");
 	return 0;
 }
 
@@ -138,7 +149,7 @@ second(const struct nx_enter *e)
 
 	(void)become(e, &f);
 	(void)nx_gate_fail(gate_fd, &f);
-	_exit(f.error == -ENOENT ? 127 : 126);
+	_exit(126);
 }
 
 /* The first child joins; only a child of its own is in the pid namespace. */
@@ -150,8 +161,8 @@ first(const struct nx_enter *e, int gate, struct nx_fault *f)
 
 	NX_TRY(f, NX_SYS(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)), "dumpable");
 	NX_TRY(f, gather_fds(e, gate), "gather descriptors");
-	NX_TRY(f, NX_SYS(setns(4, NODE_NAMESPACES)), "join the node");
-	(void)close(4);
+	NX_TRY(f, NX_SYS(setns(TARGET, NODE_NAMESPACES)), "join the node");
+	(void)close(TARGET);
 	pid = sys_clone3(&args);
 	NX_TRY(f, pid, "clone3");
 	if (pid == 0)

@@ -1,8 +1,12 @@
 /*
  * Running a command in a node that runs (exec): a child joins the node's
  * cgroup and all its namespaces through the pidfd of the node's first process,
- * and takes the same capabilities and the same filter. It is a child of
- * nodemgr, not of the node, so its exit status comes here.
+ * and takes the same capabilities and the same filter. Its last act is to
+ * execute the sealed nexus-init, which becomes the command: no program and no
+ * library of the host's is ever executed in there (a command that is a script
+ * of #!/proc/self/exe gets nexus-init, and not nodemgr with the node's
+ * libraries). It is a child of nodemgr, not of the node, so its exit status
+ * comes here.
  */
 #ifndef NODEMGR_ENTER_H
 #define NODEMGR_ENTER_H
@@ -12,18 +16,21 @@
 #include "nodemgr/box/box.h"
 
 struct nx_enter {
-	int target; /* pidfd of the node's init */
-	int cgroup;
-	int fds[3];      /* stdin, stdout, stderr; borrowed */
-	bool tty;        /* @fds are a terminal: make it the controlling one */
-	const char *cwd; /* NULL or "": the root */
+	int target;             /* pidfd of the node's init */
+	int cgroup;             /* where it goes: the node's, or one below it */
+	int init;               /* sealed nexus-init */
+	bool tty;               /* a terminal of the node's; else @fds */
+	uint32_t rows, columns; /* of the terminal; 0: as it is made */
+	int fds[3];             /* stdin, stdout, stderr; borrowed */
+	const char *cwd;        /* NULL or "": the root */
 	const struct nx_filter *filter;
 	char *const *argv, *const *envp;
 };
 
 /*
- * Starts it. On the gate comes CHILD with the pid of the process in the node,
- * then the end of file when it has become the command, or FAILED.
+ * Starts it. On the gate come CHILD with the pid of the process in the node,
+ * with @tty TERMINAL with the near end, in any order; then the end of file when
+ * it has become the command, or FAILED.
  * @ret_boxed->pid is the helper that goes in first; it ends by itself. 0 or
  * -errno.
  */

@@ -1,6 +1,6 @@
 /*
- * The gate between nodemgr and a child on its way into a box; see box.h. The
- * child is ours until it execs, but what it sends is checked all the same.
+ * Both ends of a gate. The child is ours until it execs, but what it sends is
+ * checked all the same: a node that got hold of one could say anything.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #include "common/fd.h"
-#include "nodemgr/box/box.h"
+#include "nodemgr/box/gate.h"
 
 int
 nx_step(struct nx_fault *f, int r, const char *what)

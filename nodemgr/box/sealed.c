@@ -1,5 +1,5 @@
 /*
- * A sealed copy of a program; see sealed.h.
+ * Making the sealed copy of nexus-init, once, as root or as nodemgr.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -164,29 +164,66 @@ nx_cgroup_populated(int cgroup)
 	return value != 0;
 }
 
+/* Calls @fn for each group directly below @cgroup. 0 or -errno. */
+static int
+for_each_below(
+    int cgroup, void (*fn)(int cgroup, const char *name, void *arg), void *arg)
+{
+	int copy = openat(cgroup, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+	int error = -errno;
+
+	if (!dir) {
+		nx_close(&copy);
+		return error;
+	}
+	while ((entry = readdir(dir)))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			fn(cgroup, entry->d_name, arg);
+	(void)closedir(dir);
+	return 0;
+}
+
+static void
+remove_below(int cgroup, const char *name, void *arg)
+{
+	(void)arg;
+	(void)nx_cgroup_remove(cgroup, name);
+}
+
 int
 nx_cgroup_remove(int parent, const char *name)
 {
 	nx_cleanup_fd int fd = nx_cgroup_open(parent, name);
-	struct dirent *entry;
-	DIR *dir;
-	int copy;
+	int r;
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	dir = copy < 0 ? NULL : fdopendir(copy);
-	if (!dir) {
-		nx_close(&copy);
-		return -ENOMEM;
-	}
-	while ((entry = readdir(dir)))
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-			(void)nx_cgroup_remove(fd, entry->d_name);
-	closedir(dir);
+	r = for_each_below(fd, remove_below, NULL);
+	if (r < 0)
+		return r;
 	if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return -errno;
 	return 0;
+}
+
+static void
+kill_below(int cgroup, const char *name, void *arg)
+{
+	nx_cleanup_fd int fd = nx_cgroup_open(cgroup, name);
+
+	(void)arg;
+	if (fd < 0)
+		return;
+	(void)nx_cgroup_kill(fd);
+	(void)nx_cgroup_remove(cgroup, name);
+}
+
+int
+nx_cgroup_kill_below(int cgroup)
+{
+	return for_each_below(cgroup, kill_below, NULL);
 }
 
 /* Resident bytes of one process, 0 when it is gone. */
@@ -203,6 +240,17 @@ resident(long pid)
 	return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static int sum_processes(int cgroup, struct nx_cgroup_stat *stat);
+
+static void
+sum_below(int cgroup, const char *name, void *arg)
+{
+	nx_cleanup_fd int fd = nx_cgroup_open(cgroup, name);
+
+	if (fd >= 0)
+		(void)sum_processes(fd, arg);
+}
+
 static int
 sum_processes(int cgroup, struct nx_cgroup_stat *stat)
 {
@@ -217,6 +265,7 @@ sum_processes(int cgroup, struct nx_cgroup_stat *stat)
 		stat->memory += resident(pid);
 		stat->pids++;
 	}
+	(void)for_each_below(cgroup, sum_below, stat);
 	return 0;
 }
 

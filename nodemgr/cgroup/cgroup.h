@@ -53,7 +53,10 @@ int nx_cgroup_populated(int cgroup);
 /* Removes it with what is below; -EBUSY while a process is in it; 0 when there
  * is none of that name. */
 int nx_cgroup_remove(int parent, const char *name);
-/* What it uses. Where the host has no controllers, memory and pids are summed
+/* SIGKILL for everything in the groups below it; those that are empty go. 0 or
+ * -errno. */
+int nx_cgroup_kill_below(int cgroup);
+/* What it uses, with what is below it. Where the host has no controllers, memory and pids are summed
  * over its processes. 0 or -errno. */
 int nx_cgroup_read(int cgroup, struct nx_cgroup_stat *ret_stat);
 /* Is @pid in the group @name of the subtree? */

@@ -7,14 +7,20 @@
  * everything else in here. It outlives nodemgr, and so do log and status.
  *
  *	nexus-init [-l LOG_LIMIT] [-p] [--] [COMMAND [ARG]...]
+ *	nexus-init -x -- COMMAND [ARG]...
  *
- * Descriptor 3 is the log (a regular file), 4 the status file or pipe. -p: the
+ * -x: for a command in a node that runs (exec). It is no init then, but becomes
+ * COMMAND at once; descriptor 3 is the gate, on which it says when it cannot
+ * (nodemgr/box/gate.h).
+ *
+ * Else descriptor 3 is the log (a regular file), 4 the status file or pipe. -p: the
  * output passes through, there is no log. Without a command it idles until
  * SIGTERM. Both descriptors lead out of the node: init is not dumpable, so
  * /proc/1/fd is closed to everybody in here.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,12 +30,16 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "nodemgr/box/box.h"
+
 #define LOG_FD    3
 #define STATUS_FD 4
+#define GATE_FD   3
 #define PIECE     32768
 
 static long log_limit = 1 << 20;
@@ -205,24 +215,66 @@ loop(int signals, int out)
 	}
 }
 
+/* Executes @name, or what is first of that name in PATH; returns why not. Unlike
+ * execvp(3) it hands no file to a shell that is no script. */
+static int
+try_exec(char **command)
+{
+	const char *path = getenv("PATH");
+	char file[PATH_MAX];
+	int error = ENOENT, len;
+
+	if (strchr(command[0], '/') || !path) {
+		execv(command[0], command);
+		return errno;
+	}
+	for (; *path; path += len + (path[len] == ':')) {
+		len = (int)strcspn(path, ":");
+		snprintf(file, sizeof(file), "%.*s/%s", len, path, command[0]);
+		execv(file, command);
+		if (errno != ENOENT && errno != ENOTDIR)
+			error = errno;
+	}
+	return error;
+}
+
+/* The gate closes with the exec: that is how nodemgr knows. */
+static _Noreturn void
+become(char **command)
+{
+	struct nx_gate_msg msg = {.kind = NX_GATE_FAILED};
+
+	(void)fcntl(GATE_FD, F_SETFD, FD_CLOEXEC);
+	msg.fault.error = command[0] ? -try_exec(command) : -ENOENT;
+	snprintf(msg.fault.step, sizeof(msg.fault.step), "%s",
+	    command[0] ? command[0] : "");
+	(void)send(GATE_FD, &msg, sizeof(msg), MSG_NOSIGNAL);
+	_exit(msg.fault.error == -ENOENT ? 127 : 126);
+}
+
 int
 main(int argc, char **argv)
 {
 	sigset_t all;
 	int opt, signals, out = -1;
+	bool instead = false;
 
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)prctl(PR_SET_NAME, "nexus-init", 0, 0, 0);
 	(void)fcntl(LOG_FD, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(STATUS_FD, F_SETFD, FD_CLOEXEC);
-	while ((opt = getopt(argc, argv, "+l:p")) != -1) {
+	while ((opt = getopt(argc, argv, "+l:px")) != -1) {
 		if (opt == 'l')
 			log_limit = strtol(optarg, NULL, 10);
 		else if (opt == 'p')
 			pass_through = true;
+		else if (opt == 'x')
+			instead = true;
 		else
 			return 125;
 	}
+	if (instead)
+		become(argv + optind);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -1,261 +1,346 @@
 /*
- * Commands in nodes; see job.h.
+ * Commands in nodes, from the request to the last process they leave behind.
  *
  * Why this is safe to grant: only an admin's edge carries NODE_EXEC. The
- * command gets the capabilities and the filter of everything else in the node;
- * of the host it sees the three descriptors its caller passed, which are the
- * caller's own and no directories.
+ * command gets the capabilities and the filter of everything else in the node,
+ * and no descriptor of its caller's: a terminal of the node's own devpts or
+ * three pipes are made for it, and their other ends are the answer. What runs
+ * in there can write to whoever asked, and to nobody's terminal.
+ *
+ *	STARTING	the helper enters; until then the request waits
+ *	RUNNING		answered with the descriptors
+ *	CLEARING	the command has ended: the rest in its cgroup is killed
+ *	OVER		nothing is left; NODE_EXEC_WAIT has, or gets, the status
+ *
+ * Each exec has a cgroup of its own below the node's. The node's limits hold
+ * for it, too, because they are the parent's; and all that a command leaves
+ * behind, in whatever session, ends with it, or when its caller goes.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/reaper.h"
-#include "nodemgr/box/enter.h"
+#include "nodemgr/box/terminal.h"
 #include "nodemgr/nodes/exec.h"
-#include "nodemgr/nodes/node.h"
+#include "nodemgr/nodes/exec_internal.h"
 
-struct job {
-	struct job *next;
-	struct nodemgr *m;
-	struct nx_request *r;
-	const struct nx_peer *peer; /* to compare only */
-	char node[NX_ID_LEN + 1];
-	struct nx_boxed helper;
-	struct event *gate_event;
-	uint64_t mark; /* the command cannot have ended before */
-	pid_t pid;     /* of the command; -1: not yet */
-	int pidfd;
-	bool failed, abandoned;
-	struct nx_fault fault;
-};
-
-static char *const default_env[] = {
-    (char *)(uintptr_t) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-			"/usr/bin:/sbin:/bin",
-    (char *)(uintptr_t) "HOME=/root",
-    (char *)(uintptr_t) "LANG=C.UTF-8",
-    (char *)(uintptr_t) "container=nexus",
-};
+#define EXECS_MAX   128 /* of one node's at a time */
+#define START_MS    15000
+#define CLEAR_MS    5
+#define CLEAR_TRIES 2000 /* 10 s */
+#define TELL_MS     60000
 
 static void
-job_free(struct job *j)
+close_ends(struct exec *x)
 {
-	struct job **link;
+	while (x->n_ends > 0)
+		nx_close(&x->ends[--x->n_ends]);
+}
 
-	for (link = &j->m->jobs; *link; link = &(*link)->next)
-		if (*link == j) {
-			*link = j->next;
+static void
+end_gate(struct exec *x)
+{
+	if (x->gate_event)
+		event_free(x->gate_event);
+	x->gate_event = NULL;
+	nx_close(&x->enter.gate);
+}
+
+static void
+exec_free(struct exec *x)
+{
+	struct exec **link;
+
+	nx_assert(!x->start && !x->wait);
+	for (link = &x->m->execs; *link; link = &(*link)->next)
+		if (*link == x) {
+			*link = x->next;
 			break;
 		}
-	if (j->gate_event)
-		event_free(j->gate_event);
-	if (j->pid >= 0)
-		nx_reaper_forget(j->pid);
-	nx_close(&j->pidfd);
-	nx_boxed_destroy(&j->helper);
-	free(j);
+	end_gate(x);
+	if (x->timer)
+		event_free(x->timer);
+	if (x->pid >= 0)
+		nx_reaper_forget(x->pid);
+	nx_boxed_destroy(&x->enter);
+	close_ends(x);
+	nx_close(&x->cgroup);
+	nx_close(&x->parent);
+	free(x);
 }
 
 static void
-answer_end(struct job *j, int status)
+set_timer(
+    struct exec *x, unsigned ms, void (*fn)(evutil_socket_t, short, void *))
 {
-	Nx__NodeExecReply reply = NX__NODE_EXEC_REPLY__INIT;
+	const struct timeval tv = {
+	    .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	if (x->timer)
+		event_free(x->timer);
+	x->timer = evtimer_new(x->m->base, fn, x);
+	nx_assert(x->timer && event_add(x->timer, &tv) == 0);
+}
+
+/* --- the end ------------------------------------------------------------------ */
+
+static void
+answer_wait(struct exec *x)
+{
+	Nx__NodeExecEnd reply = NX__NODE_EXEC_END__INIT;
+	struct nx_request *r = nx_take_ptr(x->wait);
 	char reason[32];
+	int signal = WIFSIGNALED(x->status) ? WTERMSIG(x->status) : 0;
 
-	if (WIFSIGNALED(status)) {
-		reply.exit_code = 128 + WTERMSIG(status);
-		snprintf(reason, sizeof(reason), "signal %d", WTERMSIG(status));
-	} else {
-		reply.exit_code = WEXITSTATUS(status);
-		snprintf(
-		    reason, sizeof(reason), "exit %d", WEXITSTATUS(status));
-	}
+	nx_assert(x->state == OVER);
+	reply.exit_code = signal ? 128 + signal : WEXITSTATUS(x->status);
+	snprintf(reason, sizeof(reason), "%s %d", signal ? "signal" : "exit",
+	    signal ? signal : WEXITSTATUS(x->status));
 	reply.reason = reason;
-	nx_answer(j->r, &reply.base, NULL, 0);
+	nx_answer(r, &reply.base, NULL, 0);
 }
 
 static void
-answer_fault(struct job *j)
+on_untold(evutil_socket_t fd, short what, void *arg)
 {
+	(void)fd;
+	(void)what;
+	exec_free(arg);
+}
+
+/* Nothing of it is left, or nothing can be done about it. It goes when its end
+ * has been told, or when nobody is there to tell, or nobody asks. */
+static void
+over(struct exec *x)
+{
+	nx_assert(!x->start);
+	x->state = OVER;
+	if (!x->wait && x->peer && !x->failed) {
+		set_timer(x, TELL_MS, on_untold);
+		return;
+	}
+	if (x->wait)
+		answer_wait(x);
+	exec_free(x);
+}
+
+static void
+on_clear(evutil_socket_t fd, short what, void *arg)
+{
+	struct exec *x = arg;
+
+	(void)fd;
+	(void)what;
+	nx_assert(x->state == CLEARING);
+	if (x->cgroup < 0) {
+		over(x);
+		return;
+	}
+	(void)nx_cgroup_kill(x->cgroup);
+	if (nx_cgroup_remove(x->parent, x->leaf) == 0) {
+		over(x);
+	} else if (x->tries++ < CLEAR_TRIES) {
+		set_timer(x, x->tries < 5 ? 1 : CLEAR_MS, on_clear);
+	} else {
+		nx_err("event=cgroup-not-empty node=%s exec=%llu", x->node,
+		    (unsigned long long)x->id);
+		over(x);
+	}
+}
+
+static void
+answer_fault(struct exec *x)
+{
+	struct nx_request *r = nx_take_ptr(x->start);
 	Nx__Status status = NX__STATUS__INTERNAL;
 
-	if (j->fault.error == -ENOENT || j->fault.error == -EACCES ||
-	    j->fault.error == -ENOTDIR || j->fault.error == -ENOEXEC)
+	if (x->fault.error == -ENOENT || x->fault.error == -EACCES ||
+	    x->fault.error == -ENOTDIR || x->fault.error == -ENOEXEC ||
+	    x->fault.error == -ELOOP)
 		status = NX__STATUS__INVALID;
-	nx_refuse(j->r, status, "the command did not start: %s: %s",
-	    j->fault.step, strerror(-j->fault.error));
+	if (x->fault.error == -ETIMEDOUT)
+		status = NX__STATUS__DEADLINE;
+	nx_refuse(r, status, "the command did not start: %s: %s", x->fault.step,
+	    strerror(-x->fault.error));
 }
 
-static void watch(struct job *j, pid_t pid);
+/* The command is over, or never was: what is left in the cgroup goes. */
+static void
+clear(struct exec *x)
+{
+	nx_assert(x->state != CLEARING && x->state != OVER);
+	end_gate(x);
+	close_ends(x);
+	x->state = CLEARING;
+	if (x->start) {
+		x->failed = true;
+		answer_fault(x);
+	}
+	on_clear(-1, 0, x);
+}
 
-/* 0: wait for more; 1: the gate has nothing more to say. */
-static int
-hear(struct job *j)
+/* --- the beginning ------------------------------------------------------------ */
+
+static void
+fail(struct exec *x, int error, const char *step)
+{
+	(void)nx_step(&x->fault, error, step);
+	clear(x);
+}
+
+static void
+on_late(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	fail(arg, -ETIMEDOUT, "enter the node");
+}
+
+/* It is the command now. */
+static void
+begun(struct exec *x)
+{
+	Nx__NodeExecReply reply = NX__NODE_EXEC_REPLY__INIT;
+	struct nx_request *r = nx_take_ptr(x->start);
+	int n = x->n_ends;
+
+	nx_assert(x->state == STARTING);
+	x->state = RUNNING;
+	event_free(nx_take_ptr(x->timer));
+	end_gate(x);
+	reply.exec = x->id;
+	x->n_ends = 0; /* theirs now */
+	nx_answer(r, &reply.base, x->ends, (size_t)n);
+}
+
+static void on_end(int status, const struct rusage *usage, void *arg);
+
+/* True while there is more to hear. */
+static bool
+hear(struct exec *x, const struct nx_gate_msg *msg, int *fd)
+{
+	if (msg->kind == NX_GATE_CHILD && x->pid < 0 && msg->value > 0) {
+		x->pid = msg->value;
+		(void)nx_reaper_claim(x->pid, x->mark, on_end, x);
+	} else if (msg->kind == NX_GATE_TERMINAL && x->tty && !x->n_ends &&
+	    nx_terminal_is_near(*fd)) {
+		x->ends[x->n_ends++] = nx_take_fd(fd);
+	} else if (msg->kind == NX_GATE_FAILED) {
+		x->fault = msg->fault;
+		return false;
+	} else {
+		return msg->kind != NX_GATE_CLOSED;
+	}
+	return true;
+}
+
+/* All that the gate has to say now; false: more is to come. */
+static bool
+listen_to(struct exec *x)
 {
 	struct nx_gate_msg msg;
-	int fd, r;
+	bool more = true;
+	int fd, r = 1;
 
-	while ((r = nx_gate_recv(j->helper.gate, &msg, &fd)) == 1) {
+	while (more && (r = nx_gate_recv(x->enter.gate, &msg, &fd)) == 1) {
+		more = hear(x, &msg, &fd);
 		nx_close(&fd);
-		if (msg.kind == NX_GATE_CHILD && j->pid < 0) {
-			watch(j, msg.value);
-		} else if (msg.kind == NX_GATE_FAILED) {
-			j->failed = true;
-			j->fault = msg.fault;
-		} else {
-			return 1; /* it has become the command, or never will */
-		}
 	}
-	return r < 0;
+	(void)nx_step(&x->fault, r, "read the gate");
+	return r != 0;
 }
 
+/* The gate and the reaper tell what happened in any order: a command can be
+ * over before it is known to have begun, and why it failed can come later. */
 static void
-on_end(int status, const struct rusage *usage, void *arg)
+advance(struct exec *x)
 {
-	struct job *j = arg;
-
-	(void)usage;
-	(void)hear(j); /* why it failed, if it did and both came at once */
-	if (j->failed)
-		answer_fault(j);
-	else
-		answer_end(j, status);
-	job_free(j);
-}
-
-/* The command's process exists; its end is the end of the job. */
-static void
-watch(struct job *j, pid_t pid)
-{
-	j->pid = pid;
-	if (nx_reaper_claim(pid, j->mark, on_end, j))
-		return;
-	/* it has not been reaped: the number is still its own */
-	j->pidfd = pidfd_open(pid, 0);
-	if (j->abandoned && j->pidfd >= 0)
-		(void)pidfd_send_signal(j->pidfd, SIGKILL, NULL, 0);
+	if (x->state == STARTING && listen_to(x)) {
+		if (x->fault.error)
+			clear(x);
+		else if (x->n_ends == 0 || (x->pid < 0 && !x->ended))
+			fail(x, -ECANCELED, "enter the node");
+		else
+			begun(x);
+	}
+	if (x->state == RUNNING && x->ended)
+		clear(x);
 }
 
 static void
 on_gate(evutil_socket_t gate, short what, void *arg)
 {
-	struct job *j = arg;
-
 	(void)gate;
 	(void)what;
-	if (!hear(j))
-		return;
-	(void)event_del(j->gate_event);
-	if (j->pid >= 0)
-		return;
-	/* the first half failed: there is no command to wait for */
-	if (!j->failed)
-		j->fault = (struct nx_fault){-ECANCELED, "enter the node"};
-	answer_fault(j);
-	job_free(j);
+	advance(arg);
 }
 
-/* The caller's environment, or ours where it says nothing. */
-static char **
-environment(const Nx__NodeExecRequest *request)
+static void
+on_end(int status, const struct rusage *usage, void *arg)
 {
-	size_t n = 0, i, k, len;
-	char **env = calloc(
-	    NX_ARRAY_SIZE(default_env) + request->n_env + 1, sizeof(*env));
+	struct exec *x = arg;
 
-	if (!env)
-		return NULL;
-	for (i = 0; i < NX_ARRAY_SIZE(default_env); i++) {
-		len = strcspn(default_env[i], "=") + 1;
-		for (k = 0; k < request->n_env; k++)
-			if (!strncmp(request->env[k], default_env[i], len))
-				break;
-		if (k == request->n_env)
-			env[n++] = default_env[i];
-	}
-	for (k = 0; k < request->n_env; k++)
-		if (strchr(request->env[k], '='))
-			env[n++] = request->env[k];
-	return env;
-}
-
-static bool
-fds_ok(const struct nx_request *r)
-{
-	struct stat st;
-	size_t i;
-
-	/* a directory of the host's would be a way out (CVE-2024-21626) */
-	for (i = 0; i < 3; i++)
-		if (fstat(r->fds[i], &st) < 0 || S_ISDIR(st.st_mode) ||
-		    S_ISBLK(st.st_mode))
-			return false;
-	return true;
-}
-
-static int
-spawn(struct job *j, const struct node *n, const Nx__NodeExecRequest *request)
-{
-	nx_cleanup_free char **env = environment(request);
-	nx_cleanup_free char **argv =
-	    calloc(request->n_command + 1, sizeof(*argv));
-	struct nx_enter e = {
-	    .target = n->pidfd,
-	    .cgroup = n->cgroup,
-	    .fds = {j->r->fds[0], j->r->fds[1], j->r->fds[2]},
-	    .tty = request->tty,
-	    .cwd = request->cwd,
-	    .filter = &j->m->node_filter,
-	};
-
-	if (!env || !argv)
-		return nx_step(&j->fault, -ENOMEM, "memory");
-	memcpy(argv, request->command,
-	    request->n_command * sizeof(request->command[0]));
-	e.argv = argv;
-	e.envp = env;
-	return nx_enter_spawn(&e, &j->helper, &j->fault);
+	(void)usage;
+	x->status = status;
+	x->ended = true;
+	x->pid = -1;
+	advance(x);
 }
 
 static void
 start(struct nodemgr *m, struct nx_request *r, const struct node *n,
     const Nx__NodeExecRequest *request)
 {
-	struct job *j = calloc(1, sizeof(*j));
+	struct exec *x = calloc(1, sizeof(*x));
 
-	if (!j) {
+	if (!x) {
 		nx_refuse(r, NX__STATUS__INTERNAL, "out of memory");
 		return;
 	}
-	j->m = m;
-	j->r = r;
-	j->peer = r->peer;
-	j->mark = nx_reaper_mark();
-	j->pid = j->pidfd = -1;
-	j->helper = (struct nx_boxed){-1, -1, -1};
-	snprintf(j->node, sizeof(j->node), "%s", n->id);
-	j->next = m->jobs;
-	m->jobs = j;
-	if (spawn(j, n, request) < 0) {
-		answer_fault(j);
-		job_free(j);
+	x->m = m;
+	/* the cgroups of the nodemgr before this one may still be there */
+	m->last_exec = m->last_exec ? m->last_exec + 1 : nx_now_us();
+	x->id = m->last_exec;
+	x->start = r;
+	x->peer = r->peer;
+	x->tty = request->tty;
+	x->mark = nx_reaper_mark();
+	x->pid = x->parent = x->cgroup = -1;
+	x->enter = (struct nx_boxed){-1, -1, -1};
+	snprintf(x->node, sizeof(x->node), "%s", n->id);
+	x->next = m->execs;
+	m->execs = x;
+	if (exec_spawn(x, n, request) < 0) {
+		clear(x);
 		return;
 	}
-	j->gate_event = event_new(
-	    m->base, j->helper.gate, EV_READ | EV_PERSIST, on_gate, j);
-	nx_assert(j->gate_event && event_add(j->gate_event, NULL) == 0);
+	x->gate_event =
+	    event_new(m->base, x->enter.gate, EV_READ | EV_PERSIST, on_gate, x);
+	nx_assert(x->gate_event && event_add(x->gate_event, NULL) == 0);
+	set_timer(x, START_MS, on_late);
+}
+
+/* --- requests ----------------------------------------------------------------- */
+
+static unsigned
+count_of(const struct nodemgr *m, const struct node *n)
+{
+	unsigned count = 0;
+
+	for (const struct exec *x = m->execs; x; x = x->next)
+		count += strcmp(x->node, n->id) == 0;
+	return count;
 }
 
 void
-job_handle(struct nx_request *r, void *ctx)
+exec_handle(struct nx_request *r, void *ctx)
 {
 	const Nx__NodeExecRequest *request =
 	    (const Nx__NodeExecRequest *)r->body;
@@ -268,25 +353,78 @@ job_handle(struct nx_request *r, void *ctx)
 		    "the node does not run: start it first");
 	else if (request->n_command == 0 || !request->command[0][0])
 		nx_refuse(r, NX__STATUS__INVALID, "there is no command to run");
-	else if (!fds_ok(r))
+	else if (request->rows > UINT16_MAX || request->columns > UINT16_MAX)
 		nx_refuse(r, NX__STATUS__INVALID,
-		    "a directory or disk cannot be standard input or output");
+		    "a terminal has at most %u rows and columns", UINT16_MAX);
+	else if (count_of(ctx, n) >= EXECS_MAX)
+		nx_refuse(r, NX__STATUS__LIMIT,
+		    "%u commands run in the node already: end some first",
+		    EXECS_MAX);
 	else
 		start(ctx, r, n, request);
 }
 
 void
-job_peer_gone(struct nodemgr *m, const struct nx_peer *peer)
+exec_wait_handle(struct nx_request *r, void *ctx)
 {
-	struct job *j;
+	const Nx__NodeExecWaitRequest *request =
+	    (const Nx__NodeExecWaitRequest *)r->body;
+	struct nodemgr *m = ctx;
+	struct exec *x = m->execs;
 
-	for (j = m->jobs; j; j = j->next) {
-		if (j->peer != peer)
+	while (x && (x->id != request->exec || x->peer != r->peer))
+		x = x->next;
+	if (!x || x->state == STARTING) {
+		nx_refuse(r, NX__STATUS__NOT_FOUND,
+		    "you have no such command running");
+	} else if (x->wait) {
+		nx_refuse(
+		    r, NX__STATUS__CONFLICT, "its end is waited for already");
+	} else {
+		x->wait = r;
+		if (x->state == OVER)
+			over(x);
+	}
+}
+
+/* --- callers and nodemgrs that went --------------------------------------------- */
+
+void
+exec_peer_gone(struct nodemgr *m, const struct nx_peer *peer)
+{
+	struct exec *x, *next;
+
+	for (x = m->execs; x; x = next) {
+		next = x->next;
+		if (x->peer != peer)
 			continue;
-		j->peer = NULL;
-		nx_info("event=exec-abandoned node=%s", j->node);
-		j->abandoned = true;
-		if (j->pidfd >= 0)
-			(void)pidfd_send_signal(j->pidfd, SIGKILL, NULL, 0);
+		x->peer = NULL;
+		if (x->state == OVER) {
+			over(x);
+			continue;
+		}
+		nx_info("event=exec-abandoned node=%s", x->node);
+		(void)nx_cgroup_kill(x->cgroup);
+	}
+}
+
+void
+exec_adopt(const struct node *n)
+{
+	(void)nx_cgroup_kill_below(n->cgroup);
+}
+
+void
+exec_close(struct nodemgr *m)
+{
+	while (m->execs) {
+		struct exec *x = m->execs;
+
+		/* the hub is gone: this only frees them */
+		if (x->start)
+			nx_answer(nx_take_ptr(x->start), NULL, NULL, 0);
+		if (x->wait)
+			nx_answer(nx_take_ptr(x->wait), NULL, NULL, 0);
+		exec_free(x);
 	}
 }

@@ -1,13 +1,22 @@
 /*
- * Commands that nodemgr's clients run in nodes (NODE_EXEC).
+ * Commands that nodemgr's clients run in nodes (NODE_EXEC, NODE_EXEC_WAIT).
  */
-#ifndef NODEMGR_JOB_H
-#define NODEMGR_JOB_H
+#ifndef NODEMGR_EXEC_H
+#define NODEMGR_EXEC_H
 
 #include "nodemgr/nodemgr.h"
 
-void job_handle(struct nx_request *r, void *ctx);
+struct node;
+
+/* Answers when the command runs, with the far ends of its terminal or pipes. */
+void exec_handle(struct nx_request *r, void *ctx);
+/* Answers when it has ended, and everything it left behind. */
+void exec_wait_handle(struct nx_request *r, void *ctx);
 /* A caller is gone: what it ran is killed. */
-void job_peer_gone(struct nodemgr *m, const struct nx_peer *peer);
+void exec_peer_gone(struct nodemgr *m, const struct nx_peer *peer);
+/* Kills what the nodemgr before this one ran in @n: its callers are gone. */
+void exec_adopt(const struct node *n);
+/* Forgets all of them, at the very end; they stay for the next nodemgr. */
+void exec_close(struct nodemgr *m);
 
 #endif

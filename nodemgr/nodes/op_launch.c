@@ -212,6 +212,7 @@ hear(struct op *op, const struct nx_gate_msg *msg, int fd)
 	case NX_GATE_MAPPED:
 	case NX_GATE_GO:
 	case NX_GATE_CHILD:
+	case NX_GATE_TERMINAL:
 	default: fail_step(op, &msg->fault); return false;
 	}
 }

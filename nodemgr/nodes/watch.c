@@ -14,6 +14,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/reaper.h"
+#include "nodemgr/nodes/exec.h"
 #include "nodemgr/nodes/node.h"
 #include "nodemgr/nodes/op.h"
 
@@ -142,6 +143,7 @@ node_adopt(struct node *n)
 		return 0;
 	if (node_watch(n, nx_take_fd(&pidfd), nx_take_fd(&cgroup), false) < 0)
 		return 0;
+	exec_adopt(n);
 	nx_info("event=node-adopted node=%s pid=%d", n->id, (int)n->pid);
 	return 1;
 }

@@ -76,6 +76,11 @@ leaves_the_rest_alone(void **state)
 	assert_int_equal(
 	    0, PARSE(W("node"), W("exec"), W("web"), W("ls"), W("-l")));
 	assert_int_equal(2, args.n_rest);
+	assert_int_equal(
+	    0, PARSE(W("node"), W("exec"), W("-it"), W("web"), W("sh")));
+	assert_true(ctl_option(&args, "interactive")->set);
+	assert_true(ctl_option(&args, "tty")->set);
+	assert_int_equal(1, args.n_rest);
 }
 
 static void
@@ -95,6 +100,7 @@ refuses_with_a_sentence(void **state)
 	assert_int_equal(-EINVAL, PARSE(W("node"), W("ls"), W("--nope")));
 	assert_non_null(strstr(error, "no option --nope"));
 	assert_int_equal(-EINVAL, PARSE(W("fs"), W("mkdir"), W("-pp"), W("a")));
+	assert_int_equal(-EINVAL, PARSE(W("fs"), W("mkdir"), W("-po"), W("a")));
 	assert_int_equal(-EINVAL, PARSE(W("node"), W("ls"), W("-o")));
 	assert_non_null(strstr(error, "wants a value"));
 	assert_int_equal(-EINVAL, PARSE(W("node"), W("ls"), W("-o"), W("xml")));

@@ -254,10 +254,8 @@ test_hostile_upper(void **state)
 /* --- while somebody enters ----------------------------------------------------- */
 
 static int
-enter(struct lab_box *b, const char *command, const char *cwd)
+enter_with(struct lab_box *b, char *const *argv, const char *cwd)
 {
-	char *argv[] = {(char *)(uintptr_t) "/bin/sh", (char *)(uintptr_t) "-c",
-	    (char *)(uintptr_t)command, NULL};
 	char *envp[] = {NULL};
 	struct nx_boxed helper;
 	struct nx_gate_msg msg;
@@ -266,6 +264,7 @@ enter(struct lab_box *b, const char *command, const char *cwd)
 	const struct nx_enter e = {
 	    .target = b->boxed.pidfd,
 	    .cgroup = b->cgroup,
+	    .init = lab.init,
 	    .fds = {null, null, null},
 	    .cwd = cwd,
 	    .filter = &lab.node,
@@ -291,6 +290,50 @@ enter(struct lab_box *b, const char *command, const char *cwd)
 	nx_boxed_destroy(&helper);
 	nx_close(&null);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int
+enter(struct lab_box *b, const char *command, const char *cwd)
+{
+	char *argv[] = {(char *)(uintptr_t) "/bin/sh", (char *)(uintptr_t) "-c",
+	    (char *)(uintptr_t)command, NULL};
+
+	return enter_with(b, argv, cwd);
+}
+
+/*
+ * A command that is a script of /proc/self/exe is run by whatever executes it.
+ * That must not be nodemgr, with the libraries the node chooses for it; it is
+ * nexus-init, which needs none and takes no -q.
+ */
+static void
+test_script_of_the_enterer(void **state)
+{
+	static const char make[] =
+	    "printf '#!/proc/self/exe -q\\n' >%s/x && chmod 755 %s/x";
+	char *argv[] = {(char *)(uintptr_t) "/x", NULL}, script[128];
+	struct lab_box b;
+
+	(void)state;
+	/* an image that has no library, so that only a static program starts */
+	lab_run("mkdir %s/images/bare && cd %s/images/bare && printf "
+		"'#!/proc/self/exe -q\\n' >x && chmod 755 x",
+	    lab.dir, lab.dir);
+	lab.image = "bare";
+	lab.volume = 8;
+	lab_node(&b, NULL);
+	assert_int_equal(lab_start(&b), 0);
+	assert_int_equal(enter_with(&b, argv, NULL), 125);
+	lab_end(&b);
+	lab.image = NULL;
+	lab.volume = 0;
+	/* and one that has them all, and an own idea of them */
+	lab_node(&b, NULL);
+	assert_int_equal(lab_start(&b), 0);
+	snprintf(script, sizeof(script), make, "", "");
+	assert_int_equal(enter(&b, script, NULL), 0);
+	assert_int_equal(enter_with(&b, argv, NULL), 125);
+	lab_end(&b);
 }
 
 static void
@@ -349,6 +392,7 @@ tests(void)
 	    cmocka_unit_test(test_init_is_sealed),
 	    cmocka_unit_test(test_hostile_images),
 	    cmocka_unit_test(test_hostile_upper),
+	    cmocka_unit_test(test_script_of_the_enterer),
 	    cmocka_unit_test(test_entering_is_not_seen_into),
 	    cmocka_unit_test(test_directories_outside),
 	};

@@ -2,7 +2,7 @@
  * Nodes through nodemgr's own handlers and operations, with neighbours that
  * answer, refuse, or send nonsense.
  */
-#include "tests/unit/nodemgr_world.h"
+#include "tests/unit/nodemgr_commands.h"
 
 #define USER 7
 
@@ -177,190 +177,6 @@ test_ends(void **state)
 	assert_int_equal(stop_node(USER, "e"), 0);
 	assert_true(becomes(USER, "e", "Stopped", reason));
 	assert_int_equal(delete_node(USER, "e", false), 0);
-}
-
-/* --- exec ------------------------------------------------------------------------ */
-
-static int
-run_in(const char *node, const char *command, char *out, size_t size)
-{
-	Nx__NodeExecRequest q = NX__NODE_EXEC_REQUEST__INIT;
-	char *words[3] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c",
-	    (char *)(uintptr_t)command};
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[3], pair[2], code;
-	struct answer a;
-	ssize_t n;
-
-	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
-	fds[0] = null;
-	fds[1] = fds[2] = pair[1];
-	q.node = (char *)(uintptr_t)node;
-	q.command = words;
-	q.n_command = 3;
-	ask_async(
-	    &a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
-	nx_close(&pair[1]);
-	settle(&a);
-	code = a.status == 0 ? ((const Nx__NodeExecReply *)a.body)->exit_code
-			     : -(int)a.status;
-	if (a.status != 0)
-		print_error("exec: %s\n", a.error);
-	n = out ? read(pair[0], out, size - 1) : 0;
-	if (out)
-		out[n > 0 ? n : 0] = '\0';
-	nx_close(&pair[0]);
-	nx_close(&null);
-	forget_answer(&a);
-	return code;
-}
-
-static void
-test_exec(void **state)
-{
-	Nx__NodeExecRequest q = NX__NODE_EXEC_REQUEST__INIT;
-	char out[4096], *missing[1] = {(char *)(uintptr_t) "no-such-command"};
-	struct answer a;
-	int fds[3];
-
-	(void)state;
-	assert_int_equal(create_node(&a, USER, "x", NULL), 0);
-	forget_answer(&a);
-	assert_int_equal(
-	    run_in("x", "id -u; hostname; exit 5", out, sizeof(out)), 5);
-	assert_string_equal(out, "0\nx\n");
-	assert_int_equal(run_in("x", "kill -15 $$", NULL, 0), 128 + 15);
-	/* exactly the node's sets, and no descriptor but the three */
-	assert_int_equal(run_in("x",
-			     "grep -E 'Cap|NoNew|Seccomp' "
-			     "/proc/self/status | tr -d '\\t\\n'; ls "
-			     "/proc/self/fd | tr '\\n' ,",
-			     out, sizeof(out)),
-	    0);
-	assert_string_equal(out,
-	    "CapInh:0000000000000000CapPrm:00000000800405fb"
-	    "CapEff:00000000800405fbCapBnd:00000000800405fb"
-	    "CapAmb:0000000000000000NoNewPrivs:1Seccomp:2"
-	    "Seccomp_filters:30,1,2,3,");
-	/* it is in the node's cgroup and namespaces */
-	assert_int_equal(run_in("x",
-			     "cat /proc/self/cgroup | grep -c '^0::/$';"
-			     "ls -l /proc/1/ns 2>&1 | grep -c denied",
-			     out, sizeof(out)),
-	    0);
-	q.node = (char *)(uintptr_t) "x";
-	q.command = missing;
-	q.n_command = 1;
-	fds[0] = fds[1] = fds[2] = open("/dev/null", O_RDWR | O_CLOEXEC);
-	ask_async(
-	    &a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
-	settle(&a);
-	assert_int_equal(a.status, NX__STATUS__INVALID);
-	forget_answer(&a);
-	nx_close(&fds[0]);
-	/* a directory is refused: it would be a way out */
-	fds[0] = fds[1] = fds[2] = open("/", O_RDONLY | O_CLOEXEC);
-	ask_async(
-	    &a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
-	settle(&a);
-	assert_int_equal(a.status, NX__STATUS__INVALID);
-	forget_answer(&a);
-	nx_close(&fds[0]);
-	assert_int_equal(delete_node(USER, "x", true), 0);
-}
-
-static void
-test_abandoned_exec(void **state)
-{
-	Nx__NodeExecRequest q = NX__NODE_EXEC_REQUEST__INIT;
-	char *words[2] = {
-	    (char *)(uintptr_t) "sleep", (char *)(uintptr_t) "1000"};
-	struct answer a, b;
-	int fds[3], i;
-
-	(void)state;
-	assert_int_equal(create_node(&a, USER, "x", NULL), 0);
-	forget_answer(&a);
-	fds[0] = fds[1] = fds[2] = open("/dev/null", O_RDWR | O_CLOEXEC);
-	q.node = (char *)(uintptr_t) "x";
-	q.command = words;
-	q.n_command = 2;
-	ask_async(
-	    &a, world.admin, NX__METHOD__NODE_EXEC, &q.base, USER, fds, 3);
-	for (i = 0; i < 10; i++)
-		turn();
-	assert_non_null(world.m.jobs);
-	world_link(world.admin, NX_ROLE_ADMIN); /* the old pair is gone */
-	for (i = 0; i < 100 && world.m.jobs; i++)
-		turn();
-	assert_null(world.m.jobs);
-	forget_answer(&a);
-	nx_close(&fds[0]);
-	assert_int_equal(node_verb(&b, USER, NX__METHOD__NODE_METRICS, "x"), 0);
-	assert_int_equal(((const Nx__NodeMetrics *)b.body)->pids, 1);
-	assert_true(((const Nx__NodeMetrics *)b.body)->memory_usage > 0);
-	forget_answer(&b);
-	assert_int_equal(delete_node(USER, "x", true), 0);
-}
-
-/* Without reaping any. */
-static bool
-has_children(void)
-{
-	siginfo_t info;
-
-	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
-}
-
-/*
- * The commands are children of nodemgr: while one of them is a zombie, the
- * node's init cannot end, and whoever waits for it never wakes.
- */
-static void
-test_delete_while_commands_run(void **state)
-{
-	Nx__NodeDeleteRequest d = NX__NODE_DELETE_REQUEST__INIT;
-	Nx__NodeListRequest l = NX__NODE_LIST_REQUEST__INIT;
-	Nx__NodeExecRequest q = NX__NODE_EXEC_REQUEST__INIT;
-	char *words[2] = {
-	    (char *)(uintptr_t) "sleep", (char *)(uintptr_t) "1000"};
-	struct answer a, list, execs[6];
-	int fds[3], round, i;
-
-	(void)state;
-	fds[0] = fds[1] = fds[2] = open("/dev/null", O_RDWR | O_CLOEXEC);
-	d.node = q.node = (char *)(uintptr_t) "x";
-	d.force = true;
-	q.command = words;
-	q.n_command = 2;
-	for (round = 0; round < 8; round++) {
-		assert_int_equal(create_node(&a, USER, "x", NULL), 0);
-		forget_answer(&a);
-		for (i = 0; i < 6; i++)
-			ask_async(&execs[i], world.admin, NX__METHOD__NODE_EXEC,
-			    &q.base, USER, fds, 3);
-		/* in some rounds they are still on their way in */
-		for (i = 0; i < round; i++)
-			turn();
-		alarm(20); /* the loop would stand still for ever */
-		ask_async(&a, world.admin, NX__METHOD__NODE_DELETE, &d.base,
-		    USER, NULL, 0);
-		ask_async(&list, world.admin, NX__METHOD__NODE_LIST, &l.base,
-		    USER, NULL, 0);
-		settle(&list);
-		settle(&a);
-		assert_int_equal(a.status, 0);
-		for (i = 0; i < 6; i++) {
-			settle(&execs[i]);
-			forget_answer(&execs[i]);
-		}
-		alarm(0);
-		forget_answer(&list);
-		forget_answer(&a);
-	}
-	nx_close(&fds[0]);
-	for (i = 0; i < 50 && has_children(); i++)
-		turn();
-	assert_false(has_children());
 }
 
 /* --- what fails ------------------------------------------------------------------- */
@@ -723,9 +539,6 @@ tests(void)
 	    cmocka_unit_test(test_shares),
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_ends),
-	    cmocka_unit_test(test_exec),
-	    cmocka_unit_test(test_abandoned_exec),
-	    cmocka_unit_test(test_delete_while_commands_run),
 	    cmocka_unit_test(test_failed_creation_leaves_nothing),
 	    cmocka_unit_test(test_addresses_run_out),
 	    cmocka_unit_test(test_survives_restart),

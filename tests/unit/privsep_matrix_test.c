@@ -91,6 +91,7 @@ static const struct {
     {"NODE_EXEC", "A", "n", true},
     {"NODE_STATUS", "A", "n", false},
     {"NODE_LOGS", "A", "n", true},
+    {"NODE_EXEC_WAIT", "A", "n", true},
     {"LAMBDA_RUN", "gA", "n", true},
     {"NET_ATTACH", "n", "t", false},
     {"NET_DETACH", "n", "t", false},

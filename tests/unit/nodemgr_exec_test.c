@@ -1,0 +1,217 @@
+/*
+ * Commands in nodes: what they get, what they return, and that nothing of them
+ * is left.
+ */
+#include "tests/unit/nodemgr_commands.h"
+
+static void
+test_exec(void **state)
+{
+	char out[4096], *missing[1] = {(char *)(uintptr_t) "no-such-command"};
+	struct answer a;
+	struct command c;
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "x", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(
+	    run_in("x", "id -u; hostname; exit 5", out, sizeof(out)), 5);
+	assert_string_equal(out, "0\nx\n");
+	assert_int_equal(run_in("x", "kill -15 $$", NULL, 0), 128 + 15);
+	/* exactly the node's sets, and no descriptor but the three */
+	assert_int_equal(run_in("x",
+			     "grep -E 'Cap|NoNew|Seccomp' "
+			     "/proc/self/status | tr -d '\\t\\n'; ls "
+			     "/proc/self/fd | tr '\\n' ,",
+			     out, sizeof(out)),
+	    0);
+	assert_string_equal(out,
+	    "CapInh:0000000000000000CapPrm:00000000800405fb"
+	    "CapEff:00000000800405fbCapBnd:00000000800405fb"
+	    "CapAmb:0000000000000000NoNewPrivs:1Seccomp:2"
+	    "Seccomp_filters:30,1,2,3,");
+	/* it is below the node's cgroup and in its namespaces */
+	assert_int_equal(run_in("x",
+			     "cat /proc/self/cgroup | grep -c '^0::/exec-';"
+			     "ls -l /proc/1/ns 2>&1 | grep -c denied",
+			     out, sizeof(out)),
+	    0);
+	begin_in(&c, "x", missing, 1, false);
+	assert_int_equal(c.status, NX__STATUS__INVALID);
+	/* an end is told to who began it, once */
+	begin_sh(&c, "x", "exit 3", false);
+	c.id++;
+	assert_int_equal(end_of(&c), -NX__STATUS__NOT_FOUND);
+	c.id--;
+	assert_int_equal(end_of(&c), 3);
+	assert_int_equal(end_of(&c), -NX__STATUS__NOT_FOUND);
+	close_command(&c);
+	assert_null(world.m.execs);
+	assert_int_equal(delete_node(USER, "x", true), 0);
+}
+
+/* Reads what comes until @want is in it, or for two seconds. */
+static bool
+see(int fd, const char *want, char *text, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	assert_int_equal(nx_fd_nonblock(fd, true), 0);
+	for (int i = 0; i < 100; i++) {
+		while ((n = read(fd, text + len, size - 1 - len)) > 0)
+			len += (size_t)n;
+		text[len] = '\0';
+		if (strstr(text, want))
+			return true;
+		turn();
+	}
+	print_message("# saw: %s\n", text);
+	return false;
+}
+
+/* The terminal is the node's own: it has a name there, a size, job control. */
+static void
+test_exec_terminal(void **state)
+{
+	struct command c;
+	struct answer a;
+	char text[4096];
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "x", NULL), 0);
+	forget_answer(&a);
+	begin_sh(&c, "x",
+	    "tty; stty size; ps -o tty= -p $$ 2>/dev/null; trap 'echo GOT' "
+	    "INT; echo READY; while :; do sleep 0.05; done",
+	    true);
+	assert_int_equal(c.status, 0);
+	assert_int_equal(c.n_fds, 1);
+	assert_true(see(c.fds[0], "READY", text, sizeof(text)));
+	assert_non_null(strstr(text, "/dev/pts/0\r\n33 99\r\n"));
+	assert_int_equal(write(c.fds[0], "\003", 1), 1);
+	assert_true(see(c.fds[0], "GOT", text, sizeof(text)));
+	assert_int_equal(write(c.fds[0], "\034", 1), 1); /* quit */
+	assert_int_equal(end_of(&c), 128 + SIGQUIT);
+	close_command(&c);
+	/* what is at /dev/ptmx is the node's to choose, and not looked at */
+	assert_int_equal(
+	    run_in("x", "rm /dev/ptmx; ln -s /dev/null /dev/ptmx", NULL, 0), 0);
+	begin_sh(&c, "x", "tty", true);
+	assert_int_equal(c.status, 0);
+	assert_int_equal(end_of(&c), 0);
+	close_command(&c);
+	assert_int_equal(delete_node(USER, "x", true), 0);
+}
+
+/* Now, and not when it was sampled last. */
+static unsigned
+pids_in_node(void)
+{
+	struct nx_cgroup_stat stat;
+
+	assert_int_equal(nx_cgroup_read(world.m.nodes->cgroup, &stat), 0);
+	assert_true(stat.memory > 0);
+	return stat.pids;
+}
+
+/* What a command leaves behind, in whatever session, ends with it. */
+static void
+test_exec_leaves_nothing(void **state)
+{
+	struct command c;
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "x", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(run_in("x",
+			     "setsid sh -c 'setsid sleep 1000 & sleep 1000' "
+			     "</dev/null >/dev/null 2>&1 & sleep 0.2; exit 4",
+			     NULL, 0),
+	    4);
+	assert_int_equal(pids_in_node(), 1);
+	/* and so do all when the caller goes */
+	begin_sh(&c, "x", "setsid sleep 1000 & sleep 1000", false);
+	for (int i = 0; i < 10; i++)
+		turn();
+	assert_int_equal(pids_in_node(), 4);
+	assert_non_null(world.m.execs);
+	world_link(world.admin, NX_ROLE_ADMIN); /* the old pair is gone */
+	for (int i = 0; i < 100 && world.m.execs; i++)
+		turn();
+	assert_null(world.m.execs);
+	close_command(&c);
+	assert_int_equal(pids_in_node(), 1);
+	assert_int_equal(delete_node(USER, "x", true), 0);
+}
+
+/*
+ * The commands are children of nodemgr: while one of them is a zombie, the
+ * node's init cannot end, and whoever waits for it never wakes.
+ */
+static void
+test_delete_while_commands_run(void **state)
+{
+	Nx__NodeDeleteRequest d = NX__NODE_DELETE_REQUEST__INIT;
+	Nx__NodeListRequest l = NX__NODE_LIST_REQUEST__INIT;
+	Nx__NodeExecRequest q = NX__NODE_EXEC_REQUEST__INIT;
+	char *words[2] = {
+	    (char *)(uintptr_t) "sleep", (char *)(uintptr_t) "1000"};
+	struct answer a, list, execs[6];
+	int round, i;
+
+	(void)state;
+	d.node = q.node = (char *)(uintptr_t) "x";
+	d.force = true;
+	q.command = words;
+	q.n_command = 2;
+	for (round = 0; round < 8; round++) {
+		assert_int_equal(create_node(&a, USER, "x", NULL), 0);
+		forget_answer(&a);
+		for (i = 0; i < 6; i++)
+			ask_async(&execs[i], world.admin, NX__METHOD__NODE_EXEC,
+			    &q.base, USER, NULL, 0);
+		/* in some rounds they are still on their way in */
+		for (i = 0; i < round; i++)
+			turn();
+		alarm(20); /* the loop would stand still for ever */
+		ask_async(&a, world.admin, NX__METHOD__NODE_DELETE, &d.base,
+		    USER, NULL, 0);
+		ask_async(&list, world.admin, NX__METHOD__NODE_LIST, &l.base,
+		    USER, NULL, 0);
+		settle(&list);
+		settle(&a);
+		assert_int_equal(a.status, 0);
+		for (i = 0; i < 6; i++) {
+			settle(&execs[i]);
+			forget_answer(&execs[i]);
+		}
+		alarm(0);
+		forget_answer(&list);
+		forget_answer(&a);
+	}
+	for (i = 0; i < 50 && has_children(); i++)
+		turn();
+	assert_false(has_children());
+}
+
+static int
+tests(void)
+{
+	const struct CMUnitTest all[] = {
+	    cmocka_unit_test(test_exec),
+	    cmocka_unit_test(test_exec_terminal),
+	    cmocka_unit_test(test_exec_leaves_nothing),
+	    cmocka_unit_test(test_delete_while_commands_run),
+	};
+
+	world_open();
+	return cmocka_run_group_tests_name("nodemgr_exec", all, NULL, NULL);
+}
+
+int
+main(void)
+{
+	return lab_main(tests);
+}
