@@ -4,18 +4,19 @@
 #include "common/err.h"
 #include "gatewayd/gateway.h"
 
-#define KEY(k, type, def, min, max)                                          \
+#define KEY(k, member, type, def, min, max)                                  \
 	{                                                                    \
-		"gatewayd", #k, type, offsetof(struct gw_conf, k), def, min, \
-		    max                                                      \
+		"gatewayd", #k, type, offsetof(struct gw_conf, member), def, \
+		    min, max                                                 \
 	}
+#define HTTP(k, type, def, min, max) KEY(k, http.k, type, def, min, max)
 
 const struct nx_conf_key gw_conf_keys[] = {
-    KEY(max_connections, NX_CONF_UINT, "2000", 1, 7000),
-    KEY(max_per_address, NX_CONF_UINT, "500", 1, 7000),
-    KEY(header_timeout, NX_CONF_UINT, "10", 1, 600),
-    KEY(idle_timeout, NX_CONF_UINT, "60", 1, 3600),
-    KEY(min_rate, NX_CONF_SIZE, "1K", 1, 1 << 30),
-    KEY(drain_timeout, NX_CONF_UINT, "20", 0, 3600),
+    HTTP(max_connections, NX_CONF_UINT, "2000", 1, 7000),
+    HTTP(max_per_address, NX_CONF_UINT, "500", 1, 7000),
+    HTTP(header_timeout, NX_CONF_UINT, "10", 1, 600),
+    HTTP(idle_timeout, NX_CONF_UINT, "60", 1, 3600),
+    HTTP(min_rate, NX_CONF_SIZE, "1K", 1, 1 << 30),
+    KEY(drain_timeout, drain_timeout, NX_CONF_UINT, "20", 0, 3600),
 };
 const size_t gw_conf_count = NX_ARRAY_SIZE(gw_conf_keys);

@@ -1,6 +1,6 @@
 /*
- * What the parts of the gateway share: the loop, the edges, the limits, and
- * whether it is on its way out.
+ * What the parts of the gateway share: its configuration, its edges, its
+ * server, the tables of routes it answers.
  */
 #ifndef GW_GATEWAY_H
 #define GW_GATEWAY_H
@@ -12,31 +12,28 @@
 
 #include "common/conf.h"
 #include "common/hub.h"
+#include "gatewayd/http/http.h"
 
-struct conns;
 struct tokens;
+struct route_table;
 
 struct gw_conf {
 	struct nx_conf_common common;
-	uint64_t max_connections; /* in all */
-	uint64_t max_per_address; /* of one client address */
-	uint64_t header_timeout;  /* seconds, from a head's first byte */
-	uint64_t idle_timeout;    /* seconds between requests */
-	uint64_t min_rate;        /* bytes/s a client must keep up, both ways */
-	uint64_t drain_timeout;   /* seconds a stop waits for requests */
+	struct http_limits http;
+	uint64_t drain_timeout; /* seconds a stop waits for requests */
 };
 extern const struct nx_conf_key gw_conf_keys[];
 extern const size_t gw_conf_count;
+
+extern const struct route_table *const gw_routes[]; /* ends with NULL */
 
 struct gw {
 	struct event_base *base;
 	struct nx_hub *hub;
 	const struct gw_conf *conf;
-	struct conns *conns;
+	struct http_server *server;
 	struct tokens *tokens;
-	size_t kept;   /* bytes of replies that clients have not taken */
-	bool draining; /* finish what is there, take nothing new */
-	void (*on_drained)(struct gw *gw); /* draining, and nobody is left */
+	const struct route_table *const *routes; /* gw_routes */
 };
 
 #endif

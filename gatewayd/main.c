@@ -12,9 +12,9 @@
 #include "common/daemon.h"
 #include "common/err.h"
 #include "common/log.h"
-#include "gatewayd/http/conns.h"
+#include "gatewayd/gateway.h"
+#include "gatewayd/routes/routes.h"
 #include "gatewayd/sandbox.h"
-#include "gatewayd/routes/token.h"
 
 #define LOST_DRAIN_S 2U   /* new clients wait for the fresh start */
 #define TOKENS       4096 /* users' tickets kept at once */
@@ -22,12 +22,12 @@
 static struct gw_conf conf;
 static struct gw gw;
 static struct nx_daemon daemon_;
-static bool nexusd_lost;
+static bool nexusd_lost, draining;
 
 static void
-on_drained(struct gw *g)
+on_drained(void *ctx)
 {
-	(void)g;
+	(void)ctx;
 	nx_daemon_quit(&daemon_);
 }
 
@@ -37,7 +37,8 @@ on_drain_timeout(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	nx_warn("event=drain-timeout connections=%zu", conns_count(gw.conns));
+	nx_warn("event=drain-timeout connections=%zu",
+	    http_server_count(gw.server));
 	nx_daemon_quit(&daemon_);
 }
 
@@ -47,10 +48,11 @@ drain(uint64_t seconds)
 {
 	struct timeval tv = {.tv_sec = (time_t)seconds};
 
-	if (gw.draining)
+	if (draining)
 		return;
+	draining = true;
 	event_base_once(gw.base, -1, EV_TIMEOUT, on_drain_timeout, NULL, &tv);
-	conns_drain(gw.conns);
+	http_server_drain(gw.server);
 }
 
 static void
@@ -93,7 +95,7 @@ listen_inherited(void)
 		    "no listening socket was passed (LISTEN_FDS); systemd's "
 		    "nexus-http.socket and nexus-up do that");
 	for (i = 0; i < daemon_.listen_fds; i++) {
-		r = conns_listen(gw.conns, 3 + i);
+		r = http_server_listen(gw.server, 3 + i);
 		if (r < 0)
 			nx_fatal(r, "listening socket %d", 3 + i);
 	}
@@ -116,18 +118,20 @@ fit_descriptors(void)
 	most = rl.rlim_cur > FDS_OTHERS + FDS_EACH
 	    ? (rl.rlim_cur - FDS_OTHERS) / FDS_EACH
 	    : 1;
-	if (conf.max_connections <= most)
+	if (conf.http.max_connections <= most)
 		return;
 	nx_warn("event=fewer-connections wanted=%llu descriptors=%llu "
 		"connections=%llu",
-	    (unsigned long long)conf.max_connections,
+	    (unsigned long long)conf.http.max_connections,
 	    (unsigned long long)rl.rlim_cur, (unsigned long long)most);
-	conf.max_connections = most;
+	conf.http.max_connections = most;
 }
 
 int
 main(int argc, char **argv)
 {
+	struct http_config config;
+
 	daemon_ = (struct nx_daemon){
 	    .name = "gatewayd",
 	    .role = NX_ROLE_GATEWAY,
@@ -145,8 +149,13 @@ main(int argc, char **argv)
 	gw = (struct gw){.base = daemon_.base,
 	    .conf = &conf,
 	    .tokens = tokens_new(TOKENS),
+	    .routes = gw_routes};
+	config = (struct http_config){.base = daemon_.base,
+	    .limits = &conf.http,
+	    .ops = &req_exchange_ops,
+	    .ctx = &gw,
 	    .on_drained = on_drained};
-	if (!gw.tokens || conns_new(&gw) < 0)
+	if (!gw.tokens || http_server_new(&config, &gw.server) < 0)
 		nx_fatal(-ENOMEM, "start");
 	/* Before the drop, which takes the path to nexus.sock away. The uid is
 	 * its own from the first instruction, so nexusd sees the right one. */

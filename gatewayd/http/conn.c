@@ -1,7 +1,7 @@
 /*
- * A connection's life: bytes in, heads found, requests started one after the
+ * A connection's life: bytes in, heads found, exchanges begun one after the
  * other, the end. It trusts nothing: what it keeps per client is bounded, and
- * every state either has a deadline or waits for our own daemons, which have.
+ * every phase either has a deadline or waits for our own daemons, which have.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,22 +12,33 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "gatewayd/http/conn.h"
-#include "gatewayd/http/conn_internal.h"
-#include "gatewayd/routes/req.h"
 #include "gatewayd/http/tcp.h"
 
-#define IN_FIRST   4096U
 #define PIPELINE   16 /* requests answered before others get their turn */
 #define LINGER_S   10U
 #define LINGER_LEN (1U << 20)
+
+static const struct http_error
+    cut = {400, "body-cut-short",
+	"The body ended before the length that was announced."},
+    half = {400, "malformed-request",
+	"The request ended before its header did."},
+    slow = {408, "too-slow", "The request did not arrive in time."};
 
 static void on_read(evutil_socket_t fd, short what, void *arg);
 static void on_write(evutil_socket_t fd, short what, void *arg);
 static void conn_process(struct conn *c);
 static void conn_next(struct conn *c);
 
+static const struct exchange_ops *
+ops(const struct conn *c)
+{
+	return c->server->config.ops;
+}
+
 int
-conn_new(struct gw *gw, int fd, struct address *address, const char *peer)
+conn_new(struct http_server *server, int fd, struct address *address,
+    const char *peer)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
@@ -35,40 +46,39 @@ conn_new(struct gw *gw, int fd, struct address *address, const char *peer)
 		nx_close(&fd);
 		return -ENOMEM;
 	}
-	c->gw = gw;
+	c->server = server;
 	c->fd = fd;
 	c->address = address;
 	strncpy(c->peer, peer, sizeof(c->peer) - 1);
-	event_assign(&c->read, gw->base, fd, EV_READ | EV_PERSIST, on_read, c);
-	event_assign(&c->write, gw->base, fd, EV_WRITE, on_write, c);
+	event_assign(&c->read, server->config.base, fd, EV_READ | EV_PERSIST,
+	    on_read, c);
+	event_assign(&c->write, server->config.base, fd, EV_WRITE, on_write, c);
 	if (event_add(&c->read, NULL) < 0) {
 		nx_close(&fd);
 		free(c);
 		return -ENOMEM;
 	}
-	conns_add(gw->conns, c);
+	server_add(server, c);
 	c->phase = CONN_HEAD;
-	conn_deadline(c, gw->conf->header_timeout);
+	conn_deadline(c, server->config.limits->header_timeout);
 	return 0;
 }
 
 void
 conn_close(struct conn *c)
 {
-	struct req *r = c->req;
-
 	if (c->phase == CONN_DEAD)
 		return;
+	/* Dead first: what end() does must find it so. */
 	c->phase = CONN_DEAD;
-	c->req = NULL;
+	c->deadline_us = 0;
 	event_del(&c->read);
 	event_del(&c->write);
-	if (r)
-		req_end(r);
+	exchange_over(nx_take_ptr(c->x));
 	nx_close(&c->fd);
 	conn_in_free(c);
 	conn_out_free(c);
-	conns_remove(c->gw->conns, c);
+	server_remove(c->server, c);
 }
 
 void
@@ -98,10 +108,16 @@ conn_pause(struct conn *c, bool pause)
 		conn_rate_window(c);
 }
 
-void
-conn_moved(struct conn *c, uint64_t n)
+/* The read event is on again after read_ahead() had enough. An end of the
+ * stream would be reported for ever: then it stays off. */
+static void
+resume(struct conn *c)
 {
-	c->moved += n;
+	if (!c->paused || c->eof)
+		return;
+	c->paused = false;
+	if (event_add(&c->read, NULL) < 0)
+		conn_close(c);
 }
 
 /* The client may have gone without a word; then c is dead. */
@@ -139,25 +155,24 @@ read_linger(struct conn *c)
 		conn_close(c);
 }
 
-static const struct http_error cut = {400, "body-cut-short",
-    "The body ended before the length that was announced."};
-
-/* Takes the body from what is in the buffer; false: refused, or dead. */
+/* Takes the body from what is in the buffer, for the handler when it collects,
+ * else for nobody; false: refused, or dead. */
 static bool
-take_body(struct conn *c, bool keep)
+take_body(struct conn *c)
 {
 	const struct http_error *error;
 	size_t used, payload;
 	char *data = c->in + c->in_off;
 
+	nx_assert(c->phase == CONN_COLLECT || c->phase == CONN_DISCARD);
 	if (c->in_len == 0)
 		return true;
 	error = body_take(&c->body, data, c->in_len, &used, &payload);
-	if (!error && keep)
-		error = req_body_add(c->req, data, payload);
+	if (!error && c->x && payload > 0)
+		error = ops(c)->body(c->x, data, payload);
 	if (error) {
-		if (c->req && c->phase == CONN_COLLECT)
-			req_fail_close(c->req, error);
+		if (c->x)
+			ops(c)->refuse(c->x, error);
 		else
 			conn_close(c);
 		return false;
@@ -170,26 +185,27 @@ static void
 read_collect(struct conn *c)
 {
 	do {
-		if (!take_body(c, true))
+		if (!take_body(c))
 			return;
 		if (c->body.done) {
 			c->phase = CONN_BUSY;
 			c->deadline_us = 0;
-			req_body_complete(c->req);
+			ops(c)->whole(c->x);
 			return;
 		}
 		if (!fill(c, CONN_IN_MAX))
 			return;
 	} while (c->in_len > 0);
 	if (c->eof)
-		req_fail_close(c->req, &cut);
+		ops(c)->refuse(c->x, &cut);
 }
 
 static void
 read_discard(struct conn *c)
 {
+	nx_assert(!c->x);
 	do {
-		if (!take_body(c, false))
+		if (!take_body(c))
 			return;
 		if (c->body.done) {
 			conn_next(c);
@@ -206,12 +222,13 @@ read_discard(struct conn *c)
 static void
 read_stream(struct conn *c)
 {
-	req_readable(c->req);
+	ops(c)->readable(c->x);
 }
 
 static void
 read_head(struct conn *c)
 {
+	nx_assert(!c->x);
 	if (fill(c, CONN_IN_MAX + 16))
 		conn_process(c);
 }
@@ -236,22 +253,50 @@ on_read(evutil_socket_t fd, short what, void *arg)
 		readers[c->phase](c);
 }
 
-/* --- heads and their order -------------------------------------------------*/
+/* --- heads and their order ---------------------------------------------------*/
 
-static const struct http_error half = {
-    400, "malformed-request", "The request ended before its header did."};
+/* A head, or what was meant to be one: from here on there is an exchange, and
+ * one end of it, whatever comes. */
+static void
+begin(struct conn *c, const struct http_error *error, const char *head,
+    size_t len)
+{
+	struct exchange *x;
 
-/* One head out of the buffer: true when a request was started. */
+	nx_assert(c->phase == CONN_HEAD && !c->x);
+	c->phase = CONN_BUSY;
+	c->deadline_us = 0;
+	c->reply_done = false;
+	c->keep = false;
+	c->body = (struct body){.done = true};
+	x = exchange_new(c, head, len);
+	if (!x)
+		return;
+	if (!error)
+		error = head_parse(&x->head, x->text, x->text_len);
+	if (error) {
+		/* Where the next one would begin is not known. */
+		ops(c)->refuse(x, error);
+		return;
+	}
+	body_init(&c->body, &x->head);
+	c->expects = x->head.expect_continue;
+	exchange_name(x);
+	ops(c)->head(x);
+}
+
+/* One head out of the buffer: true when an exchange was begun. */
 static bool
-start_request(struct conn *c)
+next_head(struct conn *c)
 {
 	const struct http_error *error;
 	const char *data = c->in + c->in_off;
 	uint32_t first = c->scanned;
 	size_t used, skipped;
 
+	nx_assert(first <= c->in_len);
 	if (first == 0 && c->in_len > 0)
-		conn_deadline(c, c->gw->conf->header_timeout);
+		conn_deadline(c, c->server->config.limits->header_timeout);
 	error = head_scan(&c->scan, data + first, c->in_len - first, &used);
 	if (!error && !c->scan.done) {
 		c->scanned += (uint32_t)used;
@@ -263,23 +308,18 @@ start_request(struct conn *c)
 		}
 		error = &half;
 	}
-	c->phase = CONN_BUSY;
-	c->deadline_us = 0;
-	c->reply_done = false;
-	c->keep = false;
 	if (error) {
-		c->body = (struct body){.done = true};
-		req_start_refused(c, error);
+		begin(c, error, "", 0);
 		return true;
 	}
 	used += first;
 	skipped = c->scan.skipped;
 	c->scan = (struct head_scan){0};
 	c->scanned = 0;
-	/* The request copies the head: the buffer can go on. */
+	/* The exchange copies the head: the buffer can go on. */
 	c->in_off += (uint32_t)used;
 	c->in_len -= (uint32_t)used;
-	req_start(c, data + skipped, used - skipped);
+	begin(c, NULL, data + skipped, used - skipped);
 	return true;
 }
 
@@ -296,7 +336,7 @@ conn_process(struct conn *c)
 			event_active(&c->read, EV_READ, 0);
 			break;
 		}
-		if (!start_request(c))
+		if (!next_head(c))
 			break;
 	}
 	c->processing = false;
@@ -308,15 +348,12 @@ conn_process(struct conn *c)
 static void
 conn_next(struct conn *c)
 {
+	nx_assert(!c->x && c->body.done && !conn_out_pending(c));
 	c->phase = CONN_HEAD;
 	c->scanned = 0;
 	c->scan = (struct head_scan){0};
-	conn_deadline(c, c->gw->conf->idle_timeout);
-	if (c->paused && !c->eof) {
-		c->paused = false;
-		if (event_add(&c->read, NULL) < 0)
-			conn_close(c);
-	}
+	conn_deadline(c, c->server->config.limits->idle_timeout);
+	resume(c);
 }
 
 /* No further request: says so, and listens until the client has understood.
@@ -324,6 +361,7 @@ conn_next(struct conn *c)
 static void
 conn_linger(struct conn *c)
 {
+	nx_assert(!c->x && !conn_out_pending(c));
 	if (c->eof || shutdown(c->fd, SHUT_WR) < 0) {
 		conn_close(c);
 		return;
@@ -332,22 +370,16 @@ conn_linger(struct conn *c)
 	(void)tcp_owes(c->fd, &c->acked);
 	conn_in_free(c);
 	conn_deadline(c, LINGER_S);
-	if (c->paused) {
-		c->paused = false;
-		if (event_add(&c->read, NULL) < 0)
-			conn_close(c);
-	}
+	resume(c);
 }
 
 /* All of the reply is with the kernel. */
 static void
-request_done(struct conn *c)
+exchange_done(struct conn *c)
 {
-	struct req *r = nx_take_ptr(c->req);
-
-	if (r)
-		req_end(r);
-	if (c->expects || c->gw->draining)
+	nx_assert(c->phase == CONN_REPLY && !conn_out_pending(c));
+	exchange_over(nx_take_ptr(c->x));
+	if (c->expects || c->server->draining)
 		c->keep = false;
 	c->expects = false;
 	if (!c->keep) {
@@ -371,10 +403,10 @@ conn_reply_done(struct conn *c)
 {
 	if (c->phase == CONN_DEAD)
 		return;
-	c->phase = CONN_REPLY;
+	nx_assert(c->phase == CONN_REPLY && !c->reply_done);
 	c->reply_done = true;
 	if (!conn_out_pending(c))
-		request_done(c);
+		exchange_done(c);
 }
 
 /* --- the body --------------------------------------------------------------*/
@@ -395,26 +427,19 @@ say_continue(struct conn *c)
 }
 
 void
-conn_collect(struct conn *c)
+conn_take_body(struct conn *c, enum conn_phase phase)
 {
-	c->phase = CONN_COLLECT;
+	nx_assert(c->phase == CONN_BUSY && c->x && c->x->status == 0);
+	c->phase = phase;
 	if (!say_continue(c))
 		return;
 	conn_pause(c, false);
 	conn_rate_window(c);
-	read_collect(c);
-}
-
-void
-conn_stream(struct conn *c)
-{
-	c->phase = CONN_STREAM;
-	if (!say_continue(c))
-		return;
-	conn_pause(c, false);
-	conn_rate_window(c);
-	/* Not from here: the caller may still be setting itself up. */
-	event_active(&c->read, EV_READ, 0);
+	if (phase == CONN_COLLECT)
+		read_collect(c);
+	else
+		/* Not from here: the caller may still be setting itself up. */
+		event_active(&c->read, EV_READ, 0);
 }
 
 /* --- writing ---------------------------------------------------------------*/
@@ -429,7 +454,85 @@ on_write(evutil_socket_t fd, short what, void *arg)
 	if (!conn_flush(c) || conn_out_pending(c))
 		return;
 	if (c->reply_done)
-		request_done(c);
+		exchange_done(c);
 	else if (c->phase == CONN_REPLY)
-		req_writable(c->req);
+		ops(c)->writable(c->x);
+}
+
+/* --- time ------------------------------------------------------------------*/
+
+static uint64_t
+window(const struct conn *c)
+{
+	return c->phase == CONN_STREAM || c->phase == CONN_REPLY
+	    ? CONN_WINDOW_FILE
+	    : CONN_WINDOW_SMALL;
+}
+
+void
+conn_rate_window(struct conn *c)
+{
+	conn_deadline(c, window(c));
+}
+
+static bool
+keeps_rate(struct conn *c)
+{
+	if (c->moved < c->server->config.limits->min_rate * window(c))
+		return false;
+	conn_rate_window(c);
+	return true;
+}
+
+static void
+late_body(struct conn *c)
+{
+	if (!keeps_rate(c))
+		ops(c)->refuse(c->x, &slow);
+}
+
+static void
+late_reader(struct conn *c)
+{
+	if (!keeps_rate(c))
+		conn_close(c);
+}
+
+static void
+late_head(struct conn *c)
+{
+	/* Nothing sent yet is an idle connection, not a request. */
+	if (c->in_len > 0)
+		begin(c, &slow, "", 0);
+	else
+		conn_close(c);
+}
+
+/* A slow reader gets the rest from the kernel; one that took nothing all the
+ * while would leave it there for ever. */
+static void
+late_linger(struct conn *c)
+{
+	uint64_t acked = 0;
+
+	if (tcp_owes(c->fd, &acked) && acked == c->acked)
+		tcp_reset_on_close(c->fd);
+	conn_close(c);
+}
+
+void
+conn_expired(struct conn *c)
+{
+	static void (*const late[CONN_PHASES])(struct conn *) = {
+	    [CONN_HEAD] = late_head,
+	    [CONN_BUSY] = late_reader,
+	    [CONN_COLLECT] = late_body,
+	    [CONN_STREAM] = late_body,
+	    [CONN_REPLY] = late_reader,
+	    [CONN_DISCARD] = late_reader,
+	    [CONN_LINGER] = late_linger,
+	};
+
+	if (late[c->phase])
+		late[c->phase](c);
 }

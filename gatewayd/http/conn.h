@@ -1,11 +1,21 @@
 /*
- * The connection layer: plain non-blocking sockets on libevent's loop. It reads
- * heads, keeps requests in order, bounds what a client can make it hold, and
- * times clients that dawdle. What a request means is the request layer's
- * (req.h); it drives a connection through the functions below.
+ * Inside http/: a connection, a plain non-blocking socket on libevent's loop. It
+ * reads heads, keeps exchanges in order, bounds what a client can make it hold,
+ * and times clients that dawdle. It knows no request: what a head means, who
+ * asks and what is answered is for the server's exchange_ops.
  *
- * One request at a time: while one is being answered, what the client sends
+ * One exchange at a time: while one is being answered, what the client sends
  * ahead stays in a small buffer, and then in the kernel's.
+ *
+ *	phase    exchange  the client is to         deadline
+ *	HEAD     none      send a head              header or idle timeout
+ *	BUSY     yes       wait                     none: daemons have their own
+ *	COLLECT  yes       send its body            rate, small windows
+ *	STREAM   yes       send its body            rate, unless paused
+ *	REPLY    yes       take the reply           rate while something is kept
+ *	DISCARD  none      send what no one reads   rate, small windows
+ *	LINGER   none      close                    LINGER_S
+ *	DEAD     none      -                        -
  *
  * A connection that is closed stays a valid pointer until the loop comes round
  * (phase CONN_DEAD), so callers up the stack need only look at the phase.
@@ -19,20 +29,22 @@
 #include <event2/event_struct.h>
 
 #include "gatewayd/http/body.h"
-#include "gatewayd/gateway.h"
+#include "gatewayd/http/server.h"
 
 #define CONN_IN_MAX     HTTP_HEAD_MAX /* read ahead at most */
 #define CONN_STREAM_MAX 131072U       /* while an upload is streamed */
+/* Bytes of replies kept for all clients that read slowly: who asks for a
+ * function's whole output many times and takes none of it is cut. */
+#define CONN_KEPT_MAX (64U << 20)
 
-struct req;
 struct address;
 
 enum conn_phase {
-	CONN_HEAD,    /* between requests, or a head is coming in */
-	CONN_BUSY,    /* the request is with its handler */
-	CONN_COLLECT, /* its body is collected in memory */
-	CONN_STREAM,  /* its handler reads the body: req_readable() */
-	CONN_REPLY,   /* the reply is on its way; req_writable() */
+	CONN_HEAD,    /* between exchanges, or a head is coming in */
+	CONN_BUSY,    /* the exchange is with its handler */
+	CONN_COLLECT, /* its body goes to ops->body() */
+	CONN_STREAM,  /* its handler reads the body: ops->readable() */
+	CONN_REPLY,   /* the reply is on its way; ops->writable() */
 	CONN_DISCARD, /* replied; the rest of the body is thrown away */
 	CONN_LINGER,  /* closing; what still comes is thrown away */
 	CONN_DEAD,
@@ -41,7 +53,8 @@ enum conn_phase {
 
 struct conn {
 	TAILQ_ENTRY(conn) link;
-	struct gw *gw;
+	TAILQ_ENTRY(conn) dead;
+	struct http_server *server;
 	struct address *address;
 	char peer[46];
 	int fd;
@@ -63,42 +76,75 @@ struct conn {
 	struct body body;
 	char *out;
 	size_t out_off, out_len;
-	struct req *req;
+	struct exchange *x;
 };
+
+/* --- life and order (conn.c) -------------------------------------------------*/
 
 /* Takes over @fd, an accepted non-blocking stream socket. 0 or -errno; consumes
  * it either way. */
-int conn_new(struct gw *gw, int fd, struct address *address, const char *peer);
+int conn_new(struct http_server *server, int fd, struct address *address,
+    const char *peer);
 /* At once, whatever is under way; a reply is cut off. */
 void conn_close(struct conn *c);
 /* For a stop: closes when idle, else after the present reply. */
 void conn_drain(struct conn *c);
+/* Its deadline has passed. */
+void conn_expired(struct conn *c);
+/* The reply is complete: the exchange ends when all is sent. */
+void conn_reply_done(struct conn *c);
+/* Goes on with the body, in @phase COLLECT or STREAM. */
+void conn_take_body(struct conn *c, enum conn_phase phase);
+/* The read event is off or on again; while it is off there is no deadline. */
+void conn_pause(struct conn *c, bool pause);
 
-/* --- for the request layer -------------------------------------------------*/
+/* --- bytes (conn_io.c) -------------------------------------------------------*/
 
-/* Collects the body into the request, then calls req_body_complete(). */
-void conn_collect(struct conn *c);
-/* From now on req_readable() is called when there may be something to read. */
-void conn_stream(struct conn *c);
-/* Reading for CONN_STREAM: further raw bytes into c->in, at most up to @max
- * in all. >0 bytes, 0 nothing there now, -EPIPE the client is done, -errno. */
+/* Further raw bytes into c->in, at most up to @max in all. >0 bytes, 0 nothing
+ * there now, -EPIPE the client is done, -errno. */
 ssize_t conn_fill(struct conn *c, uint32_t max);
 void conn_in_drop(struct conn *c, uint32_t n);
-/* The handler cannot take more, or can again. While paused no rate is asked. */
-void conn_pause(struct conn *c, bool pause);
-/* @n bytes were moved past the buffers (splice, sendfile). */
-void conn_moved(struct conn *c, uint64_t n);
-
+void conn_in_free(struct conn *c);
 /* Sends, or keeps a copy of what the socket does not take now. False when the
  * connection is dead. */
 bool conn_write(struct conn *c, const struct iovec *iov, int n, bool more);
 bool conn_out_pending(const struct conn *c);
-/* Asks for req_writable() once the socket takes more. */
+/* Sends what is kept in c->out; false when the connection is dead. */
+bool conn_flush(struct conn *c);
+void conn_out_free(struct conn *c);
+/* Asks for the write event. */
 void conn_want_write(struct conn *c);
-/* The reply is complete: the request ends when all is sent. @r may be gone
- * when this returns. */
-void conn_reply_done(struct conn *c);
 
+/* --- exchanges (exchange.c) --------------------------------------------------*/
+
+/* Begins the connection's next one with a copy of the @len bytes of @head; NULL:
+ * out of memory, and the connection is closed. */
+struct exchange *exchange_new(struct conn *c, const char *head, size_t len);
+/* Its head is known: takes the client's own X-Request-Id from it. */
+void exchange_name(struct exchange *x);
+/* Tells ops->end(); NULL is fine. */
+void exchange_over(struct exchange *x);
+
+/* --- the server's (server.c) -------------------------------------------------*/
+
+struct http_server {
+	struct http_config config;
+	TAILQ_HEAD(, conn) live, dead; /* the dead are among the live, too */
+	TAILQ_HEAD(, exchange) over;
+	size_t count;
+	size_t kept; /* bytes in all c->out */
+	bool draining;
+	struct event *sweep, *reap;
+	struct listener *listener;
+};
+
+void server_add(struct http_server *server, struct conn *c);
+/* Freed when the loop comes round. */
+void server_remove(struct http_server *server, struct conn *c);
+void server_bury(struct http_server *server, struct exchange *x);
+
+/* The client has @seconds for what it is about. */
+void conn_deadline(struct conn *c, uint64_t seconds);
 /* Starts a window at whose end the client must have moved min_rate for each of
  * its seconds: fewer while it sends what is kept in memory or thrown away, more
  * for files, whose sources and sinks stall now and then. */

@@ -8,7 +8,6 @@
 
 #include "common/err.h"
 #include "gatewayd/http/conn.h"
-#include "gatewayd/http/conn_internal.h"
 
 #define IN_FIRST 4096U
 #define IN_ROOM  2048U /* worth a system call */
@@ -109,7 +108,7 @@ conn_want_write(struct conn *c)
 void
 conn_out_free(struct conn *c)
 {
-	c->gw->kept -= c->out_off + c->out_len;
+	c->server->kept -= c->out_off + c->out_len;
 	free(c->out);
 	c->out = NULL;
 	c->out_off = c->out_len = 0;
@@ -127,13 +126,13 @@ keep_rest(struct conn *c, const struct iovec *iov, int n, size_t sent)
 		total += iov[i].iov_len;
 	if (total == sent)
 		return true;
-	if (c->gw->kept + total - sent > CONN_KEPT_MAX)
+	if (c->server->kept + total - sent > CONN_KEPT_MAX)
 		return false;
 	out = realloc(c->out, c->out_off + c->out_len + total - sent);
 	if (!out)
 		return false;
 	c->out = out;
-	c->gw->kept += total - sent;
+	c->server->kept += total - sent;
 	at = c->out_off + c->out_len;
 	for (i = 0; i < n; i++) {
 		size_t skip = sent < iov[i].iov_len ? sent : iov[i].iov_len;

@@ -11,7 +11,7 @@
 #ifndef GW_HEAD_H
 #define GW_HEAD_H
 
-#include "gatewayd/http/http.h"
+#include "gatewayd/http/words.h"
 
 struct head_scan {
 	uint8_t state; /* 0: nothing yet */

@@ -1,6 +1,6 @@
 /*
- * See listen.h. An address is counted by what one client is likely to hold: an
- * IPv4 address or an IPv6 /64. Beyond a cap a connection is accepted and closed
+ * Listening sockets, and how many connections an address has. An address is
+ * counted by what one client is likely to hold: an IPv4 address or an IPv6 /64. Beyond a cap a connection is accepted and closed
  * at once: left in the backlog it would only make others wait.
  */
 #include <arpa/inet.h>
@@ -17,7 +17,6 @@
 #include "common/id.h"
 #include "common/log.h"
 #include "gatewayd/http/conn.h"
-#include "gatewayd/http/conns.h"
 #include "gatewayd/http/listen.h"
 
 #define SOCKETS  8
@@ -34,7 +33,7 @@ struct address {
 };
 
 struct listener {
-	struct gw *gw;
+	struct http_server *server;
 	struct event *event[SOCKETS];
 	size_t n;
 	struct event *again; /* accepting goes on after a pause */
@@ -84,7 +83,7 @@ address_take(struct listener *l, const uint8_t key[8], bool v6)
 		memcpy((*slot)->key, key, 8);
 		(*slot)->v6 = v6;
 	}
-	if ((*slot)->count >= l->gw->conf->max_per_address)
+	if ((*slot)->count >= l->server->config.limits->max_per_address)
 		return NULL;
 	(*slot)->count++;
 	return *slot;
@@ -130,8 +129,7 @@ turn_away(struct listener *l, int fd, const char *peer)
 	l->warned_us = now;
 	nx_warn("event=too-many-connections peer=%s connections=%zu "
 		"turned_away=%llu",
-	    peer, conns_count(l->gw->conns),
-	    (unsigned long long)l->turned_away);
+	    peer, l->server->count, (unsigned long long)l->turned_away);
 }
 
 static void
@@ -144,7 +142,7 @@ take_connection(struct listener *l, int fd, const struct sockaddr_storage *ss)
 	int one = 1;
 	bool v6;
 
-	if (conns_count(l->gw->conns) >= l->gw->conf->max_connections) {
+	if (l->server->count >= l->server->config.limits->max_connections) {
 		turn_away(l, fd, peer);
 		return;
 	}
@@ -162,7 +160,7 @@ take_connection(struct listener *l, int fd, const struct sockaddr_storage *ss)
 		(void)setsockopt(
 		    fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unread, sizeof(unread));
 	}
-	if (conn_new(l->gw, fd, address, peer) < 0)
+	if (conn_new(l->server, fd, address, peer) < 0)
 		listener_gone(l, address);
 }
 
@@ -217,14 +215,14 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 }
 
 struct listener *
-listener_new(struct gw *gw)
+listener_new(struct http_server *server)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
-	l->gw = gw;
-	l->again = event_new(gw->base, -1, 0, on_again, l);
+	l->server = server;
+	l->again = event_new(server->config.base, -1, 0, on_again, l);
 	return l->again ? l : listener_free(l);
 }
 
@@ -240,7 +238,8 @@ listener_add(struct listener *l, int fd)
 		nx_close(&fd);
 		return result;
 	}
-	e = event_new(l->gw->base, fd, EV_READ | EV_PERSIST, on_accept, l);
+	e = event_new(
+	    l->server->config.base, fd, EV_READ | EV_PERSIST, on_accept, l);
 	if (!e || event_add(e, NULL) < 0) {
 		if (e)
 			event_free(e);

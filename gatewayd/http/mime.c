@@ -1,5 +1,5 @@
 /*
- * See mime.h. File names come from one client and go to another; this is where
+ * Header values with parameters. File names come from one client and go to another; this is where
  * both directions are made harmless.
  */
 #include <errno.h>

@@ -5,7 +5,7 @@
 #ifndef GW_MIME_H
 #define GW_MIME_H
 
-#include "gatewayd/http/http.h"
+#include "gatewayd/http/words.h"
 
 /* The word before the first ';' equals the lower-case @word. */
 bool mime_is(struct http_span value, const char *word);

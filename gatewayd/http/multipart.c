@@ -1,5 +1,5 @@
 /*
- * See multipart.h. The delimiter is CR LF "--" boundary, and a boundary has no
+ * Forms in pieces. The delimiter is CR LF "--" boundary, and a boundary has no
  * CR in it: so a failed match can only start anew at the byte that broke it,
  * and what was held back is a copy of the delimiter's own beginning.
  */

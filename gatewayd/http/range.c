@@ -1,5 +1,6 @@
 /*
- * See range.h.
+ * Ranges and entity tags, read leniently where RFC 9110 has a server ignore
+ * what it cannot use.
  */
 #include <string.h>
 #include <strings.h>

@@ -5,7 +5,7 @@
 #ifndef GW_RANGE_H
 #define GW_RANGE_H
 
-#include "gatewayd/http/http.h"
+#include "gatewayd/http/words.h"
 
 enum range_result {
 	RANGE_WHOLE,         /* none asked, or one that is ignored */

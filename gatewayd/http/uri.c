@@ -1,5 +1,5 @@
 /*
- * See uri.h. Decoding happens once, after splitting: what a client hid behind
+ * Request targets. Decoding happens once, after splitting: what a client hid behind
  * %2F, %00 or overlong UTF-8 is refused here, not found by some later module.
  */
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef GW_URI_H
 #define GW_URI_H
 
-#include "gatewayd/http/http.h"
+#include "gatewayd/http/words.h"
 
 #define URI_SEGMENTS 8U
 #define URI_PARAMS   16U

@@ -6,7 +6,7 @@
 
 #include "common/err.h"
 #include "gatewayd/routes/json_in.h"
-#include "gatewayd/http/uri.h"
+#include "gatewayd/http/http.h"
 
 struct scan {
 	const char *p, *end;

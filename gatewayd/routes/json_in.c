@@ -1,5 +1,5 @@
 /*
- * See json_in.h: the tree, and taking typed fields from it.
+ * JSON bodies: the tree, and taking typed fields from it.
  */
 #include <errno.h>
 #include <stdio.h>

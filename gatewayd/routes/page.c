@@ -1,5 +1,5 @@
 /*
- * See page.h. A list that fits one page goes out with its length; longer ones
+ * Lists of any length. A list that fits one page goes out with its length; longer ones
  * are chunked.
  */
 #include <stdlib.h>
@@ -84,14 +84,14 @@ page_done(struct req *r, const char *next)
 	}
 	strcpy(p->next, next);
 	if (!p->begun &&
-	    !reply_begin(r, 200, "application/json",
-		"Cache-Control: no-store\r\n", REPLY_CHUNKED))
+	    !exchange_begin(&r->x, 200, "application/json",
+		"Cache-Control: no-store\r\n", EXCHANGE_CHUNKED))
 		return;
 	p->begun = true;
 	if (!reply_chunk(r, &p->buf))
 		return;
 	if (last)
-		reply_end(r);
+		exchange_finish(&r->x);
 	else
-		conn_want_write(r->conn);
+		exchange_want(&r->x);
 }

@@ -1,5 +1,6 @@
 /*
- * See reply_file.h.
+ * Files and folders of the tree, written as the members old clients know and
+ * those that came later.
  */
 #include "gatewayd/routes/reply_file.h"
 

@@ -1,6 +1,7 @@
 /*
- * From a head to a handler: parse, route, who asks, body. Everything that can
- * be decided without the body is decided before it is asked for.
+ * From a head to a handler: route, who asks, body; and the exchange's end, with
+ * its line in the log. Everything that can be decided without the body is
+ * decided before it is asked for.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +9,8 @@
 #include <sodium.h>
 
 #include "common/err.h"
-#include "common/fd.h"
 #include "common/id.h"
 #include "common/log.h"
-#include "gatewayd/http/digest.h"
 #include "gatewayd/routes/req.h"
 #include "gatewayd/routes/route.h"
 
@@ -26,111 +25,54 @@ static const struct http_error
 	"The body is larger than this request may carry."},
     memory = {503, "unavailable", "Out of memory; try again."};
 
-/* Unique for as long as logs live: 32 random bits of this process, a count. */
-static void
-make_id(char id[65])
-{
-	static uint32_t process;
-	static uint64_t count;
-
-	if (process == 0)
-		process = randombytes_random() | 1;
-	snprintf(id, 65, "%08x%08llx", process, (unsigned long long)++count);
-}
-
-/* The client's own, when it cannot hurt a log. */
-static void
-take_id(struct req *r)
-{
-	struct http_span id = r->head.field[HEAD_REQUEST_ID];
-	size_t i;
-
-	if (!id.p || id.len == 0 || id.len > 64)
-		return;
-	for (i = 0; i < id.len; i++)
-		if (!((id.p[i] >= '0' && id.p[i] <= '9') ||
-			(id.p[i] >= 'A' && id.p[i] <= 'Z') ||
-			(id.p[i] >= 'a' && id.p[i] <= 'z') || id.p[i] == '_' ||
-			id.p[i] == '-'))
-			return;
-	memcpy(r->id, id.p, id.len);
-	r->id[id.len] = '\0';
-}
-
 static struct req *
-req_new(struct conn *c, const char *head, size_t len)
+req_of(struct exchange *x)
 {
-	/* One byte more: the target is terminated in place. */
-	struct req *r = calloc(1, sizeof(*r) + len + 1);
-
-	if (!r)
-		return NULL;
-	r->gw = c->gw;
-	r->conn = c;
-	r->started_us = nx_now_us();
-	r->head_len = len;
-	memcpy(r->text, head, len);
-	make_id(r->id);
-	c->req = r;
-	return r;
-}
-
-void
-req_end(struct req *r)
-{
-	struct conn *c = r->conn;
-
-	nx_info("event=request id=%s peer=%s user=%llu method=%s route=%s "
-		"status=%d bytes=%llu ms=%.1f",
-	    r->id, c->peer,
-	    (unsigned long long)(r->token ? r->token->user_id : 0),
-	    req_method_name(r), r->route ? r->route->pattern : "-", r->status,
-	    (unsigned long long)r->bytes,
-	    (double)(nx_now_us() - r->started_us) / 1000);
-	nx_call_cancel(r->call);
-	if (r->ops && r->ops->free)
-		r->ops->free(r->state);
-	token_unref(r->gw->tokens, r->token);
-	cJSON_Delete(r->json);
-	if (r->body) /* passwords, codes */
-		sodium_memzero(r->body, r->body_len);
-	free(r->body);
-	sodium_memzero(r->text, r->head_len); /* the token */
-	free(r);
+	return (struct req *)(void *)x;
 }
 
 /* --- the body in memory ----------------------------------------------------*/
 
-const struct http_error *
-req_body_add(struct req *r, const char *data, size_t len)
+/* The buffer grows to what was announced, or doubles. */
+static bool
+grow(struct req *r, size_t len)
 {
 	size_t cap = r->body_cap;
 	char *body;
 
-	if (r->conn->body.received > r->route->limit)
+	if (r->x.head.framing == HTTP_LENGTH)
+		cap = r->x.head.content_length;
+	else
+		while (cap < r->body_len + len)
+			cap = cap ? cap * 2 : BODY_FIRST;
+	nx_assert(cap >= r->body_len + len);
+	body = realloc(r->body, cap);
+	if (!body)
+		return false;
+	r->body = body;
+	r->body_cap = cap;
+	return true;
+}
+
+static const struct http_error *
+on_body(struct exchange *x, const char *data, size_t len)
+{
+	struct req *r = req_of(x);
+
+	nx_assert(r->route && r->route->body == ROUTE_JSON && len > 0);
+	if (len > r->route->limit - r->body_len)
 		return &large;
-	if (len == 0)
-		return NULL;
-	if (r->body_len + len > cap) {
-		if (r->head.framing == HTTP_LENGTH)
-			cap = r->head.content_length;
-		else
-			while (cap < r->body_len + len)
-				cap = cap ? cap * 2 : BODY_FIRST;
-		body = realloc(r->body, cap);
-		if (!body)
-			return &memory;
-		r->body = body;
-		r->body_cap = cap;
-	}
+	if (r->body_len + len > r->body_cap && !grow(r, len))
+		return &memory;
 	memcpy(r->body + r->body_len, data, len);
 	r->body_len += len;
 	return NULL;
 }
 
-void
-req_body_complete(struct req *r)
+static void
+on_whole(struct exchange *x)
 {
+	struct req *r = req_of(x);
 	const struct http_error *error =
 	    json_parse(r->body ? r->body : "", r->body_len, &r->json);
 
@@ -140,16 +82,20 @@ req_body_complete(struct req *r)
 		r->route->fn(r);
 }
 
-void
-req_readable(struct req *r)
+static void
+on_readable(struct exchange *x)
 {
-	if (r->ops && r->ops->readable)
-		r->ops->readable(r);
+	struct req *r = req_of(x);
+
+	nx_assert(r->ops && r->ops->readable);
+	r->ops->readable(r);
 }
 
-void
-req_writable(struct req *r)
+static void
+on_writable(struct exchange *x)
 {
+	struct req *r = req_of(x);
+
 	if (r->ops && r->ops->writable)
 		r->ops->writable(r);
 }
@@ -161,7 +107,7 @@ static void
 req_admitted(struct req *r)
 {
 	if (r->route->body == ROUTE_JSON)
-		conn_collect(r->conn);
+		exchange_collect(&r->x);
 	else
 		r->route->fn(r);
 }
@@ -169,13 +115,13 @@ req_admitted(struct req *r)
 static const struct http_error *
 check_body(const struct req *r)
 {
-	if (r->head.framing == HTTP_LENGTH &&
-	    r->head.content_length > r->route->limit)
+	if (r->x.head.framing == HTTP_LENGTH &&
+	    r->x.head.content_length > r->route->limit)
 		return &large;
 	/* Of an upload without a byte they say something, too. */
-	if (r->head.framing == HTTP_NO_BODY && r->route->body != ROUTE_UPLOAD)
+	if (r->x.head.framing == HTTP_NO_BODY && r->route->body != ROUTE_UPLOAD)
 		return NULL;
-	return digest_none(&r->head);
+	return digest_none(&r->x.head);
 }
 
 /* A parameter nobody reads is a mistake of the client's: told, not ignored.
@@ -203,57 +149,42 @@ reply_options(struct req *r)
 {
 	char extra[96];
 
-	if (r->head.method != HTTP_M_OPTIONS)
+	if (r->x.head.method != HTTP_M_OPTIONS)
 		return false;
-	snprintf(extra, sizeof(extra), "Allow: %s\r\n", route_allow(&r->uri));
-	reply_bytes(r, 204, NULL, extra, NULL, 0);
+	(void)snprintf(extra, sizeof(extra), "Allow: %s\r\n", route_allow(r));
+	exchange_answer(&r->x, 204, NULL, extra, NULL, 0);
 	return true;
 }
 
 /* The steps that need no one else. */
 static const struct http_error *
-understand(struct req *r, bool *ret_broken)
+understand(struct req *r)
 {
 	const struct http_error *error;
-	struct http_span target;
+	struct http_span target = r->x.head.target;
 	bool path;
 
-	*ret_broken = true;
-	error = head_parse(&r->head, r->text, r->head_len);
-	if (error)
-		return error;
-	*ret_broken = false;
-	body_init(&r->conn->body, &r->head);
-	r->conn->expects = r->head.expect_continue;
-	take_id(r);
-	target = r->head.target;
-	error = uri_parse(&r->uri, r->text + (target.p - r->text), target.len);
+	error =
+	    uri_parse(&r->uri, r->x.text + (target.p - r->x.text), target.len);
 	if (error)
 		return error;
 	r->route = route_find(r, &path);
 	if (!r->route && !path && !r->uri.asterisk)
 		return &nothing;
-	if (!r->route && r->head.method != HTTP_M_OPTIONS)
+	if (!r->route && r->x.head.method != HTTP_M_OPTIONS)
 		return &method;
 	return r->route ? check_body(r) : NULL;
 }
 
-void
-req_start(struct conn *c, const char *head, size_t len)
+static void
+on_head(struct exchange *x)
 {
-	struct req *r = req_new(c, head, len);
+	struct req *r = req_of(x);
 	const struct http_error *error;
-	bool broken;
 
-	if (!r) {
-		conn_close(c);
-		return;
-	}
-	c->body = (struct body){.done = true};
-	error = understand(r, &broken);
-	if (error && broken)
-		req_fail_close(r, error);
-	else if (error)
+	r->gw = exchange_ctx(x);
+	error = understand(r);
+	if (error)
 		req_fail_http(r, error);
 	else if (reply_options(r) || !check_query(r))
 		return;
@@ -263,27 +194,17 @@ req_start(struct conn *c, const char *head, size_t len)
 		req_admitted(r);
 }
 
-void
-req_start_refused(struct conn *c, const struct http_error *error)
+static void
+on_refuse(struct exchange *x, const struct http_error *error)
 {
-	struct req *r = req_new(c, "", 0);
+	struct req *r = req_of(x);
 
-	if (!r)
-		conn_close(c);
-	else
-		req_fail_close(r, error);
+	r->gw = exchange_ctx(x);
+	req_fail_close(r, error);
 }
 
-/* --- small things for handlers ---------------------------------------------*/
-
-bool
-req_is_head(const struct req *r)
-{
-	return r->head.method == HTTP_M_HEAD;
-}
-
-const char *
-req_method_name(const struct req *r)
+static const char *
+method_name(enum http_method wanted)
 {
 	static const struct {
 		enum http_method method;
@@ -296,12 +217,55 @@ req_method_name(const struct req *r)
 	    {HTTP_M_DELETE, "DELETE"},
 	    {HTTP_M_OPTIONS, "OPTIONS"},
 	};
-	size_t i;
 
-	for (i = 0; i < NX_ARRAY_SIZE(names); i++)
-		if (names[i].method == r->head.method)
+	for (size_t i = 0; i < NX_ARRAY_SIZE(names); i++)
+		if (names[i].method == wanted)
 			return names[i].name;
 	return "-";
+}
+
+static void
+on_end(struct exchange *x)
+{
+	struct req *r = req_of(x);
+
+	nx_info("event=request id=%s peer=%s user=%llu method=%s route=%s "
+		"status=%d bytes=%llu ms=%.1f",
+	    x->id, x->peer,
+	    (unsigned long long)(r->token ? r->token->user_id : 0),
+	    method_name(x->head.method), r->route ? r->route->pattern : "-",
+	    x->status, (unsigned long long)x->sent,
+	    (double)(nx_now_us() - x->started_us) / 1000);
+	nx_call_cancel(r->call);
+	r->call = NULL;
+	if (r->ops && r->ops->free)
+		r->ops->free(r->state);
+	if (r->token)
+		token_unref(r->gw->tokens, r->token);
+	r->token = NULL;
+	cJSON_Delete(r->json);
+	if (r->body) /* passwords, codes */
+		sodium_memzero(r->body, r->body_len);
+	free(r->body);
+}
+
+const struct exchange_ops req_exchange_ops = {
+    .size = sizeof(struct req),
+    .head = on_head,
+    .body = on_body,
+    .whole = on_whole,
+    .readable = on_readable,
+    .writable = on_writable,
+    .refuse = on_refuse,
+    .end = on_end,
+};
+
+/* --- small things for handlers ---------------------------------------------*/
+
+bool
+req_is_head(const struct req *r)
+{
+	return r->x.head.method == HTTP_M_HEAD;
 }
 
 bool

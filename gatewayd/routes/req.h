@@ -1,9 +1,10 @@
 /*
  * One request, from its head to the log line: routing, who asks, calls to the
- * daemons, the reply. Handlers (routes_*.c) live here.
+ * daemons, the reply. It is an exchange of http/ with what the REST API adds.
  *
- * Every function named reply_* or req_fail* ends the request: the pointer must
- * not be used after it.
+ * Every function named reply_* or req_fail* ends the request: nothing more is to
+ * be done with it. Whoever calls one further down the stack looks at
+ * r->x.ended.
  */
 #ifndef GW_REQ_H
 #define GW_REQ_H
@@ -11,19 +12,19 @@
 #include <cjson/cJSON.h>
 
 #include "common/status.h"
-#include "gatewayd/http/buf.h"
-#include "gatewayd/http/conn.h"
+#include "gatewayd/gateway.h"
+#include "gatewayd/http/http.h"
+#include "gatewayd/routes/buf.h"
 #include "gatewayd/routes/json_in.h"
 #include "gatewayd/routes/token.h"
-#include "gatewayd/http/uri.h"
 
 struct req;
 struct route;
 
 /* What a handler that lives longer than one call has. Any may be NULL. */
 struct req_ops {
-	void (*readable)(struct req *r); /* after conn_stream() */
-	void (*writable)(struct req *r); /* after conn_want_write() */
+	void (*readable)(struct req *r); /* after exchange_stream() */
+	void (*writable)(struct req *r); /* after exchange_want() */
 	void (*free)(void *state);       /* the request ends, however */
 };
 
@@ -31,17 +32,11 @@ typedef void req_fn(struct req *r);
 typedef void req_reply_fn(struct req *r, const struct nx_reply *reply);
 
 struct req {
+	struct exchange x; /* first: http/ makes and frees the whole */
 	struct gw *gw;
-	struct conn *conn;
 	const struct route *route; /* NULL: none matched */
-	struct http_head head;
-	struct uri uri;
-	const char *param; /* what stands at the ':' of the route's pattern */
-	char id[65];
-	uint64_t started_us;
-	uint64_t bytes;      /* of content sent */
-	int status;          /* of the reply; 0: none yet */
-	bool chunked;        /* the reply's coding */
+	struct uri uri;            /* points into x.text */
+	const char *param;   /* what stands at the ':' of the route's pattern */
 	bool rechecked;      /* its token was checked again after a refusal */
 	struct token *token; /* whose request it is; NULL: nobody's */
 	char *body;
@@ -54,23 +49,10 @@ struct req {
 	req_fn *again;
 	const struct req_ops *ops;
 	void *state;
-	size_t head_len;
-	char text[]; /* the head; spans and uri point into it */
 };
 
-/* --- for the connection layer ----------------------------------------------*/
-
-/* A head is complete. Takes a copy of it. */
-void req_start(struct conn *c, const char *head, size_t len);
-/* A head that cannot even be scanned: answers and closes. */
-void req_start_refused(struct conn *c, const struct http_error *error);
-/* Content for req->body. NULL, or why it is refused. */
-const struct http_error *
-req_body_add(struct req *r, const char *data, size_t len);
-void req_body_complete(struct req *r);
-void req_readable(struct req *r);
-void req_writable(struct req *r);
-void req_end(struct req *r); /* logs and frees */
+/* What the server of the gateway answers with. */
+extern const struct exchange_ops req_exchange_ops;
 
 /* --- for handlers ----------------------------------------------------------*/
 
@@ -98,7 +80,6 @@ const char *req_query(struct req *r, const char *name);
 /* A query parameter that is yes or no; absent: no. False: ended. */
 bool req_flag(struct req *r, const char *name, bool *ret_value);
 bool req_is_head(const struct req *r);
-const char *req_method_name(const struct req *r);
 /* Finds out who asks, then goes on with @then; else ends the request: 401. */
 void req_authenticate(struct req *r, req_fn *then);
 /* Copies its token; false: the request has ended. */
@@ -115,20 +96,9 @@ void req_fail_status(struct req *r, Nx__Status status, const char *sentence);
 /* As req_fail_http; the rest of what the client sends cannot be understood. */
 void req_fail_close(struct req *r, const struct http_error *error);
 
-/* @body is consumed (emptied). @extra: further header lines, each ended by
- * CR LF, or NULL. */
+/* @body is consumed (emptied). */
 void reply_json(struct req *r, int status, struct buf *body);
-void reply_bytes(struct req *r, int status, const char *type, const char *extra,
-    const void *body, size_t len);
-/* Head only; @length bytes of content will be sent by the handler, which then
- * says reply_end(). False: the request has ended (HEAD, or a dead client). */
-#define REPLY_CHUNKED UINT64_MAX
-bool reply_begin(struct req *r, int status, const char *type, const char *extra,
-    uint64_t length);
 /* Content of a chunked reply; @body is emptied, not freed. */
 bool reply_chunk(struct req *r, struct buf *body);
-void reply_end(struct req *r);
-/* The reply cannot be completed: cuts the connection so that the client sees. */
-void reply_abort(struct req *r);
 
 #endif

@@ -27,7 +27,7 @@ static const struct http_error
 static const struct http_error *
 find_token(const struct req *r, struct http_span *ret_token)
 {
-	struct http_span s = r->head.field[HEAD_AUTHORIZATION];
+	struct http_span s = r->x.head.field[HEAD_AUTHORIZATION];
 	size_t i;
 
 	if (!s.p)
@@ -145,7 +145,7 @@ on_reply(const struct nx_reply *reply, void *arg)
 	r->call = NULL;
 	if (reply->status == NX__STATUS__UNAUTHENTICATED &&
 	    r->callee != NX_ROLE_AUTH && r->token) {
-		if (!r->rechecked && (r->again || r->status == 0))
+		if (!r->rechecked && (r->again || r->x.status == 0))
 			recheck(r, r->again);
 		else
 			req_fail_status(r, NX__STATUS__UNAVAILABLE,

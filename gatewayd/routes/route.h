@@ -1,5 +1,6 @@
 /*
- * The one table of routes: what exists, what it takes, who may ask.
+ * What a route is, and the tables of those here. A route is a row beside its
+ * handler; the tables together are gw->routes.
  */
 #ifndef GW_ROUTE_H
 #define GW_ROUTE_H
@@ -12,6 +13,12 @@ enum route_body {
 	ROUTE_UPLOAD, /* the handler runs at the end of the head and reads it */
 };
 
+/* How much body a route takes, bytes. */
+#define ROUTE_LOGIN 8192U           /* anybody may send these */
+#define ROUTE_SMALL 65536U          /* JSON */
+#define ROUTE_CODE  (1100U * 1024U) /* 1 MiB of code, quoted */
+#define ROUTE_ANY   UINT64_MAX      /* the quota decides */
+
 struct route {
 	enum http_method method;
 	const char *pattern; /* "/api/nodes/:id/metrics" */
@@ -22,26 +29,19 @@ struct route {
 	const char *query; /* the parameters it takes, by blanks; NULL: none */
 };
 
-extern const struct route routes[];
-extern const size_t routes_count;
+struct route_table {
+	const struct route *rows;
+	size_t n;
+};
+extern const struct route_table health_routes, auth_routes, node_routes,
+    file_routes, fs_routes, lambda_routes;
 
-/* The route for r->head.method (HEAD: GET's) and r->uri; r->param is set. NULL:
+/* The route for the method (HEAD: GET's) and r->uri; r->param is set. NULL:
  * none; *ret_path tells whether the path exists with another method. */
 const struct route *route_find(struct req *r, bool *ret_path);
 /* May the query have a parameter @param? */
 bool route_takes(const struct route *route, const char *param);
-/* "GET, HEAD, POST": what @uri can be asked. Static storage. */
-const char *route_allow(const struct uri *uri);
-
-/* Handlers, by file. */
-req_fn auth_register_init, auth_register_verify, auth_login_init,
-    auth_login_verify, auth_logout, account_get;
-req_fn health_live, health_ready;
-req_fn node_create, node_list, node_get, node_start, node_stop, node_delete,
-    node_metrics;
-req_fn file_upload, file_put, file_list, file_stat, file_delete, file_download;
-req_fn fs_mkdir, fs_list, fs_stat, fs_delete, fs_move, fs_upload, fs_put,
-    fs_download;
-req_fn lambda_run;
+/* "GET, HEAD, POST": what r->uri can be asked. Static storage. */
+const char *route_allow(const struct req *r);
 
 #endif

@@ -50,7 +50,7 @@ on_verified(struct req *r, const struct nx_reply *reply)
 	reply_json(r, 200, &b);
 }
 
-void
+static void
 auth_register_init(struct req *r)
 {
 	Nx__RegisterInitRequest m = NX__REGISTER_INIT_REQUEST__INIT;
@@ -61,12 +61,12 @@ auth_register_init(struct req *r)
 	m.username = c.username;
 	m.password = c.password;
 	m.email = c.email;
-	m.client = r->conn->peer;
+	m.client = r->x.peer;
 	req_call(r, NX_ROLE_AUTH, NX__METHOD__AUTH_REGISTER_INIT, &m.base,
 	    &slow, on_message);
 }
 
-void
+static void
 auth_login_init(struct req *r)
 {
 	Nx__LoginInitRequest m = NX__LOGIN_INIT_REQUEST__INIT;
@@ -76,7 +76,7 @@ auth_login_init(struct req *r)
 		return;
 	m.username = c.username;
 	m.password = c.password;
-	m.client = r->conn->peer;
+	m.client = r->x.peer;
 	req_call(r, NX_ROLE_AUTH, NX__METHOD__AUTH_LOGIN_INIT, &m.base, &slow,
 	    on_message);
 }
@@ -91,17 +91,17 @@ verify(struct req *r, Nx__Method method)
 		return;
 	m.email = c.email;
 	m.code = c.code;
-	m.client = r->conn->peer;
+	m.client = r->x.peer;
 	req_call(r, NX_ROLE_AUTH, method, &m.base, NULL, on_verified);
 }
 
-void
+static void
 auth_register_verify(struct req *r)
 {
 	verify(r, NX__METHOD__AUTH_REGISTER_VERIFY);
 }
 
-void
+static void
 auth_login_verify(struct req *r)
 {
 	verify(r, NX__METHOD__AUTH_LOGIN_VERIFY);
@@ -120,7 +120,7 @@ on_logged_out(struct req *r, const struct nx_reply *reply)
 	reply_json(r, 200, &b);
 }
 
-void
+static void
 auth_logout(struct req *r)
 {
 	Nx__TokenRequest m = NX__TOKEN_REQUEST__INIT;
@@ -150,7 +150,7 @@ on_usage(struct req *r, const struct nx_reply *reply)
 	reply_json(r, 200, &b);
 }
 
-void
+static void
 account_get(struct req *r)
 {
 	Nx__Empty m = NX__EMPTY__INIT;
@@ -158,3 +158,19 @@ account_get(struct req *r)
 	req_call(r, NX_ROLE_STORAGE, NX__METHOD__STORAGE_USAGE, &m.base, NULL,
 	    on_usage);
 }
+
+static const struct route rows[] = {
+    {HTTP_M_POST, "/auth/register/init", ROUTE_JSON, ROUTE_LOGIN, false,
+	auth_register_init, NULL},
+    {HTTP_M_POST, "/auth/register/verify", ROUTE_JSON, ROUTE_LOGIN, false,
+	auth_register_verify, NULL},
+    {HTTP_M_POST, "/auth/login/init", ROUTE_JSON, ROUTE_LOGIN, false,
+	auth_login_init, NULL},
+    {HTTP_M_POST, "/auth/login/verify", ROUTE_JSON, ROUTE_LOGIN, false,
+	auth_login_verify, NULL},
+    {HTTP_M_POST, "/auth/logout", ROUTE_NO_BODY, ROUTE_SMALL, true, auth_logout,
+	NULL},
+    {HTTP_M_GET, "/api/account", ROUTE_NO_BODY, ROUTE_SMALL, true, account_get,
+	NULL},
+};
+const struct route_table auth_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -4,30 +4,9 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "gatewayd/transfer/download.h"
-#include "gatewayd/transfer/form.h"
 #include "gatewayd/routes/page.h"
-#include "gatewayd/transfer/put.h"
 #include "gatewayd/routes/reply_file.h"
 #include "gatewayd/routes/route.h"
-
-void
-file_upload(struct req *r)
-{
-	form_start(r, false);
-}
-
-void
-file_put(struct req *r)
-{
-	put_start(r, r->param, NULL);
-}
-
-void
-file_download(struct req *r)
-{
-	download_start(r, r->param, NULL);
-}
 
 static void
 on_files(struct req *r, const struct nx_reply *reply)
@@ -51,7 +30,7 @@ ask_files(struct req *r, const char *cursor)
 	    on_files);
 }
 
-void
+static void
 file_list(struct req *r)
 {
 	page_begin(r, ask_files);
@@ -66,7 +45,7 @@ on_file(struct req *r, const struct nx_reply *reply)
 	reply_json(r, 200, &b);
 }
 
-void
+static void
 file_stat(struct req *r)
 {
 	Nx__FileRequest m = NX__FILE_REQUEST__INIT;
@@ -91,7 +70,7 @@ on_deleted(struct req *r, const struct nx_reply *reply)
 	reply_json(r, 200, &b);
 }
 
-void
+static void
 file_delete(struct req *r)
 {
 	Nx__FileRequest m = NX__FILE_REQUEST__INIT;
@@ -100,3 +79,13 @@ file_delete(struct req *r)
 	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_DELETE, &m.base, NULL,
 	    on_deleted);
 }
+
+static const struct route rows[] = {
+    {HTTP_M_GET, "/api/files", ROUTE_NO_BODY, ROUTE_SMALL, true, file_list,
+	NULL},
+    {HTTP_M_GET, "/api/files/:id", ROUTE_NO_BODY, ROUTE_SMALL, true, file_stat,
+	NULL},
+    {HTTP_M_DELETE, "/api/files/:id", ROUTE_NO_BODY, ROUTE_SMALL, true,
+	file_delete, NULL},
+};
+const struct route_table file_routes = {rows, NX_ARRAY_SIZE(rows)};

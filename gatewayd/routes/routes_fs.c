@@ -5,10 +5,7 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "gatewayd/transfer/download.h"
-#include "gatewayd/transfer/form.h"
 #include "gatewayd/routes/page.h"
-#include "gatewayd/transfer/put.h"
 #include "gatewayd/routes/reply_file.h"
 #include "gatewayd/routes/route.h"
 
@@ -45,7 +42,7 @@ on_made(struct req *r, const struct nx_reply *reply)
 	reply_json(r, 200, &b);
 }
 
-void
+static void
 fs_mkdir(struct req *r)
 {
 	Nx__MkdirRequest m = NX__MKDIR_REQUEST__INIT;
@@ -83,7 +80,7 @@ ask_entries(struct req *r, const char *cursor)
 	    on_entries);
 }
 
-void
+static void
 fs_list(struct req *r)
 {
 	page_begin(r, ask_entries);
@@ -98,7 +95,7 @@ on_entry(struct req *r, const struct nx_reply *reply)
 	reply_json(r, 200, &b);
 }
 
-void
+static void
 fs_stat(struct req *r)
 {
 	Nx__FsPathRequest m = NX__FS_PATH_REQUEST__INIT;
@@ -127,7 +124,7 @@ on_deleted(struct req *r, const struct nx_reply *reply)
 	reply_json(r, 200, &b);
 }
 
-void
+static void
 fs_delete(struct req *r)
 {
 	Nx__FsPathRequest m = NX__FS_PATH_REQUEST__INIT;
@@ -168,7 +165,7 @@ on_moved(struct req *r, const struct nx_reply *reply)
 	reply_json(r, 200, &b);
 }
 
-void
+static void
 fs_move(struct req *r)
 {
 	Nx__FsMoveRequest m = NX__FS_MOVE_REQUEST__INIT;
@@ -182,28 +179,15 @@ fs_move(struct req *r)
 	    r, NX_ROLE_STORAGE, NX__METHOD__FS_MOVE, &m.base, NULL, on_moved);
 }
 
-/* --- files -----------------------------------------------------------------*/
-
-void
-fs_upload(struct req *r)
-{
-	form_start(r, true);
-}
-
-void
-fs_put(struct req *r)
-{
-	const char *path = req_query(r, "path");
-
-	if (path)
-		put_start(r, NULL, path);
-}
-
-void
-fs_download(struct req *r)
-{
-	const char *path = req_query(r, "path");
-
-	if (path)
-		download_start(r, NULL, path);
-}
+static const struct route rows[] = {
+    {HTTP_M_POST, "/api/fs/mkdir", ROUTE_JSON, ROUTE_SMALL, true, fs_mkdir,
+	NULL},
+    {HTTP_M_GET, "/api/fs/ls", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_list,
+	"path"},
+    {HTTP_M_GET, "/api/fs/stat", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_stat,
+	"path"},
+    {HTTP_M_DELETE, "/api/fs/delete", ROUTE_NO_BODY, ROUTE_SMALL, true,
+	fs_delete, "path"},
+    {HTTP_M_POST, "/api/fs/move", ROUTE_JSON, ROUTE_SMALL, true, fs_move, NULL},
+};
+const struct route_table fs_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -1,9 +1,10 @@
 /*
  * For supervisors and load balancers: is it alive, and has it its daemons.
  */
+#include "common/err.h"
 #include "gatewayd/routes/route.h"
 
-void
+static void
 health_live(struct req *r)
 {
 	struct buf b = {0};
@@ -14,14 +15,14 @@ health_live(struct req *r)
 	reply_json(r, 200, &b);
 }
 
-void
+static void
 health_ready(struct req *r)
 {
 	struct nx_hub *hub = r->gw->hub;
 	bool auth = nx_hub_peer(hub, NX_ROLE_AUTH) != NULL;
 	bool storage = nx_hub_peer(hub, NX_ROLE_STORAGE) != NULL;
 	bool node = nx_hub_peer(hub, NX_ROLE_NODE) != NULL;
-	bool ready = auth && storage && node && !r->gw->draining;
+	bool ready = auth && storage && node && !exchange_draining(&r->x);
 	struct buf b = {0};
 
 	json_open(&b, NULL, '{');
@@ -29,7 +30,15 @@ health_ready(struct req *r)
 	json_bool(&b, "auth", auth);
 	json_bool(&b, "storage", storage);
 	json_bool(&b, "node", node);
-	json_bool(&b, "draining", r->gw->draining);
+	json_bool(&b, "draining", exchange_draining(&r->x));
 	json_close(&b, '}');
 	reply_json(r, ready ? 200 : 503, &b);
 }
+
+static const struct route rows[] = {
+    {HTTP_M_GET, "/livez", ROUTE_NO_BODY, ROUTE_SMALL, false, health_live,
+	NULL},
+    {HTTP_M_GET, "/readyz", ROUTE_NO_BODY, ROUTE_SMALL, false, health_ready,
+	NULL},
+};
+const struct route_table health_routes = {rows, NX_ARRAY_SIZE(rows)};

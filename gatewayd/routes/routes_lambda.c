@@ -87,7 +87,7 @@ on_run(struct req *r, const struct nx_reply *reply)
 	reply_json(r, 200, &b);
 }
 
-void
+static void
 lambda_run(struct req *r)
 {
 	Nx__LambdaRunRequest m = NX__LAMBDA_RUN_REQUEST__INIT;
@@ -116,3 +116,9 @@ lambda_run(struct req *r)
 	req_call(
 	    r, NX_ROLE_NODE, NX__METHOD__LAMBDA_RUN, &m.base, &opts, on_run);
 }
+
+static const struct route rows[] = {
+    {HTTP_M_POST, "/api/lambda/run", ROUTE_JSON, ROUTE_CODE, true, lambda_run,
+	NULL},
+};
+const struct route_table lambda_routes = {rows, NX_ARRAY_SIZE(rows)};

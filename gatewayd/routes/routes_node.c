@@ -84,7 +84,7 @@ static const struct json_field create_fields[] = {
     FIELD(command, STRINGS, false, 0, 0),
 };
 
-void
+static void
 node_create(struct req *r)
 {
 	Nx__NodeCreateRequest m = NX__NODE_CREATE_REQUEST__INIT;
@@ -137,7 +137,7 @@ ask_nodes(struct req *r, const char *cursor)
 	    r, NX_ROLE_NODE, NX__METHOD__NODE_LIST, &m.base, &opts, on_nodes);
 }
 
-void
+static void
 node_list(struct req *r)
 {
 	page_begin(r, ask_nodes);
@@ -153,19 +153,19 @@ ask_node(struct req *r, Nx__Method method, const struct req_call_opts *opts,
 	req_call(r, NX_ROLE_NODE, method, &m.base, opts, fn);
 }
 
-void
+static void
 node_get(struct req *r)
 {
 	ask_node(r, NX__METHOD__NODE_GET, NULL, on_node);
 }
 
-void
+static void
 node_start(struct req *r)
 {
 	ask_node(r, NX__METHOD__NODE_START, &slow, on_node);
 }
 
-void
+static void
 node_stop(struct req *r)
 {
 	Nx__NodeStopRequest m = NX__NODE_STOP_REQUEST__INIT;
@@ -191,7 +191,7 @@ on_deleted(struct req *r, const struct nx_reply *reply)
 }
 
 /* "?force=true": even if it runs, even if files lose their last copy. */
-void
+static void
 node_delete(struct req *r)
 {
 	Nx__NodeDeleteRequest m = NX__NODE_DELETE_REQUEST__INIT;
@@ -227,8 +227,26 @@ on_metrics(struct req *r, const struct nx_reply *reply)
 	reply_json(r, 200, &b);
 }
 
-void
+static void
 node_metrics(struct req *r)
 {
 	ask_node(r, NX__METHOD__NODE_METRICS, NULL, on_metrics);
 }
+
+static const struct route rows[] = {
+    {HTTP_M_POST, "/api/nodes", ROUTE_JSON, ROUTE_SMALL, true, node_create,
+	NULL},
+    {HTTP_M_GET, "/api/nodes", ROUTE_NO_BODY, ROUTE_SMALL, true, node_list,
+	NULL},
+    {HTTP_M_GET, "/api/nodes/:id", ROUTE_NO_BODY, ROUTE_SMALL, true, node_get,
+	NULL},
+    {HTTP_M_DELETE, "/api/nodes/:id", ROUTE_NO_BODY, ROUTE_SMALL, true,
+	node_delete, "force"},
+    {HTTP_M_POST, "/api/nodes/:id/start", ROUTE_NO_BODY, ROUTE_SMALL, true,
+	node_start, NULL},
+    {HTTP_M_POST, "/api/nodes/:id/stop", ROUTE_NO_BODY, ROUTE_SMALL, true,
+	node_stop, NULL},
+    {HTTP_M_GET, "/api/nodes/:id/metrics", ROUTE_NO_BODY, ROUTE_SMALL, true,
+	node_metrics, NULL},
+};
+const struct route_table node_routes = {rows, NX_ARRAY_SIZE(rows)};

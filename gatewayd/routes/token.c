@@ -1,5 +1,5 @@
 /*
- * See token.h: a bounded table, the least recently used entry makes room. What
+ * Tokens whose users are known: a bounded table, the least recently used entry makes room. What
  * is in it is worth a minute of the user's rights at most, and is wiped when it
  * goes.
  */

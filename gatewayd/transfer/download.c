@@ -1,5 +1,5 @@
 /*
- * See download.h. What is sent was verified by storaged just before; what
+ * Downloads in windows of descriptors. What is sent was verified by storaged just before; what
  * cannot be verified any more in the middle of a body cuts the connection, so
  * that the client sees that it has not got everything.
  */
@@ -7,13 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 
 #include "common/err.h"
 #include "common/fd.h"
 #include "gatewayd/transfer/download.h"
-#include "gatewayd/http/mime.h"
-#include "gatewayd/http/range.h"
 #include "proto/storage.pb-c.h"
 
 #define SEGMENTS 4U         /* of a window; the first has one, to be quick */
@@ -77,7 +74,7 @@ ask_window(struct req *r)
 		m.path = d->path;
 	m.offset = d->asked;
 	m.length = d->known ? d->end - d->asked : 0;
-	m.max_segments = r->status == 0 ? 1 : SEGMENTS;
+	m.max_segments = r->x.status == 0 ? 1 : SEGMENTS;
 	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_OPEN_READ, &m.base, &opts,
 	    on_window);
 }
@@ -131,9 +128,9 @@ on_window(struct req *r, const struct nx_reply *reply)
 		    "The storage service gave an answer that makes no sense.");
 		return;
 	}
-	if (r->status == 0)
+	if (r->x.status == 0)
 		begin(r);
-	else if (d->now.at == d->now.n && !conn_out_pending(r->conn))
+	else if (d->now.at == d->now.n && !exchange_pending(&r->x))
 		pump(r);
 }
 
@@ -141,7 +138,7 @@ on_window(struct req *r, const struct nx_reply *reply)
 
 /* 1 the window is sent, 0 the socket is full or it is others' turn, -errno. */
 static int
-send_window(struct conn *c, struct window *w, uint64_t *bytes, size_t *budget)
+send_window(struct exchange *x, struct window *w, size_t *budget)
 {
 	while (w->at < w->n) {
 		uint64_t left = w->length[w->at];
@@ -150,16 +147,11 @@ send_window(struct conn *c, struct window *w, uint64_t *bytes, size_t *budget)
 
 		if (*budget == 0)
 			return 0;
-		n = sendfile(c->fd, w->fd[w->at], &offset,
+		n = exchange_sendfile(x, w->fd[w->at], &offset,
 		    left < PER_CALL ? (size_t)left : PER_CALL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN ? 0 : -errno;
-		if (n == 0)
-			return -EIO; /* shorter than verified: not possible */
-		*bytes += (uint64_t)n;
-		conn_moved(c, (uint64_t)n);
+		if (n <= 0)
+			return (int)n;
+		nx_assert((uint64_t)n <= left);
 		*budget -= (size_t)n < *budget ? (size_t)n : *budget;
 		w->offset[w->at] += (uint64_t)n;
 		w->length[w->at] -= (uint64_t)n;
@@ -173,18 +165,18 @@ static void
 pump(struct req *r)
 {
 	struct download *d = r->state;
-	struct conn *c = r->conn;
 	size_t budget = PER_TURN;
 	int result;
 
+	nx_assert(d->known && d->asked <= d->end);
 	for (;;) {
-		result = send_window(c, &d->now, &r->bytes, &budget);
+		result = send_window(&r->x, &d->now, &budget);
 		if (result < 0) {
-			reply_abort(r);
+			exchange_abort(&r->x);
 			return;
 		}
 		if (result == 0) {
-			conn_want_write(c);
+			exchange_want(&r->x);
 			return;
 		}
 		if (d->next.n == 0)
@@ -193,14 +185,14 @@ pump(struct req *r)
 		d->next = (struct window){0};
 		if (d->asked < d->end) {
 			ask_window(r);
-			if (c->phase == CONN_DEAD)
+			if (r->x.ended)
 				return;
 		}
 	}
 	if (d->asked == d->end)
-		reply_end(r);
+		exchange_finish(&r->x);
 	else
-		c->deadline_us = 0; /* it is storaged we wait for */
+		exchange_hold(&r->x); /* it is storaged we wait for */
 }
 
 static void
@@ -223,10 +215,10 @@ begin(struct req *r)
 	    "Cache-Control: private, no-cache\r\n"
 	    "%s",
 	    disposition, d->etag, range);
-	if (!reply_begin(r, d->partial ? 206 : 200, "application/octet-stream",
-		extra, d->end - d->first))
+	if (!exchange_begin(&r->x, d->partial ? 206 : 200,
+		"application/octet-stream", extra, d->end - d->first))
 		return;
-	if (!conn_out_pending(r->conn))
+	if (!exchange_pending(&r->x))
 		pump(r);
 }
 
@@ -240,26 +232,26 @@ static const struct req_ops download_ops = {
 static void
 decide(struct req *r)
 {
-	struct http_span if_range = r->head.field[HEAD_IF_RANGE];
+	struct http_span if_range = r->x.head.field[HEAD_IF_RANGE];
 	struct download *d = r->state;
 	enum range_result range = RANGE_WHOLE;
 	uint64_t last = 0;
 	char extra[128];
 
-	if (r->head.field[HEAD_IF_NONE_MATCH].p &&
-	    etag_listed(r->head.field[HEAD_IF_NONE_MATCH], d->etag)) {
+	if (r->x.head.field[HEAD_IF_NONE_MATCH].p &&
+	    etag_listed(r->x.head.field[HEAD_IF_NONE_MATCH], d->etag)) {
 		snprintf(extra, sizeof(extra), "ETag: \"%s\"\r\n", d->etag);
-		reply_bytes(r, 304, NULL, extra, NULL, 0);
+		exchange_answer(&r->x, 304, NULL, extra, NULL, 0);
 		return;
 	}
 	if (!if_range.p || etag_same(if_range, d->etag))
 		range = range_parse(
-		    r->head.field[HEAD_RANGE], d->size, &d->first, &last);
+		    r->x.head.field[HEAD_RANGE], d->size, &d->first, &last);
 	if (range == RANGE_UNSATISFIABLE) {
 		snprintf(extra, sizeof(extra),
 		    "Content-Range: bytes */%llu\r\n",
 		    (unsigned long long)d->size);
-		reply_bytes(r, 416, NULL, extra, NULL, 0);
+		exchange_answer(&r->x, 416, NULL, extra, NULL, 0);
 		return;
 	}
 	d->partial = range == RANGE_PART;
@@ -342,8 +334,8 @@ download_start(struct req *r, const char *id, const char *path)
 	snprintf(d->path, sizeof(d->path), "%s", path ? path : "");
 	r->state = d;
 	r->ops = &download_ops;
-	if (req_is_head(r) || r->head.field[HEAD_RANGE].p ||
-	    r->head.field[HEAD_IF_NONE_MATCH].p)
+	if (req_is_head(r) || r->x.head.field[HEAD_RANGE].p ||
+	    r->x.head.field[HEAD_IF_NONE_MATCH].p)
 		ask_about(r);
 	else
 		ask_window(r);

@@ -6,7 +6,7 @@
 #ifndef GW_DOWNLOAD_H
 #define GW_DOWNLOAD_H
 
-#include "gatewayd/routes/req.h"
+#include "gatewayd/routes/routes.h"
 
 /* Answers GET or HEAD with the raw file @id, or the file at @path. */
 void download_start(struct req *r, const char *id, const char *path);

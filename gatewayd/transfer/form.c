@@ -1,5 +1,5 @@
 /*
- * See form.h. Reads the body, takes it apart, and writes the file's content into
+ * Forms with a file in them. Reads the body, takes it apart, and writes the file's content into
  * storaged's pipe; whatever holds one of these up holds up the client.
  */
 #include <errno.h>
@@ -132,37 +132,6 @@ complete(struct form *f)
 }
 
 static enum upload_result
-read_more(struct form *f)
-{
-	struct conn *c = f->upload.req->conn;
-	const struct http_error *error;
-	size_t used, payload;
-	ssize_t n;
-
-	if (c->in_len == 0) {
-		n = conn_fill(c, CONN_STREAM_MAX);
-		if (n == 0)
-			return UPLOAD_EMPTY;
-		if (n == -EPIPE)
-			return UPLOAD_EOF;
-		if (n < 0) {
-			conn_close(c);
-			return UPLOAD_ENDED;
-		}
-	}
-	f->payload.p = c->in + c->in_off;
-	error =
-	    body_take(&c->body, c->in + c->in_off, c->in_len, &used, &payload);
-	if (error) {
-		req_fail_close(f->upload.req, error);
-		return UPLOAD_ENDED;
-	}
-	f->payload.len = payload;
-	conn_in_drop(c, (uint32_t)used);
-	return UPLOAD_OK;
-}
-
-static enum upload_result
 write_file(struct form *f)
 {
 	enum upload_result result;
@@ -180,7 +149,6 @@ void
 form_pump(struct req *r)
 {
 	struct form *f = r->state;
-	struct conn *c = r->conn;
 	uint64_t start = f->upload.written;
 	enum upload_result result = UPLOAD_OK;
 
@@ -191,14 +159,14 @@ form_pump(struct req *r)
 			result = write_file(f);
 		} else if (f->payload.len > 0) {
 			result = parse(f);
-		} else if (c->body.done) {
+		} else if (exchange_body_done(&r->x)) {
 			complete(f);
 			return;
 		} else if (f->upload.written - start > PER_TURN) {
-			event_active(&c->read, EV_READ, 0);
+			exchange_later(&r->x);
 			return;
 		} else {
-			result = read_more(f);
+			result = upload_read(&f->upload, &f->payload);
 		}
 	}
 	if (result == UPLOAD_EOF)
@@ -233,9 +201,9 @@ form_start(struct req *r, bool tree)
 	if (path)
 		f->path_len =
 		    (size_t)snprintf(f->path, sizeof(f->path), "%s", path);
-	error = multipart_init(&f->parts, r->head.field[HEAD_CONTENT_TYPE]);
+	error = multipart_init(&f->parts, r->x.head.field[HEAD_CONTENT_TYPE]);
 	if (error)
 		req_fail_http(r, error);
 	else
-		conn_stream(r->conn);
+		exchange_stream(&r->x);
 }

@@ -5,7 +5,7 @@
 #ifndef GW_FORM_H
 #define GW_FORM_H
 
-#include "gatewayd/routes/req.h"
+#include "gatewayd/routes/routes.h"
 
 /* @tree: into the user's tree; else a raw file. */
 void form_start(struct req *r, bool tree);

@@ -5,7 +5,6 @@
 #ifndef GW_FORM_INTERNAL_H
 #define GW_FORM_INTERNAL_H
 
-#include "gatewayd/http/multipart.h"
 #include "gatewayd/transfer/upload.h"
 
 #define FORM_PATH_MAX  4096U
@@ -15,7 +14,7 @@
 struct form {
 	struct upload upload; /* first: req_upload() */
 	struct multipart parts;
-	struct http_span payload; /* content in c->in, not parsed yet */
+	struct http_span payload; /* content, not parsed yet */
 	struct http_span left;    /* of the file, not taken by the pipe yet */
 	bool tree;
 	bool in_file; /* the present part is the file */

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "gatewayd/transfer/form_internal.h"
-#include "gatewayd/routes/reply_file.h"
 
 static const struct http_error file_name = {400, "invalid",
     "The file's name must be 1 to 255 bytes of UTF-8, without control "
@@ -40,12 +39,8 @@ take_name(struct form *f, const char *filename)
 static bool
 surely_too_large(const struct form *f)
 {
-	const struct conn *c = f->upload.req->conn;
-	uint64_t rest;
+	uint64_t rest = exchange_body_left(&f->upload.req->x) + f->payload.len;
 
-	if (c->body.framing != HTTP_LENGTH)
-		return false;
-	rest = c->body.left + f->payload.len;
 	return rest > FORM_OTHER_MAX && rest - FORM_OTHER_MAX > f->upload.max;
 }
 
@@ -58,7 +53,7 @@ on_open(struct req *r)
 		upload_refuse_quota(&f->upload);
 		return;
 	}
-	conn_pause(r->conn, false);
+	exchange_pause(&r->x, false);
 	form_pump(r);
 }
 
@@ -87,7 +82,7 @@ form_begin_file(struct form *f)
 		return;
 	}
 	f->upload.waiting = true;
-	conn_pause(r->conn, true);
+	exchange_pause(&r->x, true);
 	open_pipe(r);
 }
 

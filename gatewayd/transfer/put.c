@@ -1,5 +1,6 @@
 /*
- * See put.h.
+ * PUT: what the client sends goes into storaged's pipe as it comes, and is a file
+ * when storaged says so.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -7,16 +8,14 @@
 
 #include "common/err.h"
 #include "gatewayd/transfer/put.h"
-#include "gatewayd/routes/reply_file.h"
 #include "gatewayd/transfer/upload.h"
 
 #define PER_TURN   (4U << 20)
 #define PER_SPLICE (1U << 20)
 
 struct put {
-	struct upload upload; /* first: req_upload() */
-	struct http_span
-	    left; /* content in c->in that the pipe has not taken */
+	struct upload upload;  /* first: req_upload() */
+	struct http_span left; /* read, not taken by the pipe yet */
 	const char *name, *path;
 };
 
@@ -43,54 +42,16 @@ on_finished(struct req *r, const struct nx_reply *reply)
 static enum upload_result
 step_buffered(struct put *p)
 {
-	struct conn *c = p->upload.req->conn;
-	const struct http_error *error;
-	enum upload_result result;
-	size_t used, payload, n;
-	ssize_t got;
-
-	if (p->left.len > 0) {
-		result = upload_write(&p->upload, p->left.p, p->left.len, &n);
-		if (result == UPLOAD_OK) {
-			p->left.p += n;
-			p->left.len -= n;
-		}
-		return result;
-	}
-	if (c->in_len == 0) {
-		got = conn_fill(c, CONN_STREAM_MAX);
-		if (got == 0)
-			return UPLOAD_EMPTY;
-		if (got == -EPIPE)
-			return UPLOAD_EOF;
-		if (got < 0) {
-			conn_close(c);
-			return UPLOAD_ENDED;
-		}
-	}
-	p->left.p = c->in + c->in_off;
-	error =
-	    body_take(&c->body, c->in + c->in_off, c->in_len, &used, &payload);
-	if (error) {
-		req_fail_close(p->upload.req, error);
-		return UPLOAD_ENDED;
-	}
-	p->left.len = payload;
-	conn_in_drop(c, (uint32_t)used);
-	return UPLOAD_OK;
-}
-
-static enum upload_result
-step_spliced(struct put *p)
-{
-	struct conn *c = p->upload.req->conn;
 	enum upload_result result;
 	size_t n;
 
-	result = upload_splice(&p->upload,
-	    c->body.left < PER_SPLICE ? (size_t)c->body.left : PER_SPLICE, &n);
-	if (result == UPLOAD_OK)
-		body_skip(&c->body, n);
+	if (p->left.len == 0)
+		return upload_read(&p->upload, &p->left);
+	result = upload_write(&p->upload, p->left.p, p->left.len, &n);
+	if (result == UPLOAD_OK) {
+		p->left.p += n;
+		p->left.len -= n;
+	}
 	return result;
 }
 
@@ -98,25 +59,23 @@ static void
 pump(struct req *r)
 {
 	struct put *p = r->state;
-	struct conn *c = r->conn;
 	uint64_t start = p->upload.written;
 	enum upload_result result = UPLOAD_OK;
 
 	if (p->upload.waiting)
 		return;
 	while (result == UPLOAD_OK) {
-		if (p->left.len == 0 && c->body.done) {
+		if (p->left.len == 0 && exchange_body_done(&r->x)) {
 			upload_finish(&p->upload, on_finished);
 			return;
 		}
 		if (p->upload.written - start > PER_TURN) {
 			/* The others' turn. */
-			event_active(&c->read, EV_READ, 0);
+			exchange_later(&r->x);
 			return;
 		}
-		if (p->left.len == 0 && c->in_len == 0 &&
-		    c->body.framing == HTTP_LENGTH)
-			result = step_spliced(p);
+		if (p->left.len == 0 && exchange_splices(&r->x))
+			result = upload_splice(&p->upload, PER_SPLICE);
 		else
 			result = step_buffered(p);
 	}
@@ -132,7 +91,7 @@ static const struct req_ops put_ops = {
 static void
 on_open(struct req *r)
 {
-	conn_stream(r->conn);
+	exchange_stream(&r->x);
 }
 
 static void
@@ -145,10 +104,10 @@ open_put(struct req *r)
 		m.name = (char *)(uintptr_t)p->name;
 	else
 		m.path = (char *)(uintptr_t)p->path;
-	m.has_size = r->head.framing != HTTP_CHUNKED;
-	m.size = m.has_size ? r->head.content_length : 0;
+	m.has_size = r->x.head.framing != HTTP_CHUNKED;
+	m.size = m.has_size ? r->x.head.content_length : 0;
 	/* RFC 9110 13.1.2: "If-None-Match: *" creates and never replaces. */
-	m.create_only = http_span_is(r->head.field[HEAD_IF_NONE_MATCH], "*");
+	m.create_only = http_span_is(r->x.head.field[HEAD_IF_NONE_MATCH], "*");
 	upload_open(&p->upload, &m, open_put, on_open);
 }
 
@@ -157,8 +116,8 @@ put_start(struct req *r, const char *name, const char *path)
 {
 	struct put *p;
 
-	if (r->head.framing == HTTP_NO_BODY &&
-	    !r->head.field[HEAD_CONTENT_LENGTH].p) {
+	if (r->x.head.framing == HTTP_NO_BODY &&
+	    !r->x.head.field[HEAD_CONTENT_LENGTH].p) {
 		req_fail(r, 411, "length-required",
 		    "Send the file as the body, with its Content-Length or "
 		    "chunked.");

@@ -5,7 +5,7 @@
 #ifndef GW_PUT_H
 #define GW_PUT_H
 
-#include "gatewayd/routes/req.h"
+#include "gatewayd/routes/routes.h"
 
 /* A raw file @name, or the file at @path of the user's tree. */
 void put_start(struct req *r, const char *name, const char *path);

@@ -1,6 +1,6 @@
 /*
- * See upload.h. Backpressure is the pipe being full: then the socket is not
- * read, TCP's window closes, and the client waits for storaged's disks.
+ * Uploads into storaged's pipe. Backpressure is the pipe being full: then the
+ * socket is not read, TCP's window closes, and the client waits for storaged's disks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,9 +23,10 @@ on_pipe(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	nx_assert(u->waiting && u->open);
 	u->waiting = false;
-	conn_pause(u->req->conn, false);
-	if (u->req->conn->phase == CONN_STREAM)
+	exchange_pause(&u->req->x, false);
+	if (!u->req->x.ended)
 		u->on_room(u->req);
 }
 
@@ -74,12 +75,10 @@ upload_open(
 static enum upload_result
 wait_for_room(struct upload *u)
 {
-	struct conn *c = u->req->conn;
-
 	u->waiting = true;
-	conn_pause(c, true);
+	exchange_pause(&u->req->x, true);
 	if (event_add(&u->writable, NULL) < 0) {
-		conn_close(c);
+		exchange_abort(&u->req->x);
 		return UPLOAD_ENDED;
 	}
 	return UPLOAD_FULL;
@@ -97,9 +96,7 @@ on_broken(struct req *r, const struct nx_reply *reply)
 static enum upload_result
 broken(struct upload *u)
 {
-	struct conn *c = u->req->conn;
-
-	conn_pause(c, true);
+	exchange_pause(&u->req->x, true);
 	upload_finish(u, on_broken);
 	return UPLOAD_ENDED;
 }
@@ -127,6 +124,7 @@ upload_write(struct upload *u, const char *data, size_t len, size_t *ret_n)
 {
 	ssize_t n;
 
+	nx_assert(!u->waiting && u->pipe >= 0 && u->written <= u->max);
 	if (len > u->max - u->written)
 		return too_much(u);
 	do
@@ -140,33 +138,45 @@ upload_write(struct upload *u, const char *data, size_t len, size_t *ret_n)
 }
 
 enum upload_result
-upload_splice(struct upload *u, size_t len, size_t *ret_n)
+upload_read(struct upload *u, struct http_span *ret_content)
+{
+	static const enum upload_result results[] = {
+	    [EXCHANGE_DATA] = UPLOAD_OK,
+	    [EXCHANGE_NOTHING] = UPLOAD_EMPTY,
+	    [EXCHANGE_DONE] = UPLOAD_OK,
+	    [EXCHANGE_CUT] = UPLOAD_EOF,
+	    [EXCHANGE_ENDED] = UPLOAD_ENDED,
+	};
+
+	return results[exchange_read(&u->req->x, ret_content)];
+}
+
+enum upload_result
+upload_splice(struct upload *u, size_t len)
 {
 	struct pollfd p = {.fd = u->pipe, .events = POLLOUT};
-	struct conn *c = u->req->conn;
+	uint64_t left = exchange_body_left(&u->req->x);
 	ssize_t n;
 
+	nx_assert(!u->waiting && u->pipe >= 0 && left > 0);
+	if (len > left)
+		len = (size_t)left;
 	if (len > u->max - u->written)
 		return too_much(u);
-	do
-		n = splice(c->fd, NULL, u->pipe, NULL, len,
-		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE);
-	while (n < 0 && errno == EINTR);
+	n = exchange_splice(&u->req->x, u->pipe, len);
 	if (n > 0) {
 		u->written += (uint64_t)n;
-		conn_moved(c, (uint64_t)n);
-		*ret_n = (size_t)n;
 		return UPLOAD_OK;
 	}
 	if (n == 0)
 		return UPLOAD_EOF;
-	if (errno == EPIPE)
+	if (n == -EPIPE)
 		return broken(u);
-	if (errno != EAGAIN) {
-		conn_close(c);
+	if (n != -EAGAIN) {
+		exchange_abort(&u->req->x);
 		return UPLOAD_ENDED;
 	}
-	/* EAGAIN: the socket is empty, or the pipe is full. Ask the pipe. */
+	/* The socket is empty, or the pipe is full. Ask the pipe. */
 	if (poll(&p, 1, 0) == 1)
 		return p.revents & POLLERR ? broken(u) : UPLOAD_EMPTY;
 	return wait_for_room(u);
@@ -204,11 +214,9 @@ finish(struct req *r)
 void
 upload_finish(struct upload *u, req_reply_fn *on_finished)
 {
-	struct conn *c = u->req->conn;
-
+	nx_assert(u->open);
 	close_pipe(u);
-	c->phase = CONN_BUSY;
-	c->deadline_us = 0;
+	exchange_hold(&u->req->x);
 	u->on_finished = on_finished;
 	finish(u->req);
 }

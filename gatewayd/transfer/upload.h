@@ -8,7 +8,7 @@
 
 #include <event2/event_struct.h>
 
-#include "gatewayd/routes/req.h"
+#include "gatewayd/routes/routes.h"
 #include "proto/storage.pb-c.h"
 
 struct upload {
@@ -44,14 +44,17 @@ void upload_open(
 enum upload_result {
 	UPLOAD_OK,    /* *ret_n bytes taken, not 0 */
 	UPLOAD_FULL,  /* wait: on_room will be called */
-	UPLOAD_EMPTY, /* upload_splice: nothing in the socket */
-	UPLOAD_EOF,   /* upload_splice: the client is done */
+	UPLOAD_EMPTY, /* nothing to read: wait, on_room is called then, too */
+	UPLOAD_EOF,   /* the client is done, and this was too little */
 	UPLOAD_ENDED, /* the request has ended */
 };
 enum upload_result
 upload_write(struct upload *u, const char *data, size_t len, size_t *ret_n);
-/* From the connection's socket, at most @len. */
-enum upload_result upload_splice(struct upload *u, size_t len, size_t *ret_n);
+/* The next piece of the body, as exchange_read() does; OK also when the body is
+ * over, with nothing. */
+enum upload_result upload_read(struct upload *u, struct http_span *ret_content);
+/* From the client's socket, at most @len, while exchange_splices(). */
+enum upload_result upload_splice(struct upload *u, size_t len);
 
 /* The content is larger than u->max: ends the request. */
 void upload_refuse_quota(struct upload *u);

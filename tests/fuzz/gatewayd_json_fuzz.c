@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "gatewayd/http/buf.h"
+#include "gatewayd/routes/buf.h"
 #include "gatewayd/routes/json_in.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

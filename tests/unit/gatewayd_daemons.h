@@ -29,8 +29,8 @@
 #include "common/hub.h"
 #include "common/id.h"
 #include "common/log.h"
-#include "gatewayd/http/conns.h"
-#include "gatewayd/routes/token.h"
+#include "gatewayd/gateway.h"
+#include "gatewayd/routes/routes.h"
 #include "proto/auth.pb-c.h"
 #include "proto/node.pb-c.h"
 #include "proto/storage.pb-c.h"
@@ -66,6 +66,7 @@ struct lab {
 	uint64_t break_at; /* offset that cannot be read; 0: none */
 	unsigned others;   /* FS_STAT and FS_MOVE: not needed to upload */
 	unsigned pages;
+	bool drained;
 };
 static struct lab lab;
 

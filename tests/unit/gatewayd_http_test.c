@@ -1,7 +1,7 @@
 /* Requests through a whole gateway: who asks, order, clients that dawdle or take
  * nothing, and the way out. */
 #include "tests/unit/gatewayd_lab.h"
-#include "gatewayd/http/conn_internal.h"
+#include "gatewayd/http/conn.h"
 
 static void
 tokens_are_asked_for_once(void **state)
@@ -127,7 +127,7 @@ slow_clients_are_cut(void **state)
 	char *a;
 
 	(void)state;
-	lab.conf.min_rate = 1 << 20;
+	lab.conf.http.min_rate = 1 << 20;
 	say(slow, "GET /livez HT", 13, 100);
 	say(body, "PUT /api/files/x HTTP/1.1\r\n" AUTH,
 	    strlen("PUT /api/files/x HTTP/1.1\r\n" AUTH), 1000);
@@ -145,7 +145,7 @@ slow_clients_are_cut(void **state)
 	close(slow);
 	close(body);
 	lab_turn(600);
-	assert_int_equal(conns_count(lab.gw.conns), 0);
+	assert_int_equal(http_server_count(lab.gw.server), 0);
 	assert_int_equal(lab.aborted, lab.opened);
 }
 
@@ -157,12 +157,12 @@ caps_are_kept(void **state)
 	size_t i;
 
 	(void)state;
-	lab.conf.max_per_address = 4;
+	lab.conf.http.max_per_address = 4;
 	for (i = 0; i < 5; i++) {
 		fd[i] = client();
 		lab_turn(2);
 	}
-	assert_int_equal(conns_count(lab.gw.conns), 4);
+	assert_int_equal(http_server_count(lab.gw.server), 4);
 	a = hear(fd[4], NULL, NULL);
 	assert_string_equal(a, "");
 	free(a);
@@ -185,28 +185,21 @@ what_nobody_reads_is_bounded(void **state)
 	size_t i;
 
 	(void)state;
-	lab.conf.min_rate = 0;
+	lab.conf.http.min_rate = 0;
 	for (i = 0; i < NX_ARRAY_SIZE(fd); i++) {
 		fd[i] = client();
 		say(fd[i], request, strlen(request), 1000);
 		lab_turn(100);
-		assert_in_range(lab.gw.kept, 1, CONN_KEPT_MAX);
+		assert_in_range(
+		    http_server_kept(lab.gw.server), 1, CONN_KEPT_MAX);
 	}
 	/* some were cut for it, and nobody else minds */
-	assert_true(conns_count(lab.gw.conns) < NX_ARRAY_SIZE(fd));
+	assert_true(http_server_count(lab.gw.server) < NX_ARRAY_SIZE(fd));
 	free(ask("GET /livez HTTP/1.1", NULL, NULL));
 	for (i = 0; i < NX_ARRAY_SIZE(fd); i++)
 		close(fd[i]);
 	lab_turn(50);
-	assert_int_equal(lab.gw.kept, 0);
-}
-
-static bool drained;
-static void
-on_drained(struct gw *gw)
-{
-	(void)gw;
-	drained = true;
+	assert_int_equal(http_server_kept(lab.gw.server), 0);
 }
 
 static void
@@ -216,15 +209,14 @@ a_stop_finishes_what_is_there(void **state)
 	char *a;
 
 	(void)state;
-	lab.gw.on_drained = on_drained;
 	say(fd, "PUT /api/files/x HTTP/1.1\r\n" AUTH,
 	    strlen("PUT /api/files/x HTTP/1.1\r\n" AUTH), 1000);
 	say(fd, "Content-Length: 4\r\n\r\nab", 23, 1000);
 	lab_turn(5);
-	conns_drain(lab.gw.conns);
+	http_server_drain(lab.gw.server);
 	lab_turn(5);
-	assert_false(drained);
-	assert_int_equal(conns_count(lab.gw.conns), 1);
+	assert_false(lab.drained);
+	assert_int_equal(http_server_count(lab.gw.server), 1);
 	say(fd, "cd", 2, 2);
 	a = hear(fd, NULL, NULL);
 	assert_status(a, 201);
@@ -233,7 +225,7 @@ a_stop_finishes_what_is_there(void **state)
 	close(fd);
 	close(idle);
 	lab_turn(5);
-	assert_true(drained);
+	assert_true(lab.drained);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, lab_up, lab_down)

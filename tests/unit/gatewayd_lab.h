@@ -54,7 +54,14 @@ lab_listen(void)
 	assert_int_equal(listen(fd, 64), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
 	lab.port = ntohs(in.sin_port);
-	assert_int_equal(conns_listen(lab.gw.conns, fd), 0);
+	assert_int_equal(http_server_listen(lab.gw.server, fd), 0);
+}
+
+static void
+lab_on_drained(void *ctx)
+{
+	(void)ctx;
+	lab.drained = true;
 }
 
 static int
@@ -75,6 +82,7 @@ lab_up(void **state)
 	    {NX__METHOD__STORAGE_USAGE, lab_usage}};
 	static const struct nx_handler node[] = {
 	    {NX__METHOD__LAMBDA_RUN, lab_lambda}};
+	struct http_config config;
 
 	(void)state;
 	signal(SIGPIPE, SIG_IGN);
@@ -83,12 +91,11 @@ lab_up(void **state)
 	    .file = -1,
 	    .max_size = 1ULL << 40,
 	    .window = 1 << 20,
-	    .conf = {.max_connections = 100,
+	    .conf.http = {.max_connections = 100,
 		.max_per_address = 50,
 		.header_timeout = 1,
 		.idle_timeout = 1,
-		.min_rate = 1,
-		.drain_timeout = 1}};
+		.min_rate = 1}};
 	lab.base = event_base_new();
 	lab.tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	lab.node_tickets = nx_tickets_new(NX_ROLE_NODE);
@@ -98,7 +105,13 @@ lab_up(void **state)
 	lab.gw.tokens = tokens_new(16);
 	lab.auth = lab_hub(NX_ROLE_AUTH, auth, NX_ARRAY_SIZE(auth));
 	lab.storage = lab_hub(NX_ROLE_STORAGE, storage, NX_ARRAY_SIZE(storage));
-	assert_int_equal(conns_new(&lab.gw), 0);
+	lab.gw.routes = gw_routes;
+	config = (struct http_config){.base = lab.base,
+	    .limits = &lab.conf.http,
+	    .ops = &req_exchange_ops,
+	    .ctx = &lab.gw,
+	    .on_drained = lab_on_drained};
+	assert_int_equal(http_server_new(&config, &lab.gw.server), 0);
 	lab_wire(lab.auth, NX_ROLE_AUTH);
 	lab.node = lab_hub(NX_ROLE_NODE, node, NX_ARRAY_SIZE(node));
 	lab_wire(lab.storage, NX_ROLE_STORAGE);
@@ -111,7 +124,7 @@ static int
 lab_down(void **state)
 {
 	(void)state;
-	lab.gw.conns = conns_free(lab.gw.conns);
+	lab.gw.server = http_server_free(lab.gw.server);
 	lab_close_pipe();
 	nx_close(&lab.file);
 	lab.gw.hub = nx_hub_free(lab.gw.hub);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "common/err.h"
-#include "gatewayd/http/buf.h"
+#include "gatewayd/routes/buf.h"
 #include "gatewayd/routes/json_in.h"
 #include "gatewayd/http/range.h"
 #include "gatewayd/http/uri.h"

@@ -100,7 +100,7 @@ short_bodies_leave_nothing(void **state)
 	lab_turn(20);
 	assert_int_equal(lab.finished, 0);
 	assert_int_equal(lab.aborted, 2);
-	assert_int_equal(conns_count(lab.gw.conns), 0);
+	assert_int_equal(http_server_count(lab.gw.server), 0);
 }
 
 static void

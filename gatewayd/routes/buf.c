@@ -1,5 +1,6 @@
 /*
- * See buf.h.
+ * What goes out, written once: text and JSON, escaped so that any bytes a user
+ * stored come out as valid JSON.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -7,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gatewayd/http/buf.h"
-#include "gatewayd/http/uri.h"
+#include "gatewayd/routes/buf.h"
+#include "gatewayd/http/http.h"
 
 void
 buf_fini(struct buf *b)

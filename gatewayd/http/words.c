@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "common/err.h"
-#include "gatewayd/http/http.h"
+#include "gatewayd/http/words.h"
 
 const char *
 http_reason(int status)

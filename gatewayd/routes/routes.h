@@ -1,0 +1,15 @@
+/*
+ * The door of routes/: requests as the REST API sees them. A request is an
+ * exchange of http/ with a route, somebody who asks, and calls to the daemons.
+ * Whoever adds routes of its own brings a struct route_table and uses req.h.
+ */
+#ifndef GW_ROUTES_H
+#define GW_ROUTES_H
+
+#include "gatewayd/routes/buf.h"
+#include "gatewayd/routes/reply_file.h"
+#include "gatewayd/routes/req.h"
+#include "gatewayd/routes/route.h"
+#include "gatewayd/routes/token.h"
+
+#endif

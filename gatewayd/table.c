@@ -1,0 +1,17 @@
+/*
+ * All that the gateway answers, table by table. A further face plugs in here.
+ */
+#include "gatewayd/gateway.h"
+#include "gatewayd/routes/routes.h"
+#include "gatewayd/transfer/transfer.h"
+
+const struct route_table *const gw_routes[] = {
+    &health_routes,
+    &auth_routes,
+    &node_routes,
+    &file_routes,
+    &fs_routes,
+    &lambda_routes,
+    &transfer_routes,
+    NULL,
+};

@@ -1,0 +1,65 @@
+/*
+ * Routes whose body or reply is a file: a row each, and what it starts.
+ */
+#include "common/err.h"
+#include "gatewayd/transfer/download.h"
+#include "gatewayd/transfer/form.h"
+#include "gatewayd/transfer/put.h"
+#include "gatewayd/transfer/transfer.h"
+
+static void
+file_upload(struct req *r)
+{
+	form_start(r, false);
+}
+
+static void
+file_put(struct req *r)
+{
+	put_start(r, r->param, NULL);
+}
+
+static void
+file_download(struct req *r)
+{
+	download_start(r, r->param, NULL);
+}
+
+static void
+fs_upload(struct req *r)
+{
+	form_start(r, true);
+}
+
+static void
+fs_put(struct req *r)
+{
+	const char *path = req_query(r, "path");
+
+	if (path)
+		put_start(r, NULL, path);
+}
+
+static void
+fs_download(struct req *r)
+{
+	const char *path = req_query(r, "path");
+
+	if (path)
+		download_start(r, NULL, path);
+}
+
+static const struct route rows[] = {
+    {HTTP_M_POST, "/api/files/upload", ROUTE_UPLOAD, ROUTE_ANY, true,
+	file_upload, NULL},
+    {HTTP_M_PUT, "/api/files/:name", ROUTE_UPLOAD, ROUTE_ANY, true, file_put,
+	NULL},
+    {HTTP_M_GET, "/api/files/:id/download", ROUTE_NO_BODY, ROUTE_SMALL, true,
+	file_download, NULL},
+    {HTTP_M_POST, "/api/fs/upload", ROUTE_UPLOAD, ROUTE_ANY, true, fs_upload,
+	"path"},
+    {HTTP_M_PUT, "/api/fs/file", ROUTE_UPLOAD, ROUTE_ANY, true, fs_put, "path"},
+    {HTTP_M_GET, "/api/fs/download", ROUTE_NO_BODY, ROUTE_SMALL, true,
+	fs_download, "path"},
+};
+const struct route_table transfer_routes = {rows, NX_ARRAY_SIZE(rows)};
