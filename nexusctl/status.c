@@ -37,6 +37,10 @@ static const struct ctl_column storage_columns[] = {
     {"Uploads under way", "uploads", CTL_TEXT},
     {"Bad replicas seen", "corrupt", CTL_TEXT},
     {"Replicas repaired", "repaired", CTL_TEXT},
+    {"Removing", "removing", CTL_YES},
+    {"Orphans set aside", "set_aside", CTL_TEXT},
+    {"Orphans refused", "orphans_refused", CTL_TEXT},
+    {"Disk full", "disk_full", CTL_YES},
 };
 
 static const struct ctl_column node_columns[] = {

@@ -18,8 +18,11 @@ static const struct ctl_column user_columns[] = {
 static const struct ctl_column usage_columns[] = {
     {"Used", "used", CTL_SIZE},
     {"Reserved", "reserved", CTL_SIZE},
+    {"Counted", "counted", CTL_SIZE},
     {"Quota", "quota", CTL_SIZE},
     {"Files", "files", CTL_TEXT},
+    {"Folders", "folders", CTL_TEXT},
+    {"Entries at most", "entries", CTL_TEXT},
 };
 
 int

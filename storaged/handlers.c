@@ -44,5 +44,9 @@ const struct nx_conf_key storaged_conf_keys[] = {
     {"storaged", "max_uploads", NX_CONF_UINT, AT(max_uploads), "256", 1, 512},
     {"storaged", "orphan_grace", NX_CONF_UINT, AT(orphan_grace), "600", 5,
 	86400},
+    {"storaged", "orphan_keep", NX_CONF_UINT, AT(orphan_keep), "604800", 5,
+	31536000},
+    {"storaged", "orphans", NX_CONF_UINT, AT(orphans), "64", 0, INT64_MAX},
+    {"storaged", "entries", NX_CONF_UINT, AT(entries), "1000000", 1, INT64_MAX},
 };
 const size_t storaged_conf_count = NX_ARRAY_SIZE(storaged_conf_keys);

@@ -110,6 +110,12 @@ start_threads(struct storaged *s)
 		nx_fatal(r, "worker threads");
 }
 
+static uint64_t
+oldest_upload(void *arg)
+{
+	return uploads_oldest(arg);
+}
+
 static void
 make_parts(struct storaged *s)
 {
@@ -122,6 +128,7 @@ make_parts(struct storaged *s)
 	if (!s->tickets || !s->quotas || !s->uploads || !s->collector ||
 	    !s->healer || !stopping)
 		nx_fatal(-ENOMEM, "starting");
+	collector_watch(s->collector, oldest_upload, s->uploads);
 }
 
 static void
@@ -129,6 +136,8 @@ free_parts(struct storaged *s)
 {
 	s->io = nx_workers_free(s->io);
 	s->slow = nx_workers_free(s->slow);
+	/* Whoever waits for a write is still there to be told. */
+	(void)catalog_flush(s->catalog);
 	s->healer = healer_free(s->healer);
 	s->collector = collector_free(s->collector);
 	s->uploads = uploads_free(s->uploads);

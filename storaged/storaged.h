@@ -29,7 +29,10 @@ struct storaged_conf {
 	uint64_t threads;      /* for chunk I/O */
 	uint64_t upload_idle;  /* seconds without a byte end an upload */
 	uint64_t max_uploads;  /* at once */
-	uint64_t orphan_grace; /* seconds before an unknown chunk goes */
+	uint64_t orphan_grace; /* seconds before an unknown chunk goes aside */
+	uint64_t orphan_keep;  /* seconds until it is removed then */
+	uint64_t orphans;      /* of a volume, that may go aside at once */
+	uint64_t entries;      /* files and folders a user may have */
 };
 extern const struct nx_conf_key storaged_conf_keys[];
 extern const size_t storaged_conf_count;

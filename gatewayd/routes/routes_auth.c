@@ -146,6 +146,9 @@ on_usage(struct req *r, const struct nx_reply *reply)
 	json_uint(&b, "reserved", m->reserved);
 	json_uint(&b, "quota", m->quota);
 	json_uint(&b, "files", m->files);
+	json_uint(&b, "folders", m->folders);
+	json_uint(&b, "counted", m->counted);
+	json_uint(&b, "entries", m->entries);
 	json_close(&b, '}');
 	reply_json(r, 200, &b);
 }

@@ -1,27 +1,30 @@
-/* See collector.h. One job at a time; the trash before the orphans. */
+/*
+ * The collector's order of work: reaping at its own pace, beside it one job at
+ * a time for the worker threads, trash before orphans. Volumes take turns, and
+ * one that fails is left alone for a while: what is wrong with it is no reason
+ * for space not to come back on the others.
+ */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "common/err.h"
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/collector.h"
-#include "storaged/uploads/upload.h"
+#include "storaged/care/reaper.h"
+#include "storaged/care/reserve.h"
+#include "storaged/care/sweep.h"
+#include "storaged/volumes/fault.h"
 #include "storaged/volumes/volume.h"
 
-#define BATCH        256
-#define RETRY_S      30
-#define SWEEP_S      3600
-#define NAME_MAX_LEN (NX_ID_LEN + 2) /* "<id>.r" of an unfinished copy */
+#define BATCH   256
+#define RETRY_S 30
+#define SWEEP_S 3600
 
-struct stray {
-	char name[NAME_MAX_LEN + 1];
-};
-
-/* One volume's batch: of trash, or of names that may be orphans. */
+/* One volume's batch of trash. */
 struct batch {
 	struct collector *c;
 	struct volume *volume; /* referenced */
@@ -29,29 +32,47 @@ struct batch {
 	size_t n;
 	int result;
 	struct catalog_trash_done op;
-	/* sweeping */
-	uint64_t before; /* only what is older (unix seconds) */
-	struct stray *strays;
-	size_t n_strays, room;
+};
+
+/* A volume that failed and is not asked again before @until. */
+struct stall {
+	LIST_ENTRY(stall) entry;
+	int64_t volume;
+	uint64_t until;
 };
 
 struct collector {
 	struct storaged *s;
-	bool running;
+	struct reaper *reaper;
+	bool running;        /* a job is with the workers, or its answer due */
 	bool trash;          /* there may be some */
+	int64_t trash_after; /* volume key: whose turn it was */
+	LIST_HEAD(, stall) stalls;
 	int64_t sweep_after; /* volume key; INT64_MAX: no sweep */
 	bool swept;
+	struct sweep_found found, finding;
 	struct event *retry, *hourly;
+	uint64_t (*oldest)(void *arg);
+	void *oldest_arg;
 };
 
 static void next(struct collector *c);
+
+static void
+on_reaped(void *arg)
+{
+	struct collector *c = arg;
+
+	c->trash = true;
+	next(c);
+}
 
 static void
 on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	collector_kick(arg);
+	on_reaped(arg);
 }
 
 static void
@@ -71,16 +92,25 @@ collector_new(struct storaged *s)
 		return NULL;
 	c->s = s;
 	c->sweep_after = INT64_MAX;
+	LIST_INIT(&c->stalls);
+	c->reaper = reaper_new(s, on_reaped, c);
 	c->retry = evtimer_new(s->base, on_retry, c);
 	c->hourly = evtimer_new(s->base, on_hourly, c);
-	return c->retry && c->hourly ? c : collector_free(c);
+	return c->reaper && c->retry && c->hourly ? c : collector_free(c);
 }
 
 struct collector *
 collector_free(struct collector *c)
 {
+	struct stall *st;
+
 	if (!c)
 		return NULL;
+	while ((st = LIST_FIRST(&c->stalls))) {
+		LIST_REMOVE(st, entry);
+		free(st);
+	}
+	reaper_free(c->reaper);
 	if (c->retry)
 		event_free(c->retry);
 	if (c->hourly)
@@ -89,44 +119,64 @@ collector_free(struct collector *c)
 	return NULL;
 }
 
-static struct batch *
-batch_new(struct collector *c, struct volume *v)
+void
+collector_watch(struct collector *c, uint64_t (*oldest)(void *arg), void *arg)
 {
-	struct batch *b = calloc(1, sizeof(*b));
-
-	if (!b)
-		return NULL;
-	b->c = c;
-	b->volume = v;
-	return b;
+	c->oldest = oldest;
+	c->oldest_arg = arg;
 }
+
+/* --- volumes that fail ------------------------------------------------------*/
+
+static bool
+is_stalled(struct collector *c, int64_t volume)
+{
+	struct stall *st;
+
+	LIST_FOREACH(st, &c->stalls, entry)
+		if (st->volume == volume) {
+			if (nx_now_us() < st->until)
+				return true;
+			LIST_REMOVE(st, entry);
+			free(st);
+			return false;
+		}
+	return false;
+}
+
+/* Without memory to remember it, it is merely asked again sooner. */
+static void
+stall(struct collector *c, struct volume *v, int error)
+{
+	struct timeval later = {.tv_sec = RETRY_S};
+	struct stall *st = calloc(1, sizeof(*st));
+
+	nx_warn("event=trash-not-removed node=%s error=\"%s\"", v->node,
+	    strerror(-error));
+	if (volume_fault_of(error) == FAULT_VOLUME)
+		volume_suspect(c->s->volumes, v, error);
+	if (st) {
+		st->volume = v->key;
+		st->until = nx_now_us() + RETRY_S * 1000000ULL;
+		LIST_INSERT_HEAD(&c->stalls, st, entry);
+	} else
+		c->trash = false;
+	(void)evtimer_add(c->retry, &later);
+}
+
+/* --- trash ------------------------------------------------------------------*/
 
 static void
 batch_end(struct batch *b)
 {
 	struct collector *c = b->c;
 
-	volume_unref(b->volume);
-	free(b->strays);
-	free(b);
+	nx_assert(c->running);
 	c->running = false;
+	volume_unref(b->volume);
+	free(b);
 	next(c);
 }
-
-static int
-submit(struct batch *b, void (*work)(void *arg), void (*done)(void *arg))
-{
-	if (nx_workers_submit(b->c->s->slow, work, done, b) < 0) {
-		free(b->strays);
-		free(b);
-		return -EAGAIN;
-	}
-	volume_ref(b->volume);
-	b->c->running = true;
-	return 0;
-}
-
-/* --- trash ------------------------------------------------------------------*/
 
 static void
 unlink_work(void *arg)
@@ -141,10 +191,19 @@ static void
 unlink_recorded(int result, void *arg)
 {
 	struct batch *b = arg;
+	struct timeval later = {.tv_sec = RETRY_S};
 
-	if (result < 0)
+	if (result == -ENOSPC && reserve_give(b->c->s->reserve)) {
+		catalog_trash_done(b->c->s->catalog, &b->op);
+		return;
+	}
+	if (result < 0) {
+		/* The same would fail again at once: for all volumes. */
 		nx_warn(
 		    "event=trash-not-recorded error=\"%s\"", strerror(-result));
+		b->c->trash = false;
+		(void)evtimer_add(b->c->retry, &later);
+	}
 	batch_end(b);
 }
 
@@ -154,12 +213,7 @@ unlink_done(void *arg)
 	struct batch *b = arg;
 
 	if (b->result < 0) {
-		struct timeval later = {.tv_sec = RETRY_S};
-
-		nx_warn("event=trash-not-removed node=%s error=\"%s\"",
-		    b->volume->node, strerror(-b->result));
-		b->c->trash = false;
-		(void)evtimer_add(b->c->retry, &later);
+		stall(b->c, b->volume, b->result);
 		batch_end(b);
 		return;
 	}
@@ -173,110 +227,89 @@ unlink_done(void *arg)
 	catalog_trash_done(b->c->s->catalog, &b->op);
 }
 
+/* True when a batch of @v is under way. */
+static bool
+unlink_some(struct collector *c, struct volume *v)
+{
+	struct batch *b = calloc(1, sizeof(*b));
+	int n = -ENOMEM;
+
+	if (b)
+		n = catalog_trash(c->s->catalog, v->key, b->ids, BATCH);
+	if (n <= 0) {
+		free(b);
+		return false;
+	}
+	b->c = c;
+	b->volume = v;
+	b->n = (size_t)n;
+	if (nx_workers_submit(c->s->slow, unlink_work, unlink_done, b) < 0) {
+		free(b);
+		return false;
+	}
+	volume_ref(v);
+	c->running = true;
+	return true;
+}
+
+/* The readable volume with the smallest key after @after; NULL: none. */
+static struct volume *
+volume_after(struct collector *c, int64_t after)
+{
+	struct volume *v, *best = NULL;
+
+	TAILQ_FOREACH(v, &c->s->volumes->list, entry)
+		if (v->key > after && volume_readable(v) &&
+		    (!best || v->key < best->key))
+			best = v;
+	return best;
+}
+
+/* From the one after whose turn it was, once around. */
 static bool
 next_trash(struct collector *c)
 {
-	struct volume *v;
+	int64_t began = c->trash_after;
+	bool wrapped = false;
 
-	TAILQ_FOREACH(v, &c->s->volumes->list, entry) {
-		struct batch *b;
-		int n;
+	for (;;) {
+		struct volume *v = volume_after(c, c->trash_after);
 
-		if (!volume_readable(v))
-			continue;
-		b = batch_new(c, v);
-		if (!b)
-			return false;
-		n = catalog_trash(c->s->catalog, v->key, b->ids, BATCH);
-		if (n <= 0) {
-			free(b);
+		if (!v || (wrapped && v->key > began)) {
+			if (wrapped)
+				return false;
+			wrapped = true;
+			c->trash_after = 0;
 			continue;
 		}
-		b->n = (size_t)n;
-		return submit(b, unlink_work, unlink_done) == 0;
+		c->trash_after = v->key;
+		if (!is_stalled(c, v->key) && unlink_some(c, v))
+			return true;
 	}
-	return false;
 }
 
 /* --- orphans ----------------------------------------------------------------*/
-
-static void
-collect_name(const char *name, uint64_t changed_at, void *arg)
-{
-	struct batch *b = arg;
-
-	if (changed_at >= b->before || strlen(name) > NAME_MAX_LEN)
-		return;
-	if (b->n_strays == b->room) {
-		size_t room = b->room ? b->room * 2 : BATCH;
-		struct stray *more =
-		    reallocarray(b->strays, room, sizeof(*more));
-
-		if (!more)
-			return; /* the next sweep comes */
-		b->strays = more;
-		b->room = room;
-	}
-	(void)snprintf(
-	    b->strays[b->n_strays++].name, NAME_MAX_LEN + 1, "%s", name);
-}
-
-static void
-list_work(void *arg)
-{
-	struct batch *b = arg;
-
-	b->result = chunk_list(b->volume->store, collect_name, b);
-}
-
-static void
-remove_work(void *arg)
-{
-	struct batch *b = arg;
-
-	for (size_t i = 0; i < b->n_strays && b->result == 0; i++)
-		b->result = chunk_remove_stray(
-		    b->volume->store, b->strays[i].name, b->before);
-}
-
-static void
-remove_done(void *arg)
-{
-	struct batch *b = arg;
-
-	nx_info("event=orphans-removed node=%s chunks=%zu", b->volume->node,
-	    b->n_strays);
-	batch_end(b);
-}
-
-static void
-list_done(void *arg)
-{
-	struct batch *b = arg;
-	size_t kept = 0;
-
-	if (b->result < 0)
-		nx_warn("event=sweep-failed node=%s error=\"%s\"",
-		    b->volume->node, strerror(-b->result));
-	for (size_t i = 0; i < b->n_strays; i++)
-		if (catalog_knows(b->c->s->catalog, b->volume->key,
-			b->strays[i].name) == 0)
-			b->strays[kept++] = b->strays[i];
-	b->n_strays = kept;
-	b->result = 0;
-	if (kept == 0 ||
-	    nx_workers_submit(b->c->s->slow, remove_work, remove_done, b) < 0)
-		batch_end(b);
-}
 
 static uint64_t
 older_than(struct collector *c)
 {
 	uint64_t now = nx_wall_us() / 1000000;
 	uint64_t before = now - c->s->conf.orphan_grace;
-	uint64_t oldest = uploads_oldest(c->s->uploads);
+	uint64_t oldest = c->oldest ? c->oldest(c->oldest_arg) : UINT64_MAX;
 
 	return before < oldest ? before : oldest;
+}
+
+static void
+swept(const struct sweep_found *found, void *arg)
+{
+	struct collector *c = arg;
+
+	nx_assert(c->running);
+	c->running = false;
+	c->finding.set_aside += found->set_aside;
+	c->finding.refused += found->refused;
+	next(c);
 }
 
 static bool
@@ -284,21 +317,17 @@ next_sweep(struct collector *c)
 {
 	struct volume *v;
 
-	TAILQ_FOREACH(v, &c->s->volumes->list, entry) {
-		struct batch *b;
-
-		/* The list is in the order of keys. */
-		if (v->key <= c->sweep_after || !volume_readable(v))
-			continue;
-		c->sweep_after = v->key;
-		b = batch_new(c, v);
-		if (!b)
-			return false;
-		b->before = older_than(c);
-		return submit(b, list_work, list_done) == 0;
+	if (c->sweep_after == INT64_MAX)
+		return false;
+	v = volume_after(c, c->sweep_after);
+	if (!v) {
+		c->sweep_after = INT64_MAX;
+		c->found = c->finding;
+		return false;
 	}
-	c->sweep_after = INT64_MAX;
-	return false;
+	c->sweep_after = v->key;
+	c->running = sweep_start(c->s, v, older_than(c), swept, c) == 0;
+	return c->running || next_sweep(c);
 }
 
 /* --- what is next -----------------------------------------------------------*/
@@ -317,6 +346,7 @@ next(struct collector *c)
 void
 collector_kick(struct collector *c)
 {
+	reaper_kick(c->reaper);
 	c->trash = true;
 	next(c);
 }
@@ -333,5 +363,16 @@ collector_sweep(struct collector *c)
 	c->swept = true;
 	(void)evtimer_add(c->hourly, &tv);
 	c->sweep_after = 0;
+	c->finding = (struct sweep_found){0};
 	collector_kick(c);
+}
+
+void
+collector_status(const struct collector *c, struct collector_status *ret_status)
+{
+	*ret_status = (struct collector_status){
+	    .busy = c->running || reaper_busy(c->reaper),
+	    .set_aside = c->found.set_aside,
+	    .refused = c->found.refused,
+	};
 }

@@ -1,7 +1,9 @@
 /*
- * What removes chunk files: those that deletions have put into the trash, and
- * orphans, which a crash left behind: files the catalogue does not know, older
- * than a grace delay and than every upload under way.
+ * What gives space back: what deletions have left in the catalogue (reaper.h),
+ * chunk files that are in the trash, and orphans, which a crash left behind:
+ * files the catalogue does not know, older than a grace delay and than every
+ * upload under way (sweep.h). Belongs to the loop's thread; every step of it
+ * is bounded.
  */
 #ifndef STORAGED_COLLECTOR_H
 #define STORAGED_COLLECTOR_H
@@ -9,12 +11,25 @@
 #include "storaged/storaged.h"
 
 struct collector *collector_new(struct storaged *s);
-/* Workers must have ended. */
+/* Workers must have ended, nothing may be pending in the catalogue. */
 struct collector *collector_free(struct collector *c);
+/* @oldest says when the oldest upload under way began (unix seconds); without
+ * it there is none. */
+void
+collector_watch(struct collector *c, uint64_t (*oldest)(void *arg), void *arg);
 
-/* There is trash. */
+/* Something was deleted. */
 void collector_kick(struct collector *c);
 /* Looks for orphans on all volumes, now and every hour after. */
 void collector_sweep(struct collector *c);
+
+struct collector_status {
+	bool busy; /* deletions are still being worked off */
+	uint64_t
+	    set_aside;    /* orphans that wait for their end, or to be known */
+	uint64_t refused; /* orphans not touched: they are too many */
+};
+void collector_status(
+    const struct collector *c, struct collector_status *ret_status);
 
 #endif

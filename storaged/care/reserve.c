@@ -1,4 +1,7 @@
-/* See reserve.h. */
+/*
+ * The reserve is a file that is allocated in full, or empty. Deletions find
+ * room by emptying it; a timer tries to fill it again. Owns that file.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -86,4 +89,10 @@ reserve_give(struct reserve *r)
 	r->full = false;
 	(void)evtimer_add(r->retake, &later);
 	return true;
+}
+
+bool
+reserve_held(const struct reserve *r)
+{
+	return r->full;
 }

@@ -1,7 +1,8 @@
 /*
  * A few MiB put by on the disk of the catalogue: on a full disk even a
  * deletion has to write first. They are given up when one fails for lack of
- * room, and taken back when there is some again.
+ * room, and taken back when there is some again. They are for deleting alone:
+ * until they are back, whatever makes the catalogue grow is refused.
  */
 #ifndef STORAGED_RESERVE_H
 #define STORAGED_RESERVE_H
@@ -17,5 +18,7 @@ int reserve_new(
 struct reserve *reserve_free(struct reserve *r);
 /* True when there was something to give up: try again. */
 bool reserve_give(struct reserve *r);
+/* Are they put by? If not, nothing new may be written. */
+bool reserve_held(const struct reserve *r);
 
 #endif

@@ -39,6 +39,8 @@ enum catalog_result {
 	CATALOG_OVER_QUOTA,
 	CATALOG_WOULD_LOSE, /* a file would have a chunk nowhere */
 	CATALOG_NO_VOLUME,  /* a volume of the chunks has gone */
+	CATALOG_TOO_MANY,   /* the user has as many entries as they may */
+	CATALOG_NO_USER,    /* they were deleted, their things are going */
 };
 
 int catalog_open(
@@ -103,7 +105,8 @@ struct catalog_commit {
 	const struct path *path;      /* NULL: a raw file */
 	struct catalog_chunk *chunks; /* file.chunks of them */
 	bool create_only;
-	uint64_t quota; /* bytes the owner may have */
+	uint64_t quota;   /* bytes the owner may have charged */
+	uint64_t entries; /* files and folders they may have */
 	catalog_done *done;
 	void *arg;
 	struct catalog *catalog;
@@ -120,7 +123,8 @@ struct catalog_remove {
 };
 void catalog_remove(struct catalog *c, struct catalog_remove *op);
 
-/* Everything of a user goes. */
+/* Everything of a user goes: from sight at once, the rest by reaping. Done
+ * again it changes nothing. */
 struct catalog_drop_user {
 	uint64_t user;
 	catalog_done *done;
@@ -149,8 +153,8 @@ int catalog_stat(struct catalog *c, uint64_t owner, const struct path *path,
  * sorted byte-wise. Number or -errno. */
 int catalog_list(struct catalog *c, uint64_t owner, int64_t folder,
     const char *after, struct catalog_entry *ret_entries, size_t max);
-/* May a file come to @path? 0 (its size, if one is there, in *ret_old), or why
- * not. */
+/* May a file come to @path? 0 (what the one there counts, if there is one, in
+ * *ret_old), or why not. */
 int catalog_check_target(struct catalog *c, uint64_t owner,
     const struct path *path, bool create_only, uint64_t *ret_old);
 
@@ -159,6 +163,7 @@ struct catalog_tree_op {
 	struct path path, to;
 	bool parents; /* mkdir: make what is missing, existing is fine */
 	bool replace; /* move */
+	uint64_t quota, entries; /* mkdir, as in struct catalog_commit */
 	catalog_done *done;
 	void *arg;
 	/* results */
@@ -167,6 +172,7 @@ struct catalog_tree_op {
 	struct catalog *catalog;
 };
 void catalog_mkdir(struct catalog *c, struct catalog_tree_op *op);
+/* Short, however much is below: what is left to do is left to reaping. */
 void catalog_delete(struct catalog *c, struct catalog_tree_op *op);
 void catalog_move(struct catalog *c, struct catalog_tree_op *op);
 
@@ -174,9 +180,22 @@ void catalog_move(struct catalog *c, struct catalog_tree_op *op);
 
 #define CATALOG_NO_QUOTA (-1)
 
+/* What a file or folder counts against a quota at least, whatever is in it:
+ * rows and inodes are not for nothing. */
+#define CATALOG_FILE_CHARGE   4096U
+#define CATALOG_FOLDER_CHARGE 512U
+
+static inline uint64_t
+catalog_charge(uint64_t size)
+{
+	return size > CATALOG_FILE_CHARGE ? size : CATALOG_FILE_CHARGE;
+}
+
 struct catalog_usage {
-	uint64_t used, files;
-	int64_t quota; /* CATALOG_NO_QUOTA: the default */
+	uint64_t used; /* bytes in files */
+	uint64_t files, folders;
+	uint64_t charged; /* bytes that count against the quota */
+	int64_t quota;    /* CATALOG_NO_QUOTA: the default */
 };
 int catalog_usage(
     struct catalog *c, uint64_t user, struct catalog_usage *ret_usage);
@@ -251,7 +270,17 @@ struct catalog_replica_set {
 };
 void catalog_replica_set(struct catalog *c, struct catalog_replica_set *op);
 
-/* --- what is to be unlinked -------------------------------------------------*/
+/* --- what deletions leave behind --------------------------------------------*/
+
+/* Takes away a bounded part of what was deleted: rows go, chunk files become
+ * trash. @more: there is a next step. */
+struct catalog_reap {
+	bool more;
+	catalog_done *done;
+	void *arg;
+	struct catalog *catalog;
+};
+void catalog_reap(struct catalog *c, struct catalog_reap *op);
 
 /* Chunk files of @volume nobody refers to any more; number or -errno. */
 int catalog_trash(

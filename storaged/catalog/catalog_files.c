@@ -27,13 +27,25 @@ catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file)
 	f->in_tree = sqlite3_column_int(stmt, 10) != 0;
 }
 
+/* What was deleted with a folder or a user is not there, though its row may
+ * still be. */
+static int
+is_there(struct nx_db *db, const struct catalog_file *file)
+{
+	int r = catalog_leaving(db, file->owner);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return file->in_tree ? catalog_is_attached(db, file->key) : 1;
+}
+
 int
 catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
     struct catalog_file *ret_file)
 {
 	char beyond[NX_ID_LEN + 2];
 	sqlite3_stmt *stmt;
-	int r;
+	int r, found = 0;
 
 	if (!nx_id_prefix_valid(id))
 		return CATALOG_BAD_ID;
@@ -41,14 +53,25 @@ catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
 	(void)snprintf(beyond, sizeof(beyond), "%sg", id);
 	r = nx_db_query(c->db, &stmt,
 	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.id >= ?1 AND"
-	    " f.id < ?2 AND (?3 = 0 OR f.owner = ?3) LIMIT 2",
+	    " f.id < ?2 AND (?3 = 0 OR f.owner = ?3)",
 	    "ssu", id, beyond, owner);
-	if (r <= 0)
-		return r < 0 ? r : CATALOG_NO_FILE;
-	catalog_read_file(stmt, ret_file);
-	r = nx_db_next(stmt);
-	sqlite3_reset(stmt);
-	return r > 0 ? CATALOG_AMBIGUOUS : r;
+	while (r > 0) {
+		struct catalog_file file;
+		int there;
+
+		catalog_read_file(stmt, &file);
+		there = is_there(c->db, &file);
+		if (there < 0 || (there > 0 && ++found > 1)) {
+			sqlite3_reset(stmt);
+			return there < 0 ? there : CATALOG_AMBIGUOUS;
+		}
+		if (there > 0)
+			*ret_file = file;
+		r = nx_db_next(stmt);
+	}
+	if (r < 0)
+		return r;
+	return found ? 0 : CATALOG_NO_FILE;
 }
 
 static int
@@ -56,7 +79,8 @@ list_all(struct catalog *c, int64_t after, size_t max, sqlite3_stmt **ret_stmt)
 {
 	return nx_db_query(c->db, ret_stmt,
 	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.tree = 0 AND"
-	    " f.file > ? ORDER BY f.file LIMIT ?",
+	    " f.file > ? AND NOT EXISTS (SELECT 1 FROM going g WHERE"
+	    " g.owner = f.owner AND g.folder = 0) ORDER BY f.file LIMIT ?",
 	    "iu", after, (uint64_t)max);
 }
 
@@ -75,8 +99,10 @@ catalog_file_list(struct catalog *c, uint64_t owner, int64_t after,
     struct catalog_file *ret_files, size_t max)
 {
 	sqlite3_stmt *stmt;
-	int n = 0, r;
+	int n = 0, r = owner == 0 ? 0 : catalog_leaving(c->db, owner);
 
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = owner == 0 ? list_all(c, after, max, &stmt)
 		       : list_of(c, owner, after, max, &stmt);
 	while (r > 0) {
@@ -154,81 +180,37 @@ catalog_file_chunks(struct catalog *c, int64_t file, uint32_t index,
 
 /* --- deleting ---------------------------------------------------------------*/
 
-int
-catalog_doom(struct nx_db *db, int64_t file)
-{
-	return nx_db_exec(db, "INSERT INTO doomed(file) VALUES(?)", "i", file);
-}
-
 static int
-settle_doomed(struct nx_db *db, uint64_t owner)
+settle_raw(struct nx_db *db, uint64_t owner, uint64_t size, int sign)
 {
-	int64_t bytes, files, chunks;
-	sqlite3_stmt *stmt;
-	int r = nx_db_query(db, &stmt,
-	    "SELECT ifnull(sum(f.size), 0), count(*), ifnull(sum(f.chunks), 0)"
-	    " FROM doomed d JOIN files f ON f.file = d.file",
-	    "");
+	struct catalog_sums d = {.size = sign * (int64_t)size,
+	    .files = sign,
+	    .charged = sign * (int64_t)catalog_charge(size)};
 
-	if (r <= 0)
-		return r < 0 ? r : -EIO;
-	bytes = sqlite3_column_int64(stmt, 0);
-	files = sqlite3_column_int64(stmt, 1);
-	chunks = sqlite3_column_int64(stmt, 2);
-	sqlite3_reset(stmt);
-	if (files == 0)
-		return 0;
-	return catalog_account(db, owner, -bytes, -files, -chunks);
-}
-
-int
-catalog_delete_doomed(struct nx_db *db, uint64_t owner)
-{
-	int r = settle_doomed(db, owner);
-
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "INSERT INTO trash(volume, id) SELECT r.volume, c.id"
-		    " FROM doomed d JOIN chunks c ON c.file = d.file"
-		    " JOIN replicas r ON r.chunk = c.chunk",
-		    "");
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "DELETE FROM replicas WHERE chunk IN (SELECT c.chunk"
-		    " FROM doomed d JOIN chunks c ON c.file = d.file)",
-		    "");
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "DELETE FROM chunks WHERE file IN (SELECT file FROM "
-		    "doomed)",
-		    "");
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "DELETE FROM files WHERE file IN (SELECT file FROM doomed)",
-		    "");
-	if (r == 0)
-		r = nx_db_exec(db, "DELETE FROM doomed", "");
-	return r;
+	return catalog_account(db, owner, &d, 0);
 }
 
 static int
 write_remove(struct nx_db *db, void *arg)
 {
 	struct catalog_remove *op = arg;
+	const struct catalog_file *f = &op->file;
 	sqlite3_stmt *stmt;
 	/* It may be gone by now, or have become another user's by no means. */
 	int r = nx_db_query(db, &stmt,
-	    "SELECT 1 FROM files WHERE file = ? AND id = ?", "is", op->file.key,
-	    op->file.id);
+	    "SELECT 1 FROM files WHERE file = ? AND id = ?", "is", f->key,
+	    f->id);
 
 	if (r <= 0)
 		return r < 0 ? r : CATALOG_NO_FILE;
 	sqlite3_reset(stmt);
-	r = catalog_take_entry(db, op->file.key);
+	r = catalog_leaving(db, f->owner);
+	if (r != 0)
+		return r < 0 ? r : CATALOG_NO_USER;
+	r = f->in_tree ? catalog_take_entry(db, f->owner, f->key)
+		       : settle_raw(db, f->owner, f->size, -1);
 	if (r == 0)
-		r = catalog_doom(db, op->file.key);
-	if (r == 0)
-		r = catalog_delete_doomed(db, op->file.owner);
+		r = catalog_drop_file(db, f->owner, f->key);
 	return r;
 }
 
@@ -319,39 +301,26 @@ insert_chunks(struct nx_db *db, const struct catalog_commit *op)
 }
 
 static int
-check_quota(struct nx_db *db, const struct catalog_commit *op)
-{
-	sqlite3_stmt *stmt;
-	uint64_t used;
-	int r = nx_db_query(db, &stmt, "SELECT used FROM users WHERE user = ?",
-	    "u", op->file.owner);
-
-	if (r <= 0)
-		return r < 0 ? r : -EIO;
-	used = (uint64_t)sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
-	return used > op->quota ? CATALOG_OVER_QUOTA : 0;
-}
-
-static int
 write_commit(struct nx_db *db, void *arg)
 {
+	static const struct catalog_sums none;
 	struct catalog_commit *op = arg;
 	struct catalog_file *f = &op->file;
-	int r = insert_file(db, op);
+	int r = catalog_leaving(db, f->owner);
 
 	op->freed = false;
+	if (r != 0)
+		return r < 0 ? r : CATALOG_NO_USER;
+	r = insert_file(db, op);
 	if (r == 0)
 		r = insert_chunks(db, op);
-	if (r == 0 && op->path)
-		r = catalog_put_entry(db, op, f->key, &op->freed);
-	if (r == 0 && op->freed)
-		r = catalog_delete_doomed(db, f->owner);
 	if (r == 0)
-		r = catalog_account(
-		    db, f->owner, (int64_t)f->size, 1, (int64_t)f->chunks);
+		r = catalog_account(db, f->owner, &none, (int64_t)f->chunks);
 	if (r == 0)
-		r = check_quota(db, op);
+		r = op->path ? catalog_put_entry(db, op, f->key, &op->freed)
+			     : settle_raw(db, f->owner, f->size, 1);
+	if (r == 0)
+		r = catalog_check_account(db, f->owner, op->quota, op->entries);
 	return r;
 }
 

@@ -17,17 +17,31 @@ void catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file);
 void
 catalog_copy_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t size);
 
-/*
- * Deletes every file in the table doomed: their replicas become trash, the
- * owner's account is settled. All of them belong to @owner. Inside a write.
- */
-int catalog_delete_doomed(struct nx_db *db, uint64_t owner);
-/* Adds one file to doomed. */
-int catalog_doom(struct nx_db *db, int64_t file);
+/* What an entry adds to the folder it is in, or a change of that. */
+struct catalog_sums {
+	int64_t size, files, folders;
+	int64_t charged; /* bytes against the quota */
+	/* Levels, and bytes of a path, from that folder down: only ever an
+	 * upper bound, for deletions do not lower it. 0 in changes. */
+	int64_t height, reach;
+};
 
-/* Adds to a user's account; makes it when it is not there. */
-int catalog_account(struct nx_db *db, uint64_t user, int64_t bytes,
-    int64_t files, int64_t chunks);
+/* Adds to a user's account; makes it when it is not there. -EBADMSG when
+ * something would fall below zero. */
+int catalog_account(struct nx_db *db, uint64_t user,
+    const struct catalog_sums *d, int64_t chunks);
+/* CATALOG_OVER_QUOTA, CATALOG_TOO_MANY, 0, -errno. */
+int catalog_check_account(
+    struct nx_db *db, uint64_t user, uint64_t quota, uint64_t entries);
+/* 1 when the user is being dropped, 0, -errno. */
+int catalog_leaving(struct nx_db *db, uint64_t user);
+
+/*
+ * The row of a file or of a folder goes, the rest of it at once or by reaping;
+ * inside a write. Sums, accounts and a file's entry are the caller's.
+ */
+int catalog_drop_file(struct nx_db *db, uint64_t owner, int64_t file);
+int catalog_drop_folder(struct nx_db *db, uint64_t owner, int64_t folder);
 
 /*
  * Walks @depth names of @path. 0: *ret_entry is that entry (the root: key 0,
@@ -41,22 +55,27 @@ int catalog_find_child(struct nx_db *db, uint64_t owner, int64_t parent,
 /* The folder @path is to be in. */
 int catalog_walk_parent(struct nx_db *db, uint64_t owner,
     const struct path *path, struct catalog_entry *ret_parent);
-struct catalog_sums {
-	int64_t parent, size, files, folders;
-};
-/* What @entry itself adds to the folder it is in. */
-int catalog_read_sums(
-    struct nx_db *db, int64_t entry, struct catalog_sums *ret_sums);
+/* What @entry itself adds to the folder *ret_parent it is in. */
+int catalog_read_sums(struct nx_db *db, int64_t entry, int64_t *ret_parent,
+    struct catalog_sums *ret_sums);
+struct catalog_sums catalog_negated(const struct catalog_sums *sums);
 /* Ends an operation on a tree: nx_db_write's done. */
 void catalog_tree_done(int result, void *arg);
-/* Adds to the sums of @folder and all above it, and sets their time. */
-int catalog_add_up(struct nx_db *db, int64_t folder, int64_t bytes,
-    int64_t files, int64_t folders);
-/* Puts @file at @path, replacing a file there (dooming it); inside a write. */
+/* Adds to the sums of @folder and all above it, the root's in the account, and
+ * sets the time of @folder. -EBADMSG when one would fall below zero. */
+int catalog_add_up(struct nx_db *db, uint64_t owner, int64_t folder,
+    const struct catalog_sums *d);
+/* The same, and to the account. */
+int catalog_settle(struct nx_db *db, uint64_t owner, int64_t folder,
+    const struct catalog_sums *d);
+/* Puts @file at @path, replacing a file there; inside a write. */
 int catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
     int64_t file, bool *ret_replaced);
-/* Takes out the entry of @file, if there is one. */
-int catalog_take_entry(struct nx_db *db, int64_t file);
+/* Takes out the entry of @file of @owner, settling the account. CATALOG_NO_FILE
+ * when a folder above it has been deleted. */
+int catalog_take_entry(struct nx_db *db, uint64_t owner, int64_t file);
+/* Is there still a way from the root to the entry of @file? 1, 0, -errno. */
+int catalog_is_attached(struct nx_db *db, int64_t file);
 
 uint64_t catalog_now(void); /* unix seconds */
 
@@ -64,7 +83,7 @@ uint64_t catalog_now(void); /* unix seconds */
 #define CHUNK_COLUMNS "c.chunk, c.file, c.id, c.size, c.md5, c.crc"
 int catalog_read_chunk(sqlite3_stmt *stmt, struct catalog_chunk *ret_chunk);
 int catalog_read_replicas(struct nx_db *db, struct catalog_chunk *chunk);
-/* Recomputes files.replicas of the file of @chunk. */
+/* Recomputes files.replicas of @file. */
 int catalog_count_replicas(struct nx_db *db, int64_t file);
 
 #endif

@@ -1,46 +1,40 @@
-/* Deleting and moving whole subtrees in the catalogue: see catalog.h. */
+/*
+ * Deleting and moving whole subtrees in the catalogue, in a time that depends
+ * on how deep they are and not on how much is in them: children know their
+ * folder by its key, and what a folder holds is summed up in its row.
+ */
 #include <errno.h>
 #include <string.h>
 
 #include "common/err.h"
 #include "storaged/catalog/catalog_internal.h"
 
+/* Entries looked at when a bound says that a move goes too deep: some 10 ms. */
+#define COUNT_MAX 10000
+
 /* --- delete -----------------------------------------------------------------*/
 
-/* @entry and everything below it goes. */
+/* @e and everything below it goes: its row, its part of the sums above it and
+ * of the account. *ret_sums: what that was. */
 static int
-delete_subtree(struct nx_db *db, uint64_t owner, int64_t entry)
+delete_entry(struct nx_db *db, uint64_t owner, const struct catalog_entry *e,
+    struct catalog_sums *ret_sums)
 {
-	struct catalog_sums sums;
-	int r = catalog_read_sums(db, entry, &sums);
+	struct catalog_sums less;
+	int64_t parent;
+	int r = catalog_read_sums(db, e->key, &parent, ret_sums);
 
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "WITH RECURSIVE below(entry, file) AS ("
-		    " SELECT entry, file FROM entries WHERE entry = ?1"
-		    " UNION ALL SELECT e.entry, e.file FROM below b"
-		    " JOIN entries e ON e.owner = ?2 AND e.parent = b.entry"
-		    " WHERE b.file IS NULL)"
-		    " INSERT INTO doomed_entries SELECT entry, file FROM below",
-		    "iu", entry, owner);
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "INSERT INTO doomed SELECT file FROM doomed_entries"
-		    " WHERE file IS NOT NULL",
-		    "");
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "DELETE FROM entries WHERE entry IN"
-		    " (SELECT entry FROM doomed_entries)",
-		    "");
-	if (r == 0)
-		r = nx_db_exec(db, "DELETE FROM doomed_entries", "");
-	if (r == 0)
-		r = catalog_delete_doomed(db, owner);
-	if (r == 0)
-		r = catalog_add_up(
-		    db, sums.parent, -sums.size, -sums.files, -sums.folders);
-	return r;
+	if (r < 0)
+		return r;
+	if (e->folder)
+		r = catalog_drop_folder(db, owner, e->key);
+	else
+		r = nx_db_exec(
+		    db, "DELETE FROM entries WHERE entry = ?", "i", e->key);
+	if (r == 0 && !e->folder)
+		r = catalog_drop_file(db, owner, e->file);
+	less = catalog_negated(ret_sums);
+	return r < 0 ? r : catalog_settle(db, owner, parent, &less);
 }
 
 static int
@@ -49,14 +43,15 @@ write_delete(struct nx_db *db, void *arg)
 	struct catalog_tree_op *op = arg;
 	struct catalog_entry e;
 	struct catalog_sums sums;
-	int r = catalog_walk(db, op->owner, &op->path, op->path.depth, &e);
+	int r = catalog_leaving(db, op->owner);
 
+	if (r != 0)
+		return r < 0 ? r : CATALOG_NO_USER;
+	r = catalog_walk(db, op->owner, &op->path, op->path.depth, &e);
 	if (r == 0 && e.key == 0)
 		r = CATALOG_IS_ROOT;
 	if (r == 0)
-		r = catalog_read_sums(db, e.key, &sums);
-	if (r == 0)
-		r = delete_subtree(db, op->owner, e.key);
+		r = delete_entry(db, op->owner, &e, &sums);
 	if (r != 0)
 		return r;
 	op->files = (uint64_t)sums.files;
@@ -92,6 +87,7 @@ static int
 clear_target(struct nx_db *db, const struct catalog_tree_op *op,
     const struct catalog_entry *from, const struct catalog_entry *target)
 {
+	struct catalog_sums sums;
 	int r;
 
 	if (!op->replace)
@@ -105,33 +101,65 @@ clear_target(struct nx_db *db, const struct catalog_tree_op *op,
 		if (r != 0)
 			return r < 0 ? r : CATALOG_NOT_EMPTY;
 	}
-	return delete_subtree(db, op->owner, target->key);
+	return delete_entry(db, op->owner, target, &sums);
 }
 
-/* Would everything below @entry still be within the limits of a path? */
+/* How deep and long what is below @entry really is, if that can be seen by
+ * looking at COUNT_MAX entries; else *sums stays the bound it is. */
 static int
-check_depth(
-    struct nx_db *db, uint64_t owner, int64_t entry, const struct path *to)
+measure(
+    struct nx_db *db, uint64_t owner, int64_t entry, struct catalog_sums *sums)
 {
-	int64_t depth, bytes;
+	int64_t height, reach;
 	sqlite3_stmt *stmt;
+	bool all;
 	int r = nx_db_query(db, &stmt,
 	    "WITH RECURSIVE below(entry, depth, bytes) AS ("
 	    " SELECT ?1, 0, 0 UNION ALL SELECT e.entry, b.depth + 1,"
 	    " b.bytes + 1 + length(CAST(e.name AS BLOB)) FROM below b"
-	    " JOIN entries e ON e.owner = ?2 AND e.parent = b.entry)"
-	    " SELECT max(depth), max(bytes) FROM below",
-	    "iu", entry, owner);
+	    " JOIN entries e ON e.owner = ?2 AND e.parent = b.entry LIMIT ?3)"
+	    " SELECT max(depth), max(bytes), count(*) < ?3 FROM below",
+	    "iui", entry, owner, (int64_t)COUNT_MAX);
 
 	if (r <= 0)
 		return r < 0 ? r : -EIO;
-	depth = sqlite3_column_int64(stmt, 0);
-	bytes = sqlite3_column_int64(stmt, 1);
+	height = sqlite3_column_int64(stmt, 0);
+	reach = sqlite3_column_int64(stmt, 1);
+	all = sqlite3_column_int(stmt, 2) != 0;
 	sqlite3_reset(stmt);
-	if (depth + to->depth > PATH_DEPTH_MAX ||
-	    bytes + (int64_t)strlen(to->text) > PATH_BYTES_MAX)
-		return CATALOG_TOO_DEEP;
-	return 0;
+	if (!all)
+		return 0;
+	sums->height = height;
+	sums->reach = reach;
+	return nx_db_exec(db,
+	    "UPDATE entries SET height = ?, reach = ? WHERE entry = ?", "iii",
+	    height, reach, entry);
+}
+
+static bool
+is_too_deep(const struct catalog_sums *below, const struct path *to)
+{
+	return below->height + to->depth > PATH_DEPTH_MAX ||
+	    below->reach + (int64_t)strlen(to->text) > PATH_BYTES_MAX;
+}
+
+/* Would everything below @entry still be within the limits of a path? The
+ * bounds that are kept say so nearly always. */
+static int
+check_depth(struct nx_db *db, uint64_t owner, const struct catalog_entry *e,
+    const struct path *to)
+{
+	struct catalog_sums below;
+	int64_t parent;
+	int r = catalog_read_sums(db, e->key, &parent, &below);
+
+	below.height -= 1;
+	below.reach -= 1 + (int64_t)strlen(e->name);
+	if (r == 0 && is_too_deep(&below, to))
+		r = measure(db, owner, e->key, &below);
+	if (r < 0)
+		return r;
+	return is_too_deep(&below, to) ? CATALOG_TOO_DEEP : 0;
 }
 
 static int
@@ -139,12 +167,13 @@ relink(struct nx_db *db, const struct catalog_tree_op *op,
     const struct catalog_entry *from, int64_t parent)
 {
 	const char *name = path_last(&op->to);
-	struct catalog_sums sums;
-	int r = catalog_read_sums(db, from->key, &sums);
+	struct catalog_sums sums, less;
+	int64_t old_parent;
+	int r = catalog_read_sums(db, from->key, &old_parent, &sums);
 
+	less = catalog_negated(&sums);
 	if (r == 0)
-		r = catalog_add_up(
-		    db, sums.parent, -sums.size, -sums.files, -sums.folders);
+		r = catalog_add_up(db, op->owner, old_parent, &less);
 	if (r == 0)
 		r = nx_db_exec(db,
 		    "UPDATE entries SET parent = ?, name = ? WHERE entry = ?",
@@ -152,9 +181,11 @@ relink(struct nx_db *db, const struct catalog_tree_op *op,
 	if (r == 0 && !from->folder)
 		r = nx_db_exec(db, "UPDATE files SET name = ? WHERE file = ?",
 		    "si", name, from->file);
+	/* Read anew: a longer name reaches further. */
 	if (r == 0)
-		r = catalog_add_up(
-		    db, parent, sums.size, sums.files, sums.folders);
+		r = catalog_read_sums(db, from->key, &parent, &sums);
+	if (r == 0)
+		r = catalog_add_up(db, op->owner, parent, &sums);
 	return r;
 }
 
@@ -163,8 +194,11 @@ write_move(struct nx_db *db, void *arg)
 {
 	struct catalog_tree_op *op = arg;
 	struct catalog_entry from, parent, target;
-	int r = catalog_walk(db, op->owner, &op->path, op->path.depth, &from);
+	int r = catalog_leaving(db, op->owner);
 
+	if (r != 0)
+		return r < 0 ? r : CATALOG_NO_USER;
+	r = catalog_walk(db, op->owner, &op->path, op->path.depth, &from);
 	if (r == 0 && (from.key == 0 || op->to.depth == 0))
 		r = CATALOG_IS_ROOT;
 	if (r != 0)
@@ -182,7 +216,7 @@ write_move(struct nx_db *db, void *arg)
 	if (r > 0)
 		r = clear_target(db, op, &from, &target);
 	if (r == 0)
-		r = check_depth(db, op->owner, from.key, &op->to);
+		r = check_depth(db, op->owner, &from, &op->to);
 	if (r == 0)
 		r = relink(db, op, &from, parent.key);
 	if (r == 0)

@@ -1,7 +1,10 @@
 /*
- * The catalogue in SQLite: its tables, users' accounts, totals. See catalog.h;
- * files are in catalog_files.c, trees in catalog_tree.c, volumes and replicas
- * in catalog_volumes.c.
+ * The catalogue in SQLite: its tables, opening and closing, and the order of
+ * its writes. Users' accounts are in catalog_users.c, files in catalog_files.c,
+ * trees in catalog_tree.c and catalog_move.c, volumes and replicas in
+ * catalog_volumes.c, what deletions leave behind in catalog_reap.c. Owns
+ * storage.db; trusts what it once wrote there no further than sums that would
+ * fall below zero.
  *
  * Every sum that is shown (a user's bytes, a folder's size, a file's fewest
  * replicas) is a column kept by the transaction that changes what it sums.
@@ -76,13 +79,58 @@ static const char schema_1[] =
     "CREATE UNIQUE INDEX entries_file ON entries(file)"
     " WHERE file IS NOT NULL;";
 
-static const char *const migrations[] = {schema_1};
+/*
+ * Whatever is asked often is a sum that is kept: what counts against a quota
+ * (a file at least 4096 bytes, a folder 512), the root's bytes, and of every
+ * folder an upper bound of how deep and how long the paths below it are.
+ * Deletions take out one row; what hung below it waits in going and
+ * going_files until it is reaped.
+ */
+static const char schema_2[] =
+    "ALTER TABLE users ADD COLUMN folders INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE users ADD COLUMN charged INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE users ADD COLUMN tree INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE users ADD COLUMN tree_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE entries ADD COLUMN charged INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE entries ADD COLUMN height INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE entries ADD COLUMN reach INTEGER NOT NULL DEFAULT 0;"
+    /* Folder 0: the user is leaving, everything of theirs goes. */
+    "CREATE TABLE going("
+    " owner INTEGER NOT NULL,"
+    " folder INTEGER NOT NULL,"
+    " PRIMARY KEY(owner, folder)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE going_files("
+    " file INTEGER PRIMARY KEY,"
+    " owner INTEGER NOT NULL) STRICT;"
+    "CREATE TEMP TABLE up AS"
+    " WITH RECURSIVE up(folder, height, reach, charged) AS ("
+    " SELECT parent, 1, 1 + length(CAST(name AS BLOB)),"
+    " iif(file IS NULL, 512, max(size, 4096)) FROM entries"
+    " UNION ALL SELECT e.parent, up.height + 1,"
+    " up.reach + 1 + length(CAST(e.name AS BLOB)), up.charged"
+    " FROM up JOIN entries e ON e.entry = up.folder)"
+    " SELECT folder, max(height) AS height, max(reach) AS reach,"
+    " sum(charged) AS charged FROM up WHERE folder <> 0 GROUP BY folder;"
+    "UPDATE entries SET height = up.height, reach = up.reach,"
+    " charged = up.charged FROM up WHERE up.folder = entries.entry;"
+    "DROP TABLE up;"
+    "UPDATE entries SET charged = max(size, 4096) WHERE file IS NOT NULL;"
+    "INSERT OR IGNORE INTO users(user) SELECT DISTINCT owner FROM entries;"
+    "UPDATE users SET tree = t.size, tree_at = t.at FROM"
+    " (SELECT owner, sum(size) AS size, max(modified_at) AS at FROM entries"
+    " WHERE parent = 0 GROUP BY owner) t WHERE t.owner = users.user;"
+    "UPDATE users SET folders = t.n, charged = 512 * t.n FROM"
+    " (SELECT owner, count(*) AS n FROM entries WHERE file IS NULL"
+    " GROUP BY owner) t WHERE t.owner = users.user;"
+    "UPDATE users SET charged = charged + t.n FROM"
+    " (SELECT owner, sum(max(size, 4096)) AS n FROM files"
+    " GROUP BY owner) t WHERE t.owner = users.user;";
 
-/* What a write is about to delete; in memory, empty between writes. */
+static const char *const migrations[] = {schema_1, schema_2};
+
+/* Files whose replicas a write counts anew; in memory, empty between writes. */
 static const char scratch[] =
-    "CREATE TEMP TABLE doomed(file INTEGER PRIMARY KEY);"
-    "CREATE TEMP TABLE doomed_entries("
-    " entry INTEGER PRIMARY KEY, file INTEGER);";
+    "CREATE TEMP TABLE doomed(file INTEGER PRIMARY KEY);";
 
 int
 catalog_open(
@@ -158,122 +206,4 @@ catalog_copy_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t size)
 	const char *text = (const char *)sqlite3_column_text(stmt, column);
 
 	(void)snprintf(ret_text, size, "%s", text ? text : "");
-}
-
-/* --- users ------------------------------------------------------------------*/
-
-int
-catalog_account(struct nx_db *db, uint64_t user, int64_t bytes, int64_t files,
-    int64_t chunks)
-{
-	return nx_db_exec(db,
-	    "INSERT INTO users(user, used, files, chunks)"
-	    " VALUES(?1, ?2, ?3, ?4)"
-	    " ON CONFLICT(user) DO UPDATE SET used = used + ?2,"
-	    " files = files + ?3, chunks = chunks + ?4",
-	    "uiii", user, bytes, files, chunks);
-}
-
-int
-catalog_usage(struct catalog *c, uint64_t user, struct catalog_usage *ret_usage)
-{
-	sqlite3_stmt *stmt;
-	int r = nx_db_query(c->db, &stmt,
-	    "SELECT used, files, quota FROM users WHERE user = ?", "u", user);
-
-	if (r < 0)
-		return r;
-	*ret_usage = (struct catalog_usage){.quota = CATALOG_NO_QUOTA};
-	if (r > 0) {
-		ret_usage->used = (uint64_t)sqlite3_column_int64(stmt, 0);
-		ret_usage->files = (uint64_t)sqlite3_column_int64(stmt, 1);
-		ret_usage->quota = sqlite3_column_int64(stmt, 2);
-	}
-	sqlite3_reset(stmt);
-	return 0;
-}
-
-static int
-write_quota(struct nx_db *db, void *arg)
-{
-	struct catalog_set_quota *q = arg;
-
-	return nx_db_exec(db,
-	    "INSERT INTO users(user, quota) VALUES(?1, ?2)"
-	    " ON CONFLICT(user) DO UPDATE SET quota = ?2",
-	    "uu", q->user, q->quota);
-}
-
-static void
-quota_done(int result, void *arg)
-{
-	struct catalog_set_quota *op = arg;
-
-	op->done(result, op->arg);
-}
-
-void
-catalog_set_quota(struct catalog *c, struct catalog_set_quota *op)
-{
-	op->catalog = c;
-	nx_db_write(c->db, write_quota, quota_done, op);
-}
-
-static int
-write_drop_user(struct nx_db *db, void *arg)
-{
-	struct catalog_drop_user *op = arg;
-	int r = nx_db_exec(db,
-	    "INSERT INTO doomed SELECT file FROM files WHERE owner = ?1"
-	    " AND tree = 0 UNION ALL SELECT file FROM entries"
-	    " WHERE owner = ?1 AND file IS NOT NULL",
-	    "u", op->user);
-
-	if (r == 0)
-		r = nx_db_exec(
-		    db, "DELETE FROM entries WHERE owner = ?", "u", op->user);
-	if (r == 0)
-		r = catalog_delete_doomed(db, op->user);
-	if (r == 0)
-		r = nx_db_exec(
-		    db, "DELETE FROM users WHERE user = ?", "u", op->user);
-	return r;
-}
-
-static void
-drop_user_done(int result, void *arg)
-{
-	struct catalog_drop_user *op = arg;
-
-	op->done(result, op->arg);
-}
-
-void
-catalog_drop_user(struct catalog *c, struct catalog_drop_user *op)
-{
-	op->catalog = c;
-	nx_db_write(c->db, write_drop_user, drop_user_done, op);
-}
-
-/* --- totals -----------------------------------------------------------------*/
-
-int
-catalog_totals(struct catalog *c, struct catalog_totals *ret_totals)
-{
-	sqlite3_stmt *stmt;
-	int r = nx_db_query(c->db, &stmt,
-	    "SELECT ifnull(sum(files), 0), ifnull(sum(chunks), 0),"
-	    " ifnull(sum(used), 0),"
-	    " (SELECT count(*) FROM files WHERE replicas < want) FROM users",
-	    "");
-
-	if (r < 0)
-		return r;
-	nx_assert(r > 0);
-	ret_totals->files = (uint64_t)sqlite3_column_int64(stmt, 0);
-	ret_totals->chunks = (uint64_t)sqlite3_column_int64(stmt, 1);
-	ret_totals->bytes = (uint64_t)sqlite3_column_int64(stmt, 2);
-	ret_totals->degraded = (uint64_t)sqlite3_column_int64(stmt, 3);
-	sqlite3_reset(stmt);
-	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/log.h"
 #include "storaged/catalog/catalog_internal.h"
 
 #define ENTRY_COLUMNS \
@@ -83,13 +84,11 @@ catalog_walk_parent(struct nx_db *db, uint64_t owner, const struct path *path,
 }
 
 static int
-root_sums(struct nx_db *db, uint64_t owner, struct catalog_entry *root)
+read_root(struct nx_db *db, uint64_t owner, struct catalog_entry *root)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT ifnull(sum(size), 0), ifnull(max(modified_at), 0)"
-	    " FROM entries WHERE owner = ? AND parent = 0",
-	    "u", owner);
+	    "SELECT tree, tree_at FROM users WHERE user = ?", "u", owner);
 
 	if (r <= 0)
 		return r;
@@ -104,10 +103,13 @@ catalog_stat(struct catalog *c, uint64_t owner, const struct path *path,
     struct catalog_entry *ret_entry)
 {
 	struct catalog_entry e;
-	int r = catalog_walk(c->db, owner, path, path->depth, &e);
+	int r = catalog_leaving(c->db, owner);
 
+	if (r != 0)
+		return r < 0 ? r : CATALOG_NO_USER;
+	r = catalog_walk(c->db, owner, path, path->depth, &e);
 	if (r == 0 && e.key == 0)
-		r = root_sums(c->db, owner, &e);
+		r = read_root(c->db, owner, &e);
 	if (r == 0)
 		*ret_entry = e;
 	return r;
@@ -137,8 +139,11 @@ catalog_check_target(struct catalog *c, uint64_t owner, const struct path *path,
     bool create_only, uint64_t *ret_old)
 {
 	struct catalog_entry parent, old;
-	int r = catalog_walk_parent(c->db, owner, path, &parent);
+	int r = catalog_leaving(c->db, owner);
 
+	if (r != 0)
+		return r < 0 ? r : CATALOG_NO_USER;
+	r = catalog_walk_parent(c->db, owner, path, &parent);
 	if (r == 0)
 		r = catalog_find_child(
 		    c->db, owner, parent.key, path_last(path), &old);
@@ -153,78 +158,157 @@ catalog_check_target(struct catalog *c, uint64_t owner, const struct path *path,
 		return CATALOG_IS_FOLDER;
 	if (create_only)
 		return CATALOG_TAKEN;
-	*ret_old = old.size;
+	*ret_old = catalog_charge(old.size);
 	return 0;
 }
 
 /* --- sums -------------------------------------------------------------------*/
 
-int
-catalog_add_up(struct nx_db *db, int64_t folder, int64_t bytes, int64_t files,
-    int64_t folders)
+/* One level: *folder becomes the one above, *ret_name how long its name is. */
+static int
+add_one(struct nx_db *db, const struct catalog_sums *d, uint64_t time,
+    int64_t *folder, int64_t *ret_name)
 {
 	sqlite3_stmt *stmt;
-	int r = 0;
+	bool good;
+	int r = nx_db_query(db, &stmt,
+	    "UPDATE entries SET size = size + ?1, files = files + ?2,"
+	    " folders = folders + ?3, charged = charged + ?4,"
+	    " height = max(height, ?5), reach = max(reach, ?6),"
+	    " modified_at = iif(?7 > 0, ?7, modified_at) WHERE entry = ?8"
+	    " RETURNING parent, length(CAST(name AS BLOB)),"
+	    " min(size, files, folders, charged) >= 0",
+	    "iiiiiiui", d->size, d->files, d->folders, d->charged, d->height,
+	    d->reach, time, *folder);
 
-	if (folder != 0)
-		r = nx_db_exec(db,
-		    "UPDATE entries SET modified_at = ? WHERE entry = ?", "ui",
-		    catalog_now(), folder);
-	while (folder != 0 && r == 0) {
-		r = nx_db_exec(db,
-		    "UPDATE entries SET size = size + ?, files = files + ?,"
-		    " folders = folders + ? WHERE entry = ?",
-		    "iiii", bytes, files, folders, folder);
-		if (r < 0)
-			return r;
-		r = nx_db_query(db, &stmt,
-		    "SELECT parent FROM entries WHERE entry = ?", "i", folder);
-		if (r <= 0)
-			return r < 0 ? r : -EIO;
-		folder = sqlite3_column_int64(stmt, 0);
-		sqlite3_reset(stmt);
-		r = 0;
-	}
-	return r;
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	good = sqlite3_column_int(stmt, 2) != 0;
+	if (!good)
+		nx_err(
+		    "event=folder-below-zero entry=%lld", (long long)*folder);
+	*folder = sqlite3_column_int64(stmt, 0);
+	*ret_name = sqlite3_column_int64(stmt, 1);
+	sqlite3_reset(stmt);
+	return good ? 0 : -EBADMSG;
 }
 
 int
-catalog_read_sums(
-    struct nx_db *db, int64_t entry, struct catalog_sums *ret_sums)
+catalog_add_up(struct nx_db *db, uint64_t owner, int64_t folder,
+    const struct catalog_sums *d)
+{
+	struct catalog_sums at = *d;
+	uint64_t now = catalog_now(), time = now;
+	bool in_root = folder == 0;
+
+	/* No path is deeper: more would be a ring of folders. */
+	for (unsigned depth = 0; folder != 0; depth++) {
+		int64_t name;
+		int r;
+
+		nx_assert(depth <= PATH_DEPTH_MAX);
+		r = add_one(db, &at, time, &folder, &name);
+		if (r < 0)
+			return r;
+		time = 0;
+		if (at.height > 0) {
+			at.height++;
+			at.reach += 1 + name;
+		}
+	}
+	return nx_db_exec(db,
+	    "UPDATE users SET tree = tree + ?, tree_at = iif(?, ?, tree_at)"
+	    " WHERE user = ?",
+	    "iiuu", d->size, (int64_t)in_root, now, owner);
+}
+
+int
+catalog_settle(struct nx_db *db, uint64_t owner, int64_t folder,
+    const struct catalog_sums *d)
+{
+	int r = catalog_account(db, owner, d, 0);
+
+	return r < 0 ? r : catalog_add_up(db, owner, folder, d);
+}
+
+int
+catalog_read_sums(struct nx_db *db, int64_t entry, int64_t *ret_parent,
+    struct catalog_sums *ret_sums)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
 	    "SELECT parent, size, files + (file IS NOT NULL),"
-	    " folders + (file IS NULL) FROM entries WHERE entry = ?",
-	    "i", entry);
+	    " folders + (file IS NULL), charged + iif(file IS NULL, ?2, 0),"
+	    " height + 1, reach + 1 + length(CAST(name AS BLOB))"
+	    " FROM entries WHERE entry = ?1",
+	    "ii", entry, (int64_t)CATALOG_FOLDER_CHARGE);
 
 	if (r <= 0)
 		return r < 0 ? r : -EIO;
-	ret_sums->parent = sqlite3_column_int64(stmt, 0);
-	ret_sums->size = sqlite3_column_int64(stmt, 1);
-	ret_sums->files = sqlite3_column_int64(stmt, 2);
-	ret_sums->folders = sqlite3_column_int64(stmt, 3);
+	*ret_parent = sqlite3_column_int64(stmt, 0);
+	*ret_sums = (struct catalog_sums){
+	    .size = sqlite3_column_int64(stmt, 1),
+	    .files = sqlite3_column_int64(stmt, 2),
+	    .folders = sqlite3_column_int64(stmt, 3),
+	    .charged = sqlite3_column_int64(stmt, 4),
+	    .height = sqlite3_column_int64(stmt, 5),
+	    .reach = sqlite3_column_int64(stmt, 6),
+	};
 	sqlite3_reset(stmt);
 	return 0;
+}
+
+struct catalog_sums
+catalog_negated(const struct catalog_sums *sums)
+{
+	return (struct catalog_sums){.size = -sums->size,
+	    .files = -sums->files,
+	    .folders = -sums->folders,
+	    .charged = -sums->charged};
 }
 
 static int
 insert_entry(struct nx_db *db, uint64_t owner, int64_t parent, const char *name,
     int64_t file, uint64_t size)
 {
-	return nx_db_exec(db,
-	    "INSERT INTO entries(owner, parent, name, file, size, modified_at)"
-	    " VALUES(?, ?, ?, nullif(?, 0), ?, ?)",
-	    "uisiuu", owner, parent, name, file, size, catalog_now());
+	int64_t charge = file ? (int64_t)catalog_charge(size) : 0;
+	struct catalog_sums d;
+	int r = nx_db_exec(db,
+	    "INSERT INTO entries(owner, parent, name, file, size, modified_at,"
+	    " charged) VALUES(?, ?, ?, nullif(?, 0), ?, ?, ?)",
+	    "uisiuui", owner, parent, name, file, size, catalog_now(), charge);
+
+	if (r == 0)
+		r = catalog_read_sums(db,
+		    sqlite3_last_insert_rowid(nx_db_handle(db)), &parent, &d);
+	return r < 0 ? r : catalog_settle(db, owner, parent, &d);
 }
 
 /* --- files in trees ---------------------------------------------------------*/
+
+static int
+replace_file(struct nx_db *db, const struct catalog_commit *op, int64_t file,
+    int64_t parent, const struct catalog_entry *old)
+{
+	uint64_t owner = op->file.owner, size = op->file.size;
+	int64_t charge = (int64_t)catalog_charge(size);
+	struct catalog_sums d = {.size = (int64_t)size - (int64_t)old->size,
+	    .charged = charge - (int64_t)catalog_charge(old->size)};
+	int r = catalog_drop_file(db, owner, old->file);
+
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "UPDATE entries SET file = ?, size = ?, charged = ?,"
+		    " modified_at = ? WHERE entry = ?",
+		    "iuiui", file, size, charge, catalog_now(), old->key);
+	return r < 0 ? r : catalog_settle(db, owner, parent, &d);
+}
 
 int
 catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
     int64_t file, bool *ret_replaced)
 {
-	uint64_t owner = op->file.owner, size = op->file.size;
+	uint64_t owner = op->file.owner;
 	const char *name = path_last(op->path);
 	struct catalog_entry parent, old;
 	int r = catalog_walk_parent(db, owner, op->path, &parent);
@@ -235,48 +319,70 @@ catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
 	r = catalog_find_child(db, owner, parent.key, name, &old);
 	if (r < 0)
 		return r;
-	if (r == 0) {
-		r = insert_entry(db, owner, parent.key, name, file, size);
-		return r < 0
-		    ? r
-		    : catalog_add_up(db, parent.key, (int64_t)size, 1, 0);
-	}
+	if (r == 0)
+		return insert_entry(
+		    db, owner, parent.key, name, file, op->file.size);
 	if (old.folder)
 		return CATALOG_IS_FOLDER;
 	if (op->create_only)
 		return CATALOG_TAKEN;
 	*ret_replaced = true;
-	r = catalog_doom(db, old.file);
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "UPDATE entries SET file = ?, size = ?, modified_at = ?"
-		    " WHERE entry = ?",
-		    "iuui", file, size, catalog_now(), old.key);
-	if (r == 0)
-		r = catalog_add_up(
-		    db, parent.key, (int64_t)size - (int64_t)old.size, 0, 0);
-	return r;
+	return replace_file(db, op, file, parent.key, &old);
 }
 
-int
-catalog_take_entry(struct nx_db *db, int64_t file)
+/* 1 found, 0 not, -errno. */
+static int
+entry_of(struct nx_db *db, int64_t file, int64_t *ret_entry)
 {
-	struct catalog_sums sums;
 	sqlite3_stmt *stmt;
-	int64_t entry;
 	int r = nx_db_query(
 	    db, &stmt, "SELECT entry FROM entries WHERE file = ?", "i", file);
 
 	if (r <= 0)
 		return r;
-	entry = sqlite3_column_int64(stmt, 0);
+	*ret_entry = sqlite3_column_int64(stmt, 0);
 	sqlite3_reset(stmt);
-	r = catalog_read_sums(db, entry, &sums);
+	return 1;
+}
+
+int
+catalog_is_attached(struct nx_db *db, int64_t file)
+{
+	int64_t at;
+	int r = entry_of(db, file, &at);
+
+	for (unsigned depth = 0; r > 0 && at != 0; depth++) {
+		sqlite3_stmt *stmt;
+
+		nx_assert(depth <= PATH_DEPTH_MAX);
+		r = nx_db_query(db, &stmt,
+		    "SELECT parent FROM entries WHERE entry = ?", "i", at);
+		if (r > 0) {
+			at = sqlite3_column_int64(stmt, 0);
+			sqlite3_reset(stmt);
+		}
+	}
+	return r;
+}
+
+int
+catalog_take_entry(struct nx_db *db, uint64_t owner, int64_t file)
+{
+	struct catalog_sums sums, less;
+	int64_t entry, parent;
+	int r = catalog_is_attached(db, file);
+
+	if (r > 0)
+		r = entry_of(db, file, &entry);
+	if (r <= 0)
+		return r < 0 ? r : CATALOG_NO_FILE;
+	r = catalog_read_sums(db, entry, &parent, &sums);
+	less = catalog_negated(&sums);
 	if (r == 0)
 		r = nx_db_exec(
 		    db, "DELETE FROM entries WHERE entry = ?", "i", entry);
 	if (r == 0)
-		r = catalog_add_up(db, sums.parent, -sums.size, -1, 0);
+		r = catalog_settle(db, owner, parent, &less);
 	return r;
 }
 
@@ -297,8 +403,6 @@ make_folder(struct nx_db *db, uint64_t owner, int64_t parent, const char *name,
 	int r = insert_entry(db, owner, parent, name, 0, 0);
 
 	if (r == 0)
-		r = catalog_add_up(db, parent, 0, 0, 1);
-	if (r == 0)
 		r = catalog_find_child(db, owner, parent, name, ret_entry);
 	return r < 0 ? r : 0;
 }
@@ -309,7 +413,10 @@ write_mkdir(struct nx_db *db, void *arg)
 	struct catalog_tree_op *op = arg;
 	struct catalog_entry at = {.folder = true};
 	bool made = false;
+	int e = catalog_leaving(db, op->owner);
 
+	if (e != 0)
+		return e < 0 ? e : CATALOG_NO_USER;
 	for (unsigned i = 0; i < op->path.depth; i++) {
 		const char *name = path_name(&op->path, i);
 		bool last = i + 1 == op->path.depth;
@@ -331,7 +438,10 @@ write_mkdir(struct nx_db *db, void *arg)
 		made = true;
 	}
 	op->entry = at;
-	return made || (op->parents && at.folder) ? 0 : CATALOG_TAKEN;
+	if (made)
+		return catalog_check_account(
+		    db, op->owner, op->quota, op->entries);
+	return op->parents && at.folder ? 0 : CATALOG_TAKEN;
 }
 
 void

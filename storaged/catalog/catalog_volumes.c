@@ -264,6 +264,7 @@ catalog_volume_next(struct catalog *c, int64_t volume, int64_t after,
 	int r = nx_db_query(c->db, &stmt,
 	    "SELECT " CHUNK_COLUMNS " FROM replicas r JOIN chunks c"
 	    " ON c.chunk = r.chunk WHERE r.volume = ? AND r.chunk > ?"
+	    " AND EXISTS (SELECT 1 FROM files f WHERE f.file = c.file)"
 	    " ORDER BY r.chunk LIMIT ?",
 	    "iiu", volume, after, (uint64_t)max);
 
@@ -306,7 +307,7 @@ catalog_chunk_get(
 int
 catalog_count_replicas(struct nx_db *db, int64_t file)
 {
-	int r = catalog_doom(db, file);
+	int r = nx_db_exec(db, "INSERT INTO doomed(file) VALUES(?)", "i", file);
 
 	if (r == 0)
 		r = recount_doomed(db);

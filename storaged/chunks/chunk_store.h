@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "common/id.h"
@@ -63,6 +64,9 @@ struct chunk_store_ops {
 	    void *arg);
 	int (*remove_stray)(
 	    struct chunk_store *store, const char *name, uint64_t before);
+	int (*set_aside)(struct chunk_store *store, const struct chunk_id *id,
+	    uint64_t before);
+	int (*put_back)(struct chunk_store *store, const struct chunk_id *id);
 	int (*room)(struct chunk_store *store, uint64_t *ret_free);
 };
 
@@ -185,6 +189,30 @@ static inline int
 chunk_remove_stray(struct chunk_store *store, const char *name, uint64_t before)
 {
 	return store->ops->remove_stray(store, name, before);
+}
+/*
+ * Setting aside: the chunk is not found any more, but lasts; the list shows it
+ * as "<id>.q", with the time it was set aside. Only if it is still older than
+ * @before. Putting back undoes it; a chunk that has come meanwhile stays, and
+ * the one aside goes. 0 also when it was not there.
+ */
+static inline int
+chunk_set_aside(
+    struct chunk_store *store, const struct chunk_id *id, uint64_t before)
+{
+	return store->ops->set_aside(store, id, before);
+}
+static inline int
+chunk_put_back(struct chunk_store *store, const struct chunk_id *id)
+{
+	return store->ops->put_back(store, id);
+}
+/* Is @name, of a list, one set aside? */
+static inline bool
+chunk_is_aside(const char *name)
+{
+	return strlen(name) == NX_ID_LEN + 2 &&
+	    strcmp(name + NX_ID_LEN, ".q") == 0;
 }
 /* Bytes that may still be written. */
 static inline int

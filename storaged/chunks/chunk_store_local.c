@@ -252,6 +252,46 @@ local_remove(struct chunk_store *store, const struct chunk_id *id)
 	return remove_name(store, id->text);
 }
 
+static void
+name_aside(const struct chunk_id *id, char ret_name[NX_ID_LEN + 3])
+{
+	(void)snprintf(ret_name, NX_ID_LEN + 3, "%s.q", id->text);
+}
+
+/* The rename makes the file's change time the time of being set aside. */
+static int
+local_set_aside(
+    struct chunk_store *store, const struct chunk_id *id, uint64_t before)
+{
+	int dir = local_of(store)->dir;
+	char aside[NX_ID_LEN + 3];
+	struct stat st;
+
+	name_aside(id, aside);
+	if (fstatat(dir, id->text, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if ((uint64_t)st.st_ctime >= before)
+		return 0;
+	return renameat(dir, id->text, dir, aside) < 0 ? -errno : 0;
+}
+
+static int
+local_put_back(struct chunk_store *store, const struct chunk_id *id)
+{
+	int dir = local_of(store)->dir;
+	char aside[NX_ID_LEN + 3];
+	struct stat st;
+
+	name_aside(id, aside);
+	if (fstatat(dir, id->text, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return remove_name(store, aside);
+	if (errno != ENOENT)
+		return -errno;
+	if (renameat(dir, aside, dir, id->text) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
 static int
 local_list(struct chunk_store *store,
     void (*each)(const char *name, uint64_t changed_at, void *arg), void *arg)
@@ -313,6 +353,8 @@ static const struct chunk_store_ops local_ops = {
     .remove = local_remove,
     .list = local_list,
     .remove_stray = local_remove_stray,
+    .set_aside = local_set_aside,
+    .put_back = local_put_back,
     .room = local_room,
 };
 

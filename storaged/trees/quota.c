@@ -1,4 +1,7 @@
-/* See quota.h. */
+/*
+ * Promises to uploads under way, beside what the catalogue knows. One entry a
+ * user, and only while one of theirs is being sent.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -87,6 +90,25 @@ quota_limit(struct storaged *s, uint64_t user, uint64_t *ret_bytes)
 	return r;
 }
 
+uint64_t
+quota_entries(const struct storaged *s, uint64_t user)
+{
+	return user == 0 ? INT64_MAX : s->conf.entries;
+}
+
+int
+quota_check_entries(struct storaged *s, uint64_t user)
+{
+	struct catalog_usage usage;
+	int r = catalog_usage(s->catalog, user, &usage);
+
+	if (r < 0)
+		return r;
+	return usage.files + usage.folders < quota_entries(s, user)
+	    ? 0
+	    : CATALOG_TOO_MANY;
+}
+
 int
 quota_left(struct storaged *s, uint64_t user, uint64_t *ret_bytes)
 {
@@ -97,7 +119,7 @@ quota_left(struct storaged *s, uint64_t user, uint64_t *ret_bytes)
 	if (r < 0)
 		return r;
 	limit = limit_of(s, user, &usage);
-	taken = usage.used + quota_promised(s, user);
+	taken = usage.charged + quota_promised(s, user);
 	*ret_bytes = limit > taken ? limit - taken : 0;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * How much a user may still store. What is used is in the catalogue; what
+ * How much a user may still store. What counts of it is in the catalogue; what
  * uploads under way have been promised is here, and goes with the process.
  * Loop's thread only.
  */
@@ -13,9 +13,13 @@
 struct quotas *quotas_new(void);
 struct quotas *quotas_free(struct quotas *q);
 
-/* The user's limit in bytes. User 0, the operator, has none unless one is
- * set. */
+/* The user's limit in bytes, of what counts (catalog_charge). User 0, the
+ * operator, has none unless one is set. */
 int quota_limit(struct storaged *s, uint64_t user, uint64_t *ret_bytes);
+/* Files and folders the user may have. */
+uint64_t quota_entries(const struct storaged *s, uint64_t user);
+/* May there be one more? 0, CATALOG_TOO_MANY, -errno. */
+int quota_check_entries(struct storaged *s, uint64_t user);
 /* What is neither used nor promised. */
 int quota_left(struct storaged *s, uint64_t user, uint64_t *ret_bytes);
 /* Changes what is promised to @user from @old to @fresh bytes, of one upload.

@@ -1,4 +1,5 @@
 /* See refuse.h. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,6 +43,11 @@ static const struct {
     [CATALOG_NO_VOLUME] = {NX__STATUS__UNAVAILABLE,
 	"a node that held part of \"%s\" was deleted meanwhile: send it "
 	"again"},
+    [CATALOG_TOO_MANY] = {NX__STATUS__QUOTA,
+	"\"%s\" would be one file or folder more than you may have: delete "
+	"something first"},
+    [CATALOG_NO_USER] = {NX__STATUS__NOT_FOUND,
+	"there is no \"%s\": its owner was deleted"},
 };
 
 #define SHOWN 150 /* bytes of a path: it can be longer than a sentence */
@@ -67,8 +73,12 @@ catalog_sentence(int result, const char *what, char *text, size_t size)
 
 	if (result < 0) {
 		nx_warn("event=catalog-error error=\"%s\"", strerror(-result));
-		(void)snprintf(
-		    text, size, "the catalogue failed: %s", strerror(-result));
+		if (result == -ENOSPC)
+			(void)snprintf(text, size,
+			    "the platform's disk is full: only deleting works");
+		else
+			(void)snprintf(text, size, "the catalogue failed: %s",
+			    strerror(-result));
 		return nx_status_of_errno(result);
 	}
 	nx_assert((size_t)result < NX_ARRAY_SIZE(outcomes));

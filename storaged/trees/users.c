@@ -10,6 +10,7 @@
 #include "proto/storage.pb-c.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/collector.h"
+#include "storaged/care/reserve.h"
 #include "storaged/trees/files.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
@@ -32,6 +33,9 @@ answer_usage(struct nx_request *r, struct storaged *s, uint64_t user)
 	}
 	reply.used = usage.used;
 	reply.files = usage.files;
+	reply.folders = usage.folders;
+	reply.counted = usage.charged;
+	reply.entries = quota_entries(s, user);
 	reply.reserved = quota_promised(s, user);
 	nx_answer(r, &reply.base, NULL, 0);
 }
@@ -91,6 +95,7 @@ storage_status_request(struct nx_request *r, void *ctx)
 {
 	Nx__StorageStatusReply reply = NX__STORAGE_STATUS_REPLY__INIT;
 	struct storaged *s = ctx;
+	struct collector_status care;
 	struct catalog_totals totals;
 	const struct volume *v;
 	int e = catalog_totals(s->catalog, &totals);
@@ -110,6 +115,11 @@ storage_status_request(struct nx_request *r, void *ctx)
 	reply.uploads = uploads_count(s->uploads);
 	reply.repaired = s->repaired;
 	reply.corrupt = s->corrupt;
+	collector_status(s->collector, &care);
+	reply.removing = care.busy;
+	reply.set_aside = care.set_aside;
+	reply.orphans_refused = care.refused;
+	reply.disk_full = !reserve_held(s->reserve);
 	nx_answer(r, &reply.base, NULL, 0);
 }
 

@@ -13,6 +13,7 @@
 #include "storaged/care/collector.h"
 #include "storaged/trees/files.h"
 #include "storaged/trees/info.h"
+#include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
 #include "storaged/care/reserve.h"
 #include "storaged/storaged.h"
@@ -170,10 +171,20 @@ fs_mkdir_request(struct nx_request *r, void *ctx)
 	    (const Nx__MkdirRequest *)(const void *)r->body;
 	struct storaged *s = ctx;
 	struct tree_request *t = tree_request_new(r, s, q->path, made);
+	int e;
 
 	if (!t)
 		return;
 	t->op.parents = q->parents;
+	t->op.entries = quota_entries(s, t->op.owner);
+	e = quota_limit(s, t->op.owner, &t->op.quota);
+	if (e == 0 && !reserve_held(s->reserve))
+		e = -ENOSPC;
+	if (e < 0) {
+		refuse_catalog(r, e, t->op.path.text);
+		free(t);
+		return;
+	}
 	catalog_mkdir(s->catalog, &t->op);
 }
 
@@ -240,6 +251,11 @@ fs_move_request(struct nx_request *r, void *ctx)
 	if (!t)
 		return;
 	if (!parse(r, q->to, &t->op.to)) {
+		free(t);
+		return;
+	}
+	if (!reserve_held(s->reserve)) {
+		refuse_catalog(r, -ENOSPC, t->op.to.text);
 		free(t);
 		return;
 	}

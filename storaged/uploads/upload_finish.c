@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "storaged/care/collector.h"
+#include "storaged/care/reserve.h"
 #include "storaged/trees/info.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
@@ -63,6 +64,7 @@ commit(struct upload *u)
 	struct catalog_file *f = &c->file;
 	int r = quota_limit(u->us->s, u->owner, &c->quota);
 
+	c->entries = quota_entries(u->us->s, u->owner);
 	(void)snprintf(f->name, sizeof(f->name), "%s", u->name);
 	f->owner = u->owner;
 	f->size = u->received;
@@ -81,6 +83,10 @@ commit(struct upload *u)
 	}
 	upload_stop_reading(u);
 	u->state = UPLOAD_COMMITTING;
+	if (!reserve_held(u->us->s->reserve)) {
+		committed(-ENOSPC, u);
+		return;
+	}
 	catalog_commit(u->us->s->catalog, c);
 }
 

@@ -38,7 +38,7 @@ struct upload {
 	struct path *path; /* NULL: a raw file, unless FINISH places it */
 	bool create_only, has_size;
 	uint64_t declared;
-	uint64_t credit; /* size of the file that is replaced */
+	uint64_t credit; /* what the file that is replaced counts */
 	unsigned want;   /* replicas */
 
 	/* the flow */

@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/status.h"
 #include "proto/storage.pb-c.h"
+#include "storaged/care/reserve.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
 #include "storaged/uploads/upload_internal.h"
@@ -175,22 +176,25 @@ static bool
 decide_quota(struct nx_request *r, struct storaged *s, struct upload *u,
     uint64_t *ret_max)
 {
-	uint64_t left, need = 0;
+	uint64_t left, counts = catalog_charge(u->declared), need = 0;
 	int e = quota_left(s, u->owner, &left);
 
-	if (e < 0) {
-		nx_refuse_errno(r, e, "reading your quota");
+	if (e == 0 && u->credit == 0)
+		e = quota_check_entries(s, u->owner);
+	if (e != 0) {
+		refuse_catalog(r, e, u->name);
 		return false;
 	}
+	/* Without a size it counts at least as much as an empty one. */
 	*ret_max = left + u->credit;
-	if (u->has_size ? u->declared > *ret_max : *ret_max == 0) {
+	if (counts > *ret_max) {
 		nx_refuse(r, NX__STATUS__QUOTA,
 		    "your quota leaves %s: delete something first",
 		    nx_size_format(*ret_max));
 		return false;
 	}
-	if (u->has_size && u->declared > u->credit)
-		need = u->declared - u->credit;
+	if (u->has_size && counts > u->credit)
+		need = counts - u->credit;
 	if (quota_promise(s, u->owner, 0, need) < 0) {
 		nx_refuse_errno(r, -ENOMEM, "reserving space");
 		return false;
@@ -209,6 +213,10 @@ decide_room(struct nx_request *r, struct storaged *s, const struct upload *u)
 	uint64_t need = u->has_size ? u->declared : SMALLEST;
 	const struct upload *o;
 
+	if (!reserve_held(s->reserve)) {
+		refuse_catalog(r, -ENOSPC, u->name);
+		return false;
+	}
 	TAILQ_FOREACH(o, &s->uploads->list, entry) {
 		uint64_t rest = 0;
 

@@ -146,6 +146,9 @@ lab_start(void)
 	s->conf.upload_idle = s->conf.upload_idle ? s->conf.upload_idle : 60;
 	s->conf.max_uploads = 256;
 	s->conf.orphan_grace = 600;
+	s->conf.orphan_keep = 604800;
+	s->conf.orphans = 64;
+	s->conf.entries = s->conf.entries ? s->conf.entries : 1000000;
 	assert_int_equal(volumes_new(s, &s->volumes), 0);
 	assert_int_equal(formatter_start(&s->formatter), 0);
 	volumes_set_formatter(s->volumes, s->formatter);
@@ -174,9 +177,12 @@ static inline void
 lab_settle(void)
 {
 	for (int quiet = 0; quiet < 10;) {
+		struct collector_status care;
+
 		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+		collector_status(lab.s.collector, &care);
 		if (nx_workers_pending(lab.s.io) ||
-		    nx_workers_pending(lab.s.slow))
+		    nx_workers_pending(lab.s.slow) || care.busy)
 			quiet = 0;
 		else
 			quiet++;
@@ -196,6 +202,7 @@ lab_stop(void)
 		lab.clients[i] = nx_hub_free(lab.clients[i]);
 	s->io = nx_workers_free(s->io);
 	s->slow = nx_workers_free(s->slow);
+	(void)catalog_flush(s->catalog);
 	s->healer = healer_free(s->healer);
 	s->collector = collector_free(s->collector);
 	s->uploads = uploads_free(s->uploads);

@@ -721,7 +721,17 @@ test_orphans(void **state)
 	collector_sweep(lab.s.collector);
 	lab_settle();
 	assert_int_equal(lab_chunk_files(), 2);
+	/* old enough: out of sight, but not yet gone */
 	lab.s.conf.orphan_grace = 0;
+	sleep(2);
+	collector_sweep(lab.s.collector);
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 2);
+	assert_int_equal(lab_status()->set_aside, 1);
+	collector_sweep(lab.s.collector);
+	lab_settle();
+	assert_int_equal(lab_status()->set_aside, 1);
+	lab.s.conf.orphan_keep = 0;
 	sleep(2);
 	collector_sweep(lab.s.collector);
 	lab_settle();

@@ -1,0 +1,124 @@
+/*
+ * The pace of reaping. One step is one short write of the catalogue, in one
+ * transaction with whatever others write at that moment; then it rests twice as
+ * long as the step took. Where it stopped is in the catalogue, so that it goes
+ * on after a restart as soon as somebody kicks it. Owns its timer and the one
+ * step under way.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "storaged/catalog/catalog.h"
+#include "storaged/care/reaper.h"
+#include "storaged/care/reserve.h"
+
+#define REST_MIN_US 4000
+#define RETRY_US    30000000ULL
+
+struct reaper {
+	struct storaged *s;
+	bool busy;    /* a step is under way or will follow */
+	bool writing; /* a step is under way */
+	bool again;   /* kicked meanwhile */
+	uint64_t began;
+	struct catalog_reap op;
+	struct event *timer;
+	void (*reaped)(void *arg);
+	void *arg;
+};
+
+static void
+rest(struct reaper *r, uint64_t us)
+{
+	struct timeval tv = {.tv_sec = (time_t)(us / 1000000),
+	    .tv_usec = (suseconds_t)(us % 1000000)};
+
+	(void)evtimer_add(r->timer, &tv);
+}
+
+static void
+step(struct reaper *r)
+{
+	nx_assert(r->busy && !r->writing);
+	r->writing = true;
+	r->again = false;
+	r->began = nx_now_us();
+	catalog_reap(r->s->catalog, &r->op);
+}
+
+static void
+stepped(int result, void *arg)
+{
+	struct reaper *r = arg;
+	uint64_t took = nx_now_us() - r->began;
+
+	nx_assert(r->writing);
+	r->writing = false;
+	if (result == -ENOSPC && reserve_give(r->s->reserve)) {
+		step(r);
+		return;
+	}
+	if (result < 0) {
+		/* Nothing is lost by waiting, and nobody else could do it. */
+		nx_warn("event=not-reaped error=\"%s\"", strerror(-result));
+		rest(r, RETRY_US);
+		return;
+	}
+	r->busy = r->op.more || r->again;
+	if (r->busy)
+		rest(r, took * 2 > REST_MIN_US ? took * 2 : REST_MIN_US);
+	r->reaped(r->arg);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	step(arg);
+}
+
+struct reaper *
+reaper_new(struct storaged *s, void (*reaped)(void *arg), void *arg)
+{
+	struct reaper *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	*r = (struct reaper){.s = s, .reaped = reaped, .arg = arg};
+	r->op.done = stepped;
+	r->op.arg = r;
+	r->timer = evtimer_new(s->base, on_timer, r);
+	return r->timer ? r : reaper_free(r);
+}
+
+struct reaper *
+reaper_free(struct reaper *r)
+{
+	if (!r)
+		return NULL;
+	nx_assert(!r->writing);
+	if (r->timer)
+		event_free(r->timer);
+	free(r);
+	return NULL;
+}
+
+void
+reaper_kick(struct reaper *r)
+{
+	r->again = true;
+	if (r->busy)
+		return;
+	r->busy = true;
+	step(r);
+}
+
+bool
+reaper_busy(const struct reaper *r)
+{
+	return r->busy;
+}

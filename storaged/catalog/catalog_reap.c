@@ -1,0 +1,259 @@
+/*
+ * What deletions leave behind. A deletion itself is short, however much hangs
+ * on it: a folder's row goes, and with it the way to everything below; a file's
+ * row goes, and of its chunks as many as one step may take. The rest waits in
+ * the tables going (folders without a row, whose children still have theirs)
+ * and going_files (chunks without a file), and reaping takes it away, a bounded
+ * number of rows at a time, after a restart where it stopped before.
+ *
+ * Accounts were settled when it went from sight; only the number of chunks is
+ * kept here, because they exist until now.
+ */
+#include <errno.h>
+
+#include "common/err.h"
+#include "storaged/catalog/catalog_internal.h"
+
+#define STEP_CHANGES  128 /* rows, on nearly as many pages */
+#define STEP_CHILDREN 128
+#define STEP_CHUNKS   32 /* of one file; each is some four rows */
+
+/* --- chunks -----------------------------------------------------------------*/
+
+/* Before @end in @file. */
+static int
+drop_chunks_before(struct nx_db *db, uint64_t owner, int64_t file, int64_t end)
+{
+	static const struct catalog_sums none;
+	int r = nx_db_exec(db,
+	    "INSERT OR IGNORE INTO trash(volume, id) SELECT r.volume, c.id"
+	    " FROM chunks c JOIN replicas r ON r.chunk = c.chunk"
+	    " WHERE c.file = ? AND c.idx < ?",
+	    "ii", file, end);
+
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "DELETE FROM replicas WHERE chunk IN (SELECT chunk"
+		    " FROM chunks WHERE file = ? AND idx < ?)",
+		    "ii", file, end);
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "DELETE FROM chunks WHERE file = ? AND idx < ?", "ii", file,
+		    end);
+	if (r < 0)
+		return r;
+	return catalog_account(
+	    db, owner, &none, -sqlite3_changes(nx_db_handle(db)));
+}
+
+/* The first STEP_CHUNKS of @file go. 1 when some are left, 0, -errno. */
+static int
+drop_chunks(struct nx_db *db, uint64_t owner, int64_t file)
+{
+	sqlite3_stmt *stmt;
+	int64_t first, last;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT ifnull(min(idx), 0), ifnull(max(idx), -1) FROM chunks"
+	    " WHERE file = ?",
+	    "i", file);
+
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	first = sqlite3_column_int64(stmt, 0);
+	last = sqlite3_column_int64(stmt, 1);
+	sqlite3_reset(stmt);
+	if (last < first)
+		return 0;
+	r = drop_chunks_before(db, owner, file, first + STEP_CHUNKS);
+	return r < 0 ? r : last >= first + STEP_CHUNKS;
+}
+
+int
+catalog_drop_file(struct nx_db *db, uint64_t owner, int64_t file)
+{
+	int r = nx_db_exec(db, "DELETE FROM files WHERE file = ?", "i", file);
+
+	if (r == 0)
+		r = drop_chunks(db, owner, file);
+	if (r > 0)
+		r = nx_db_exec(db,
+		    "INSERT INTO going_files(file, owner) VALUES(?, ?)", "iu",
+		    file, owner);
+	return r;
+}
+
+int
+catalog_drop_folder(struct nx_db *db, uint64_t owner, int64_t folder)
+{
+	int r =
+	    nx_db_exec(db, "DELETE FROM entries WHERE entry = ?", "i", folder);
+
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "INSERT INTO going(owner, folder) VALUES(?, ?)", "ui",
+		    owner, folder);
+	return r;
+}
+
+/* --- steps ------------------------------------------------------------------*/
+
+struct child {
+	int64_t entry; /* 0: a raw file */
+	int64_t file;  /* 0: a folder */
+};
+
+/* Up to STEP_CHILDREN rows of "entry, file". */
+static int
+read_children(int r, sqlite3_stmt *stmt, struct child *ret_children, int *ret_n)
+{
+	*ret_n = 0;
+	while (r > 0) {
+		ret_children[(*ret_n)++] = (struct child){
+		    .entry = sqlite3_column_int64(stmt, 0),
+		    .file = sqlite3_column_int64(stmt, 1),
+		};
+		r = nx_db_next(stmt);
+	}
+	return r;
+}
+
+static int
+children_of(struct nx_db *db, uint64_t owner, int64_t folder,
+    struct child *ret_children, int *ret_n)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT entry, file FROM entries WHERE owner = ? AND parent = ?"
+	    " LIMIT ?",
+	    "uii", owner, folder, (int64_t)STEP_CHILDREN);
+
+	return read_children(r, stmt, ret_children, ret_n);
+}
+
+static int
+raw_files_of(
+    struct nx_db *db, uint64_t owner, struct child *ret_children, int *ret_n)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT 0, file FROM files WHERE owner = ? AND tree = 0 LIMIT ?",
+	    "ui", owner, (int64_t)STEP_CHILDREN);
+
+	return read_children(r, stmt, ret_children, ret_n);
+}
+
+static int
+drop_child(struct nx_db *db, uint64_t owner, const struct child *child)
+{
+	int r = 0;
+
+	if (child->file == 0)
+		return catalog_drop_folder(db, owner, child->entry);
+	if (child->entry != 0)
+		r = nx_db_exec(db, "DELETE FROM entries WHERE entry = ?", "i",
+		    child->entry);
+	return r < 0 ? r : catalog_drop_file(db, owner, child->file);
+}
+
+/* The folder is empty; when it was the root, nothing of the user is left. */
+static int
+folder_gone(struct nx_db *db, uint64_t owner, int64_t folder)
+{
+	int r =
+	    nx_db_exec(db, "DELETE FROM going WHERE owner = ? AND folder = ?",
+		"ui", owner, folder);
+
+	if (r == 0 && folder == 0)
+		r = nx_db_exec(
+		    db, "DELETE FROM users WHERE user = ?", "u", owner);
+	return r;
+}
+
+static bool
+is_enough(struct nx_db *db, int start)
+{
+	return sqlite3_total_changes(nx_db_handle(db)) - start >= STEP_CHANGES;
+}
+
+/* 1: there was one to work on, 0: there is none, -errno. */
+static int
+reap_folder(struct nx_db *db, int start)
+{
+	struct child children[STEP_CHILDREN];
+	sqlite3_stmt *stmt;
+	uint64_t owner;
+	int64_t folder;
+	int n = 0, r;
+
+	/* The newest first, which is the deepest: the table stays short. */
+	r = nx_db_query(db, &stmt,
+	    "SELECT owner, folder FROM going"
+	    " ORDER BY owner DESC, folder DESC LIMIT 1",
+	    "");
+
+	if (r <= 0)
+		return r;
+	owner = (uint64_t)sqlite3_column_int64(stmt, 0);
+	folder = sqlite3_column_int64(stmt, 1);
+	sqlite3_reset(stmt);
+	r = children_of(db, owner, folder, children, &n);
+	if (r == 0 && n == 0 && folder == 0)
+		r = raw_files_of(db, owner, children, &n);
+	if (r == 0 && n == 0)
+		r = folder_gone(db, owner, folder);
+	for (int i = 0; i < n && r == 0 && !is_enough(db, start); i++)
+		r = drop_child(db, owner, &children[i]);
+	return r < 0 ? r : 1;
+}
+
+static int
+reap_chunks(struct nx_db *db)
+{
+	sqlite3_stmt *stmt;
+	uint64_t owner;
+	int64_t file;
+	int r = nx_db_query(
+	    db, &stmt, "SELECT file, owner FROM going_files LIMIT 1", "");
+
+	if (r <= 0)
+		return r;
+	file = sqlite3_column_int64(stmt, 0);
+	owner = (uint64_t)sqlite3_column_int64(stmt, 1);
+	sqlite3_reset(stmt);
+	r = drop_chunks(db, owner, file);
+	if (r == 0)
+		r = nx_db_exec(
+		    db, "DELETE FROM going_files WHERE file = ?", "i", file);
+	return r < 0 ? r : 1;
+}
+
+/* Chunks before folders: a user's row, which counts them, goes last. */
+static int
+write_reap(struct nx_db *db, void *arg)
+{
+	struct catalog_reap *op = arg;
+	int start = sqlite3_total_changes(nx_db_handle(db)), r = 1;
+
+	while (r > 0 && !is_enough(db, start)) {
+		r = reap_chunks(db);
+		if (r == 0)
+			r = reap_folder(db, start);
+	}
+	op->more = r > 0;
+	return r < 0 ? r : 0;
+}
+
+static void
+reap_done(int result, void *arg)
+{
+	struct catalog_reap *op = arg;
+
+	op->done(result, op->arg);
+}
+
+void
+catalog_reap(struct catalog *c, struct catalog_reap *op)
+{
+	op->catalog = c;
+	nx_db_write(c->db, write_reap, reap_done, op);
+}

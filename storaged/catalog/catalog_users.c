@@ -1,0 +1,179 @@
+/*
+ * Users' accounts in the catalogue: what they have, what of it counts, how much
+ * they may have; the totals; and the end of a user. An account is changed by
+ * the transaction that changes what it sums, so it is never wrong and never
+ * counted anew.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "storaged/catalog/catalog_internal.h"
+
+/* An account below zero would open a quota without end: the write is refused
+ * and nothing changed. Not an assertion, so that one user's broken row does not
+ * end the daemon for all. */
+int
+catalog_account(struct nx_db *db, uint64_t user, const struct catalog_sums *d,
+    int64_t chunks)
+{
+	sqlite3_stmt *stmt;
+	bool good;
+	int r = nx_db_query(db, &stmt,
+	    "INSERT INTO users(user, used, files, folders, charged, chunks)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+	    " ON CONFLICT(user) DO UPDATE SET used = used + ?2,"
+	    " files = files + ?3, folders = folders + ?4,"
+	    " charged = charged + ?5, chunks = chunks + ?6"
+	    " RETURNING min(used, files, folders, charged, chunks) >= 0",
+	    "uiiiii", user, d->size, d->files, d->folders, d->charged, chunks);
+
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	good = sqlite3_column_int(stmt, 0) != 0;
+	sqlite3_reset(stmt);
+	if (good)
+		return 0;
+	nx_err("event=account-below-zero user=%" PRIu64, user);
+	return -EBADMSG;
+}
+
+int
+catalog_check_account(
+    struct nx_db *db, uint64_t user, uint64_t quota, uint64_t entries)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT charged, files + folders FROM users WHERE user = ?", "u",
+	    user);
+
+	if (r <= 0)
+		return r;
+	if ((uint64_t)sqlite3_column_int64(stmt, 0) > quota)
+		r = CATALOG_OVER_QUOTA;
+	else if ((uint64_t)sqlite3_column_int64(stmt, 1) > entries)
+		r = CATALOG_TOO_MANY;
+	else
+		r = 0;
+	sqlite3_reset(stmt);
+	return r;
+}
+
+int
+catalog_usage(struct catalog *c, uint64_t user, struct catalog_usage *ret_usage)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT used, files, quota, folders, charged FROM users"
+	    " WHERE user = ?",
+	    "u", user);
+
+	if (r < 0)
+		return r;
+	*ret_usage = (struct catalog_usage){.quota = CATALOG_NO_QUOTA};
+	if (r > 0) {
+		ret_usage->used = (uint64_t)sqlite3_column_int64(stmt, 0);
+		ret_usage->files = (uint64_t)sqlite3_column_int64(stmt, 1);
+		ret_usage->quota = sqlite3_column_int64(stmt, 2);
+		ret_usage->folders = (uint64_t)sqlite3_column_int64(stmt, 3);
+		ret_usage->charged = (uint64_t)sqlite3_column_int64(stmt, 4);
+	}
+	sqlite3_reset(stmt);
+	return 0;
+}
+
+static int
+write_quota(struct nx_db *db, void *arg)
+{
+	struct catalog_set_quota *q = arg;
+
+	return nx_db_exec(db,
+	    "INSERT INTO users(user, quota) VALUES(?1, ?2)"
+	    " ON CONFLICT(user) DO UPDATE SET quota = ?2",
+	    "uu", q->user, q->quota);
+}
+
+static void
+quota_done(int result, void *arg)
+{
+	struct catalog_set_quota *op = arg;
+
+	op->done(result, op->arg);
+}
+
+void
+catalog_set_quota(struct catalog *c, struct catalog_set_quota *op)
+{
+	op->catalog = c;
+	nx_db_write(c->db, write_quota, quota_done, op);
+}
+
+/* --- leaving ----------------------------------------------------------------*/
+
+/* 1 while what a deleted user had is being taken away: it is nobody's then. */
+int
+catalog_leaving(struct nx_db *db, uint64_t user)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT 1 FROM going WHERE owner = ? AND folder = 0", "u", user);
+
+	if (r > 0)
+		sqlite3_reset(stmt);
+	return r;
+}
+
+static int
+write_drop_user(struct nx_db *db, void *arg)
+{
+	struct catalog_drop_user *op = arg;
+	int r = nx_db_exec(db,
+	    "UPDATE users SET quota = 0, used = 0, files = 0, folders = 0,"
+	    " charged = 0, tree = 0 WHERE user = ?",
+	    "u", op->user);
+
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "INSERT OR IGNORE INTO going(owner, folder) VALUES(?, 0)",
+		    "u", op->user);
+	return r;
+}
+
+static void
+drop_user_done(int result, void *arg)
+{
+	struct catalog_drop_user *op = arg;
+
+	op->done(result, op->arg);
+}
+
+void
+catalog_drop_user(struct catalog *c, struct catalog_drop_user *op)
+{
+	op->catalog = c;
+	nx_db_write(c->db, write_drop_user, drop_user_done, op);
+}
+
+/* --- totals -----------------------------------------------------------------*/
+
+int
+catalog_totals(struct catalog *c, struct catalog_totals *ret_totals)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT ifnull(sum(files), 0), ifnull(sum(chunks), 0),"
+	    " ifnull(sum(used), 0),"
+	    " (SELECT count(*) FROM files WHERE replicas < want) FROM users",
+	    "");
+
+	if (r < 0)
+		return r;
+	nx_assert(r > 0);
+	ret_totals->files = (uint64_t)sqlite3_column_int64(stmt, 0);
+	ret_totals->chunks = (uint64_t)sqlite3_column_int64(stmt, 1);
+	ret_totals->bytes = (uint64_t)sqlite3_column_int64(stmt, 2);
+	ret_totals->degraded = (uint64_t)sqlite3_column_int64(stmt, 3);
+	sqlite3_reset(stmt);
+	return 0;
+}
