@@ -14,103 +14,123 @@ static const struct http_error
     not_md5 = {400, "bad-digest",
 	"Content-MD5 must be the base64 form of 16 bytes."},
     not_digest = {400, "bad-digest",
-	"A digest must be written like md5=:base64 of 16 bytes:."},
+	"A digest is written like sha-256=:base64 of 32 bytes:, md5 with 16."},
     differ = {400, "bad-digest", "The digests of the content differ."},
     unchecked = {501, "digest-not-checked",
-	"Of digests only MD5 is checked here: send Content-MD5, or leave the "
-	"digest away."},
+	"Of digests MD5 and SHA-256 are checked here: send one of them, or "
+	"leave the digest away."},
     old = {501, "digest-not-checked",
-	"The Digest header is obsolete and not checked here: send Content-MD5, "
-	"or leave it away."},
+	"The Digest header is obsolete and not checked here: send "
+	"Content-Digest, or leave it away."},
     nowhere = {501, "digest-not-checked",
 	"Digests of this content are not checked here: leave it away."},
     part = {400, "partial-upload",
 	"A file is uploaded whole: Content-Range is not taken here."};
 
-static bool
-decode(struct http_span s, uint8_t md5[DIGEST_MD5_LEN])
+size_t
+digest_len(enum digest_kind kind)
 {
-	char again[32];
+	static const size_t lens[DIGEST_KINDS] = {
+	    [DIGEST_MD5] = 16, [DIGEST_SHA256] = 32};
+
+	return lens[kind];
+}
+
+static bool
+decode(struct http_span s, uint8_t *value, size_t len)
+{
+	char again[64];
 	size_t n = 0;
 
-	if (s.len != 24 ||
-	    sodium_base642bin(md5, DIGEST_MD5_LEN, s.p, s.len, NULL, &n, NULL,
+	if (s.len + 1 !=
+		sodium_base64_ENCODED_LEN(
+		    len, sodium_base64_VARIANT_ORIGINAL) ||
+	    sodium_base642bin(value, len, s.p, s.len, NULL, &n, NULL,
 		sodium_base64_VARIANT_ORIGINAL) < 0 ||
-	    n != DIGEST_MD5_LEN)
+	    n != len)
 		return false;
-	sodium_bin2base64(again, sizeof(again), md5, DIGEST_MD5_LEN,
-	    sodium_base64_VARIANT_ORIGINAL);
+	sodium_bin2base64(
+	    again, sizeof(again), value, len, sodium_base64_VARIANT_ORIGINAL);
 	return memcmp(again, s.p, s.len) == 0;
 }
 
+/* One of the digests given; the better kind stays. */
 static const struct http_error *
-take(struct digest *d, struct http_span base64, const struct http_error *bad)
+take(struct digest *d, enum digest_kind kind, struct http_span base64,
+    const struct http_error *bad)
 {
-	uint8_t md5[DIGEST_MD5_LEN];
+	struct digest got = {.kind = kind};
 
-	if (!decode(base64, md5))
+	if (!decode(base64, got.value, digest_len(kind)))
 		return bad;
-	if (d->given && memcmp(d->md5, md5, sizeof(md5)) != 0)
+	if (d->kind == kind &&
+	    memcmp(d->value, got.value, sizeof(got.value)) != 0)
 		return &differ;
-	memcpy(d->md5, md5, sizeof(md5));
-	d->given = true;
+	if (kind > d->kind)
+		*d = got;
 	return NULL;
 }
 
-const struct http_error *
-digest_md5(struct digest *d, struct http_span value)
-{
-	return take(d, value, &not_md5);
-}
-
-static bool
-is_key(struct http_span member, const char *key)
-{
-	size_t n = strlen(key);
-
-	return member.len > n && member.p[n] == '=' &&
-	    strncasecmp(member.p, key, n) == 0;
-}
-
-/* A dictionary of byte sequences (RFC 8941): "md5=:...:, x=:...:". */
+/* A member of a dictionary (RFC 8941): "md5=:...:". */
 static const struct http_error *
-take_dictionary(struct digest *d, struct http_span list)
+take_member(struct digest *d, struct http_span member)
 {
-	static const char *const known[] = {"sha-256", "sha-512", "sha"};
-	const struct http_error *error;
-	struct http_span member;
-	size_t i;
+	static const struct {
+		const char *name;
+		enum digest_kind kind; /* NONE: nobody computes it */
+	} algorithms[] = {
+	    {"md5", DIGEST_MD5},
+	    {"sha-256", DIGEST_SHA256},
+	    {"sha-512", DIGEST_NONE},
+	    {"sha", DIGEST_NONE},
+	};
+	struct http_span value;
 
-	while (http_list_next(&list, &member)) {
-		for (i = 0; i < NX_ARRAY_SIZE(known); i++)
-			if (is_key(member, known[i]))
-				return &unchecked;
-		if (!is_key(member, "md5"))
+	for (size_t i = 0; i < NX_ARRAY_SIZE(algorithms); i++) {
+		size_t n = strlen(algorithms[i].name);
+
+		if (member.len <= n || member.p[n] != '=' ||
+		    strncasecmp(member.p, algorithms[i].name, n) != 0)
 			continue;
-		member.p += 4;
-		member.len -= 4;
-		if (member.len != 26 || member.p[0] != ':' ||
-		    member.p[25] != ':')
+		if (algorithms[i].kind == DIGEST_NONE)
+			return &unchecked;
+		value =
+		    (struct http_span){member.p + n + 1, member.len - n - 1};
+		if (value.len < 2 || value.p[0] != ':' ||
+		    value.p[value.len - 1] != ':')
 			return &not_digest;
-		error =
-		    take(d, (struct http_span){member.p + 1, 24}, &not_digest);
-		if (error)
-			return error;
+		value.p++;
+		value.len -= 2;
+		return take(d, algorithms[i].kind, value, &not_digest);
 	}
 	return NULL;
 }
 
-const struct http_error *
-digest_of(struct digest *d, const struct http_head *head)
+static const struct http_error *
+take_dictionary(struct digest *d, struct http_span list)
 {
 	const struct http_error *error = NULL;
+	struct http_span member;
 
+	while (!error && http_list_next(&list, &member))
+		error = take_member(d, member);
+	return error;
+}
+
+const struct http_error *
+digest_of(struct digest *ret_digest, const struct http_head *head)
+{
+	struct http_span md5 = head->field[HEAD_CONTENT_MD5];
+	const struct http_error *error = NULL;
+	struct digest *d = ret_digest;
+
+	*d = (struct digest){.kind = DIGEST_NONE};
 	if (head->field[HEAD_CONTENT_RANGE].p)
 		return &part;
 	if (head->field[HEAD_DIGEST].p)
 		return &old;
-	if (head->field[HEAD_CONTENT_MD5].p)
-		error = digest_md5(d, head->field[HEAD_CONTENT_MD5]);
+	if (md5.p)
+		error = take(d, DIGEST_MD5, md5, &not_md5);
 	if (!error)
 		error = take_dictionary(d, head->field[HEAD_CONTENT_DIGEST]);
 	if (!error)
@@ -121,8 +141,8 @@ digest_of(struct digest *d, const struct http_head *head)
 const struct http_error *
 digest_none(const struct http_head *head)
 {
-	struct digest d = {0};
+	struct digest d;
 	const struct http_error *error = digest_of(&d, head);
 
-	return error || !d.given ? error : &nowhere;
+	return error || d.kind == DIGEST_NONE ? error : &nowhere;
 }

@@ -8,24 +8,29 @@
 
 #include "gatewayd/http/head.h"
 
-#define DIGEST_MD5_LEN 16U
+#define DIGEST_MAX 32U
+
+enum digest_kind { DIGEST_NONE, DIGEST_MD5, DIGEST_SHA256, DIGEST_KINDS };
 
 struct digest {
-	bool given; /* md5 is to be compared */
-	uint8_t md5[DIGEST_MD5_LEN];
+	enum digest_kind kind;
+	uint8_t value[DIGEST_MAX];
 };
 
-/* The value of Content-MD5. NULL, or why it cannot be taken. */
-const struct http_error *digest_md5(struct digest *d, struct http_span value);
+/* Bytes of a digest of @kind. */
+size_t digest_len(enum digest_kind kind);
 /*
- * All of @head that concerns the content. md5 is taken; sha-256, sha-512 and
- * sha are refused (501), for nothing here computes them; other algorithms are
- * ignored, as RFC 9530 lets a recipient do. Two values that differ are refused.
+ * All of @head that says what the content hashes to. MD5 and SHA-256 are taken,
+ * SHA-256 when both are there; SHA-1 and SHA-512 are refused (501), for nobody
+ * here computes them; other algorithms are ignored, as RFC 9530 lets a
+ * recipient do. Two values of one kind that differ are refused. So is
+ * Content-Range, which makes the content a part of something. NULL, or why it
+ * cannot be taken; @ret_digest is valid in either case.
  */
 const struct http_error *
-digest_of(struct digest *d, const struct http_head *head);
-/* Nothing here compares the content with anything: refuses whatever of the kind
- * is in @head, and Content-Range, which makes it a part of something. */
+digest_of(struct digest *ret_digest, const struct http_head *head);
+/* Nothing here compares the content with anything: refuses what is of the kind
+ * in @head. */
 const struct http_error *digest_none(const struct http_head *head);
 
 #endif

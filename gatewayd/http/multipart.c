@@ -238,7 +238,6 @@ part_digest(struct multipart *m)
 		[HEAD_DIGEST] = part_field(m, "digest"),
 	    }};
 
-	m->digest = (struct digest){0};
 	return digest_of(&m->digest, &head);
 }
 

@@ -118,8 +118,8 @@ check_body(const struct req *r)
 	if (r->x.head.framing == HTTP_LENGTH &&
 	    r->x.head.content_length > r->route->limit)
 		return &large;
-	/* Of an upload without a byte they say something, too. */
-	if (r->x.head.framing == HTTP_NO_BODY && r->route->body != ROUTE_UPLOAD)
+	/* Whoever takes an upload has its digest compared. */
+	if (r->x.head.framing == HTTP_NO_BODY || r->route->body == ROUTE_UPLOAD)
 		return NULL;
 	return digest_none(&r->x.head);
 }

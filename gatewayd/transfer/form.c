@@ -23,8 +23,7 @@ static const struct http_error
     path_long = {400, "invalid",
 	"The path must be at most 4096 bytes of UTF-8."},
     digest = {501, "digest-not-checked",
-	"Digests of a form's parts are not checked here: leave Content-MD5 "
-	"away."},
+	"Only the file of a form can have a digest that is checked."},
     fields = {
 	413, "body-too-large", "The form's fields are larger than 64 KiB."};
 
@@ -69,6 +68,7 @@ begin_file(struct form *f)
 	if (f->has_file)
 		return refuse(f, &one_file);
 	f->has_file = f->in_file = true;
+	f->upload.digest = f->parts.digest;
 	form_begin_file(f);
 	return UPLOAD_ENDED; /* or goes on when the pipe is there */
 }
@@ -79,10 +79,10 @@ begin_part(struct form *f)
 	f->other += f->parts.head_len;
 	if (f->other > FORM_OTHER_MAX)
 		return refuse(f, &fields);
-	if (f->parts.digest.given)
-		return refuse(f, &digest);
 	if (strcmp(f->parts.name, "file") == 0)
 		return begin_file(f);
+	if (f->parts.digest.kind != DIGEST_NONE)
+		return refuse(f, &digest);
 	f->in_path = f->tree && strcmp(f->parts.name, "path") == 0;
 	if (f->in_path)
 		f->path_len = 0; /* it is worth more than the query's */
@@ -201,7 +201,11 @@ form_start(struct req *r, bool tree)
 	if (path)
 		f->path_len =
 		    (size_t)snprintf(f->path, sizeof(f->path), "%s", path);
-	error = multipart_init(&f->parts, r->x.head.field[HEAD_CONTENT_TYPE]);
+	/* A digest of the whole form is one of what nobody keeps. */
+	error = digest_none(&r->x.head);
+	if (!error)
+		error = multipart_init(
+		    &f->parts, r->x.head.field[HEAD_CONTENT_TYPE]);
 	if (error)
 		req_fail_http(r, error);
 	else

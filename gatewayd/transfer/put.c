@@ -114,8 +114,15 @@ open_put(struct req *r)
 void
 put_start(struct req *r, const char *name, const char *path)
 {
+	const struct http_error *error;
+	struct digest digest;
 	struct put *p;
 
+	error = digest_of(&digest, &r->x.head);
+	if (error) {
+		req_fail_http(r, error);
+		return;
+	}
 	if (r->x.head.framing == HTTP_NO_BODY &&
 	    !r->x.head.field[HEAD_CONTENT_LENGTH].p) {
 		req_fail(r, 411, "length-required",
@@ -129,6 +136,7 @@ put_start(struct req *r, const char *name, const char *path)
 		return;
 	}
 	upload_init(&p->upload, r, pump);
+	p->upload.digest = digest;
 	p->name = name;
 	p->path = path;
 	r->state = p;

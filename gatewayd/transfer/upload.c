@@ -66,6 +66,8 @@ upload_open(
 
 	u->waiting = true;
 	u->on_open = on_open;
+	m->md5 = u->digest.kind == DIGEST_MD5;
+	m->sha256 = u->digest.kind == DIGEST_SHA256;
 	req_call(u->req, NX_ROLE_STORAGE, NX__METHOD__FILE_OPEN_UPLOAD,
 	    &m->base, &opts, on_opened);
 }
@@ -202,6 +204,8 @@ finish(struct req *r)
 
 	m.upload = u->id;
 	m.size = u->written;
+	m.digest.data = u->digest.value;
+	m.digest.len = digest_len(u->digest.kind);
 	if (u->path) {
 		m.path = u->path;
 		m.into_folder = true;

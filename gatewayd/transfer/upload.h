@@ -20,6 +20,7 @@ struct upload {
 	struct event writable;
 	uint64_t max; /* bytes that fit the quota */
 	uint64_t written;
+	struct digest digest; /* what the client says it is; set it first */
 	char *path; /* learnt after opening: FINISH says it; or NULL */
 	req_fn *on_open, *on_room;
 	req_reply_fn *on_finished;

@@ -2,6 +2,7 @@
 """What a client may rely on beyond the tour: partial and conditional GETs,
 names of every kind, uploads in every form, uploads that break off, errors as
 problem+json, several requests on one connection."""
+import base64
 import glob
 import hashlib
 import http.client
@@ -131,6 +132,11 @@ def errors():
             "")
     problem("a path with a broken escape", ask("GET", "/api/fs/ls?path=/%g"),
             400, "bad-path", "")
+    problem("a parameter nobody knows", ask("GET", "/api/fs/ls?dir=/"), 400,
+            "invalid", "dir here; known: path")
+    problem("a member nobody knows",
+            ask("POST", "/api/fs/mkdir", '{"path":"/a","mode":"0700"}'), 400,
+            "invalid", "mode; known here are path, parents")
     problem("a path given twice", ask("GET", "/api/fs/ls?path=/&path=/a"),
             400, "bad-query", "twice")
     problem("a path that is too long",
@@ -266,6 +272,40 @@ def chunks(data, n):
         yield data[i:i + n]
 
 
+def b64(raw):
+    return base64.b64encode(raw).decode()
+
+
+def digests():
+    """What the client says the content is, is compared, or refused."""
+    data = os.urandom(30000)
+    md5 = b64(hashlib.md5(data).digest())
+    sha = ":" + b64(hashlib.sha256(data).digest()) + ":"
+    where = "/api/fs/file?path=/digest"
+    for headers in ({"Content-MD5": md5}, {"Content-Digest": "sha-256=" + sha},
+                    {"Repr-Digest": "md5=:%s:, unixsum=:AA==:" % md5}):
+        a = ask("PUT", where, data, headers=headers)
+        equal("the right %s" % list(headers)[0], a.status, 201)
+    for headers in ({"Content-MD5": md5}, {"Content-Digest": "sha-256=" + sha}):
+        a = ask("PUT", where, data[:-1] + b"?", headers=headers)
+        ok(a.status == 400 and "digest" in a.json["error"].lower() and
+           ask("GET", "/api/fs/download?path=/digest").body == data,
+           "the wrong %s changes nothing" % list(headers)[0],
+           (a.status, a.body))
+    problem("a digest that is not computed here", ask(
+        "PUT", where, data, headers={"Content-Digest": "sha-512=:AA==:"}), 501,
+        "digest-not-checked", "SHA-256")
+    problem("a part of a file", ask(
+        "PUT", where, b"tail", headers={"Content-Range": "bytes 4-7/8"}), 400,
+        "partial-upload", "Content-Range")
+    part = (b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"d\""
+            b"\r\nContent-MD5: %s\r\n\r\n%s\r\n--b--\r\n")
+    for name, body, status in (("right", data, 200), ("wrong", b"x", 400)):
+        a = ask("POST", "/api/files/upload", part % (md5.encode(), body), {
+            "Content-Type": "multipart/form-data; boundary=b"})
+        equal("a form with the %s Content-MD5" % name, a.status, status)
+
+
 def uploads():
     data = os.urandom(300000)
     a = ask("PUT", "/api/fs/file?path=/chunked", chunks(data, 7001),
@@ -279,6 +319,7 @@ def uploads():
     a = ask("PUT", "/api/fs/file?path=/empty", b"")
     equal("an empty file", (a.status, a.json["size"],
           ask("GET", "/api/fs/download?path=/empty").body), (201, 0, b""))
+    digests()
     before = usage()
     s = socket.create_connection((url.hostname, url.port), timeout=20)
     head = ("PUT /api/files/x HTTP/1.1\r\nHost: n\r\nAuthorization: Bearer %s"

@@ -51,7 +51,9 @@ struct lab {
 	Nx__Status open_status, finish_status;
 	char open_name[256], open_path[4097], finish_path[4097];
 	bool into_folder; /* asked for, at OPEN or FINISH */
-	bool open_has_size;
+	bool open_has_size, open_md5, open_sha256;
+	uint8_t digest[32];
+	size_t digest_len;
 	uint64_t open_size;
 	int pipe;
 	struct event *pipe_event;
@@ -152,6 +154,8 @@ lab_open_upload(struct nx_request *r, void *ctx)
 	snprintf(lab.open_name, sizeof(lab.open_name), "%s", m->name);
 	snprintf(lab.open_path, sizeof(lab.open_path), "%s", m->path);
 	lab.into_folder = m->into_folder;
+	lab.open_md5 = m->md5;
+	lab.open_sha256 = m->sha256;
 	lab.open_has_size = m->has_size;
 	lab.open_size = m->size;
 	if (lab.open_status != NX__STATUS__OK) {
@@ -183,6 +187,9 @@ lab_finish_upload(struct nx_request *r, void *ctx)
 
 	(void)ctx;
 	lab.finished++;
+	lab.digest_len = BODY(Nx__FinishUploadRequest, r)->digest.len;
+	memcpy(lab.digest, BODY(Nx__FinishUploadRequest, r)->digest.data,
+	    lab.digest_len);
 	snprintf(lab.finish_path, sizeof(lab.finish_path), "%s",
 	    BODY(Nx__FinishUploadRequest, r)->path);
 	lab.into_folder |= BODY(Nx__FinishUploadRequest, r)->into_folder;

@@ -76,24 +76,33 @@ digests_are_not_ignored(void **state)
 	static const struct {
 		const char *field;
 		int status;
+		size_t len; /* of the digest that storaged is told */
 	} cases[] = {
-	    {"Content-MD5: " MD5, 501},
-	    {"Content-MD5: Q2hlY2sgSW50ZWdyaXR5IR==", 400},
-	    {"Content-MD5: 900150983cd24fb0d6963f7d28e17f72", 400},
-	    {"Content-MD5: ", 400},
-	    {"Content-Digest: sha-256=:" SHA256 ":", 501},
-	    {"Repr-Digest: unixsum=:AAA=:, SHA-256=:" SHA256 ":", 501},
-	    {"Content-Digest: md5=" MD5, 400},
-	    {"Content-Digest: md5=:" MD5 ":", 501},
-	    {"Digest: SHA-256=" SHA256, 501},
-	    {"Content-MD5: " MD5 "\r\nContent-MD5: " MD5, 400},
-	    {"Content-Digest: unixsum=:AAA=:", 201},
+	    {"Content-MD5: " MD5, 201, 16},
+	    {"Content-MD5: Q2hlY2sgSW50ZWdyaXR5IR==", 400, 0},
+	    {"Content-MD5: 900150983cd24fb0d6963f7d28e17f72", 400, 0},
+	    {"Content-MD5: ", 400, 0},
+	    {"Content-Digest: sha-256=:" SHA256 ":", 201, 32},
+	    {"Repr-Digest: unixsum=:AAA=:, SHA-256=:" SHA256 ":", 201, 32},
+	    {"Content-Digest: sha-256=:" MD5 ":", 400, 0},
+	    {"Content-Digest: sha-256=" SHA256, 400, 0},
+	    {"Content-Digest: md5=:" MD5 ":", 201, 16},
+	    {"Content-Digest: md5=:" MD5 ":\r\nContent-MD5: " MD5, 201, 16},
+	    {"Content-Digest: md5=:" MD5 ":\r\nContent-MD5: "
+	     "AAAAAAAAAAAAAAAAAAAAAA==",
+		400, 0},
+	    {"Repr-Digest: sha-256=:" SHA256 ":\r\nContent-MD5: " MD5, 201, 32},
+	    {"Content-Digest: sha-512=:AAA=:", 501, 0},
+	    {"Repr-Digest: md5=:" MD5 ":, sha=:AAA=:", 501, 0},
+	    {"Digest: SHA-256=" SHA256, 501, 0},
+	    {"Content-MD5: " MD5 "\r\nContent-MD5: " MD5, 400, 0},
+	    {"Content-Digest: unixsum=:AAA=:", 201, 0},
 	};
 	char head[256], status[16], *a;
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < NX_ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < NX_ARRAY_SIZE(cases); i++) {
+		lab.digest_len = 0;
 		snprintf(head, sizeof(head), "PUT /api/files/x HTTP/1.1\r\n%s",
 		    cases[i].field);
 		snprintf(
@@ -101,12 +110,18 @@ digests_are_not_ignored(void **state)
 		a = ask(head, "data", NULL);
 		if (memcmp(a, status, strlen(status)) != 0)
 			fail_msg("%s: %.60s", cases[i].field, a);
+		assert_int_equal(lab.digest_len, cases[i].len);
+		if (lab.digest_len == 16)
+			assert_memory_equal(lab.digest, "Check Integrity!", 16);
 		free(a);
 	}
-	assert_int_equal(lab.opened, 1);
-	/* of no body they say nothing */
+	/* of no body they say nothing, of other bodies nobody compares them */
 	a = ask("GET /api/account HTTP/1.1\r\nContent-MD5: " MD5, NULL, NULL);
 	assert_status(a, 200);
+	free(a);
+	a = ask("POST /api/lambda/run HTTP/1.1\r\nContent-MD5: " MD5,
+	    "{\"code\":\"1\"}", NULL);
+	assert_status(a, 501);
 	free(a);
 }
 
@@ -123,18 +138,24 @@ nor_those_of_parts(void **state)
 	char *a;
 
 	(void)state;
-	a = ask(FORM, PART("file", "Content-MD5: " MD5 "\r\n"), NULL);
-	assert_status(a, 501);
-	free(a);
 	a = ask(FORM, PART("file", "Content-Range: bytes 0-3/9\r\n"), NULL);
 	assert_status(a, 400);
 	free(a);
 	a = ask(FORM, PART("other", "Content-MD5: " MD5 "\r\n"), NULL);
 	assert_status(a, 501);
 	free(a);
+	a = ask(FORM "\r\nContent-MD5: " MD5, PART("file", ""), NULL);
+	assert_status(a, 501);
+	free(a);
 	assert_int_equal(lab.opened, 0);
+	a = ask(FORM, PART("file", "Content-MD5: " MD5 "\r\n"), NULL);
+	assert_status(a, 200);
+	assert_true(lab.open_md5);
+	assert_int_equal(lab.digest_len, 16);
+	free(a);
 	a = ask(FORM, PART("file", ""), NULL);
 	assert_status(a, 200);
+	assert_false(lab.open_md5);
 	free(a);
 }
 
