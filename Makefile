@@ -50,18 +50,26 @@ comma	:= ,
 PROTO	:= $(wildcard proto/*.proto)
 PB_C	:= $(PROTO:proto/%.proto=$(BUILD)/proto/%.pb-c.c)
 PB_H	:= $(PB_C:.c=.h)
+# The methods: their numbers, their table, typed calls for each family of edges
+# and typed handlers for each program that serves some.
+RPC	:= $(filter-out envelope,$(PROTO:proto/%.proto=%))
+SERVERS	:= nexusd nodemgr storaged netd authd maild
+PROTO_H	:= $(PB_H) $(BUILD)/proto/methods.h $(RPC:%=$(BUILD)/proto/%.rpc.h) \
+	   $(SERVERS:%=$(BUILD)/proto/serve_%.h)
 # The request parser is llhttp, built from Debian's node-llhttp sources.
 LLHTTP	:= $(BUILD)/llhttp/llhttp.o $(BUILD)/llhttp/api.o $(BUILD)/llhttp/http.o
 
 objs	= $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(2),$(wildcard $(1)/*.c $(1)/*/*.c)))
-COMMON	:= $(call objs,common) $(call objs,proto) $(PB_C:.c=.o) $(BUILD)/proto/limits.o
-NEXUSD_O := $(call objs,nexusd)
-NODEMGR_O := $(call objs,nodemgr,nodemgr/init/%)
-STORAGED_O := $(call objs,storaged)
-NETD_O	:= $(call objs,netd)
+COMMON	:= $(call objs,common) $(call objs,proto) $(PB_C:.c=.o) \
+	   $(BUILD)/proto/limits.o $(BUILD)/proto/methods.o
+NEXUSD_O := $(call objs,nexusd) $(BUILD)/proto/serve_nexusd.o
+NODEMGR_O := $(call objs,nodemgr,nodemgr/init/%) $(BUILD)/proto/serve_nodemgr.o
+STORAGED_O := $(call objs,storaged) $(BUILD)/proto/serve_storaged.o
+NETD_O	:= $(call objs,netd) $(BUILD)/proto/serve_netd.o
 # One rule for addresses, asked by both
-AUTHD_O	:= $(call objs,authd,authd/maild/%) $(BUILD)/authd/maild/address.o
-MAILD_O	:= $(call objs,authd/maild)
+AUTHD_O	:= $(call objs,authd,authd/maild/%) $(BUILD)/proto/serve_authd.o \
+	   $(BUILD)/authd/maild/address.o
+MAILD_O	:= $(call objs,authd/maild) $(BUILD)/proto/serve_maild.o
 GATEWAYD_O := $(call objs,gatewayd) $(LLHTTP)
 NEXUSCTL_O := $(call objs,nexusctl)
 # The launcher starts each daemon with what its own table says it needs.
@@ -106,12 +114,12 @@ $(BUILD)/libnx.a: $(COMMON)
 	rm -f $@ && ar rcs $@ $^
 
 # --- rules -------------------------------------------------------------------
-$(BUILD)/%.o: %.c | $(PB_H)
+$(BUILD)/%.o: %.c | $(PROTO_H)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARN) $(CPPFLAGS) -c -o $@ $<
 
 # Generated and foreign code: our warnings are not theirs.
-$(BUILD)/proto/%.o: $(BUILD)/proto/%.c $(PB_H)
+$(BUILD)/proto/%.o: $(BUILD)/proto/%.c $(PROTO_H)
 	$(CC) $(CFLAGS) -w $(CPPFLAGS) -c -o $@ $<
 $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
@@ -121,6 +129,17 @@ $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto | $(BUILD)/proto/
 	protoc-c --proto_path=proto --c_out=$(BUILD)/proto $<
 $(BUILD)/proto/limits.c: $(PROTO) proto/limits.awk | $(BUILD)/proto/
 	awk -f proto/limits.awk $(PROTO) > $@.tmp && mv $@.tmp $@
+METHODS_AWK := awk -f proto/methods.awk
+$(BUILD)/proto/methods.h: $(PROTO) proto/methods.awk | $(BUILD)/proto/
+	$(METHODS_AWK) -v make=numbers $(PROTO) > $@.tmp && mv $@.tmp $@
+$(BUILD)/proto/methods.c: $(PROTO) proto/methods.awk | $(BUILD)/proto/
+	$(METHODS_AWK) -v make=table $(PROTO) > $@.tmp && mv $@.tmp $@
+$(RPC:%=$(BUILD)/proto/%.rpc.h): $(BUILD)/proto/%.rpc.h: proto/%.proto proto/methods.awk | $(BUILD)/proto/
+	$(METHODS_AWK) -v make=calls $< > $@.tmp && mv $@.tmp $@
+$(SERVERS:%=$(BUILD)/proto/serve_%.h): $(BUILD)/proto/serve_%.h: $(PROTO) proto/methods.awk | $(BUILD)/proto/
+	$(METHODS_AWK) -v make=serve.h -v program=$* $(PROTO) > $@.tmp && mv $@.tmp $@
+$(SERVERS:%=$(BUILD)/proto/serve_%.c): $(BUILD)/proto/serve_%.c: $(PROTO) proto/methods.awk | $(BUILD)/proto/
+	$(METHODS_AWK) -v make=serve.c -v program=$* $(PROTO) > $@.tmp && mv $@.tmp $@
 
 $(BUILD)/%/:
 	@mkdir -p $@

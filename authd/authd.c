@@ -11,7 +11,6 @@
 #include "authd/flows/flow.h"
 #include "authd/flows/mail.h"
 #include "authd/flows/notice.h"
-#include "authd/flows/session.h"
 #include "authd/store/store.h"
 #include "authd/credentials/token_cache.h"
 #include "common/err.h"
@@ -21,22 +20,6 @@
 #define TICK_SEC    5
 #define PURGE_TICKS 60
 #define CLOCK_SLACK 60 /* seconds before a clock that went back is news */
-
-const struct nx_handler auth_handlers[] = {
-    {NX__METHOD__AUTH_REGISTER_INIT, auth_register_init},
-    {NX__METHOD__AUTH_REGISTER_VERIFY, auth_register_verify},
-    {NX__METHOD__AUTH_LOGIN_INIT, auth_login_init},
-    {NX__METHOD__AUTH_LOGIN_VERIFY, auth_login_verify},
-    {NX__METHOD__AUTH_LOGOUT, auth_logout},
-    {NX__METHOD__AUTH_CHECK_TOKEN, auth_check_token},
-    {NX__METHOD__AUTH_TICKET_KEY, auth_ticket_key},
-    {NX__METHOD__AUTH_USER_LIST, auth_user_list_handler},
-    {NX__METHOD__AUTH_USER_GET, auth_user_get_handler},
-    {NX__METHOD__AUTH_USER_SET_DISABLED, auth_user_set_disabled_handler},
-    {NX__METHOD__AUTH_USER_DELETE, auth_user_delete_handler},
-    {NX__METHOD__AUTH_STATUS, auth_status_handler},
-};
-const size_t auth_handlers_count = NX_ARRAY_SIZE(auth_handlers);
 
 static int
 write_purge(struct nx_db *db, void *arg)

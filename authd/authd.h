@@ -84,8 +84,6 @@ auth_now(const struct authd *a)
 	return (int64_t)(a->clock.wall_us() / 1000000);
 }
 
-extern const struct nx_handler auth_handlers[];
-extern const size_t auth_handlers_count;
 void auth_on_peer(struct nx_peer *peer, bool up, void *ctx);
 
 #endif

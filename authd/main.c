@@ -13,6 +13,7 @@
 #include "authd/sandbox.h"
 #include "common/daemon.h"
 #include "common/err.h"
+#include "proto/serve_authd.h"
 
 /* Answers what is pending while there is somebody to answer, and lets nothing
  * new in behind it. */
@@ -41,8 +42,8 @@ main(int argc, char **argv)
 	    .name = "authd",
 	    .role = NX_ROLE_AUTH,
 	    .sandbox = &authd_sandbox,
-	    .handlers = auth_handlers,
-	    .n_handlers = auth_handlers_count,
+	    .handlers = authd_handlers,
+	    .n_handlers = authd_handlers_count,
 	    .ctx = &a,
 	    .on_peer = auth_on_peer,
 	    .on_stop = on_stop,

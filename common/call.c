@@ -149,8 +149,7 @@ pack_request(struct nx_call *c, const ProtobufCMessage *request,
 }
 
 struct nx_call *
-nx_call(struct nx_hub *hub, enum nx_role role, Nx__Method method,
-    const ProtobufCMessage *request, const struct nx_call_opts *opts,
+nx_call(struct nx_hub *hub, struct nx_ask ask, const struct nx_call_opts *opts,
     nx_reply_fn *fn, void *arg)
 {
 	static const struct nx_call_opts defaults;
@@ -163,9 +162,9 @@ nx_call(struct nx_hub *hub, enum nx_role role, Nx__Method method,
 	hub->stats.calls++;
 	c->hub = hub;
 	c->id = hub->next_id++;
-	c->method = nx_method_find(method);
+	c->method = nx_method_find(ask.method);
 	nx_assert(c->method);
-	c->role = role;
+	c->role = ask.to;
 	c->any_instance = !opts->peer;
 	c->instance = opts->peer ? opts->peer->instance : 0;
 	c->deadline_us = nx_now_us() +
@@ -174,7 +173,7 @@ nx_call(struct nx_hub *hub, enum nx_role role, Nx__Method method,
 	c->arg = arg;
 	TAILQ_INSERT_TAIL(bucket(hub, c->id), c, entry);
 	c->timer = evtimer_new(hub->config.base, on_timer, c);
-	c->packet = c->timer ? pack_request(c, request, opts) : NULL;
+	c->packet = c->timer ? pack_request(c, ask.body, opts) : NULL;
 	if (!c->timer) {
 		call_free(c);
 		return NULL;
@@ -182,7 +181,8 @@ nx_call(struct nx_hub *hub, enum nx_role role, Nx__Method method,
 	if (!c->packet)
 		fail_later(c, NX__STATUS__TOO_LARGE);
 	else
-		place(c, nx_hub_find(hub, role, c->any_instance, c->instance));
+		place(
+		    c, nx_hub_find(hub, c->role, c->any_instance, c->instance));
 	return c;
 }
 
@@ -194,19 +194,19 @@ nx_call_cancel(struct nx_call *call)
 }
 
 void
-nx_notify(struct nx_hub *hub, struct nx_peer *peer, Nx__Method method,
-    const ProtobufCMessage *request)
+nx_notify(struct nx_peer *peer, struct nx_ask ask)
 {
 	static uint8_t body[NX_BODY_MAX];
 	Nx__Envelope e = NX__ENVELOPE__INIT;
 	struct packet *p;
 
-	(void)hub;
-	if (!peer || protobuf_c_message_get_packed_size(request) > sizeof(body))
+	if (!peer ||
+	    protobuf_c_message_get_packed_size(ask.body) > sizeof(body))
 		return;
-	e.method = method;
+	nx_assert(peer->role == ask.to);
+	e.method = ask.method;
 	e.body.data = body;
-	e.body.len = protobuf_c_message_pack(request, body);
+	e.body.len = protobuf_c_message_pack(ask.body, body);
 	p = nx_packet_new(&e, NULL, 0);
 	if (p)
 		(void)nx_peer_send((struct peer *)(void *)peer, &p);

@@ -16,6 +16,8 @@
 #include "common/log.h"
 #include "common/status.h"
 
+const Nx__Empty nx_empty = NX__EMPTY__INIT;
+
 static void
 send_reply(struct pending *p, Nx__Status status, const char *error,
     const ProtobufCMessage *body, const int *fds, size_t n_fds)
@@ -75,12 +77,9 @@ nx_answer(struct nx_request *r, const ProtobufCMessage *body, const int *fds,
     size_t n_fds)
 {
 	struct pending *p = (struct pending *)(void *)r;
-	Nx__Empty empty = NX__EMPTY__INIT;
 	size_t i;
 
 	nx_assert(!body || body->descriptor == r->method->reply);
-	if (!body && r->method->reply == &nx__empty__descriptor)
-		body = &empty.base;
 	nx_assert(n_fds <= r->method->reply_fds_max);
 	send_reply(p, NX__STATUS__OK, "", body, fds, n_fds);
 	for (i = 0; i < n_fds; i++) {

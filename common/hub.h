@@ -22,6 +22,7 @@
 #include <event2/event.h>
 #include <protobuf-c/protobuf-c.h>
 
+#include "common/err.h"
 #include "common/method.h"
 #include "common/role.h"
 #include "common/ticket.h"
@@ -65,11 +66,13 @@ struct nx_request {
 	const struct nx_method *method;
 	uint64_t deadline_us; /* CLOCK_MONOTONIC */
 	struct nx_principal who;
-	const ProtobufCMessage *body; /* cast to the method's request type */
+	const ProtobufCMessage *body; /* of the method's request type */
 	int fds[NX_METHOD_FDS];
 	size_t n_fds;
 };
 
+/* Daemons do not write these: the build makes them from proto/ (serve_P.c),
+ * and each calls serve_METHOD(r, message, context) with its own types. */
 typedef void nx_handler_fn(struct nx_request *r, void *ctx);
 
 struct nx_handler {
@@ -112,7 +115,8 @@ int nx_peer_fd(const struct nx_peer *peer);
 
 /* --- answering --------------------------------------------------------------*/
 
-/* Answers OK with @body (NULL: Empty). Consumes @fds (closes them once sent). */
+/* Answers OK with @body, of the method's reply type (NULL: nothing set in it). Consumes @fds (closes them
+ * once sent). Handlers say nx_answer_METHOD(), which knows that type. */
 void nx_answer(struct nx_request *r, const ProtobufCMessage *body,
     const int *fds, size_t n_fds);
 /* Answers with @status (not OK) and a sentence that says what to do. */
@@ -123,8 +127,17 @@ void nx_refuse_errno(struct nx_request *r, int error, const char *doing);
 
 /* --- calling ----------------------------------------------------------------*/
 
+/* One question: made by nx_ask_METHOD(), which knows the request's type.
+ * Borrows the message. */
+struct nx_ask {
+	enum nx_role to;
+	Nx__Method method;
+	const ProtobufCMessage *body;
+};
+
 /* What came back. @body is of the method's reply type when status is OK, else
- * NULL. Valid during the callback; take descriptors with nx_take_fd. */
+ * NULL; nx_as_MESSAGE(reply->body) is how it is looked at. Valid during the
+ * callback; take descriptors with nx_take_fd. */
 struct nx_reply {
 	Nx__Status status;
 	const char *error; /* a sentence, "" when OK */
@@ -144,18 +157,28 @@ struct nx_call_opts {
 };
 
 /*
- * Calls @method on the peer of @role. @fn is called exactly once, never from
+ * Asks the peer of the role @ask.to. @fn is called exactly once, never from
  * within nx_call itself. Returns the call, which nx_call_cancel() accepts until
  * @fn has been called; NULL only when memory is out, and then @fn never runs.
  */
-struct nx_call *nx_call(struct nx_hub *hub, enum nx_role role,
-    Nx__Method method, const ProtobufCMessage *request,
+struct nx_call *nx_call(struct nx_hub *hub, struct nx_ask ask,
     const struct nx_call_opts *opts, nx_reply_fn *fn, void *arg);
 /* @fn will not be called; a reply that still comes is dropped. NULL is fine. */
 void nx_call_cancel(struct nx_call *call);
 /* Says it once and wants no answer; lost when the peer is away. */
-void nx_notify(struct nx_hub *hub, struct nx_peer *peer, Nx__Method method,
-    const ProtobufCMessage *request);
+void nx_notify(struct nx_peer *peer, struct nx_ask ask);
+
+/* --- messages ---------------------------------------------------------------*/
+
+extern const Nx__Empty nx_empty;
+
+/* An own mistake to ask for another type than the table's: nx_as_MESSAGE(). */
+static inline void
+nx_message_is(
+    const ProtobufCMessage *body, const ProtobufCMessageDescriptor *type)
+{
+	nx_assert(!body || body->descriptor == type);
+}
 
 struct nx_hub_stats {
 	uint64_t calls, requests, refused, malformed, resent;

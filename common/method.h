@@ -1,7 +1,8 @@
 /*
  * Every method once: its messages, who may call it on whom, what descriptors
- * its request and its reply carry. Dispatch, calls, the matrix test and
- * docs/architecture.md all read this table.
+ * its request and its reply carry. The table is made from the rpc lines of
+ * proto/ by proto/methods.awk; dispatch and calls read it, and the matrix test
+ * compares it with the documented one.
  */
 #ifndef NX_METHOD_H
 #define NX_METHOD_H
@@ -14,6 +15,7 @@
 #include "common/fd.h"
 #include "common/role.h"
 #include "proto/envelope.pb-c.h"
+#include "proto/methods.h"
 
 #define NX_METHOD_FDS 16 /* most descriptors any method carries */
 
@@ -27,8 +29,8 @@ struct nx_method {
 	Nx__Method method;
 	const char *name; /* "NODE_CREATE" */
 	const ProtobufCMessageDescriptor *request, *reply;
-	uint32_t callers;    /* mask of NX_ROLE_BIT */
-	enum nx_role callee; /* NX_ROLE_NONE: storage and node both */
+	uint32_t callers; /* mask of NX_ROLE_BIT */
+	uint32_t callees; /* who serves it, likewise */
 	enum nx_ticket_rule ticket;
 	uint32_t rights;          /* enum nx_right the ticket must carry */
 	uint8_t fds_min, fds_max; /* of the request */
@@ -40,6 +42,8 @@ struct nx_method {
 
 /* NULL for an unknown number. */
 const struct nx_method *nx_method_find(uint32_t method);
+/* The one role that serves @m; NX_ROLE_NONE when several do. */
+enum nx_role nx_method_callee(const struct nx_method *m);
 extern const struct nx_method nx_methods[];
 extern const size_t nx_methods_count;
 

@@ -16,7 +16,7 @@
 #include "common/log.h"
 #include "common/msg.h"
 #include "common/wire.h"
-#include "proto/switch.pb-c.h"
+#include "proto/switch.rpc.h"
 
 struct nx_wire {
 	struct nx_wire_config config;
@@ -33,7 +33,7 @@ static void
 on_attach(struct nx_request *r, void *ctx)
 {
 	struct nx_wire *w = ctx;
-	const Nx__Attach *a = (const Nx__Attach *)r->body;
+	const Nx__Attach *a = nx_as_attach(r->body);
 	int result;
 
 	if (a->peer_role >= NX_ROLE_MAX) {
@@ -48,7 +48,7 @@ on_attach(struct nx_request *r, void *ctx)
 	}
 	nx_debug("event=attached peer=%s.%u",
 	    nx_role_name((enum nx_role)a->peer_role), a->peer_instance);
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer_switch_attach(r);
 }
 
 static void
@@ -87,8 +87,8 @@ connect_once(struct nx_wire *w)
 		return r;
 	hello.version = NX_PROTO_VERSION;
 	hello.wants = w->config.wants;
-	w->hello = nx_call(w->config.hub, NX_ROLE_SWITCH,
-	    NX__METHOD__SWITCH_HELLO, &hello.base, NULL, on_hello, w);
+	w->hello = nx_call(
+	    w->config.hub, nx_ask_switch_hello(&hello), NULL, on_hello, w);
 	return w->hello ? 0 : -ENOMEM;
 }
 
@@ -138,8 +138,8 @@ nx_wire_edge_down(struct nx_wire *w, const struct nx_peer *peer)
 	lost.peer_role = (uint32_t)peer->role;
 	lost.peer_instance = peer->instance;
 	lost.generation = peer->generation;
-	nx_notify(w->config.hub, nx_hub_peer(w->config.hub, NX_ROLE_SWITCH),
-	    NX__METHOD__SWITCH_EDGE_LOST, &lost.base);
+	nx_notify(nx_hub_peer(w->config.hub, NX_ROLE_SWITCH),
+	    nx_ask_switch_edge_lost(&lost));
 }
 
 int

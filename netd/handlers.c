@@ -10,7 +10,7 @@
 #include "common/log.h"
 #include "netd/bridge.h"
 #include "netd/netd.h"
-#include "proto/net.pb-c.h"
+#include "proto/serve_netd.h"
 
 #define STATUS_LINKS 500 /* written limit of the reply */
 
@@ -34,12 +34,11 @@ refuse(struct nx_request *r, int error, const char *text)
  * own bridge, under a name made of checked digits; the address has to be within
  * the subnet and not the bridge's. Inside, the node could do all this itself.
  */
-static void
-net_attach(struct nx_request *r, void *ctx)
+void
+serve_net_attach(
+    struct nx_request *r, const Nx__NetAttachRequest *q, struct netd *n)
 {
-	const Nx__NetAttachRequest *q = (const void *)r->body;
 	Nx__NetAttachReply reply = NX__NET_ATTACH_REPLY__INIT;
-	struct netd *n = ctx;
 	struct netd_owner owner = {
 	    .address = q->address, .user = (uint32_t)q->owner};
 	char ifname[NETD_IFNAME_LEN + 1], mac[18], error[256];
@@ -77,18 +76,17 @@ net_attach(struct nx_request *r, void *ctx)
 	reply.ifname = ifname;
 	reply.mac = mac;
 	nx_info("event=attached node=%s link=%s", owner.node, ifname);
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_net_attach(r, &reply);
 }
 
 /*
  * Safe to grant: only nodemgr may ask, and only links of our own link group,
  * named after the node, can go.
  */
-static void
-net_detach(struct nx_request *r, void *ctx)
+void
+serve_net_detach(
+    struct nx_request *r, const Nx__NetDetachRequest *q, struct netd *n)
 {
-	const Nx__NetDetachRequest *q = (const void *)r->body;
-	struct netd *n = ctx;
 	int e;
 
 	if (!nx_id_valid(q->node)) {
@@ -100,7 +98,7 @@ net_detach(struct nx_request *r, void *ctx)
 		nx_refuse_errno(r, e, "detach the node");
 		return;
 	}
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer_net_detach(r);
 }
 
 struct listing {
@@ -132,11 +130,10 @@ on_link(const struct netd_link *link, void *arg)
 }
 
 /* Tells what the kernel says; changes nothing. */
-static void
-net_status(struct nx_request *r, void *ctx)
+void
+serve_net_status(struct nx_request *r, struct netd *n)
 {
 	Nx__NetStatusReply reply = NX__NET_STATUS_REPLY__INIT;
-	struct netd *n = ctx;
 	struct listing *l = calloc(1, sizeof(*l));
 	int e = -ENOMEM;
 
@@ -153,14 +150,7 @@ net_status(struct nx_request *r, void *ctx)
 		reply.isolated = n->firewall.routed && n->firewall.filter;
 		reply.links = l->pointers;
 		reply.n_links = l->n;
-		nx_answer(r, &reply.base, NULL, 0);
+		nx_answer_net_status(r, &reply);
 	}
 	free(l);
 }
-
-const struct nx_handler netd_handlers[] = {
-    {NX__METHOD__NET_ATTACH, net_attach},
-    {NX__METHOD__NET_DETACH, net_detach},
-    {NX__METHOD__NET_STATUS, net_status},
-};
-const size_t netd_handlers_count = NX_ARRAY_SIZE(netd_handlers);

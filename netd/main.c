@@ -16,6 +16,7 @@
 #include "netd/nfnl.h"
 #include "netd/sandbox.h"
 #include "netd/teardown.h"
+#include "proto/serve_netd.h"
 
 #define FORWARD "/proc/sys/net/ipv4/ip_forward"
 

@@ -25,7 +25,4 @@ struct netd {
 	struct netd_watch *watch; /* NULL where there is no filter */
 };
 
-extern const struct nx_handler netd_handlers[];
-extern const size_t netd_handlers_count;
-
 #endif

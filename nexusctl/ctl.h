@@ -57,12 +57,10 @@ bool ctl_wait_peer(struct ctl *c, enum nx_role role);
 
 /* Calls @method where it is served and waits. @fds are borrowed. With anything
  * but OK the sentence is in c->error and *ret_reply is untouched. */
-Nx__Status ctl_call(struct ctl *c, Nx__Method method,
-    const ProtobufCMessage *request, const int *fds, size_t n_fds,
-    uint64_t timeout_us, struct ctl_reply *ret_reply);
+Nx__Status ctl_call(struct ctl *c, struct nx_ask ask, const int *fds,
+    size_t n_fds, uint64_t timeout_us, struct ctl_reply *ret_reply);
 /* The same for most: quick, no descriptors; prints c->error. Exit code. */
-int ctl_ask(struct ctl *c, Nx__Method method, const ProtobufCMessage *request,
-    struct ctl_reply *ret_reply);
+int ctl_ask(struct ctl *c, struct nx_ask ask, struct ctl_reply *ret_reply);
 
 /* Prints c->error, or the sentence given, to stderr. Returns the exit code. */
 int ctl_fail(struct ctl *c, Nx__Status status);

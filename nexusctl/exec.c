@@ -16,6 +16,7 @@
 #include "nexusctl/ctl.h"
 #include "nexusctl/pump.h"
 #include "nexusctl/tty.h"
+#include "proto/node.rpc.h"
 
 #define DRAIN_MAX (1U << 20) /* left over in pipes when the command ended */
 #define CTRL_D    "\004"     /* ends the input that is typed */
@@ -43,8 +44,7 @@ on_end(const struct nx_reply *reply, void *arg)
 	s->over = true;
 	s->status = reply->status;
 	if (reply->status == NX__STATUS__OK)
-		s->exit_code =
-		    ((const Nx__NodeExecEnd *)reply->body)->exit_code;
+		s->exit_code = (nx_as_node_exec_end(reply->body))->exit_code;
 	else
 		snprintf(s->c->error, sizeof(s->c->error), "%s", reply->error);
 }
@@ -218,8 +218,8 @@ begin(struct session *s, uint64_t *ret_exec)
 		request.env = env;
 		request.n_env = 1;
 	}
-	status = ctl_call(c, NX__METHOD__NODE_EXEC, &request.base, NULL, 0,
-	    CTL_QUICK_US, &reply);
+	status = ctl_call(
+	    c, nx_ask_node_exec(&request), NULL, 0, CTL_QUICK_US, &reply);
 	if (status != NX__STATUS__OK)
 		return status;
 	if (reply.n_fds != (s->tty ? 1 : STREAMS)) {
@@ -229,7 +229,7 @@ begin(struct session *s, uint64_t *ret_exec)
 	}
 	for (size_t i = 0; i < reply.n_fds; i++)
 		s->fds[i] = nx_take_fd(&reply.fds[i]);
-	*ret_exec = ((const Nx__NodeExecReply *)reply.body)->exec;
+	*ret_exec = nx_as_node_exec_reply(reply.body)->exec;
 	return NX__STATUS__OK;
 }
 
@@ -243,8 +243,8 @@ ask_for_end(struct session *s, uint64_t exec)
 	};
 
 	request.exec = exec;
-	return nx_call(s->c->hub, NX_ROLE_NODE, NX__METHOD__NODE_EXEC_WAIT,
-		   &request.base, &opts, on_end, s) != NULL;
+	return nx_call(s->c->hub, nx_ask_node_exec_wait(&request), &opts,
+		   on_end, s) != NULL;
 }
 
 static void

@@ -15,6 +15,7 @@
 #include "common/id.h"
 #include "nexusctl/ctl.h"
 #include "nexusctl/transfer.h"
+#include "proto/storage.rpc.h"
 
 static const struct ctl_column file_columns[] = {
     {"Id", "id", CTL_TEXT},
@@ -93,10 +94,10 @@ send_content(struct ctl *c, const char *name, int source, uint64_t size,
 	ctl_progress_end(&progress);
 	/* With EPIPE storaged has stopped reading: FINISH says why. */
 	if (error == 0 || error == -EPIPE)
-		return ctl_call(c, NX__METHOD__FILE_FINISH_UPLOAD, &finish.base,
-		    NULL, 0, CTL_PATIENT_US, ret_reply);
-	ctl_call(c, NX__METHOD__FILE_ABORT_UPLOAD, &abort.base, NULL, 0,
-	    CTL_QUICK_US, NULL);
+		return ctl_call(c, nx_ask_file_finish_upload(&finish), NULL, 0,
+		    CTL_PATIENT_US, ret_reply);
+	ctl_call(
+	    c, nx_ask_file_abort_upload(&abort), NULL, 0, CTL_QUICK_US, NULL);
 	snprintf(c->error, sizeof(c->error), "reading %s: %s", name,
 	    strerror(-error));
 	return nx_status_of_errno(error);
@@ -123,8 +124,8 @@ upload(struct ctl *c, const char *local, Nx__OpenUploadRequest *request)
 		    (uint64_t)(at > 0 && at <= st.st_size ? st.st_size - at
 							  : st.st_size);
 	}
-	status = ctl_call(c, NX__METHOD__FILE_OPEN_UPLOAD, &request->base, NULL,
-	    0, CTL_QUICK_US, &opened);
+	status = ctl_call(c, nx_ask_file_open_upload(request), NULL, 0,
+	    CTL_QUICK_US, &opened);
 	if (status != NX__STATUS__OK)
 		return ctl_fail(c, status);
 	if (opened.n_fds != 1)
@@ -134,7 +135,7 @@ upload(struct ctl *c, const char *local, Nx__OpenUploadRequest *request)
 	    c, last_name(local), source, request->size, &opened, &reply);
 	if (status != NX__STATUS__OK)
 		return ctl_fail(c, status);
-	done = (void *)reply.body;
+	done = nx_as_finish_upload_reply(reply.body);
 	if (!done->file)
 		return ctl_failf(
 		    c, NX__STATUS__INTERNAL, "storaged named no file");
@@ -175,8 +176,8 @@ put_target(struct ctl *c, const char *local, const char *path, char **ret_path)
 
 	if (!folder && root) {
 		request.path = root;
-		status = ctl_call(c, NX__METHOD__FS_STAT, &request.base, NULL,
-		    0, CTL_QUICK_US, &reply);
+		status = ctl_call(
+		    c, nx_ask_fs_stat(&request), NULL, 0, CTL_QUICK_US, &reply);
 		if (status == NX__STATUS__OK)
 			folder = ((Nx__FsEntry *)reply.body)->folder;
 		else if (status != NX__STATUS__NOT_FOUND)
@@ -219,19 +220,20 @@ ctl_file_ls(struct ctl *c)
 }
 
 static int
-about_file(struct ctl *c, Nx__Method method, struct ctl_reply *reply)
+about_file(struct ctl *c, struct nx_ask (*ask)(const Nx__FileRequest *),
+    struct ctl_reply *reply)
 {
 	Nx__FileRequest request = NX__FILE_REQUEST__INIT;
 
 	request.id = ctl_text(c, "FILE");
-	return ctl_ask(c, method, &request.base, reply);
+	return ctl_ask(c, ask(&request), reply);
 }
 
 int
 ctl_file_info(struct ctl *c)
 {
 	ctl_cleanup_reply struct ctl_reply reply = {0};
-	int exit = about_file(c, NX__METHOD__FILE_STAT, &reply);
+	int exit = about_file(c, nx_ask_file_stat, &reply);
 
 	if (exit != 0)
 		return exit;
@@ -243,12 +245,12 @@ int
 ctl_file_delete(struct ctl *c)
 {
 	ctl_cleanup_reply struct ctl_reply reply = {0};
-	int exit = about_file(c, NX__METHOD__FILE_DELETE, &reply);
+	int exit = about_file(c, nx_ask_file_delete, &reply);
 	const Nx__FileInfo *file;
 
 	if (exit != 0)
 		return exit;
-	file = (void *)reply.body;
+	file = nx_as_file_info(reply.body);
 	return ctl_done(
 	    c, reply.body, "id", "%s (%.8s) is deleted", file->name, file->id);
 }
@@ -257,7 +259,7 @@ ctl_file_delete(struct ctl *c)
 static int
 write_segments(struct ctl_reply *reply, int to, struct ctl_progress *progress)
 {
-	const Nx__OpenReadReply *part = (void *)reply->body;
+	const Nx__OpenReadReply *part = nx_as_open_read_reply(reply->body);
 	size_t i;
 	int error;
 
@@ -299,8 +301,8 @@ download_to(struct ctl *c, Nx__OpenReadRequest *request, const char *local,
 		ctl_reply_fini(&reply);
 		if (error < 0 || request->offset == 0)
 			break;
-		status = ctl_call(c, NX__METHOD__FILE_OPEN_READ, &request->base,
-		    NULL, 0, CTL_PATIENT_US, &reply);
+		status = ctl_call(c, nx_ask_file_open_read(request), NULL, 0,
+		    CTL_PATIENT_US, &reply);
 		if (status != NX__STATUS__OK)
 			return ctl_fail(c, status);
 	}
@@ -325,8 +327,8 @@ download(struct ctl *c, Nx__OpenReadRequest *request, const char *local)
 	Nx__Status status;
 
 	request->max_segments = NX_METHOD_FDS;
-	status = ctl_call(c, NX__METHOD__FILE_OPEN_READ, &request->base, NULL,
-	    0, CTL_PATIENT_US, &reply);
+	status = ctl_call(
+	    c, nx_ask_file_open_read(request), NULL, 0, CTL_PATIENT_US, &reply);
 	if (status != NX__STATUS__OK)
 		return ctl_fail(c, status);
 	return download_to(c, request, local, &reply);
@@ -364,7 +366,7 @@ ctl_fs_mkdir(struct ctl *c)
 
 	request.path = path;
 	request.parents = ctl_flag(c, "parents");
-	exit = ctl_ask(c, NX__METHOD__FS_MKDIR, &request.base, &reply);
+	exit = ctl_ask(c, nx_ask_fs_mkdir(&request), &reply);
 	return exit ? exit
 		    : ctl_done(c, reply.body, "name", "%s is there", path);
 }
@@ -380,20 +382,21 @@ ctl_fs_ls(struct ctl *c)
 }
 
 static int
-about_path(struct ctl *c, Nx__Method method, struct ctl_reply *reply)
+about_path(struct ctl *c, struct nx_ask (*ask)(const Nx__FsPathRequest *),
+    struct ctl_reply *reply)
 {
 	Nx__FsPathRequest request = NX__FS_PATH_REQUEST__INIT;
 	nx_cleanup_free char *path = rooted(ctl_text(c, "PATH"));
 
 	request.path = path;
-	return ctl_ask(c, method, &request.base, reply);
+	return ctl_ask(c, ask(&request), reply);
 }
 
 int
 ctl_fs_stat(struct ctl *c)
 {
 	ctl_cleanup_reply struct ctl_reply reply = {0};
-	int exit = about_path(c, NX__METHOD__FS_STAT, &reply);
+	int exit = about_path(c, nx_ask_fs_stat, &reply);
 
 	if (exit != 0)
 		return exit;
@@ -405,12 +408,12 @@ int
 ctl_fs_rm(struct ctl *c)
 {
 	ctl_cleanup_reply struct ctl_reply reply = {0};
-	int exit = about_path(c, NX__METHOD__FS_DELETE, &reply);
+	int exit = about_path(c, nx_ask_fs_delete, &reply);
 	const Nx__FsDeleteReply *done;
 
 	if (exit != 0)
 		return exit;
-	done = (void *)reply.body;
+	done = nx_as_fs_delete_reply(reply.body);
 	return ctl_done(c, reply.body, "files",
 	    "%" PRIu64 " file%s and %" PRIu64 " folder%s are deleted, %s",
 	    done->files, done->files == 1 ? "" : "s", done->folders,
@@ -429,7 +432,7 @@ ctl_fs_mv(struct ctl *c)
 	request.from = from;
 	request.to = to;
 	request.replace = ctl_flag(c, "replace");
-	exit = ctl_ask(c, NX__METHOD__FS_MOVE, &request.base, &reply);
+	exit = ctl_ask(c, nx_ask_fs_move(&request), &reply);
 	return exit ? exit
 		    : ctl_done(c, reply.body, "name", "%s is now %s", from, to);
 }

@@ -137,13 +137,14 @@ static Nx__Status
 fetch(struct ctl *c, const struct ctl_listing *l, ProtobufCMessage *request,
     struct pages *p)
 {
+	const struct nx_method *m = nx_method_find((uint32_t)l->method);
+	struct nx_ask ask = {nx_method_callee(m), l->method, request};
 	Nx__Status status;
 
 	for (;;) {
 		struct ctl_reply reply = {0};
 
-		status = ctl_call(
-		    c, l->method, request, NULL, 0, CTL_QUICK_US, &reply);
+		status = ctl_call(c, ask, NULL, 0, CTL_QUICK_US, &reply);
 		if (status != NX__STATUS__OK)
 			return status;
 		if (!keep_page(p, l->rows, &reply)) {

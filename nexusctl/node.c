@@ -9,6 +9,7 @@
 #include "common/id.h"
 #include "nexusctl/ctl.h"
 #include "nexusctl/transfer.h"
+#include "proto/node.rpc.h"
 
 static const struct ctl_column columns[] = {
     {"Id", "id", CTL_TEXT},
@@ -61,11 +62,11 @@ ctl_node_create(struct ctl *c)
 	request.pids_max = (uint32_t)ctl_option_number(c, "pids");
 	request.command = c->args->rest;
 	request.n_command = c->args->n_rest;
-	status = ctl_call(c, NX__METHOD__NODE_CREATE, &request.base, NULL, 0,
-	    CTL_PATIENT_US, &reply);
+	status = ctl_call(
+	    c, nx_ask_node_create(&request), NULL, 0, CTL_PATIENT_US, &reply);
 	if (status != NX__STATUS__OK)
 		return ctl_fail(c, status);
-	node = (void *)reply.body;
+	node = nx_as_node_info(reply.body);
 	if (!node->limits_enforced)
 		fprintf(stderr,
 		    "nexusctl: this host cannot enforce the node's limits; "
@@ -83,14 +84,14 @@ ctl_node_ls(struct ctl *c)
 }
 
 static int
-about(struct ctl *c, Nx__Method method, char *name, struct ctl_reply *reply)
+about(struct ctl *c, struct nx_ask (*ask)(const Nx__NodeRequest *), char *name,
+    struct ctl_reply *reply)
 {
 	Nx__NodeRequest request = NX__NODE_REQUEST__INIT;
 	Nx__Status status;
 
 	request.node = name;
-	status =
-	    ctl_call(c, method, &request.base, NULL, 0, CTL_PATIENT_US, reply);
+	status = ctl_call(c, ask(&request), NULL, 0, CTL_PATIENT_US, reply);
 	return status == NX__STATUS__OK ? 0 : ctl_fail(c, status);
 }
 
@@ -98,7 +99,7 @@ int
 ctl_node_inspect(struct ctl *c)
 {
 	ctl_cleanup_reply struct ctl_reply reply = {0};
-	int exit = about(c, NX__METHOD__NODE_GET, ctl_text(c, "NODE"), &reply);
+	int exit = about(c, nx_ask_node_get, ctl_text(c, "NODE"), &reply);
 
 	return exit
 	    ? exit
@@ -109,9 +110,8 @@ int
 ctl_node_start(struct ctl *c)
 {
 	ctl_cleanup_reply struct ctl_reply reply = {0};
-	int exit =
-	    about(c, NX__METHOD__NODE_START, ctl_text(c, "NODE"), &reply);
-	const Nx__NodeInfo *node = (void *)reply.body;
+	int exit = about(c, nx_ask_node_start, ctl_text(c, "NODE"), &reply);
+	const Nx__NodeInfo *node = nx_as_node_info(reply.body);
 
 	return exit ? exit
 		    : ctl_done(c, reply.body, "id", "%s is %s at %s",
@@ -133,11 +133,11 @@ ctl_node_stop(struct ctl *c)
 	if (request.all == (*request.node != '\0'))
 		return ctl_failf(
 		    c, NX__STATUS__INVALID, "name one node, or say --all");
-	status = ctl_call(c, NX__METHOD__NODE_STOP, &request.base, NULL, 0,
-	    CTL_PATIENT_US, &reply);
+	status = ctl_call(
+	    c, nx_ask_node_stop(&request), NULL, 0, CTL_PATIENT_US, &reply);
 	if (status != NX__STATUS__OK)
 		return ctl_fail(c, status);
-	node = (void *)reply.body;
+	node = nx_as_node_info(reply.body);
 	if (request.all)
 		return ctl_done(c, reply.body, "id", "all nodes are stopped");
 	return ctl_done(
@@ -154,11 +154,11 @@ ctl_node_delete(struct ctl *c)
 
 	request.node = ctl_text(c, "NODE");
 	request.force = ctl_flag(c, "force");
-	status = ctl_call(c, NX__METHOD__NODE_DELETE, &request.base, NULL, 0,
-	    CTL_PATIENT_US, &reply);
+	status = ctl_call(
+	    c, nx_ask_node_delete(&request), NULL, 0, CTL_PATIENT_US, &reply);
 	if (status != NX__STATUS__OK)
 		return ctl_fail(c, status);
-	done = (void *)reply.body;
+	done = nx_as_node_delete_reply(reply.body);
 	if (done->files_lost > 0)
 		fprintf(stderr,
 		    "nexusctl: %" PRIu64 " files had their only replica there "
@@ -189,7 +189,7 @@ stats_of_all(struct ctl *c)
 		one.node =
 		    cJSON_GetStringValue(cJSON_GetObjectItem(node, "id"));
 		/* One that has just gone is no reason to show none. */
-		if (ctl_call(c, NX__METHOD__NODE_METRICS, &one.base, NULL, 0,
+		if (ctl_call(c, nx_ask_node_metrics(&one), NULL, 0,
 			CTL_QUICK_US, &replies[n]) != NX__STATUS__OK)
 			continue;
 		rows[n] = replies[n].body;
@@ -218,7 +218,7 @@ ctl_node_stats(struct ctl *c)
 
 	if (!ctl_hole(c->args, "NODE")->set)
 		return stats_of_all(c);
-	exit = about(c, NX__METHOD__NODE_METRICS, ctl_text(c, "NODE"), &reply);
+	exit = about(c, nx_ask_node_metrics, ctl_text(c, "NODE"), &reply);
 	if (exit != 0)
 		return exit;
 	if (c->json || c->quiet)
@@ -255,7 +255,7 @@ ctl_node_logs(struct ctl *c)
 
 	request.node = ctl_text(c, "NODE");
 	request.tail = (uint32_t)ctl_option_number(c, "tail");
-	exit = ctl_ask(c, NX__METHOD__NODE_LOGS, &request.base, &reply);
+	exit = ctl_ask(c, nx_ask_node_logs(&request), &reply);
 	if (exit == 0 && reply.n_fds == 1)
 		exit = print_memfd(c, reply.fds[0], STDOUT_FILENO);
 	return exit;
@@ -313,7 +313,7 @@ memfd_json(int fd)
 static int
 lambda_json(struct ctl_reply *reply)
 {
-	const Nx__LambdaRunReply *run = (void *)reply->body;
+	const Nx__LambdaRunReply *run = nx_as_lambda_run_reply(reply->body);
 	cJSON *json = cJSON_CreateObject();
 
 	cJSON_AddItemToObject(json, "stdout", memfd_json(reply->fds[0]));
@@ -333,7 +333,7 @@ lambda_json(struct ctl_reply *reply)
 static int
 lambda_output(struct ctl *c, struct ctl_reply *reply)
 {
-	const Nx__LambdaRunReply *run = (void *)reply->body;
+	const Nx__LambdaRunReply *run = nx_as_lambda_run_reply(reply->body);
 
 	if (reply->n_fds != 2)
 		return ctl_failf(
@@ -367,7 +367,7 @@ ctl_lambda_run(struct ctl *c)
 	request.runtime = ctl_option_text(c, "runtime");
 	request.timeout_ms = (uint32_t)ctl_option_number(c, "timeout") * 1000;
 	request.memory = ctl_option_number(c, "mem");
-	status = ctl_call(c, NX__METHOD__LAMBDA_RUN, &request.base, &code, 1,
+	status = ctl_call(c, nx_ask_lambda_run(&request), &code, 1,
 	    request.timeout_ms * 1000ULL + CTL_QUICK_US, &reply);
 	if (status != NX__STATUS__OK)
 		return ctl_fail(c, status);

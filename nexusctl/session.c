@@ -13,6 +13,7 @@
 #include "common/msg.h"
 #include "common/wire.h"
 #include "nexusctl/ctl.h"
+#include "proto/auth.rpc.h"
 
 #define SOCK_DEFAULT "/run/nexus/nexus.sock"
 #define PEER_WAIT_US (3ULL * 1000000)
@@ -73,8 +74,8 @@ resolve_user(struct ctl *c, const char *name)
 
 	snprintf(text, sizeof(text), "%s", name);
 	request.username = text;
-	status = ctl_call(c, NX__METHOD__AUTH_USER_GET, &request.base, NULL, 0,
-	    CTL_QUICK_US, &reply);
+	status = ctl_call(
+	    c, nx_ask_auth_user_get(&request), NULL, 0, CTL_QUICK_US, &reply);
 	if (status == NX__STATUS__OK)
 		c->as_user = ((Nx__UserInfo *)reply.body)->id;
 	return status;
@@ -219,11 +220,10 @@ refuse_absent(struct ctl *c, enum nx_role role)
 }
 
 Nx__Status
-ctl_call(struct ctl *c, Nx__Method method, const ProtobufCMessage *request,
-    const int *fds, size_t n_fds, uint64_t timeout_us,
-    struct ctl_reply *ret_reply)
+ctl_call(struct ctl *c, struct nx_ask ask, const int *fds, size_t n_fds,
+    uint64_t timeout_us, struct ctl_reply *ret_reply)
 {
-	const struct nx_method *m = nx_method_find((uint32_t)method);
+	const struct nx_method *m = nx_method_find((uint32_t)ask.method);
 	struct nx_call_opts opts = {.timeout_us = timeout_us,
 	    .as_user = m->ticket == NX_NEEDS_TICKET ? c->as_user : 0,
 	    .fds = fds,
@@ -231,9 +231,9 @@ ctl_call(struct ctl *c, Nx__Method method, const ProtobufCMessage *request,
 	struct ctl_reply none = {0};
 	struct waiting w = {c, ret_reply ? ret_reply : &none, 0, false};
 
-	if (!ctl_wait_peer(c, m->callee))
-		return refuse_absent(c, m->callee);
-	if (!nx_call(c->hub, m->callee, method, request, &opts, answered, &w))
+	if (!ctl_wait_peer(c, ask.to))
+		return refuse_absent(c, ask.to);
+	if (!nx_call(c->hub, ask, &opts, answered, &w))
 		return refuse(c, NX__STATUS__INTERNAL, "out of memory");
 	while (!w.done)
 		event_base_loop(c->base, EVLOOP_ONCE);
@@ -242,12 +242,11 @@ ctl_call(struct ctl *c, Nx__Method method, const ProtobufCMessage *request,
 }
 
 int
-ctl_ask(struct ctl *c, Nx__Method method, const ProtobufCMessage *request,
-    struct ctl_reply *ret_reply)
+ctl_ask(struct ctl *c, struct nx_ask ask, struct ctl_reply *ret_reply)
 {
 	Nx__Status status;
 
-	status = ctl_call(c, method, request, NULL, 0, CTL_QUICK_US, ret_reply);
+	status = ctl_call(c, ask, NULL, 0, CTL_QUICK_US, ret_reply);
 	return status == NX__STATUS__OK ? 0 : ctl_fail(c, status);
 }
 

@@ -7,6 +7,11 @@
 #include "common/id.h"
 #include "common/msg.h"
 #include "nexusctl/ctl.h"
+#include "proto/auth.rpc.h"
+#include "proto/net.rpc.h"
+#include "proto/node.rpc.h"
+#include "proto/storage.rpc.h"
+#include "proto/switch.rpc.h"
 
 static const struct ctl_column client_columns[] = {
     {"WHO", "role", CTL_ROLE},
@@ -68,17 +73,17 @@ static const struct ctl_column auth_columns[] = {
 static const struct part {
 	const char *name;
 	enum nx_role role;
-	Nx__Method method;
+	struct nx_ask (*ask)(void);
 	const struct ctl_column *columns;
 	size_t n_columns;
 } parts[] = {
-    {"storage", NX_ROLE_STORAGE, NX__METHOD__STORAGE_STATUS, storage_columns,
+    {"storage", NX_ROLE_STORAGE, nx_ask_storage_status, storage_columns,
 	NX_ARRAY_SIZE(storage_columns)},
-    {"nodes", NX_ROLE_NODE, NX__METHOD__NODE_STATUS, node_columns,
+    {"nodes", NX_ROLE_NODE, nx_ask_node_status, node_columns,
 	NX_ARRAY_SIZE(node_columns)},
-    {"net", NX_ROLE_NET, NX__METHOD__NET_STATUS, net_columns,
+    {"net", NX_ROLE_NET, nx_ask_net_status, net_columns,
 	NX_ARRAY_SIZE(net_columns)},
-    {"auth", NX_ROLE_AUTH, NX__METHOD__AUTH_STATUS, auth_columns,
+    {"auth", NX_ROLE_AUTH, nx_ask_auth_status, auth_columns,
 	NX_ARRAY_SIZE(auth_columns)},
 };
 
@@ -128,12 +133,10 @@ all_there(struct ctl *c, const Nx__SwitchStatusReply *s)
 static void
 show_part(struct ctl *c, const struct part *p, cJSON *json)
 {
-	Nx__Empty request = NX__EMPTY__INIT;
 	ctl_cleanup_reply struct ctl_reply reply = {0};
 	Nx__Status status;
 
-	status = ctl_call(
-	    c, p->method, &request.base, NULL, 0, CTL_QUICK_US, &reply);
+	status = ctl_call(c, p->ask(), NULL, 0, CTL_QUICK_US, &reply);
 	if (json) {
 		cJSON_AddItemToObject(json, p->name,
 		    status == NX__STATUS__OK ? ctl_json(reply.body)
@@ -151,17 +154,16 @@ show_part(struct ctl *c, const struct part *p, cJSON *json)
 int
 ctl_status(struct ctl *c)
 {
-	Nx__Empty request = NX__EMPTY__INIT;
 	ctl_cleanup_reply struct ctl_reply reply = {0};
 	const Nx__SwitchStatusReply *s;
 	cJSON *json = NULL;
 	size_t i;
 	int exit;
 
-	exit = ctl_ask(c, NX__METHOD__SWITCH_STATUS, &request.base, &reply);
+	exit = ctl_ask(c, nx_ask_switch_status(), &reply);
 	if (exit != 0)
 		return exit;
-	s = (void *)reply.body;
+	s = nx_as_switch_status_reply(reply.body);
 	if (c->json) {
 		json = cJSON_CreateObject();
 		cJSON_AddItemToObject(json, "switch", ctl_json(reply.body));

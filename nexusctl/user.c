@@ -6,6 +6,8 @@
 #include "common/err.h"
 #include "common/id.h"
 #include "nexusctl/ctl.h"
+#include "proto/auth.rpc.h"
+#include "proto/storage.rpc.h"
 
 static const struct ctl_column user_columns[] = {
     {"Name", "username", CTL_TEXT},
@@ -39,17 +41,15 @@ get_user(struct ctl *c, struct ctl_reply *reply)
 	Nx__UserGetRequest request = NX__USER_GET_REQUEST__INIT;
 
 	request.username = ctl_text(c, "USER");
-	return ctl_ask(c, NX__METHOD__AUTH_USER_GET, &request.base, reply);
+	return ctl_ask(c, nx_ask_auth_user_get(&request), reply);
 }
 
 /* What storaged says of one user's space. */
 static int
 get_usage(struct ctl *c, uint64_t user_id, struct ctl_reply *reply)
 {
-	Nx__Empty request = NX__EMPTY__INIT;
-
 	c->as_user = user_id;
-	return ctl_ask(c, NX__METHOD__STORAGE_USAGE, &request.base, reply);
+	return ctl_ask(c, nx_ask_storage_usage(), reply);
 }
 
 int
@@ -85,8 +85,7 @@ set_disabled(struct ctl *c, bool disabled)
 
 	request.username = ctl_text(c, "USER");
 	request.disabled = disabled;
-	exit = ctl_ask(
-	    c, NX__METHOD__AUTH_USER_SET_DISABLED, &request.base, &reply);
+	exit = ctl_ask(c, nx_ask_auth_user_set_disabled(&request), &reply);
 	return exit ? exit
 		    : ctl_done(c, reply.body, "id", "%s is %s",
 			  request.username, disabled ? "disabled" : "enabled");
@@ -112,7 +111,7 @@ ctl_user_delete(struct ctl *c)
 	int exit;
 
 	request.username = ctl_text(c, "USER");
-	exit = ctl_ask(c, NX__METHOD__AUTH_USER_DELETE, &request.base, &reply);
+	exit = ctl_ask(c, nx_ask_auth_user_delete(&request), &reply);
 	return exit
 	    ? exit
 	    : ctl_done(c, reply.body, "id", "%s is deleted", request.username);
@@ -131,7 +130,7 @@ ctl_user_quota(struct ctl *c)
 	request.user_id = ((Nx__UserInfo *)user.body)->id;
 	request.quota = size->number;
 	exit = size->set
-	    ? ctl_ask(c, NX__METHOD__STORAGE_SET_QUOTA, &request.base, &usage)
+	    ? ctl_ask(c, nx_ask_storage_set_quota(&request), &usage)
 	    : get_usage(c, request.user_id, &usage);
 	return exit ? exit
 		    : ctl_show(c, usage.body, usage_columns,

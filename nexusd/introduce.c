@@ -12,7 +12,7 @@
 #include "common/id.h"
 #include "common/log.h"
 #include "nexusd/switchboard.h"
-#include "proto/switch.pb-c.h"
+#include "proto/serve_nexusd.h"
 
 /* Names the client without pointing at it: it may be gone by the time. */
 struct acknowledgement {
@@ -63,8 +63,8 @@ hand_over(
 	attach.peer_role = (uint32_t)other->role;
 	attach.peer_instance = other->instance;
 	attach.generation = generation;
-	if (!nx_call(to->board->hub, to->role, NX__METHOD__SWITCH_ATTACH,
-		&attach.base, &opts, on_taken, a)) {
+	if (!nx_call(to->board->hub, nx_ask_switch_attach(to->role, &attach),
+		&opts, on_taken, a)) {
 		free(a);
 		return false;
 	}
@@ -184,11 +184,10 @@ on_repair(evutil_socket_t fd, short what, void *arg)
  * grant: a client names only edges of its own, and gets what the matrix gives.
  */
 void
-switchboard_edge_lost(struct nx_request *r, void *ctx)
+serve_switch_edge_lost(
+    struct nx_request *r, const Nx__Attach *lost, struct switchboard *b)
 {
 	struct timeval wait = {.tv_sec = REPAIR_WAIT_S};
-	const Nx__Attach *lost = (const Nx__Attach *)(const void *)r->body;
-	struct switchboard *b = ctx;
 	size_t i;
 
 	for (i = 0; i < EDGES_MAX; i++) {
@@ -209,5 +208,5 @@ switchboard_edge_lost(struct nx_request *r, void *ctx)
 		b->repair = evtimer_new(b->base, on_repair, b);
 	if (b->repair && !evtimer_pending(b->repair, NULL))
 		(void)evtimer_add(b->repair, &wait);
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer_switch_edge_lost(r);
 }

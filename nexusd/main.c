@@ -22,6 +22,7 @@
 #include "common/log.h"
 #include "nexusd/sandbox.h"
 #include "nexusd/switchboard.h"
+#include "proto/serve_nexusd.h"
 
 #define RESERVED_FDS 8
 
@@ -122,8 +123,8 @@ main(int argc, char **argv)
 	struct nx_daemon d = {.name = "nexusd",
 	    .role = NX_ROLE_SWITCH,
 	    .sandbox = &nexusd_sandbox,
-	    .handlers = switchboard_handlers,
-	    .n_handlers = switchboard_handlers_count,
+	    .handlers = nexusd_handlers,
+	    .n_handlers = nexusd_handlers_count,
 	    .ctx = &board,
 	    .on_peer = switchboard_peer};
 	const struct nx_conf_common *conf;

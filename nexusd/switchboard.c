@@ -10,7 +10,7 @@
 #include "common/log.h"
 #include "common/msg.h"
 #include "nexusd/switchboard.h"
-#include "proto/switch.pb-c.h"
+#include "proto/serve_nexusd.h"
 
 static bool
 is_numbered(enum nx_role role)
@@ -198,11 +198,10 @@ switchboard_peer(struct nx_peer *peer, bool up, void *ctx)
 
 /* Safe to grant to anyone identified: it only starts what the edge matrix
  * allows that role anyway. */
-static void
-on_hello(struct nx_request *r, void *ctx)
+void
+serve_switch_hello(
+    struct nx_request *r, const Nx__Hello *hello, struct switchboard *b)
 {
-	struct switchboard *b = ctx;
-	const Nx__Hello *hello = (const Nx__Hello *)r->body;
 	Nx__HelloReply reply = NX__HELLO_REPLY__INIT;
 	struct client *c = find(b, r->role, r->instance);
 
@@ -221,7 +220,7 @@ on_hello(struct nx_request *r, void *ctx)
 	c->wants = hello->wants;
 	(void)evtimer_del(c->hello_timer);
 	reply.instance = c->instance;
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_switch_hello(r, &reply);
 	switchboard_introduce(b, c);
 }
 
@@ -250,14 +249,13 @@ fill_edge(Nx__SwitchEdge *out, const struct edge_record *e)
 	out->since = e->since;
 }
 
-static void
-on_status(struct nx_request *r, void *ctx)
+void
+serve_switch_status(struct nx_request *r, struct switchboard *b)
 {
 	static Nx__SwitchClient clients[CLIENTS_MAX];
 	static Nx__SwitchClient *client_list[CLIENTS_MAX];
 	static Nx__SwitchEdge edges[EDGES_MAX];
 	static Nx__SwitchEdge *edge_list[EDGES_MAX];
-	struct switchboard *b = ctx;
 	Nx__SwitchStatusReply reply = NX__SWITCH_STATUS_REPLY__INIT;
 	struct client *c;
 	size_t i;
@@ -278,12 +276,5 @@ on_status(struct nx_request *r, void *ctx)
 	}
 	reply.since = b->since;
 	reply.refused = b->refused;
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_switch_status(r, &reply);
 }
-
-const struct nx_handler switchboard_handlers[] = {
-    {NX__METHOD__SWITCH_HELLO, on_hello},
-    {NX__METHOD__SWITCH_EDGE_LOST, switchboard_edge_lost},
-    {NX__METHOD__SWITCH_STATUS, on_status},
-};
-const size_t switchboard_handlers_count = NX_ARRAY_SIZE(switchboard_handlers);

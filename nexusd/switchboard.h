@@ -77,11 +77,7 @@ void switchboard_accept(struct switchboard *b, int fd, int adopted);
 /* The hub's on_peer. */
 void switchboard_peer(struct nx_peer *peer, bool up, void *ctx);
 
-extern const struct nx_handler switchboard_handlers[];
-extern const size_t switchboard_handlers_count;
-
 /* introduce.c: what a client says of an edge it lost. */
-void switchboard_edge_lost(struct nx_request *r, void *ctx);
 /* introduce.c: makes the pairs @c is to have with everyone who is ready. */
 void switchboard_introduce(struct switchboard *b, struct client *c);
 

@@ -1,7 +1,7 @@
 /*
- * The table of requests that nodemgr answers, and the smaller handlers. Roles,
- * tickets and descriptors have been checked before (common/method.h); what
- * belongs to whom is checked by node_find.
+ * The smaller requests that nodemgr answers. Roles, tickets and descriptors
+ * have been checked before (common/method.h); what belongs to whom is checked by
+ * node_find.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,13 +12,12 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "nodemgr/nodes/create.h"
 #include "nodemgr/calls/function.h"
 #include "nodemgr/nodes/exec.h"
 #include "nodemgr/nodes/metrics.h"
 #include "nodemgr/nodes/op.h"
 #include "nodemgr/nodes/store.h"
-#include "proto/auth.pb-c.h"
+#include "proto/serve_nodemgr.h"
 
 #define PAGE        50
 #define PAGE_BYTES  48000U       /* commands can be long; a frame cannot */
@@ -55,31 +54,31 @@ submit(struct nx_request *r, struct node *n, enum op_kind kind, bool force,
 	op_submit(op);
 }
 
-static void
-node_get(struct nx_request *r, void *ctx)
+void
+serve_node_get(
+    struct nx_request *r, const Nx__NodeRequest *q, struct nodemgr *m)
 {
-	const Nx__NodeRequest *q = (const Nx__NodeRequest *)r->body;
-	struct node *n = node_find(ctx, r, q->node);
+	struct node *n = node_find(m, r, q->node);
 
 	if (n)
 		node_answer(r, n);
 }
 
-static void
-node_start(struct nx_request *r, void *ctx)
+void
+serve_node_start(
+    struct nx_request *r, const Nx__NodeRequest *q, struct nodemgr *m)
 {
-	const Nx__NodeRequest *q = (const Nx__NodeRequest *)r->body;
-	struct node *n = node_find(ctx, r, q->node);
+	struct node *n = node_find(m, r, q->node);
 
-	if (n && nodemgr_limits_ok(ctx, r))
+	if (n && nodemgr_limits_ok(m, r))
 		submit(r, n, OP_START, false, false, 0);
 }
 
-static void
-node_delete(struct nx_request *r, void *ctx)
+void
+serve_node_delete(
+    struct nx_request *r, const Nx__NodeDeleteRequest *q, struct nodemgr *m)
 {
-	const Nx__NodeDeleteRequest *q = (const Nx__NodeDeleteRequest *)r->body;
-	struct node *n = node_find(ctx, r, q->node);
+	struct node *n = node_find(m, r, q->node);
 
 	if (n)
 		submit(r, n, OP_DELETE, q->force, false, 0);
@@ -102,7 +101,7 @@ stop_all_over(struct stop_all *all)
 		nx_refuse(all->r, NX__STATUS__INTERNAL,
 		    "%u nodes could not be stopped", all->failed);
 	else
-		nx_answer(all->r, &none.base, NULL, 0);
+		nx_answer_node_stop(all->r, &none);
 	free(all);
 }
 
@@ -142,15 +141,15 @@ stop_all(struct nodemgr *m, struct nx_request *r, const Nx__NodeStopRequest *q)
 	stop_all_over(all);
 }
 
-static void
-node_stop(struct nx_request *r, void *ctx)
+void
+serve_node_stop(
+    struct nx_request *r, const Nx__NodeStopRequest *q, struct nodemgr *m)
 {
-	const Nx__NodeStopRequest *q = (const Nx__NodeStopRequest *)r->body;
 	struct node *n;
 
 	if (q->all) {
 		if (r->who.admin && r->who.user_id == 0)
-			stop_all(ctx, r, q);
+			stop_all(m, r, q);
 		else
 			nx_refuse(r, NX__STATUS__DENIED,
 			    "only an admin may stop all nodes");
@@ -161,7 +160,7 @@ node_stop(struct nx_request *r, void *ctx)
 		    "the timeout is at most %d seconds", STOP_MAX_MS / 1000);
 		return;
 	}
-	n = node_find(ctx, r, q->node);
+	n = node_find(m, r, q->node);
 	if (n)
 		submit(r, n, OP_STOP, false, q->keep, q->timeout_ms);
 }
@@ -182,17 +181,17 @@ page_start(struct nodemgr *m, const char *after)
 	return NULL;
 }
 
-static void
-node_list(struct nx_request *r, void *ctx)
+void
+serve_node_list(
+    struct nx_request *r, const Nx__NodeListRequest *q, struct nodemgr *m)
 {
-	const Nx__NodeListRequest *q = (const Nx__NodeListRequest *)r->body;
 	size_t max = q->limit && q->limit < PAGE ? q->limit : PAGE, count = 0,
 	       i;
 	Nx__NodeListReply reply = NX__NODE_LIST_REPLY__INIT;
 	static Nx__NodeInfo infos[PAGE];
 	Nx__NodeInfo *pointers[PAGE];
 	static char ips[PAGE][20];
-	struct node *n = page_start(ctx, q->after), *last = NULL;
+	struct node *n = page_start(m, q->after), *last = NULL;
 	size_t bytes = 0;
 
 	for (; n; n = n->next) {
@@ -216,18 +215,17 @@ node_list(struct nx_request *r, void *ctx)
 	}
 	reply.nodes = pointers;
 	reply.n_nodes = count;
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_node_list(r, &reply);
 	for (i = 0; i < count; i++)
 		node_info_fini(&infos[i]);
 }
 
-static void
-node_status(struct nx_request *r, void *ctx)
+void
+serve_node_status(struct nx_request *r, struct nodemgr *m)
 {
 	static char enforced[] = "enforced", effort[] = "best-effort",
 		    refused[] = "refused";
 	Nx__NodeStatusReply reply = NX__NODE_STATUS_REPLY__INIT;
-	struct nodemgr *m = ctx;
 	const struct node *n;
 
 	for (n = m->nodes; n; n = n->next) {
@@ -240,7 +238,7 @@ node_status(struct nx_request *r, void *ctx)
 					      : refused;
 	reply.cgroup = m->cgroups.path;
 	reply.lambdas = m->runs;
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_node_status(r, &reply);
 }
 
 /* --- logs --------------------------------------------------------------------- */
@@ -267,11 +265,11 @@ copy_tail(int log, uint64_t tail)
 	return nx_memfd_sealed("log", text, (size_t)n);
 }
 
-static void
-node_logs(struct nx_request *r, void *ctx)
+void
+serve_node_logs(
+    struct nx_request *r, const Nx__NodeLogsRequest *q, struct nodemgr *m)
 {
-	const Nx__NodeLogsRequest *q = (const Nx__NodeLogsRequest *)r->body;
-	struct node *n = node_find(ctx, r, q->node);
+	struct node *n = node_find(m, r, q->node);
 	nx_cleanup_fd int log = -1;
 	int copy;
 
@@ -282,7 +280,7 @@ node_logs(struct nx_request *r, void *ctx)
 	if (copy < 0)
 		nx_refuse_errno(r, copy, "cannot read the log");
 	else
-		nx_answer(r, NULL, &copy, 1);
+		nx_answer_node_logs(r, &copy, 1);
 }
 
 /* --- from authd ---------------------------------------------------------------- */
@@ -306,16 +304,13 @@ tell_key(struct nodemgr *m)
 	body.epoch = key->epoch;
 	body.key.data = (uint8_t *)(uintptr_t)key->key;
 	body.key.len = sizeof(key->key);
-	(void)nx_call(m->hub, NX_ROLE_AUTH, NX__METHOD__AUTH_TICKET_KEY,
-	    &body.base, &opts, key_told, NULL);
+	(void)nx_call(
+	    m->hub, nx_ask_auth_ticket_key(&body), &opts, key_told, NULL);
 }
 
-static void
-auth_revoke(struct nx_request *r, void *ctx)
+void
+serve_auth_revoke(struct nx_request *r, const Nx__Revoke *q, struct nodemgr *m)
 {
-	const Nx__Revoke *q = (const Nx__Revoke *)r->body;
-	struct nodemgr *m = ctx;
-
 	if (q->session.len != 0 && q->session.len != NX_SESSION_LEN) {
 		nx_refuse(r, NX__STATUS__INVALID, "not a session");
 		return;
@@ -323,7 +318,7 @@ auth_revoke(struct nx_request *r, void *ctx)
 	if (nx_tickets_revoke(m->tickets, q->user_id,
 		q->session.len ? q->session.data : NULL))
 		tell_key(m);
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer_auth_revoke(r);
 }
 
 /* Marks the nodes first: what a crash interrupts is finished afterwards. */
@@ -351,11 +346,10 @@ mark_nothing(struct nx_db *db, void *arg)
 	return 0;
 }
 
-static void
-auth_user_deleted(struct nx_request *r, void *ctx)
+void
+serve_auth_user_deleted(
+    struct nx_request *r, const Nx__UserDeleted *q, struct nodemgr *m)
 {
-	const Nx__UserDeleted *q = (const Nx__UserDeleted *)r->body;
-	struct nodemgr *m = ctx;
 	struct node *n, *next;
 	struct op *op;
 	/* first what waits to be written: its end may free nodes, and a row
@@ -378,7 +372,7 @@ auth_user_deleted(struct nx_request *r, void *ctx)
 		op->force = true;
 		op_submit(op);
 	}
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer_auth_user_deleted(r);
 }
 
 /* --- peers --------------------------------------------------------------------- */
@@ -400,21 +394,3 @@ nodemgr_on_peer(struct nx_peer *peer, bool up, void *ctx)
 	else if (peer->role == NX_ROLE_NET)
 		op_resync_net(m);
 }
-
-const struct nx_handler nodemgr_handlers[] = {
-    {NX__METHOD__NODE_CREATE, create_handle},
-    {NX__METHOD__NODE_LIST, node_list},
-    {NX__METHOD__NODE_GET, node_get},
-    {NX__METHOD__NODE_START, node_start},
-    {NX__METHOD__NODE_STOP, node_stop},
-    {NX__METHOD__NODE_DELETE, node_delete},
-    {NX__METHOD__NODE_METRICS, metrics_handle},
-    {NX__METHOD__NODE_EXEC, exec_handle},
-    {NX__METHOD__NODE_EXEC_WAIT, exec_wait_handle},
-    {NX__METHOD__NODE_STATUS, node_status},
-    {NX__METHOD__NODE_LOGS, node_logs},
-    {NX__METHOD__LAMBDA_RUN, function_handle},
-    {NX__METHOD__AUTH_REVOKE, auth_revoke},
-    {NX__METHOD__AUTH_USER_DELETED, auth_user_deleted},
-};
-const size_t nodemgr_handlers_count = NX_ARRAY_SIZE(nodemgr_handlers);

@@ -24,6 +24,7 @@
 #include "nodemgr/sandbox.h"
 #include "nodemgr/box/sealed.h"
 #include "nodemgr/setup.h"
+#include "proto/serve_nodemgr.h"
 
 #define STOP_SECONDS 3
 

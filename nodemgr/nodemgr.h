@@ -63,8 +63,6 @@ struct nodemgr {
 };
 
 /* The handlers' table. */
-extern const struct nx_handler nodemgr_handlers[];
-extern const size_t nodemgr_handlers_count;
 
 /* A peer came or went: nx_daemon's on_peer. */
 void nodemgr_on_peer(struct nx_peer *peer, bool up, void *ctx);

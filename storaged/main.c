@@ -22,6 +22,7 @@
 #include "storaged/storaged.h"
 #include "storaged/uploads/upload.h"
 #include "storaged/volumes/volume.h"
+#include "proto/serve_storaged.h"
 
 #define SLOW_THREADS 2
 #define DRAIN_MS     20

@@ -55,9 +55,6 @@ struct storaged {
 	uint64_t repaired, corrupt; /* since start */
 };
 
-extern const struct nx_handler storaged_handlers[];
-extern const size_t storaged_handlers_count;
-
 /* An edge came or went: gives authd our ticket key, drops a lost peer's
  * uploads. */
 void storaged_on_peer(struct nx_peer *peer, bool up, void *ctx);

@@ -7,7 +7,7 @@
 #include "authd/authd.h"
 #include "authd/flows/notice.h"
 #include "common/log.h"
-#include "proto/auth.pb-c.h"
+#include "proto/serve_authd.h"
 
 #define PAGE     100
 #define SESSIONS 64
@@ -29,7 +29,7 @@ auth_answer_user(struct nx_request *r, const struct auth_user *user)
 	Nx__UserInfo info;
 
 	fill(&info, user);
-	nx_answer(r, &info.base, NULL, 0);
+	nx_answer_auth_user_get(r, &info);
 }
 
 static void
@@ -40,11 +40,10 @@ no_such_user(struct nx_request *r, const char *name)
 }
 
 void
-auth_user_get_handler(struct nx_request *r, void *ctx)
+serve_auth_user_get(
+    struct nx_request *r, const Nx__UserGetRequest *q, struct authd *a)
 {
-	const Nx__UserGetRequest *q = (const Nx__UserGetRequest *)r->body;
 	struct auth_user user;
-	struct authd *a = ctx;
 	int found = auth_user_by_name(a->db, q->username, &user);
 
 	if (found < 0)
@@ -57,15 +56,14 @@ auth_user_get_handler(struct nx_request *r, void *ctx)
 
 /* One page; the reply borrows from arrays that live until it is sent. */
 void
-auth_user_list_handler(struct nx_request *r, void *ctx)
+serve_auth_user_list(
+    struct nx_request *r, const Nx__UserListRequest *q, struct authd *a)
 {
 	static struct auth_user users[PAGE + 1];
 	static Nx__UserInfo infos[PAGE];
 	static Nx__UserInfo *list[PAGE];
-	const Nx__UserListRequest *q = (const Nx__UserListRequest *)r->body;
 	Nx__UserListReply reply = NX__USER_LIST_REPLY__INIT;
 	size_t limit = q->limit && q->limit < PAGE ? q->limit : PAGE;
-	struct authd *a = ctx;
 	int n = auth_user_list(a->db, q->after, users, limit + 1);
 
 	if (n < 0) {
@@ -80,14 +78,13 @@ auth_user_list_handler(struct nx_request *r, void *ctx)
 	reply.users = list;
 	if ((size_t)n > limit)
 		reply.next = users[limit - 1].id;
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_auth_user_list(r, &reply);
 }
 
 void
-auth_status_handler(struct nx_request *r, void *ctx)
+serve_auth_status(struct nx_request *r, struct authd *a)
 {
 	Nx__AuthStatusReply reply = NX__AUTH_STATUS_REPLY__INIT;
-	struct authd *a = ctx;
 	int error =
 	    auth_store_count(a->db, auth_now(a), &reply.users, &reply.sessions);
 
@@ -96,7 +93,7 @@ auth_status_handler(struct nx_request *r, void *ctx)
 		return;
 	}
 	reply.mails_failed = a->mails_failed;
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_auth_status(r, &reply);
 }
 
 /* --- changes ----------------------------------------------------------------*/
@@ -138,7 +135,7 @@ write_disabled(struct nx_db *db, void *arg)
 {
 	struct change *c = arg;
 	const Nx__UserSetDisabledRequest *q =
-	    (const Nx__UserSetDisabledRequest *)c->r->body;
+	    nx_as_user_set_disabled_request(c->r->body);
 	int r = auth_user_by_name(db, q->username, &c->user);
 
 	if (r <= 0)
@@ -158,7 +155,7 @@ static int
 write_deleted(struct nx_db *db, void *arg)
 {
 	struct change *c = arg;
-	const Nx__UserGetRequest *q = (const Nx__UserGetRequest *)c->r->body;
+	const Nx__UserGetRequest *q = nx_as_user_get_request(c->r->body);
 	int64_t later;
 	int r = auth_user_by_name(db, q->username, &c->user);
 
@@ -213,15 +210,19 @@ change(struct authd *a, struct nx_request *r,
 
 /* Safe to grant to an administrator: it gives nobody access, it takes it. */
 void
-auth_user_set_disabled_handler(struct nx_request *r, void *ctx)
+serve_auth_user_set_disabled(
+    struct nx_request *r, const Nx__UserSetDisabledRequest *q, struct authd *a)
 {
-	change(ctx, r, write_disabled);
+	(void)q; /* looked at again where the user is */
+	change(a, r, write_disabled);
 }
 
 /* Deletes the account at once; storaged and nodemgr delete what is the user's
  * as soon as they hear of it, see notice.h. The id is never used again. */
 void
-auth_user_delete_handler(struct nx_request *r, void *ctx)
+serve_auth_user_delete(
+    struct nx_request *r, const Nx__UserGetRequest *q, struct authd *a)
 {
-	change(ctx, r, write_deleted);
+	(void)q;
+	change(a, r, write_deleted);
 }

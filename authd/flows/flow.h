@@ -8,11 +8,6 @@
 
 #include "common/hub.h"
 
-void auth_register_init(struct nx_request *r, void *ctx);
-void auth_register_verify(struct nx_request *r, void *ctx);
-void auth_login_init(struct nx_request *r, void *ctx);
-void auth_login_verify(struct nx_request *r, void *ctx);
-
 #define AUTH_SENT                                                       \
 	"A code is on its way to your mail address. It is valid for 5 " \
 	"minutes."

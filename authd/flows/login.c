@@ -12,7 +12,7 @@
 #include "authd/flows/mail.h"
 #include "authd/store/store.h"
 #include "common/log.h"
-#include "proto/auth.pb-c.h"
+#include "proto/serve_authd.h"
 
 struct login {
 	struct authd *a;
@@ -46,7 +46,7 @@ answer(void *arg)
 	char message[] = AUTH_SENT;
 
 	reply.message = message;
-	nx_answer(l->r, &reply.base, NULL, 0);
+	nx_answer_auth_login_init(l->r, &reply);
 	finish(l);
 }
 
@@ -157,9 +157,9 @@ look_up(struct login *l, const char *name, const char *client, bool *ret_known)
 }
 
 void
-auth_login_init(struct nx_request *r, void *ctx)
+serve_auth_login_init(
+    struct nx_request *r, const Nx__LoginInitRequest *q, struct authd *a)
 {
-	const Nx__LoginInitRequest *q = (const Nx__LoginInitRequest *)r->body;
 	struct login *l = calloc(1, sizeof(*l));
 	uint64_t wait;
 	bool known;
@@ -169,7 +169,7 @@ auth_login_init(struct nx_request *r, void *ctx)
 		nx_refuse(r, NX__STATUS__UNAVAILABLE, AUTH_BUSY);
 		return;
 	}
-	l->a = ctx;
+	l->a = a;
 	l->r = r;
 	l->pw.done = on_verified;
 	l->pw.arg = l;

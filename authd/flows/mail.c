@@ -8,7 +8,7 @@
 #include "authd/flows/mail.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "proto/mail.pb-c.h"
+#include "proto/mail.rpc.h"
 
 #define TRIES      20 /* a second apart: maild restarts in less */
 #define ANSWER_SEC 2
@@ -113,8 +113,7 @@ try_now(evutil_socket_t fd, short what, void *arg)
 	q.to = m->to;
 	q.subject = subject;
 	q.text = m->text;
-	m->call = nx_call(m->a->hub, NX_ROLE_MAIL, NX__METHOD__MAIL_SEND,
-	    &q.base, NULL, on_reply, m);
+	m->call = nx_call(m->a->hub, nx_ask_mail_send(&q), NULL, on_reply, m);
 	if (!m->call)
 		failed(m, "out of memory");
 }

@@ -8,7 +8,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "proto/auth.pb-c.h"
+#include "proto/auth.rpc.h"
 
 #define PATIENCE_SEC 2
 /* Deleting a user's nodes and files takes its time. */
@@ -44,7 +44,7 @@ answer(struct auth_waiter *w)
 	if (w->has_user)
 		auth_answer_user(w->r, &w->user);
 	else
-		nx_answer(w->r, NULL, NULL, 0);
+		nx_answer_auth_logout(w->r);
 	if (w->patience)
 		event_free(w->patience);
 	free(w);
@@ -167,15 +167,16 @@ send_notice(struct authd *a, struct lane *lane, struct auth_notice *n)
 	if (n->kind == AUTH_NOTICE_DELETED) {
 		opts.timeout_us = DELETE_TIMEOUT_US;
 		deleted.user_id = n->user_id;
-		return nx_call(a->hub, n->role, NX__METHOD__AUTH_USER_DELETED,
-		    &deleted.base, &opts, on_reply, lane);
+		return nx_call(a->hub,
+		    nx_ask_auth_user_deleted(n->role, &deleted), &opts,
+		    on_reply, lane);
 	}
 	revoke.user_id = n->user_id;
 	if (n->has_session)
 		revoke.session =
 		    (ProtobufCBinaryData){sizeof(n->session), n->session};
-	return nx_call(a->hub, n->role, NX__METHOD__AUTH_REVOKE, &revoke.base,
-	    &opts, on_reply, lane);
+	return nx_call(a->hub, nx_ask_auth_revoke(n->role, &revoke), &opts,
+	    on_reply, lane);
 }
 
 static void

@@ -15,7 +15,7 @@
 #include "authd/flows/mail.h"
 #include "authd/store/store.h"
 #include "common/log.h"
-#include "proto/auth.pb-c.h"
+#include "proto/serve_authd.h"
 
 struct registration {
 	struct authd *a;
@@ -42,7 +42,7 @@ answer(void *arg)
 	char message[] = AUTH_SENT;
 
 	reply.message = message;
-	nx_answer(g->r, &reply.base, NULL, 0);
+	nx_answer_auth_register_init(g->r, &reply);
 	finish(g);
 }
 
@@ -118,14 +118,12 @@ check(const Nx__RegisterInitRequest *q)
 }
 
 void
-auth_register_init(struct nx_request *r, void *ctx)
+serve_auth_register_init(
+    struct nx_request *r, const Nx__RegisterInitRequest *q, struct authd *a)
 {
-	const Nx__RegisterInitRequest *q =
-	    (const Nx__RegisterInitRequest *)r->body;
 	const char *wrong = check(q);
 	struct auth_charges charges;
 	struct registration *g;
-	struct authd *a = ctx;
 	uint64_t wait;
 
 	if (wrong) {

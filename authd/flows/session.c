@@ -1,14 +1,16 @@
-/* See session.h. */
+/*
+ * Tokens in, tickets out: what gatewayd asks per token and minute, and the
+ * keys storaged and nodemgr hand over for it.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "authd/authd.h"
 #include "authd/flows/notice.h"
-#include "authd/flows/session.h"
 #include "authd/store/store.h"
 #include "authd/credentials/token_cache.h"
 #include "common/log.h"
-#include "proto/auth.pb-c.h"
+#include "proto/serve_authd.h"
 
 static const char *const sentences[AUTH_TOKEN_RESULTS] = {
     [AUTH_TOKEN_MALFORMED] = "This is not a token of this server; log in.",
@@ -21,10 +23,9 @@ static const char *const sentences[AUTH_TOKEN_RESULTS] = {
 
 /* Refuses what is not a token of a living session; else the user and claims. */
 static bool
-admit(struct authd *a, struct nx_request *r, struct auth_claims *ret_claims,
-    struct auth_user *ret_user)
+admit(struct authd *a, struct nx_request *r, const Nx__TokenRequest *q,
+    struct auth_claims *ret_claims, struct auth_user *ret_user)
 {
-	const Nx__TokenRequest *q = (const Nx__TokenRequest *)r->body;
 	enum auth_token_result result;
 	int known;
 
@@ -67,16 +68,16 @@ seal(struct authd *a, enum nx_role audience, const struct auth_claims *claims,
  * user who is neither disabled nor deleted, and the gateway learns no key.
  */
 void
-auth_check_token(struct nx_request *r, void *ctx)
+serve_auth_check_token(
+    struct nx_request *r, const Nx__TokenRequest *q, struct authd *a)
 {
 	Nx__CheckTokenReply reply = NX__CHECK_TOKEN_REPLY__INIT;
 	struct nx_ticket storage, node;
 	struct auth_claims claims;
 	struct auth_user user;
-	struct authd *a = ctx;
 	uint64_t left_us, expiry_us;
 
-	if (!admit(a, r, &claims, &user))
+	if (!admit(a, r, q, &claims, &user))
 		return;
 	left_us = (uint64_t)(claims.expires - auth_now(a)) * 1000000;
 	if (left_us > NX_TICKET_LIFE_US)
@@ -88,7 +89,7 @@ auth_check_token(struct nx_request *r, void *ctx)
 	seal(a, NX_ROLE_STORAGE, &claims, expiry_us, &storage,
 	    &reply.storage_ticket);
 	seal(a, NX_ROLE_NODE, &claims, expiry_us, &node, &reply.node_ticket);
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_auth_check_token(r, &reply);
 	sodium_memzero(&storage, sizeof(storage));
 	sodium_memzero(&node, sizeof(node));
 }
@@ -130,13 +131,14 @@ on_logout(int result, void *arg)
 
 /* Safe to grant: it ends only the session of the token it is given. */
 void
-auth_logout(struct nx_request *r, void *ctx)
+serve_auth_logout(
+    struct nx_request *r, const Nx__TokenRequest *q, struct authd *a)
 {
 	struct auth_claims claims;
 	struct auth_user user;
 	struct logout *l;
 
-	if (!admit(ctx, r, &claims, &user))
+	if (!admit(a, r, q, &claims, &user))
 		return;
 	l = calloc(1, sizeof(*l));
 	if (!l) {
@@ -144,7 +146,7 @@ auth_logout(struct nx_request *r, void *ctx)
 		    "Memory is short; try again in a few seconds.");
 		return;
 	}
-	*l = (struct logout){.a = ctx, .r = r, .claims = claims};
+	*l = (struct logout){.a = a, .r = r, .claims = claims};
 	nx_db_write(l->a->db, write_logout, on_logout, l);
 }
 
@@ -156,10 +158,9 @@ auth_logout(struct nx_request *r, void *ctx)
  * can lie to nobody but itself.
  */
 void
-auth_ticket_key(struct nx_request *r, void *ctx)
+serve_auth_ticket_key(
+    struct nx_request *r, const Nx__TicketKey *q, struct authd *a)
 {
-	const Nx__TicketKey *q = (const Nx__TicketKey *)r->body;
-	struct authd *a = ctx;
 	struct nx_ticket_key *key = &a->ticket_keys[r->role];
 
 	if (q->epoch == 0 || q->key.len != NX_TICKET_KEY_LEN) {
@@ -169,7 +170,7 @@ auth_ticket_key(struct nx_request *r, void *ctx)
 	}
 	key->epoch = q->epoch;
 	memcpy(key->key, q->key.data, NX_TICKET_KEY_LEN);
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer_auth_ticket_key(r);
 	/* Whoever gives a key has just come, or come back. */
 	auth_notice_pump(a);
 }

@@ -15,7 +15,7 @@
 #include "authd/credentials/token.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "proto/auth.pb-c.h"
+#include "proto/serve_authd.h"
 
 enum outcome { WRONG, RIGHT, TAKEN, DISABLED };
 
@@ -143,7 +143,7 @@ answer_token(struct verification *v)
 	reply.token = token;
 	reply.username = v->user.username;
 	reply.expires_at = (uint64_t)claims.expires;
-	nx_answer(v->r, &reply.base, NULL, 0);
+	nx_answer_auth_login_verify(v->r, &reply);
 	sodium_memzero(token, strlen(token));
 }
 
@@ -177,9 +177,9 @@ on_written(int result, void *arg)
 }
 
 static void
-verify(struct authd *a, struct nx_request *r, enum auth_code_kind kind)
+verify(struct authd *a, struct nx_request *r, const Nx__VerifyRequest *q,
+    enum auth_code_kind kind)
 {
-	const Nx__VerifyRequest *q = (const Nx__VerifyRequest *)r->body;
 	const char *wrong = auth_rule_email(q->email);
 	struct verification *v;
 	uint64_t wait;
@@ -211,13 +211,15 @@ verify(struct authd *a, struct nx_request *r, enum auth_code_kind kind)
 }
 
 void
-auth_register_verify(struct nx_request *r, void *ctx)
+serve_auth_register_verify(
+    struct nx_request *r, const Nx__VerifyRequest *q, struct authd *a)
 {
-	verify(ctx, r, AUTH_CODE_REGISTER);
+	verify(a, r, q, AUTH_CODE_REGISTER);
 }
 
 void
-auth_login_verify(struct nx_request *r, void *ctx)
+serve_auth_login_verify(
+    struct nx_request *r, const Nx__VerifyRequest *q, struct authd *a)
 {
-	verify(ctx, r, AUTH_CODE_LOGIN);
+	verify(a, r, q, AUTH_CODE_LOGIN);
 }

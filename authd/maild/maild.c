@@ -10,7 +10,7 @@
 #include "common/err.h"
 #include "common/id.h"
 #include "common/log.h"
-#include "proto/mail.pb-c.h"
+#include "proto/serve_maild.h"
 
 const struct nx_conf_key maild_conf_keys[] = {
     {"maild", "from", NX_CONF_STRING, offsetof(struct maild_conf, from),
@@ -64,7 +64,7 @@ on_delivered(int result, void *arg)
 		nx_refuse_errno(s->r, result, "The mail was not delivered");
 	} else {
 		s->m->sent++;
-		nx_answer(s->r, NULL, NULL, 0);
+		nx_answer_mail_send(s->r);
 	}
 	free(s);
 }
@@ -73,12 +73,11 @@ on_delivered(int result, void *arg)
  * Delivers one mail. Safe to grant: only authd may call it, what it says is
  * checked again, and all it can cause is a mail of plain text.
  */
-static void
-send_mail(struct nx_request *r, void *ctx)
+void
+serve_mail_send(
+    struct nx_request *r, const Nx__MailSendRequest *q, struct maild *m)
 {
-	const Nx__MailSendRequest *q = (const Nx__MailSendRequest *)r->body;
 	const char *wrong = maild_message_check(q->to, q->subject, q->text);
-	struct maild *m = ctx;
 	struct maild_mail mail = {.from = m->conf->from, .to = q->to};
 	struct sending *s;
 	char *text;
@@ -103,8 +102,3 @@ send_mail(struct nx_request *r, void *ctx)
 	explicit_bzero(text, mail.len);
 	free(text);
 }
-
-const struct nx_handler maild_handlers[] = {
-    {NX__METHOD__MAIL_SEND, send_mail},
-};
-const size_t maild_handlers_count = NX_ARRAY_SIZE(maild_handlers);

@@ -30,7 +30,4 @@ struct maild {
 int maild_open(struct maild *m, const char *dir, char error[256]);
 void maild_close(struct maild *m);
 
-extern const struct nx_handler maild_handlers[];
-extern const size_t maild_handlers_count;
-
 #endif

@@ -12,6 +12,7 @@
 #include "authd/maild/sandbox.h"
 #include "common/daemon.h"
 #include "common/err.h"
+#include "proto/serve_maild.h"
 
 int
 main(int argc, char **argv)

@@ -69,9 +69,8 @@ struct req_call_opts {
  * else ends the request with the status and sentence that came back. A field of
  * @message beyond its written limit is the client's mistake: 400.
  */
-void req_call(struct req *r, enum nx_role role, Nx__Method method,
-    const ProtobufCMessage *message, const struct req_call_opts *opts,
-    req_reply_fn *fn);
+void req_call(struct req *r, struct nx_ask ask,
+    const struct req_call_opts *opts, req_reply_fn *fn);
 /* The fields of the JSON body into @out; false: the request has ended. */
 bool
 req_take(struct req *r, const struct json_field *fields, size_t n, void *out);

@@ -11,6 +11,7 @@
 #include "common/limits.h"
 #include "gatewayd/routes/req.h"
 #include "gatewayd/routes/route.h"
+#include "proto/auth.rpc.h"
 
 #define TIMEOUT_S 10U
 #define SECOND    1000000ULL
@@ -59,7 +60,7 @@ on_checked(struct req *r, const struct nx_reply *reply)
 
 	if (find_token(r, &token) == NULL)
 		r->token = tokens_add(r->gw->tokens, token.p, token.len,
-		    (const Nx__CheckTokenReply *)reply->body);
+		    nx_as_check_token_reply(reply->body));
 	if (r->token)
 		r->again(r);
 	else
@@ -91,8 +92,7 @@ ask_authd(struct req *r, req_fn *then)
 	if (!req_token(r, text))
 		return;
 	m.token = text;
-	req_call(r, NX_ROLE_AUTH, NX__METHOD__AUTH_CHECK_TOKEN, &m.base, &opts,
-	    on_checked);
+	req_call(r, nx_ask_auth_check_token(&m), &opts, on_checked);
 }
 
 void
@@ -177,8 +177,7 @@ ticket_for(const struct req *r, enum nx_role role, const uint8_t **ret_ticket)
 }
 
 void
-req_call(struct req *r, enum nx_role role, Nx__Method method,
-    const ProtobufCMessage *message, const struct req_call_opts *opts,
+req_call(struct req *r, struct nx_ask ask, const struct req_call_opts *opts,
     req_reply_fn *fn)
 {
 	static const struct req_call_opts none;
@@ -188,23 +187,23 @@ req_call(struct req *r, enum nx_role role, Nx__Method method,
 	nx_assert(!r->call);
 	opts = opts ? opts : &none;
 	/* The receiver would cut the edge over a message beyond its limits. */
-	if (nx_message_check(message, &field) < 0) {
+	if (nx_message_check(ask.body, &field) < 0) {
 		req_fail(r, 400, "invalid",
 		    "%s is too long, or contains control characters.", field);
 		return;
 	}
 	/* Long transfers outlive their tickets. */
-	if (role != NX_ROLE_AUTH && r->token && opts->again && !r->rechecked &&
-	    r->token->valid_until <= nx_now_us()) {
+	if (ask.to != NX_ROLE_AUTH && r->token && opts->again &&
+	    !r->rechecked && r->token->valid_until <= nx_now_us()) {
 		recheck(r, opts->again);
 		return;
 	}
-	if (!ticket_for(r, role, &o.ticket)) {
+	if (!ticket_for(r, ask.to, &o.ticket)) {
 		/* authd had no key of that daemon: it is not there, or has
 		 * just come. Ask again next time. */
 		req_forget_token(r);
 		req_fail_status(r, NX__STATUS__UNAVAILABLE,
-		    role == NX_ROLE_NODE
+		    ask.to == NX_ROLE_NODE
 			? "The node service is not running; try again."
 			: "The storage service is not running; try again.");
 		return;
@@ -212,11 +211,11 @@ req_call(struct req *r, enum nx_role role, Nx__Method method,
 	o.timeout_us = (opts->timeout_s ? opts->timeout_s : TIMEOUT_S) * SECOND;
 	o.fds = opts->fds;
 	o.n_fds = opts->n_fds;
-	r->callee = role;
+	r->callee = ask.to;
 	r->on_reply = fn;
 	r->again = opts->again;
 	r->wants_errors = opts->errors;
-	r->call = nx_call(r->gw->hub, role, method, message, &o, on_reply, r);
+	r->call = nx_call(r->gw->hub, ask, &o, on_reply, r);
 	if (!r->call)
 		req_fail_status(
 		    r, NX__STATUS__UNAVAILABLE, "Out of memory; try again.");

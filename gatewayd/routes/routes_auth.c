@@ -6,7 +6,8 @@
 
 #include "common/err.h"
 #include "gatewayd/routes/route.h"
-#include "proto/storage.pb-c.h"
+#include "proto/storage.rpc.h"
+#include "proto/auth.rpc.h"
 
 struct credentials {
 	char *username, *password, *email, *code;
@@ -27,7 +28,7 @@ static const struct req_call_opts slow = {.timeout_s = 20};
 static void
 on_message(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__AuthMessageReply *m = (const void *)reply->body;
+	const Nx__AuthMessageReply *m = nx_as_auth_message_reply(reply->body);
 	struct buf b = {0};
 
 	json_open(&b, NULL, '{');
@@ -39,7 +40,7 @@ on_message(struct req *r, const struct nx_reply *reply)
 static void
 on_verified(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__VerifyReply *m = (const void *)reply->body;
+	const Nx__VerifyReply *m = nx_as_verify_reply(reply->body);
 	struct buf b = {0};
 
 	json_open(&b, NULL, '{');
@@ -62,8 +63,7 @@ auth_register_init(struct req *r)
 	m.password = c.password;
 	m.email = c.email;
 	m.client = r->x.peer;
-	req_call(r, NX_ROLE_AUTH, NX__METHOD__AUTH_REGISTER_INIT, &m.base,
-	    &slow, on_message);
+	req_call(r, nx_ask_auth_register_init(&m), &slow, on_message);
 }
 
 static void
@@ -77,12 +77,11 @@ auth_login_init(struct req *r)
 	m.username = c.username;
 	m.password = c.password;
 	m.client = r->x.peer;
-	req_call(r, NX_ROLE_AUTH, NX__METHOD__AUTH_LOGIN_INIT, &m.base, &slow,
-	    on_message);
+	req_call(r, nx_ask_auth_login_init(&m), &slow, on_message);
 }
 
 static void
-verify(struct req *r, Nx__Method method)
+verify(struct req *r, struct nx_ask (*ask)(const Nx__VerifyRequest *))
 {
 	Nx__VerifyRequest m = NX__VERIFY_REQUEST__INIT;
 	struct credentials c = {0};
@@ -92,19 +91,19 @@ verify(struct req *r, Nx__Method method)
 	m.email = c.email;
 	m.code = c.code;
 	m.client = r->x.peer;
-	req_call(r, NX_ROLE_AUTH, method, &m.base, NULL, on_verified);
+	req_call(r, ask(&m), NULL, on_verified);
 }
 
 static void
 auth_register_verify(struct req *r)
 {
-	verify(r, NX__METHOD__AUTH_REGISTER_VERIFY);
+	verify(r, nx_ask_auth_register_verify);
 }
 
 static void
 auth_login_verify(struct req *r)
 {
-	verify(r, NX__METHOD__AUTH_LOGIN_VERIFY);
+	verify(r, nx_ask_auth_login_verify);
 }
 
 static void
@@ -129,14 +128,13 @@ auth_logout(struct req *r)
 	if (!req_token(r, token))
 		return;
 	m.token = token;
-	req_call(r, NX_ROLE_AUTH, NX__METHOD__AUTH_LOGOUT, &m.base, NULL,
-	    on_logged_out);
+	req_call(r, nx_ask_auth_logout(&m), NULL, on_logged_out);
 }
 
 static void
 on_usage(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__UsageReply *m = (const void *)reply->body;
+	const Nx__UsageReply *m = nx_as_usage_reply(reply->body);
 	struct buf b = {0};
 
 	json_open(&b, NULL, '{');
@@ -156,10 +154,7 @@ on_usage(struct req *r, const struct nx_reply *reply)
 static void
 account_get(struct req *r)
 {
-	Nx__Empty m = NX__EMPTY__INIT;
-
-	req_call(r, NX_ROLE_STORAGE, NX__METHOD__STORAGE_USAGE, &m.base, NULL,
-	    on_usage);
+	req_call(r, nx_ask_storage_usage(), NULL, on_usage);
 }
 
 static const struct route rows[] = {

@@ -7,11 +7,12 @@
 #include "gatewayd/routes/page.h"
 #include "gatewayd/routes/reply_file.h"
 #include "gatewayd/routes/route.h"
+#include "proto/storage.rpc.h"
 
 static void
 on_files(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__FileListReply *m = (const void *)reply->body;
+	const Nx__FileListReply *m = nx_as_file_list_reply(reply->body);
 	size_t i;
 
 	for (i = 0; i < m->n_files; i++)
@@ -26,8 +27,7 @@ ask_files(struct req *r, const char *cursor)
 	struct req_call_opts opts = {.again = page_again};
 
 	m.after = (char *)(uintptr_t)cursor;
-	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_LIST, &m.base, &opts,
-	    on_files);
+	req_call(r, nx_ask_file_list(&m), &opts, on_files);
 }
 
 static void
@@ -41,7 +41,7 @@ on_file(struct req *r, const struct nx_reply *reply)
 {
 	struct buf b = {0};
 
-	json_file(&b, NULL, (const Nx__FileInfo *)reply->body);
+	json_file(&b, NULL, nx_as_file_info(reply->body));
 	reply_json(r, 200, &b);
 }
 
@@ -51,14 +51,13 @@ file_stat(struct req *r)
 	Nx__FileRequest m = NX__FILE_REQUEST__INIT;
 
 	m.id = (char *)(uintptr_t)r->param;
-	req_call(
-	    r, NX_ROLE_STORAGE, NX__METHOD__FILE_STAT, &m.base, NULL, on_file);
+	req_call(r, nx_ask_file_stat(&m), NULL, on_file);
 }
 
 static void
 on_deleted(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__FileInfo *f = (const void *)reply->body;
+	const Nx__FileInfo *f = nx_as_file_info(reply->body);
 	struct buf b = {0};
 
 	json_open(&b, NULL, '{');
@@ -76,8 +75,7 @@ file_delete(struct req *r)
 	Nx__FileRequest m = NX__FILE_REQUEST__INIT;
 
 	m.id = (char *)(uintptr_t)r->param;
-	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_DELETE, &m.base, NULL,
-	    on_deleted);
+	req_call(r, nx_ask_file_delete(&m), NULL, on_deleted);
 }
 
 static const struct route rows[] = {

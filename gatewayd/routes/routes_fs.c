@@ -8,6 +8,7 @@
 #include "gatewayd/routes/page.h"
 #include "gatewayd/routes/reply_file.h"
 #include "gatewayd/routes/route.h"
+#include "proto/storage.rpc.h"
 
 static char *
 borrow(const char *s)
@@ -52,14 +53,13 @@ fs_mkdir(struct req *r)
 		return;
 	m.path = w.path;
 	m.parents = w.parents;
-	req_call(
-	    r, NX_ROLE_STORAGE, NX__METHOD__FS_MKDIR, &m.base, NULL, on_made);
+	req_call(r, nx_ask_fs_mkdir(&m), NULL, on_made);
 }
 
 static void
 on_entries(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__FsListReply *m = (const void *)reply->body;
+	const Nx__FsListReply *m = nx_as_fs_list_reply(reply->body);
 	size_t i;
 
 	for (i = 0; i < m->n_entries; i++)
@@ -76,8 +76,7 @@ ask_entries(struct req *r, const char *cursor)
 
 	m.path = borrow(path && *path ? path : "/");
 	m.after = borrow(cursor);
-	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FS_LIST, &m.base, &opts,
-	    on_entries);
+	req_call(r, nx_ask_fs_list(&m), &opts, on_entries);
 }
 
 static void
@@ -91,7 +90,7 @@ on_entry(struct req *r, const struct nx_reply *reply)
 {
 	struct buf b = {0};
 
-	json_entry(&b, NULL, (const Nx__FsEntry *)reply->body);
+	json_entry(&b, NULL, nx_as_fs_entry(reply->body));
 	reply_json(r, 200, &b);
 }
 
@@ -104,14 +103,13 @@ fs_stat(struct req *r)
 	if (!path)
 		return;
 	m.path = borrow(path);
-	req_call(
-	    r, NX_ROLE_STORAGE, NX__METHOD__FS_STAT, &m.base, NULL, on_entry);
+	req_call(r, nx_ask_fs_stat(&m), NULL, on_entry);
 }
 
 static void
 on_deleted(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__FsDeleteReply *m = (const void *)reply->body;
+	const Nx__FsDeleteReply *m = nx_as_fs_delete_reply(reply->body);
 	struct buf b = {0};
 
 	json_open(&b, NULL, '{');
@@ -134,8 +132,7 @@ fs_delete(struct req *r)
 	if (!path)
 		return;
 	m.path = borrow(path);
-	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FS_DELETE, &m.base, &opts,
-	    on_deleted);
+	req_call(r, nx_ask_fs_delete(&m), &opts, on_deleted);
 }
 
 struct move_wanted {
@@ -175,8 +172,7 @@ fs_move(struct req *r)
 		return;
 	m.from = w.old_path;
 	m.to = w.new_path;
-	req_call(
-	    r, NX_ROLE_STORAGE, NX__METHOD__FS_MOVE, &m.base, NULL, on_moved);
+	req_call(r, nx_ask_fs_move(&m), NULL, on_moved);
 }
 
 static const struct route rows[] = {

@@ -11,7 +11,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "gatewayd/routes/route.h"
-#include "proto/node.pb-c.h"
+#include "proto/node.rpc.h"
 
 #define CODE_MAX   (1024U * 1024U)
 #define OUTPUT_MAX (4U * 1024U * 1024U)
@@ -63,7 +63,7 @@ json_memfd(struct buf *b, const char *name, int fd)
 static void
 on_run(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__LambdaRunReply *m = (const void *)reply->body;
+	const Nx__LambdaRunReply *m = nx_as_lambda_run_reply(reply->body);
 	struct buf b = {0};
 
 	json_open(&b, NULL, '{');
@@ -113,8 +113,7 @@ lambda_run(struct req *r)
 	opts.n_fds = 1;
 	opts.timeout_s =
 	    QUEUE_S + (w.timeout_ms ? w.timeout_ms / 1000 + 1 : 10);
-	req_call(
-	    r, NX_ROLE_NODE, NX__METHOD__LAMBDA_RUN, &m.base, &opts, on_run);
+	req_call(r, nx_ask_lambda_run(&m), &opts, on_run);
 }
 
 static const struct route rows[] = {

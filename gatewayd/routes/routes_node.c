@@ -8,7 +8,7 @@
 #include "common/id.h"
 #include "gatewayd/routes/page.h"
 #include "gatewayd/routes/route.h"
-#include "proto/node.pb-c.h"
+#include "proto/node.rpc.h"
 
 #define MIB (1024ULL * 1024)
 
@@ -48,7 +48,7 @@ reply_node(struct req *r, int status, const struct nx_reply *reply)
 {
 	struct buf b = {0};
 
-	json_node(&b, NULL, (const Nx__NodeInfo *)reply->body);
+	json_node(&b, NULL, nx_as_node_info(reply->body));
 	reply_json(r, status, &b);
 }
 
@@ -111,14 +111,13 @@ node_create(struct req *r)
 		m.image = w.image;
 	m.command = w.command.item;
 	m.n_command = w.command.n;
-	req_call(r, NX_ROLE_NODE, NX__METHOD__NODE_CREATE, &m.base, &slow,
-	    on_created);
+	req_call(r, nx_ask_node_create(&m), &slow, on_created);
 }
 
 static void
 on_nodes(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__NodeListReply *m = (const void *)reply->body;
+	const Nx__NodeListReply *m = nx_as_node_list_reply(reply->body);
 	size_t i;
 
 	for (i = 0; i < m->n_nodes; i++)
@@ -133,8 +132,7 @@ ask_nodes(struct req *r, const char *cursor)
 	struct req_call_opts opts = {.again = page_again};
 
 	m.after = (char *)(uintptr_t)cursor;
-	req_call(
-	    r, NX_ROLE_NODE, NX__METHOD__NODE_LIST, &m.base, &opts, on_nodes);
+	req_call(r, nx_ask_node_list(&m), &opts, on_nodes);
 }
 
 static void
@@ -144,25 +142,25 @@ node_list(struct req *r)
 }
 
 static void
-ask_node(struct req *r, Nx__Method method, const struct req_call_opts *opts,
-    req_reply_fn *fn)
+ask_node(struct req *r, struct nx_ask (*ask)(const Nx__NodeRequest *),
+    const struct req_call_opts *opts, req_reply_fn *fn)
 {
 	Nx__NodeRequest m = NX__NODE_REQUEST__INIT;
 
 	m.node = (char *)(uintptr_t)r->param;
-	req_call(r, NX_ROLE_NODE, method, &m.base, opts, fn);
+	req_call(r, ask(&m), opts, fn);
 }
 
 static void
 node_get(struct req *r)
 {
-	ask_node(r, NX__METHOD__NODE_GET, NULL, on_node);
+	ask_node(r, nx_ask_node_get, NULL, on_node);
 }
 
 static void
 node_start(struct req *r)
 {
-	ask_node(r, NX__METHOD__NODE_START, &slow, on_node);
+	ask_node(r, nx_ask_node_start, &slow, on_node);
 }
 
 static void
@@ -171,14 +169,13 @@ node_stop(struct req *r)
 	Nx__NodeStopRequest m = NX__NODE_STOP_REQUEST__INIT;
 
 	m.node = (char *)(uintptr_t)r->param;
-	req_call(
-	    r, NX_ROLE_NODE, NX__METHOD__NODE_STOP, &m.base, &slow, on_node);
+	req_call(r, nx_ask_node_stop(&m), &slow, on_node);
 }
 
 static void
 on_deleted(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__NodeDeleteReply *m = (const void *)reply->body;
+	const Nx__NodeDeleteReply *m = nx_as_node_delete_reply(reply->body);
 	struct buf b = {0};
 
 	json_open(&b, NULL, '{');
@@ -203,14 +200,13 @@ node_delete(struct req *r)
 		return;
 	m.force = force;
 	m.node = (char *)(uintptr_t)r->param;
-	req_call(r, NX_ROLE_NODE, NX__METHOD__NODE_DELETE, &m.base, &opts,
-	    on_deleted);
+	req_call(r, nx_ask_node_delete(&m), &opts, on_deleted);
 }
 
 static void
 on_metrics(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__NodeMetrics *m = (const void *)reply->body;
+	const Nx__NodeMetricsReply *m = nx_as_node_metrics_reply(reply->body);
 	struct buf b = {0};
 
 	json_open(&b, NULL, '{');
@@ -230,7 +226,7 @@ on_metrics(struct req *r, const struct nx_reply *reply)
 static void
 node_metrics(struct req *r)
 {
-	ask_node(r, NX__METHOD__NODE_METRICS, NULL, on_metrics);
+	ask_node(r, nx_ask_node_metrics, NULL, on_metrics);
 }
 
 static const struct route rows[] = {

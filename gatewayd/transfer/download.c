@@ -11,7 +11,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "gatewayd/transfer/download.h"
-#include "proto/storage.pb-c.h"
+#include "proto/storage.rpc.h"
 
 #define SEGMENTS 4U         /* of a window; the first has one, to be quick */
 #define PER_TURN (2U << 20) /* bytes, before other clients get theirs */
@@ -75,15 +75,14 @@ ask_window(struct req *r)
 	m.offset = d->asked;
 	m.length = d->known ? d->end - d->asked : 0;
 	m.max_segments = r->x.status == 0 ? 1 : SEGMENTS;
-	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_OPEN_READ, &m.base, &opts,
-	    on_window);
+	req_call(r, nx_ask_file_open_read(&m), &opts, on_window);
 }
 
 /* Takes the descriptors; false when the reply makes no sense. */
 static bool
 take_window(struct download *d, const struct nx_reply *reply)
 {
-	const Nx__OpenReadReply *m = (const void *)reply->body;
+	const Nx__OpenReadReply *m = nx_as_open_read_reply(reply->body);
 	struct window w = {.n = m->n_segments};
 	uint64_t total = 0;
 	size_t i;
@@ -113,7 +112,7 @@ static void begin(struct req *r);
 static void
 on_window(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__OpenReadReply *m = (const void *)reply->body;
+	const Nx__OpenReadReply *m = nx_as_open_read_reply(reply->body);
 	struct download *d = r->state;
 
 	if (!d->known && m->file) {
@@ -266,7 +265,7 @@ decide(struct req *r)
 static void
 on_file(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__FileInfo *m = (const void *)reply->body;
+	const Nx__FileInfo *m = nx_as_file_info(reply->body);
 	struct download *d = r->state;
 
 	d->known = true;
@@ -280,7 +279,7 @@ on_file(struct req *r, const struct nx_reply *reply)
 static void
 on_entry(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__FsEntry *m = (const void *)reply->body;
+	const Nx__FsEntry *m = nx_as_fs_entry(reply->body);
 	struct download *d = r->state;
 
 	if (m->folder) {
@@ -308,11 +307,9 @@ ask_about(struct req *r)
 	file.id = d->id;
 	path.path = d->path;
 	if (d->id[0])
-		req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_STAT, &file.base,
-		    &opts, on_file);
+		req_call(r, nx_ask_file_stat(&file), &opts, on_file);
 	else
-		req_call(r, NX_ROLE_STORAGE, NX__METHOD__FS_STAT, &path.base,
-		    &opts, on_entry);
+		req_call(r, nx_ask_fs_stat(&path), &opts, on_entry);
 }
 
 void

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "gatewayd/transfer/form_internal.h"
+#include "proto/storage.rpc.h"
 
 static const struct http_error file_name = {400, "invalid",
     "The file's name must be 1 to 255 bytes of UTF-8, without control "
@@ -91,7 +92,7 @@ form_begin_file(struct form *f)
 static void
 on_finished(struct req *r, const struct nx_reply *reply)
 {
-	reply_uploaded(r, 200, (const void *)reply->body);
+	reply_uploaded(r, 200, nx_as_finish_upload_reply(reply->body));
 }
 
 void

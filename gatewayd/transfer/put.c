@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "gatewayd/transfer/put.h"
 #include "gatewayd/transfer/upload.h"
+#include "proto/storage.rpc.h"
 
 #define PER_TURN   (4U << 20)
 #define PER_SPLICE (1U << 20)
@@ -35,7 +36,7 @@ put_free(void *state)
 static void
 on_finished(struct req *r, const struct nx_reply *reply)
 {
-	reply_uploaded(r, 201, (const Nx__FinishUploadReply *)reply->body);
+	reply_uploaded(r, 201, nx_as_finish_upload_reply(reply->body));
 }
 
 /* Bytes that came with the head, or in chunks: through the buffer. */

@@ -13,6 +13,7 @@
 #include "common/fd.h"
 #include "common/id.h"
 #include "gatewayd/transfer/upload.h"
+#include "proto/storage.rpc.h"
 
 #define FINISH_S 300U /* the last chunks' fsync and their replicas' */
 
@@ -41,7 +42,7 @@ upload_init(struct upload *u, struct req *r, req_fn *on_room)
 static void
 on_opened(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__OpenUploadReply *m = (const void *)reply->body;
+	const Nx__OpenUploadReply *m = nx_as_open_upload_reply(reply->body);
 	struct upload *u = req_upload(r);
 
 	u->waiting = false;
@@ -68,8 +69,7 @@ upload_open(
 	u->on_open = on_open;
 	m->md5 = u->digest.kind == DIGEST_MD5;
 	m->sha256 = u->digest.kind == DIGEST_SHA256;
-	req_call(u->req, NX_ROLE_STORAGE, NX__METHOD__FILE_OPEN_UPLOAD,
-	    &m->base, &opts, on_opened);
+	req_call(u->req, nx_ask_file_open_upload(m), &opts, on_opened);
 }
 
 /* --- content ---------------------------------------------------------------*/
@@ -211,8 +211,7 @@ finish(struct req *r)
 		m.into_folder = true;
 	}
 	u->open = false; /* whatever the answer, it is not ours to abort */
-	req_call(r, NX_ROLE_STORAGE, NX__METHOD__FILE_FINISH_UPLOAD, &m.base,
-	    &opts, u->on_finished);
+	req_call(r, nx_ask_file_finish_upload(&m), &opts, u->on_finished);
 }
 
 void
@@ -245,6 +244,6 @@ upload_fini(struct upload *u)
 	u->open = false;
 	m.upload = u->id;
 	opts.ticket = token->storage;
-	(void)nx_call(u->req->gw->hub, NX_ROLE_STORAGE,
-	    NX__METHOD__FILE_ABORT_UPLOAD, &m.base, &opts, ignore, NULL);
+	(void)nx_call(
+	    u->req->gw->hub, nx_ask_file_abort_upload(&m), &opts, ignore, NULL);
 }

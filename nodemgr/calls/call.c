@@ -17,7 +17,7 @@
 #include "common/reaper.h"
 #include "nodemgr/calls/function.h"
 #include "nodemgr/images/image.h"
-#include "proto/node.pb-c.h"
+#include "proto/node.rpc.h"
 
 #define START_MS 10000
 
@@ -153,7 +153,7 @@ answer(struct run *run, const struct rusage *usage)
 	    reply.reason, (unsigned long long)reply.start_us,
 	    (unsigned long long)reply.execution_us);
 	if (fds[0] >= 0 && fds[1] >= 0) {
-		nx_answer(run->r, &reply.base, fds, 2);
+		nx_answer_lambda_run(run->r, &reply, fds, 2);
 		return;
 	}
 	nx_close(&fds[0]);

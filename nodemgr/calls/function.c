@@ -15,7 +15,7 @@
 #include "common/id.h"
 #include "common/log.h"
 #include "nodemgr/calls/function.h"
-#include "proto/node.pb-c.h"
+#include "proto/serve_nodemgr.h"
 
 #define TIMEOUT_MS     10000
 #define TIMEOUT_MAX_MS 900000
@@ -140,11 +140,9 @@ begin(struct run *run)
 }
 
 void
-function_handle(struct nx_request *r, void *ctx)
+serve_lambda_run(struct nx_request *r, const Nx__LambdaRunRequest *request,
+    struct nodemgr *m)
 {
-	const Nx__LambdaRunRequest *request =
-	    (const Nx__LambdaRunRequest *)r->body;
-	struct nodemgr *m = ctx;
 	struct run *run, **end;
 
 	if (!request_ok(m, r, request))

@@ -48,7 +48,6 @@ struct run {
 	bool failed, timed_out, flooded;
 };
 
-void function_handle(struct nx_request *r, void *ctx);
 void function_peer_gone(struct nodemgr *m, const struct nx_peer *peer);
 /* Kills all, begins no more; nodemgr is going. m->on_idle is called when the
  * last one is gone, at once if there is none. */

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "common/id.h"
-#include "nodemgr/nodes/create.h"
 #include "nodemgr/images/image.h"
 #include "nodemgr/nodes/op.h"
+#include "proto/serve_nodemgr.h"
 
 #define MEMORY      (128ULL << 20)
 #define MEMORY_MIN  (4ULL << 20)
@@ -142,10 +142,9 @@ fill(struct node *n, uint64_t owner, const Nx__NodeCreateRequest *q)
 }
 
 void
-create_handle(struct nx_request *r, void *ctx)
+serve_node_create(
+    struct nx_request *r, const Nx__NodeCreateRequest *q, struct nodemgr *m)
 {
-	const Nx__NodeCreateRequest *q = (const Nx__NodeCreateRequest *)r->body;
-	struct nodemgr *m = ctx;
 	uint32_t address, ids;
 	struct node *n;
 	struct op *op;

@@ -30,6 +30,7 @@
 #include "nodemgr/box/terminal.h"
 #include "nodemgr/nodes/exec.h"
 #include "nodemgr/nodes/exec_internal.h"
+#include "proto/serve_nodemgr.h"
 
 #define EXECS_MAX   128 /* of one node's at a time */
 #define START_MS    15000
@@ -104,7 +105,7 @@ answer_wait(struct exec *x)
 	snprintf(reason, sizeof(reason), "%s %d", signal ? "signal" : "exit",
 	    signal ? signal : WEXITSTATUS(x->status));
 	reply.reason = reason;
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_node_exec_wait(r, &reply);
 }
 
 static void
@@ -217,7 +218,7 @@ begun(struct exec *x)
 	end_gate(x);
 	reply.exec = x->id;
 	x->n_ends = 0; /* theirs now */
-	nx_answer(r, &reply.base, x->ends, (size_t)n);
+	nx_answer_node_exec(r, &reply, x->ends, (size_t)n);
 }
 
 static void on_end(int status, const struct rusage *usage, void *arg);
@@ -340,11 +341,10 @@ count_of(const struct nodemgr *m, const struct node *n)
 }
 
 void
-exec_handle(struct nx_request *r, void *ctx)
+serve_node_exec(
+    struct nx_request *r, const Nx__NodeExecRequest *request, struct nodemgr *m)
 {
-	const Nx__NodeExecRequest *request =
-	    (const Nx__NodeExecRequest *)r->body;
-	struct node *n = node_find(ctx, r, request->node);
+	struct node *n = node_find(m, r, request->node);
 
 	if (!n)
 		return;
@@ -356,20 +356,18 @@ exec_handle(struct nx_request *r, void *ctx)
 	else if (request->rows > UINT16_MAX || request->columns > UINT16_MAX)
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "a terminal has at most %u rows and columns", UINT16_MAX);
-	else if (count_of(ctx, n) >= EXECS_MAX)
+	else if (count_of(m, n) >= EXECS_MAX)
 		nx_refuse(r, NX__STATUS__LIMIT,
 		    "%u commands run in the node already: end some first",
 		    EXECS_MAX);
 	else
-		start(ctx, r, n, request);
+		start(m, r, n, request);
 }
 
 void
-exec_wait_handle(struct nx_request *r, void *ctx)
+serve_node_exec_wait(struct nx_request *r,
+    const Nx__NodeExecWaitRequest *request, struct nodemgr *m)
 {
-	const Nx__NodeExecWaitRequest *request =
-	    (const Nx__NodeExecWaitRequest *)r->body;
-	struct nodemgr *m = ctx;
 	struct exec *x = m->execs;
 
 	while (x && (x->id != request->exec || x->peer != r->peer))

@@ -8,10 +8,6 @@
 
 struct node;
 
-/* Answers when the command runs, with the far ends of its terminal or pipes. */
-void exec_handle(struct nx_request *r, void *ctx);
-/* Answers when it has ended, and everything it left behind. */
-void exec_wait_handle(struct nx_request *r, void *ctx);
 /* A caller is gone: what it ran is killed. */
 void exec_peer_gone(struct nodemgr *m, const struct nx_peer *peer);
 /* Kills what the nodemgr before this one ran in @n: its callers are gone. */

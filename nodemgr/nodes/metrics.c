@@ -5,6 +5,7 @@
 
 #include "nodemgr/nodes/metrics.h"
 #include "nodemgr/nodes/op.h"
+#include "proto/serve_nodemgr.h"
 
 #define PERIOD_S 5
 
@@ -61,11 +62,11 @@ cpu_percent(const struct node *n)
 }
 
 void
-metrics_handle(struct nx_request *r, void *ctx)
+serve_node_metrics(
+    struct nx_request *r, const Nx__NodeRequest *request, struct nodemgr *m)
 {
-	const Nx__NodeRequest *request = (const Nx__NodeRequest *)r->body;
-	Nx__NodeMetrics reply = NX__NODE_METRICS__INIT;
-	struct node *n = node_find(ctx, r, request->node);
+	Nx__NodeMetricsReply reply = NX__NODE_METRICS_REPLY__INIT;
+	struct node *n = node_find(m, r, request->node);
 	const struct node_sample *s;
 
 	if (!n)
@@ -86,5 +87,5 @@ metrics_handle(struct nx_request *r, void *ctx)
 		reply.sampled_at =
 		    (nx_wall_us() - (nx_now_us() - s->at_us)) / 1000000;
 	}
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_node_metrics(r, &reply);
 }

@@ -8,7 +8,5 @@
 
 /* Starts sampling. 0 or -ENOMEM. */
 int metrics_start(struct nodemgr *m);
-/* NODE_METRICS */
-void metrics_handle(struct nx_request *r, void *ctx);
 
 #endif

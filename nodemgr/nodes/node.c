@@ -9,6 +9,7 @@
 #include "common/fd.h"
 #include "nodemgr/box/idmap.h"
 #include "nodemgr/nodes/node.h"
+#include "proto/node.rpc.h"
 
 struct node *
 node_new(struct nodemgr *m)
@@ -246,6 +247,6 @@ node_answer(struct nx_request *r, const struct node *n)
 	Nx__NodeInfo info;
 
 	node_info(n, &info);
-	nx_answer(r, &info.base, NULL, 0);
+	nx_answer_node_get(r, &info);
 	node_info_fini(&info);
 }

@@ -11,6 +11,7 @@
 #include "common/status.h"
 #include "nodemgr/nodes/op.h"
 #include "nodemgr/nodes/store.h"
+#include "proto/node.rpc.h"
 
 static void (*const first_step[])(struct op *op) = {
     [OP_CREATE] = op_create,
@@ -86,7 +87,7 @@ answer(struct op *op)
 		deleted.id = op->node->id;
 		deleted.chunks_moved = op->chunks_moved;
 		deleted.files_lost = op->files_lost;
-		nx_answer(r, &deleted.base, NULL, 0);
+		nx_answer_node_delete(r, &deleted);
 	} else {
 		node_answer(r, op->node);
 	}
@@ -264,8 +265,7 @@ op_after(struct op *op, uint64_t ms, void (*then)(struct op *op))
 }
 
 void
-op_call(struct op *op, enum nx_role role, Nx__Method method,
-    const ProtobufCMessage *request, int fd, uint64_t timeout_ms,
+op_call(struct op *op, struct nx_ask ask, int fd, uint64_t timeout_ms,
     nx_reply_fn *fn)
 {
 	struct nx_call_opts opts = {
@@ -275,6 +275,6 @@ op_call(struct op *op, enum nx_role role, Nx__Method method,
 	};
 
 	nx_assert(!op->call);
-	op->call = nx_call(op->m->hub, role, method, request, &opts, fn, op);
+	op->call = nx_call(op->m->hub, ask, &opts, fn, op);
 	nx_assert(op->call);
 }

@@ -72,8 +72,7 @@ op_fail_reply(struct op *op, const struct nx_reply *reply, const char *doing);
 void op_save(struct op *op, void (*then)(struct op *op));
 void op_unsave(struct op *op, void (*then)(struct op *op));
 void op_after(struct op *op, uint64_t ms, void (*then)(struct op *op));
-void op_call(struct op *op, enum nx_role role, Nx__Method method,
-    const ProtobufCMessage *request, int fd, uint64_t timeout_ms,
+void op_call(struct op *op, struct nx_ask ask, int fd, uint64_t timeout_ms,
     nx_reply_fn *fn);
 void op_cancel_timer(struct op *op);
 /* Kills what is in the cgroup, waits until it is empty, removes it. */

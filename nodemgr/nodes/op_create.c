@@ -5,7 +5,7 @@
 
 #include "common/log.h"
 #include "nodemgr/nodes/op.h"
-#include "proto/storage.pb-c.h"
+#include "proto/storage.rpc.h"
 
 /* --- start -------------------------------------------------------------------- */
 
@@ -83,8 +83,8 @@ create_undo(struct op *op)
 
 	request.node = op->node->id;
 	request.force = true;
-	op_call(op, NX_ROLE_STORAGE, NX__METHOD__VOLUME_DELETE, &request.base,
-	    -1, 30000, on_volume_deleted);
+	op_call(
+	    op, nx_ask_volume_delete(&request), -1, 30000, on_volume_deleted);
 }
 
 static void
@@ -121,8 +121,8 @@ create_saved(struct op *op)
 	}
 	request.node = op->node->id;
 	request.size = op->node->storage;
-	op_call(op, NX_ROLE_STORAGE, NX__METHOD__VOLUME_CREATE, &request.base,
-	    -1, 120000, on_volume_created);
+	op_call(
+	    op, nx_ask_volume_create(&request), -1, 120000, on_volume_created);
 }
 
 void

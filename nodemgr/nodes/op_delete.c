@@ -8,7 +8,7 @@
 #include <signal.h>
 
 #include "nodemgr/nodes/op.h"
-#include "proto/storage.pb-c.h"
+#include "proto/storage.rpc.h"
 
 static void
 gone(struct op *op)
@@ -42,7 +42,7 @@ on_volume_deleted(const struct nx_reply *reply, void *arg)
 
 	op->call = NULL;
 	if (reply->status == NX__STATUS__OK) {
-		body = (const Nx__VolumeDeleteReply *)reply->body;
+		body = nx_as_volume_delete_reply(reply->body);
 		op->chunks_moved = body->chunks_moved;
 		op->files_lost = body->files_lost;
 	}
@@ -76,8 +76,8 @@ delete_volume(struct op *op)
 	}
 	request.node = op->node->id;
 	request.force = op->force;
-	op_call(op, NX_ROLE_STORAGE, NX__METHOD__VOLUME_DELETE, &request.base,
-	    -1, 600000, on_volume_deleted);
+	op_call(
+	    op, nx_ask_volume_delete(&request), -1, 600000, on_volume_deleted);
 }
 
 static void

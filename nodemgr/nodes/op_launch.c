@@ -14,8 +14,8 @@
 #include "common/fd.h"
 #include "common/reaper.h"
 #include "nodemgr/nodes/op.h"
-#include "proto/net.pb-c.h"
-#include "proto/storage.pb-c.h"
+#include "proto/net.rpc.h"
+#include "proto/storage.rpc.h"
 
 #define GATE_MS 15000 /* for the child's part, network included */
 
@@ -156,8 +156,7 @@ link_node(struct op *op, int fd)
 	request.address = op->node->address;
 	request.prefix = op->m->prefix;
 	request.owner = op->node->owner;
-	op_call(op, NX_ROLE_NET, NX__METHOD__NET_ATTACH, &request.base, fd,
-	    10000, on_linked);
+	op_call(op, nx_ask_net_attach(&request), fd, 10000, on_linked);
 }
 
 static void
@@ -273,6 +272,5 @@ op_launch(struct op *op, void (*then)(struct op *op))
 
 	op->launched = then;
 	request.node = op->node->id;
-	op_call(op, NX_ROLE_STORAGE, NX__METHOD__VOLUME_ATTACH, &request.base,
-	    -1, 30000, on_volume);
+	op_call(op, nx_ask_volume_attach(&request), -1, 30000, on_volume);
 }

@@ -15,8 +15,8 @@
 #include "common/log.h"
 #include "nodemgr/box/enter.h"
 #include "nodemgr/nodes/op.h"
-#include "proto/net.pb-c.h"
-#include "proto/storage.pb-c.h"
+#include "proto/net.rpc.h"
+#include "proto/storage.rpc.h"
 
 #define STRAYS_MS 2000 /* for everything that a crash left */
 
@@ -164,8 +164,8 @@ tell_active(struct node *n)
 
 	request.node = n->id;
 	request.active = n->state == NODE_RUNNING;
-	(void)nx_call(n->m->hub, NX_ROLE_STORAGE, NX__METHOD__VOLUME_SET_ACTIVE,
-	    &request.base, &opts, ignore, what);
+	(void)nx_call(
+	    n->m->hub, nx_ask_volume_set_active(&request), &opts, ignore, what);
 }
 
 void
@@ -230,8 +230,8 @@ attach(const struct node *n, int fd)
 	request.address = n->address;
 	request.prefix = n->m->prefix;
 	request.owner = n->owner;
-	(void)nx_call(n->m->hub, NX_ROLE_NET, NX__METHOD__NET_ATTACH,
-	    &request.base, &opts, ignore, what);
+	(void)nx_call(
+	    n->m->hub, nx_ask_net_attach(&request), &opts, ignore, what);
 }
 
 /* The node may be gone by now, or about to. */

@@ -5,8 +5,8 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "nodemgr/nodes/op.h"
-#include "proto/net.pb-c.h"
-#include "proto/storage.pb-c.h"
+#include "proto/net.rpc.h"
+#include "proto/storage.rpc.h"
 
 #define CLEAR_TRIES 2000 /* of 5 ms: 10 s */
 
@@ -57,8 +57,7 @@ op_detach_net(struct op *op, void (*then)(struct op *op))
 
 	op->detached = then;
 	request.node = op->node->id;
-	op_call(op, NX_ROLE_NET, NX__METHOD__NET_DETACH, &request.base, -1,
-	    3000, on_detached);
+	op_call(op, nx_ask_net_detach(&request), -1, 3000, on_detached);
 }
 
 static void
@@ -82,8 +81,7 @@ op_set_active(struct op *op, bool active, void (*then)(struct op *op))
 	op->activated = then;
 	request.node = op->node->id;
 	request.active = active;
-	op_call(op, NX_ROLE_STORAGE, NX__METHOD__VOLUME_SET_ACTIVE,
-	    &request.base, -1, 5000, on_activated);
+	op_call(op, nx_ask_volume_set_active(&request), -1, 5000, on_activated);
 }
 
 static void

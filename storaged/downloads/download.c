@@ -11,7 +11,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "proto/storage.pb-c.h"
+#include "proto/serve_storaged.h"
 #include "storaged/care/healer.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/downloads/downloads.h"
@@ -228,7 +228,7 @@ answer(struct read_job *job)
 	reply.n_segments = p->n;
 	reply.segments = list;
 	reply.next = at < job->to ? at : 0;
-	nx_answer(job->request, &reply.base, fds, p->n);
+	nx_answer_file_open_read(job->request, &reply, fds, p->n);
 }
 
 static void
@@ -273,11 +273,9 @@ read_done(void *arg)
  * that file's chunks.
  */
 void
-download_open_request(struct nx_request *r, void *ctx)
+serve_file_open_read(
+    struct nx_request *r, const Nx__OpenReadRequest *q, struct storaged *s)
 {
-	const Nx__OpenReadRequest *q =
-	    (const Nx__OpenReadRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct catalog_file file;
 	struct read_job *job;
 	uint64_t end;

@@ -11,8 +11,6 @@
 #ifndef STORAGED_DOWNLOADS_H
 #define STORAGED_DOWNLOADS_H
 
-#include "common/hub.h"
-
-void download_open_request(struct nx_request *r, void *ctx);
+#include "proto/serve_storaged.h"
 
 #endif

@@ -9,14 +9,13 @@
 
 #include "common/err.h"
 #include "common/log.h"
-#include "proto/storage.pb-c.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/collector.h"
-#include "storaged/trees/files.h"
 #include "storaged/trees/info.h"
 #include "storaged/trees/refuse.h"
 #include "storaged/care/reserve.h"
 #include "storaged/storaged.h"
+#include "proto/serve_storaged.h"
 
 #define LIST_MAX 100U
 
@@ -36,14 +35,12 @@ parse_cursor(const char *text, int64_t *ret_after)
 }
 
 void
-file_list_request(struct nx_request *r, void *ctx)
+serve_file_list(
+    struct nx_request *r, const Nx__FileListRequest *q, struct storaged *s)
 {
-	const Nx__FileListRequest *q =
-	    (const Nx__FileListRequest *)(const void *)r->body;
 	Nx__FileListReply reply = NX__FILE_LIST_REPLY__INIT;
 	size_t max = q->limit && q->limit < LIST_MAX ? q->limit : LIST_MAX;
 	Nx__FileInfo infos[LIST_MAX], *pointers[LIST_MAX];
-	struct storaged *s = ctx;
 	struct catalog_file *files;
 	char next[32];
 	int64_t after;
@@ -74,16 +71,14 @@ file_list_request(struct nx_request *r, void *ctx)
 		    next, sizeof(next), "%" PRId64, files[max - 1].key);
 		reply.next = next;
 	}
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_file_list(r, &reply);
 	free(files);
 }
 
 void
-file_stat_request(struct nx_request *r, void *ctx)
+serve_file_stat(
+    struct nx_request *r, const Nx__FileRequest *q, struct storaged *s)
 {
-	const Nx__FileRequest *q =
-	    (const Nx__FileRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct catalog_file file;
 	Nx__FileInfo info;
 	int result =
@@ -94,7 +89,7 @@ file_stat_request(struct nx_request *r, void *ctx)
 		return;
 	}
 	info_file(&file, &info);
-	nx_answer(r, &info.base, NULL, 0);
+	nx_answer_file_stat(r, &info);
 }
 
 struct delete_op {
@@ -117,18 +112,16 @@ deleted(int result, void *arg)
 		refuse_catalog(op->request, result, op->remove.file.id);
 	else {
 		info_file(&op->remove.file, &info);
-		nx_answer(op->request, &info.base, NULL, 0);
+		nx_answer_file_delete(op->request, &info);
 		collector_kick(op->s->collector);
 	}
 	free(op);
 }
 
 void
-file_delete_request(struct nx_request *r, void *ctx)
+serve_file_delete(
+    struct nx_request *r, const Nx__FileRequest *q, struct storaged *s)
 {
-	const Nx__FileRequest *q =
-	    (const Nx__FileRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct delete_op *op = calloc(1, sizeof(*op));
 	int result;
 

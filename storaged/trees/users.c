@@ -6,17 +6,15 @@
 
 #include "common/err.h"
 #include "common/log.h"
-#include "proto/auth.pb-c.h"
-#include "proto/storage.pb-c.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/collector.h"
 #include "storaged/care/reserve.h"
-#include "storaged/trees/files.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
 #include "storaged/storaged.h"
 #include "storaged/uploads/upload.h"
 #include "storaged/volumes/volume.h"
+#include "proto/serve_storaged.h"
 
 static void
 answer_usage(struct nx_request *r, struct storaged *s, uint64_t user)
@@ -37,13 +35,13 @@ answer_usage(struct nx_request *r, struct storaged *s, uint64_t user)
 	reply.counted = usage.charged;
 	reply.entries = quota_entries(s, user);
 	reply.reserved = quota_promised(s, user);
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_storage_usage(r, &reply);
 }
 
 void
-storage_usage_request(struct nx_request *r, void *ctx)
+serve_storage_usage(struct nx_request *r, struct storaged *s)
 {
-	answer_usage(r, ctx, r->who.user_id);
+	answer_usage(r, s, r->who.user_id);
 }
 
 struct quota_op {
@@ -65,11 +63,9 @@ quota_set(int result, void *arg)
 }
 
 void
-storage_set_quota_request(struct nx_request *r, void *ctx)
+serve_storage_set_quota(
+    struct nx_request *r, const Nx__SetQuotaRequest *q, struct storaged *s)
 {
-	const Nx__SetQuotaRequest *q =
-	    (const Nx__SetQuotaRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct quota_op *op;
 
 	if (q->quota > INT64_MAX || q->user_id > INT64_MAX) {
@@ -91,10 +87,9 @@ storage_set_quota_request(struct nx_request *r, void *ctx)
 }
 
 void
-storage_status_request(struct nx_request *r, void *ctx)
+serve_storage_status(struct nx_request *r, struct storaged *s)
 {
 	Nx__StorageStatusReply reply = NX__STORAGE_STATUS_REPLY__INIT;
-	struct storaged *s = ctx;
 	struct collector_status care;
 	struct catalog_totals totals;
 	const struct volume *v;
@@ -120,7 +115,7 @@ storage_status_request(struct nx_request *r, void *ctx)
 	reply.set_aside = care.set_aside;
 	reply.orphans_refused = care.refused;
 	reply.disk_full = !reserve_held(s->reserve);
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_storage_status(r, &reply);
 }
 
 /* --- authd ------------------------------------------------------------------*/
@@ -151,8 +146,8 @@ give_key(struct storaged *s)
 	message.epoch = key->epoch;
 	message.key.data = copy;
 	message.key.len = sizeof(copy);
-	(void)nx_call(s->hub, NX_ROLE_AUTH, NX__METHOD__AUTH_TICKET_KEY,
-	    &message.base, NULL, key_given, s);
+	(void)nx_call(
+	    s->hub, nx_ask_auth_ticket_key(&message), NULL, key_given, s);
 	explicit_bzero(copy, sizeof(copy));
 }
 
@@ -168,11 +163,8 @@ storaged_on_peer(struct nx_peer *peer, bool up, void *ctx)
 }
 
 void
-auth_revoke_request(struct nx_request *r, void *ctx)
+serve_auth_revoke(struct nx_request *r, const Nx__Revoke *q, struct storaged *s)
 {
-	const Nx__Revoke *q = (const Nx__Revoke *)(const void *)r->body;
-	struct storaged *s = ctx;
-
 	if (q->session.len != 0 && q->session.len != NX_SESSION_LEN) {
 		nx_refuse(r, NX__STATUS__INVALID, "a session has %d bytes",
 		    NX_SESSION_LEN);
@@ -181,7 +173,7 @@ auth_revoke_request(struct nx_request *r, void *ctx)
 	if (nx_tickets_revoke(s->tickets, q->user_id,
 		q->session.len ? q->session.data : NULL))
 		give_key(s);
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer_auth_revoke(r);
 }
 
 struct drop_op {
@@ -199,7 +191,7 @@ dropped(int result, void *arg)
 		refuse_catalog(op->request, result, "the user's files");
 	else {
 		nx_info("event=user-dropped user=%" PRIu64, op->drop.user);
-		nx_answer(op->request, NULL, NULL, 0);
+		nx_answer_auth_user_deleted(op->request);
 		collector_kick(op->s->collector);
 	}
 	free(op);
@@ -211,11 +203,9 @@ dropped(int result, void *arg)
  * cannot be deleted.
  */
 void
-auth_user_deleted_request(struct nx_request *r, void *ctx)
+serve_auth_user_deleted(
+    struct nx_request *r, const Nx__UserDeleted *q, struct storaged *s)
 {
-	const Nx__UserDeleted *q =
-	    (const Nx__UserDeleted *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct drop_op *op;
 
 	if (q->user_id == 0) {

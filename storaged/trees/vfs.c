@@ -8,15 +8,14 @@
 
 #include "common/err.h"
 #include "common/log.h"
-#include "proto/storage.pb-c.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/collector.h"
-#include "storaged/trees/files.h"
 #include "storaged/trees/info.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
 #include "storaged/care/reserve.h"
 #include "storaged/storaged.h"
+#include "proto/serve_storaged.h"
 
 #define LIST_MAX 100U
 /* A page of long names must fit a frame, whatever the limit says. */
@@ -37,11 +36,9 @@ parse(struct nx_request *r, const char *text, struct path *ret_path)
 /* --- reading ----------------------------------------------------------------*/
 
 void
-fs_stat_request(struct nx_request *r, void *ctx)
+serve_fs_stat(
+    struct nx_request *r, const Nx__FsPathRequest *q, struct storaged *s)
 {
-	const Nx__FsPathRequest *q =
-	    (const Nx__FsPathRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct catalog_entry entry;
 	Nx__FsEntry info;
 	struct path path;
@@ -55,7 +52,7 @@ fs_stat_request(struct nx_request *r, void *ctx)
 		return;
 	}
 	info_entry(&entry, &info);
-	nx_answer(r, &info.base, NULL, 0);
+	nx_answer_fs_stat(r, &info);
 }
 
 static void
@@ -77,16 +74,14 @@ answer_page(struct nx_request *r, const struct catalog_entry *entries, size_t n,
 	reply.entries = pointers;
 	if (i < n)
 		reply.next = info_text(entries[i - 1].name);
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_fs_list(r, &reply);
 }
 
 void
-fs_list_request(struct nx_request *r, void *ctx)
+serve_fs_list(
+    struct nx_request *r, const Nx__FsListRequest *q, struct storaged *s)
 {
-	const Nx__FsListRequest *q =
-	    (const Nx__FsListRequest *)(const void *)r->body;
 	size_t max = q->limit && q->limit < LIST_MAX ? q->limit : LIST_MAX;
-	struct storaged *s = ctx;
 	struct catalog_entry folder, *entries;
 	struct path path;
 	int result, n;
@@ -151,7 +146,7 @@ answer_entry(struct tree_request *t, int result, const char *what)
 		refuse_catalog(t->request, result, what);
 	else {
 		info_entry(&t->op.entry, &info);
-		nx_answer(t->request, &info.base, NULL, 0);
+		nx_answer_fs_mkdir(t->request, &info);
 	}
 }
 
@@ -165,11 +160,9 @@ made(int result, void *arg)
 }
 
 void
-fs_mkdir_request(struct nx_request *r, void *ctx)
+serve_fs_mkdir(
+    struct nx_request *r, const Nx__MkdirRequest *q, struct storaged *s)
 {
-	const Nx__MkdirRequest *q =
-	    (const Nx__MkdirRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct tree_request *t = tree_request_new(r, s, q->path, made);
 	int e;
 
@@ -204,18 +197,16 @@ deleted(int result, void *arg)
 		reply.files = t->op.files;
 		reply.folders = t->op.folders;
 		reply.bytes = t->op.bytes;
-		nx_answer(t->request, &reply.base, NULL, 0);
+		nx_answer_fs_delete(t->request, &reply);
 		collector_kick(t->s->collector);
 	}
 	free(t);
 }
 
 void
-fs_delete_request(struct nx_request *r, void *ctx)
+serve_fs_delete(
+    struct nx_request *r, const Nx__FsPathRequest *q, struct storaged *s)
 {
-	const Nx__FsPathRequest *q =
-	    (const Nx__FsPathRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct tree_request *t = tree_request_new(r, s, q->path, deleted);
 
 	if (t)
@@ -241,11 +232,9 @@ moved(int result, void *arg)
 }
 
 void
-fs_move_request(struct nx_request *r, void *ctx)
+serve_fs_move(
+    struct nx_request *r, const Nx__FsMoveRequest *q, struct storaged *s)
 {
-	const Nx__FsMoveRequest *q =
-	    (const Nx__FsMoveRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct tree_request *t = tree_request_new(r, s, q->from, moved);
 
 	if (!t)

@@ -25,10 +25,6 @@ void uploads_stop(struct uploads *us);
 /* None may be under way any more. */
 struct uploads *uploads_free(struct uploads *us);
 
-void upload_open_request(struct nx_request *r, void *ctx);
-void upload_finish_request(struct nx_request *r, void *ctx);
-void upload_abort_request(struct nx_request *r, void *ctx);
-
 /* Ends the uploads of a peer that is gone, of a user that was deleted. */
 void uploads_peer_gone(struct uploads *us, const struct nx_peer *peer);
 void uploads_user_gone(struct uploads *us, uint64_t user);

@@ -13,6 +13,7 @@
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
 #include "storaged/uploads/upload_internal.h"
+#include "proto/storage.rpc.h"
 
 static void
 committed(int result, void *arg)
@@ -36,7 +37,7 @@ committed(int result, void *arg)
 	nx_info("event=file-stored file=%s owner=%" PRIu64 " size=%" PRIu64
 		" chunks=%u",
 	    info.id, info.owner, info.size, info.chunks);
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_file_finish_upload(r, &reply);
 	if (u->commit.freed)
 		collector_kick(u->us->s->collector);
 	upload_free(u);

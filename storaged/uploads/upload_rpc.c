@@ -11,11 +11,11 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "proto/storage.pb-c.h"
 #include "storaged/care/reserve.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
 #include "storaged/uploads/upload_internal.h"
+#include "proto/serve_storaged.h"
 
 #define PIPE_SIZE        (1 << 20)
 #define DEFAULT_REPLICAS 2U
@@ -274,12 +274,10 @@ open_pipe(struct nx_request *r, struct upload *u, int *ret_write)
  * The caller never sees where the bytes go.
  */
 void
-upload_open_request(struct nx_request *r, void *ctx)
+serve_file_open_upload(
+    struct nx_request *r, const Nx__OpenUploadRequest *q, struct storaged *s)
 {
-	const Nx__OpenUploadRequest *q =
-	    (const Nx__OpenUploadRequest *)(const void *)r->body;
 	Nx__OpenUploadReply reply = NX__OPEN_UPLOAD_REPLY__INIT;
-	struct storaged *s = ctx;
 	struct upload *u;
 	int write_end;
 
@@ -302,7 +300,7 @@ upload_open_request(struct nx_request *r, void *ctx)
 		return;
 	}
 	reply.upload = u->id;
-	nx_answer(r, &reply.base, &write_end, 1);
+	nx_answer_file_open_upload(r, &reply, &write_end, 1);
 }
 
 /* --- the end ----------------------------------------------------------------*/
@@ -344,11 +342,9 @@ take_finish(struct upload *u, const Nx__FinishUploadRequest *q)
 }
 
 void
-upload_finish_request(struct nx_request *r, void *ctx)
+serve_file_finish_upload(
+    struct nx_request *r, const Nx__FinishUploadRequest *q, struct storaged *s)
 {
-	const Nx__FinishUploadRequest *q =
-	    (const Nx__FinishUploadRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct upload *u = find(s->uploads, r, q->upload);
 
 	if (!u && !uploads_gave(s->uploads, q->upload)) {
@@ -374,11 +370,9 @@ upload_finish_request(struct nx_request *r, void *ctx)
 }
 
 void
-upload_abort_request(struct nx_request *r, void *ctx)
+serve_file_abort_upload(
+    struct nx_request *r, const Nx__AbortUploadRequest *q, struct storaged *s)
 {
-	const Nx__AbortUploadRequest *q =
-	    (const Nx__AbortUploadRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct upload *u = find(s->uploads, r, q->upload);
 
 	if (u && u->state == UPLOAD_COMMITTING) {
@@ -390,5 +384,5 @@ upload_abort_request(struct nx_request *r, void *ctx)
 		u->dead = true;
 		upload_fail(u, NX__STATUS__CONFLICT, "it was aborted");
 	}
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer_file_abort_upload(r);
 }

@@ -16,7 +16,7 @@
 #include "storaged/storaged.h"
 #include "storaged/volumes/volume.h"
 #include "storaged/volumes/volume_internal.h"
-#include "storaged/volumes/volume_rpc.h"
+#include "proto/serve_storaged.h"
 
 #define IMAGE_BLOCK 4096ULL
 
@@ -203,11 +203,9 @@ check_room(struct nx_request *r, struct storaged *s, uint64_t size)
  * nodemgr may ask.
  */
 void
-volume_create_request(struct nx_request *r, void *ctx)
+serve_volume_create(
+    struct nx_request *r, const Nx__VolumeCreateRequest *q, struct storaged *s)
 {
-	const Nx__VolumeCreateRequest *q =
-	    (const Nx__VolumeCreateRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct create_job *job;
 	uint64_t size;
 

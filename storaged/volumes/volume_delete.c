@@ -17,7 +17,7 @@
 #include "storaged/uploads/upload.h"
 #include "storaged/volumes/volume.h"
 #include "storaged/volumes/volume_internal.h"
-#include "storaged/volumes/volume_rpc.h"
+#include "proto/serve_storaged.h"
 
 struct delete_job {
 	struct storaged *s;
@@ -105,7 +105,7 @@ removed(int result, void *arg)
 	volume_drop(s->volumes, v);
 	reply.chunks_moved = job->moved;
 	reply.files_lost = job->lost;
-	nx_answer(job->request, &reply.base, NULL, 0);
+	nx_answer_volume_delete(job->request, &reply);
 	free(job);
 	healer_kick(s->healer);
 }
@@ -231,11 +231,9 @@ check(struct nx_request *r, const struct volume *v, const char *node)
  * files would be lost unless told so.
  */
 void
-volume_delete_request(struct nx_request *r, void *ctx)
+serve_volume_delete(
+    struct nx_request *r, const Nx__VolumeDeleteRequest *q, struct storaged *s)
 {
-	const Nx__VolumeDeleteRequest *q =
-	    (const Nx__VolumeDeleteRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct volume *v = volume_find(s->volumes, q->node);
 	struct delete_job *job;
 

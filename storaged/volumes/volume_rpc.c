@@ -11,7 +11,7 @@
 #include "storaged/trees/info.h"
 #include "storaged/storaged.h"
 #include "storaged/volumes/volume_internal.h"
-#include "storaged/volumes/volume_rpc.h"
+#include "proto/serve_storaged.h"
 
 #define LIST_MAX 100U
 
@@ -50,7 +50,7 @@ volume_answer_fd(struct nx_request *r, const struct volume *v, int fd)
 	info.active = v->active;
 	info.suspect = v->suspect;
 	info.loop = info_text(v->attached ? v->mounted.loop : "");
-	nx_answer(r, &info.base, &fd, fd >= 0 ? 1 : 0);
+	nx_answer_volume_attach(r, &info, &fd, fd >= 0 ? 1 : 0);
 }
 
 void
@@ -152,11 +152,9 @@ attach_late(struct nx_request *r, struct storaged *s, struct volume *v)
  * Only nodemgr may ask, for a volume it had made.
  */
 void
-volume_attach_request(struct nx_request *r, void *ctx)
+serve_volume_attach(
+    struct nx_request *r, const Nx__VolumeRequest *q, struct storaged *s)
 {
-	const Nx__VolumeRequest *q =
-	    (const Nx__VolumeRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct volume *v = find(r, s, q->node);
 
 	if (!v)
@@ -230,11 +228,9 @@ set_active(
 }
 
 void
-volume_set_active_request(struct nx_request *r, void *ctx)
+serve_volume_set_active(struct nx_request *r,
+    const Nx__VolumeSetActiveRequest *q, struct storaged *s)
 {
-	const Nx__VolumeSetActiveRequest *q =
-	    (const Nx__VolumeSetActiveRequest *)(const void *)r->body;
-	struct storaged *s = ctx;
 	struct volume *v = find(r, s, q->node);
 
 	if (!v)
@@ -279,14 +275,12 @@ sorted_after(struct volumes *vs, const char *after, struct volume ***ret_list)
 }
 
 void
-volume_list_request(struct nx_request *r, void *ctx)
+serve_volume_list(
+    struct nx_request *r, const Nx__VolumeListRequest *q, struct storaged *s)
 {
-	const Nx__VolumeListRequest *q =
-	    (const Nx__VolumeListRequest *)(const void *)r->body;
 	Nx__VolumeListReply reply = NX__VOLUME_LIST_REPLY__INIT;
 	Nx__VolumeInfo infos[LIST_MAX], *pointers[LIST_MAX];
 	size_t max = q->limit && q->limit < LIST_MAX ? q->limit : LIST_MAX;
-	struct storaged *s = ctx;
 	struct volume **list;
 	size_t n = sorted_after(s->volumes, q->after, &list);
 
@@ -298,6 +292,6 @@ volume_list_request(struct nx_request *r, void *ctx)
 	reply.volumes = pointers;
 	if (n > max)
 		reply.next = list[max - 1]->node;
-	nx_answer(r, &reply.base, NULL, 0);
+	nx_answer_volume_list(r, &reply);
 	free(list);
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "tests/unit/storaged_lab.h"
+#include "proto/storage.rpc.h"
 
 #define SIZE 4096
 
@@ -52,10 +53,10 @@ on_opened(const struct nx_reply *r, void *arg)
 	fd = nx_take_fd(&r->fds[0]);
 	assert_int_equal(write(fd, data, SIZE), SIZE);
 	nx_close(&fd);
-	q.upload = ((const Nx__OpenUploadReply *)(const void *)r->body)->upload;
+	q.upload = nx_as_open_upload_reply(r->body)->upload;
 	q.size = SIZE;
-	assert_non_null(nx_call(lab.clients[NX_ROLE_ADMIN], NX_ROLE_STORAGE,
-	    NX__METHOD__FILE_FINISH_UPLOAD, &q.base, &opts, on_finished, arg));
+	assert_non_null(nx_call(lab.clients[NX_ROLE_ADMIN],
+	    nx_ask_file_finish_upload(&q), &opts, on_finished, arg));
 }
 
 static void
@@ -76,8 +77,8 @@ begin(struct run *run)
 	q.has_size = true;
 	q.size = SIZE;
 	q.replicas = run->replicas;
-	assert_non_null(nx_call(lab.clients[NX_ROLE_ADMIN], NX_ROLE_STORAGE,
-	    NX__METHOD__FILE_OPEN_UPLOAD, &q.base, &opts, on_opened, one));
+	assert_non_null(nx_call(lab.clients[NX_ROLE_ADMIN],
+	    nx_ask_file_open_upload(&q), &opts, on_opened, one));
 }
 
 static double

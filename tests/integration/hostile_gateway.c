@@ -472,7 +472,7 @@ not_its_own(struct gateway *g, const struct tickets *t)
 			const struct nx_method *m = &nx_methods[k];
 
 			if ((m->callers & NX_ROLE_BIT(NX_ROLE_GATEWAY)) &&
-			    m->callee == roles[i])
+			    (m->callees & NX_ROLE_BIT(roles[i])))
 				continue;
 			if (m->method == NX__METHOD__SWITCH_HELLO)
 				continue; /* that is said to anyone */

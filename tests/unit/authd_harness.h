@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "proto/serve_authd.h"
 #include "authd/authd.h"
 #include "authd/flows/flow.h"
 #include "authd/flows/notice.h"
@@ -31,7 +32,7 @@
 #include "common/log.h"
 #include "common/msg.h"
 #include "proto/auth.pb-c.h"
-#include "proto/mail.pb-c.h"
+#include "proto/mail.rpc.h"
 
 static int64_t h_shift_us; /* what the test added to both clocks */
 static int64_t h_wall_shift_us;
@@ -91,7 +92,7 @@ h_find_code(struct h_mail *m)
 static inline void
 h_on_mail(struct nx_request *r, void *ctx)
 {
-	const Nx__MailSendRequest *q = (const Nx__MailSendRequest *)r->body;
+	const Nx__MailSendRequest *q = nx_as_mail_send_request(r->body);
 	struct harness *h = ctx;
 
 	h->mails++;
@@ -100,7 +101,7 @@ h_on_mail(struct nx_request *r, void *ctx)
 	snprintf(h->mail.text, sizeof(h->mail.text), "%s", q->text);
 	h_find_code(&h->mail);
 	if (h->mail_status == NX__STATUS__OK)
-		nx_answer(r, NULL, NULL, 0);
+		nx_answer(r, &nx_empty.base, NULL, 0);
 	else
 		nx_refuse(r, h->mail_status, "no");
 }
@@ -108,7 +109,7 @@ h_on_mail(struct nx_request *r, void *ctx)
 static inline void
 h_on_revoke(struct nx_request *r, void *ctx)
 {
-	const Nx__Revoke *q = (const Nx__Revoke *)r->body;
+	const Nx__Revoke *q = nx_as_revoke(r->body);
 	struct harness *h = ctx;
 	enum nx_role self =
 	    r->hub == h->ends[NX_ROLE_NODE] ? NX_ROLE_NODE : NX_ROLE_STORAGE;
@@ -116,7 +117,7 @@ h_on_revoke(struct nx_request *r, void *ctx)
 	h->revokes[self]++;
 	h->last_whole = q->session.len == 0;
 	if (h->notice_status == NX__STATUS__OK)
-		nx_answer(r, NULL, NULL, 0);
+		nx_answer(r, &nx_empty.base, NULL, 0);
 	else
 		nx_refuse(r, h->notice_status, "no");
 }
@@ -130,7 +131,7 @@ h_on_deleted(struct nx_request *r, void *ctx)
 
 	h->deletes[self]++;
 	if (h->notice_status == NX__STATUS__OK)
-		nx_answer(r, NULL, NULL, 0);
+		nx_answer(r, &nx_empty.base, NULL, 0);
 	else
 		nx_refuse(r, h->notice_status, "no");
 }
@@ -185,8 +186,8 @@ h_start_authd(struct harness *h)
 {
 	struct nx_hub_config c = {.base = h->base,
 	    .self = NX_ROLE_AUTH,
-	    .handlers = auth_handlers,
-	    .n_handlers = auth_handlers_count,
+	    .handlers = authd_handlers,
+	    .n_handlers = authd_handlers_count,
 	    .ctx = &h->a,
 	    .on_peer = auth_on_peer};
 	char error[256] = "";
@@ -291,8 +292,9 @@ h_begin(struct harness *h, enum nx_role role, Nx__Method method,
     const ProtobufCMessage *request, struct h_reply *out)
 {
 	memset(out, 0, sizeof(*out));
-	assert_non_null(nx_call(h->ends[role], NX_ROLE_AUTH, method, request,
-	    NULL, h_on_reply, out));
+	assert_non_null(nx_call(h->ends[role],
+	    (struct nx_ask){NX_ROLE_AUTH, method, request}, NULL, h_on_reply,
+	    out));
 }
 
 static inline void

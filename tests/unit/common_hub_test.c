@@ -22,7 +22,7 @@
 #include "common/wire.h"
 #include "proto/auth.pb-c.h"
 #include "proto/node.pb-c.h"
-#include "proto/storage.pb-c.h"
+#include "proto/storage.rpc.h"
 
 static struct event_base *base;
 static struct nx_hub *client, *server;
@@ -171,7 +171,7 @@ on_result(const struct nx_reply *reply, void *arg)
 	(void)snprintf(r->error, sizeof(r->error), "%s", reply->error);
 	if (reply->body &&
 	    reply->body->descriptor == &nx__usage_reply__descriptor)
-		r->number = ((const Nx__UsageReply *)reply->body)->used;
+		r->number = nx_as_usage_reply(reply->body)->used;
 	r->fd = reply->n_fds ? nx_take_fd(&reply->fds[0]) : -1;
 }
 
@@ -181,8 +181,8 @@ call_with(Nx__Method method, const ProtobufCMessage *m,
 {
 	struct result r = {.fd = -1};
 
-	assert_non_null(
-	    nx_call(client, NX_ROLE_STORAGE, method, m, opts, on_result, &r));
+	assert_non_null(nx_call(client,
+	    (struct nx_ask){NX_ROLE_STORAGE, method, m}, opts, on_result, &r));
 	assert_false(r.came);
 	while (!r.came)
 		event_base_loop(base, EVLOOP_ONCE);
@@ -371,8 +371,9 @@ sends_again_on_a_new_generation(void **state)
 
 	(void)state;
 	join(NX_ROLE_ADMIN, 1);
-	assert_non_null(nx_call(client, NX_ROLE_STORAGE, NX__METHOD__FS_STAT,
-	    &m.base, NULL, on_result, &r));
+	assert_non_null(nx_call(client,
+	    (struct nx_ask){NX_ROLE_STORAGE, NX__METHOD__FS_STAT, &m.base},
+	    NULL, on_result, &r));
 	while (!parked)
 		event_base_loop(base, EVLOOP_ONCE);
 	nx_hub_drop(server, nx_hub_peer(server, NX_ROLE_ADMIN));
@@ -401,8 +402,9 @@ does_not_repeat_what_is_not_idempotent(void **state)
 	(void)state;
 	join(NX_ROLE_ADMIN, 1);
 	m.id = (char *)(uintptr_t) "abcd";
-	assert_non_null(nx_call(client, NX_ROLE_STORAGE,
-	    NX__METHOD__FILE_DELETE, &m.base, NULL, on_result, &r));
+	assert_non_null(nx_call(client,
+	    (struct nx_ask){NX_ROLE_STORAGE, NX__METHOD__FILE_DELETE, &m.base},
+	    NULL, on_result, &r));
 	nx_hub_drop(server, nx_hub_peer(server, NX_ROLE_ADMIN));
 	while (!r.came)
 		event_base_loop(base, EVLOOP_ONCE);
@@ -453,8 +455,9 @@ can_be_cancelled(void **state)
 
 	(void)state;
 	join(NX_ROLE_ADMIN, 1);
-	c = nx_call(client, NX_ROLE_STORAGE, NX__METHOD__FS_STAT, &m.base, NULL,
-	    on_result, &r);
+	c = nx_call(client,
+	    (struct nx_ask){NX_ROLE_STORAGE, NX__METHOD__FS_STAT, &m.base},
+	    NULL, on_result, &r);
 	nx_call_cancel(c);
 	while (!parked)
 		event_base_loop(base, EVLOOP_ONCE);
@@ -476,9 +479,10 @@ queues_for_a_slow_peer(void **state)
 	join(NX_ROLE_ADMIN, 1);
 	memset(results, 0, sizeof(results));
 	for (i = 0; i < N; i++)
-		assert_non_null(
-		    nx_call(client, NX_ROLE_STORAGE, NX__METHOD__STORAGE_USAGE,
-			&empty.base, NULL, on_result, &results[i]));
+		assert_non_null(nx_call(client,
+		    (struct nx_ask){NX_ROLE_STORAGE, NX__METHOD__STORAGE_USAGE,
+			&empty.base},
+		    NULL, on_result, &results[i]));
 	while (came < N) {
 		event_base_loop(base, EVLOOP_ONCE);
 		for (came = 0; came < N && results[came].came;)
@@ -549,6 +553,7 @@ bounds_what_a_mute_peer_holds(void **state)
 static void
 bounds_what_waits_for_an_answer(void **state)
 {
+	Nx__FsEntry entry = NX__FS_ENTRY__INIT;
 	Nx__FsPathRequest path = NX__FS_PATH_REQUEST__INIT;
 	struct nx_request *all[NX_PENDING_MAX];
 	size_t n = 0;
@@ -565,12 +570,12 @@ bounds_what_waits_for_an_answer(void **state)
 	assert_null(parked);
 	assert_int_equal(handled, NX_PENDING_MAX);
 	/* One answered makes room for one. */
-	nx_answer(all[--n], NULL, NULL, 0);
+	nx_answer(all[--n], &entry.base, NULL, 0);
 	ask(sock, NX__METHOD__FS_STAT, &path.base, 1);
 	assert_non_null(parked);
-	nx_answer(parked, NULL, NULL, 0);
+	nx_answer(parked, &entry.base, NULL, 0);
 	while (n > 0)
-		nx_answer(all[--n], NULL, NULL, 0);
+		nx_answer(all[--n], &entry.base, NULL, 0);
 	close(sock);
 }
 
@@ -587,8 +592,10 @@ keeps_the_edge_whatever_is_said(void **state)
 	(void)state;
 	join(NX_ROLE_ADMIN, 1);
 	for (i = 0; i < 2; i++) {
-		assert_non_null(nx_call(client, NX_ROLE_STORAGE,
-		    NX__METHOD__FS_STAT, &path.base, NULL, on_result, &r[i]));
+		assert_non_null(nx_call(client,
+		    (struct nx_ask){
+			NX_ROLE_STORAGE, NX__METHOD__FS_STAT, &path.base},
+		    NULL, on_result, &r[i]));
 		while (!parked)
 			event_base_loop(base, EVLOOP_ONCE);
 		entry.name = name;
@@ -655,8 +662,9 @@ survives_an_answer_too_large(void **state)
 
 	(void)state;
 	join(NX_ROLE_ADMIN, 1);
-	assert_non_null(nx_call(client, NX_ROLE_STORAGE, NX__METHOD__FS_STAT,
-	    &path.base, NULL, on_result, &r));
+	assert_non_null(nx_call(client,
+	    (struct nx_ask){NX_ROLE_STORAGE, NX__METHOD__FS_STAT, &path.base},
+	    NULL, on_result, &r));
 	while (!parked)
 		event_base_loop(base, EVLOOP_ONCE);
 	memset(name, 'n', sizeof(name) - 1);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "common/fd.h"
+#include "common/method.h"
 #include "common/msg.h"
 #include "proto/node.pb-c.h"
 #include "proto/storage.pb-c.h"

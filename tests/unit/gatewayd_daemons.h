@@ -109,7 +109,7 @@ lab_logout(struct nx_request *r, void *ctx)
 {
 	(void)ctx;
 	lab.token_dead = true;
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer(r, &nx_empty.base, NULL, 0);
 }
 
 static void
@@ -214,7 +214,7 @@ lab_abort_upload(struct nx_request *r, void *ctx)
 {
 	(void)ctx;
 	lab.aborted++;
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer(r, &nx_empty.base, NULL, 0);
 }
 
 static void

@@ -18,7 +18,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "proto/mail.pb-c.h"
+#include "proto/serve_maild.h"
 
 struct world {
 	char dir[64], from[32], method[16];
@@ -95,8 +95,9 @@ send_mail(
 	q.to = (char *)(uintptr_t)to;
 	q.subject = (char *)(uintptr_t)subject;
 	q.text = (char *)(uintptr_t)text;
-	assert_non_null(nx_call(w->auth, NX_ROLE_MAIL, NX__METHOD__MAIL_SEND,
-	    &q.base, NULL, on_reply, &status));
+	assert_non_null(nx_call(w->auth,
+	    (struct nx_ask){NX_ROLE_MAIL, NX__METHOD__MAIL_SEND, &q.base}, NULL,
+	    on_reply, &status));
 	while (status < 0)
 		event_base_loop(w->base, EVLOOP_ONCE);
 	return status;

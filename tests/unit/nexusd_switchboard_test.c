@@ -19,7 +19,7 @@
 #include "common/msg.h"
 #include "common/wire.h"
 #include "nexusd/switchboard.h"
-#include "proto/switch.pb-c.h"
+#include "proto/serve_nexusd.h"
 
 #define UID_OF(role) (61000U + (uid_t)(role))
 
@@ -52,8 +52,8 @@ setup(void **state)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	struct nx_hub_config hub = {.self = NX_ROLE_SWITCH,
-	    .handlers = switchboard_handlers,
-	    .n_handlers = switchboard_handlers_count,
+	    .handlers = nexusd_handlers,
+	    .n_handlers = nexusd_handlers_count,
 	    .ctx = &board,
 	    .on_peer = switchboard_peer};
 	int role;
@@ -311,7 +311,7 @@ static void
 on_answer(const struct nx_reply *reply, void *arg)
 {
 	struct answer *a = arg;
-	const Nx__SwitchStatusReply *s = (const void *)reply->body;
+	const Nx__SwitchStatusReply *s = nx_as_switch_status_reply(reply->body);
 
 	a->came = true;
 	a->status = reply->status;
@@ -325,7 +325,9 @@ status_as(struct program *p)
 	Nx__Empty empty = NX__EMPTY__INIT;
 	struct answer a = {0};
 
-	nx_call(p->hub, NX_ROLE_SWITCH, NX__METHOD__SWITCH_STATUS, &empty.base,
+	nx_call(p->hub,
+	    (struct nx_ask){
+		NX_ROLE_SWITCH, NX__METHOD__SWITCH_STATUS, &empty.base},
 	    NULL, on_answer, &a);
 	while (!a.came)
 		event_base_loop(base, EVLOOP_ONCE);

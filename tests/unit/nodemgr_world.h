@@ -12,6 +12,7 @@
 #include "tests/unit/nodemgr_lab.h"
 #include "common/hub.h"
 #include "common/log.h"
+#include "proto/serve_nodemgr.h"
 #include "nodemgr/calls/function.h"
 #include "nodemgr/nodes/node.h"
 #include "nodemgr/nodes/op.h"
@@ -19,7 +20,7 @@
 #include "proto/auth.pb-c.h"
 #include "proto/net.pb-c.h"
 #include "proto/node.pb-c.h"
-#include "proto/storage.pb-c.h"
+#include "proto/storage.rpc.h"
 
 static struct {
 	struct event_base *base;
@@ -46,8 +47,7 @@ world_fails(struct nx_request *r)
 static inline void
 fake_volume_create(struct nx_request *r, void *ctx)
 {
-	const Nx__VolumeCreateRequest *q =
-	    (const Nx__VolumeCreateRequest *)r->body;
+	const Nx__VolumeCreateRequest *q = nx_as_volume_create_request(r->body);
 	Nx__VolumeInfo info = NX__VOLUME_INFO__INIT;
 	char path[160];
 
@@ -63,7 +63,7 @@ fake_volume_create(struct nx_request *r, void *ctx)
 static inline void
 fake_volume_attach(struct nx_request *r, void *ctx)
 {
-	const Nx__VolumeRequest *q = (const Nx__VolumeRequest *)r->body;
+	const Nx__VolumeRequest *q = nx_as_volume_request(r->body);
 	Nx__VolumeInfo info = NX__VOLUME_INFO__INIT;
 	char path[160];
 	int fd;
@@ -82,7 +82,7 @@ static inline void
 fake_volume_active(struct nx_request *r, void *ctx)
 {
 	const Nx__VolumeSetActiveRequest *q =
-	    (const Nx__VolumeSetActiveRequest *)r->body;
+	    nx_as_volume_set_active_request(r->body);
 	Nx__VolumeInfo info = NX__VOLUME_INFO__INIT;
 
 	(void)ctx;
@@ -93,8 +93,7 @@ fake_volume_active(struct nx_request *r, void *ctx)
 static inline void
 fake_volume_delete(struct nx_request *r, void *ctx)
 {
-	const Nx__VolumeDeleteRequest *q =
-	    (const Nx__VolumeDeleteRequest *)r->body;
+	const Nx__VolumeDeleteRequest *q = nx_as_volume_delete_request(r->body);
 	Nx__VolumeDeleteReply reply = NX__VOLUME_DELETE_REPLY__INIT;
 	char path[160], gone[160];
 
@@ -135,14 +134,15 @@ fake_net_detach(struct nx_request *r, void *ctx)
 	(void)ctx;
 	if (world.links)
 		world.links--;
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer(r, &nx_empty.base, NULL, 0);
 	if (!world.deleted_user)
 		return;
 	deleted.user_id = world.deleted_user;
 	world.deleted_user = 0;
-	assert_non_null(
-	    nx_call(world.auth, NX_ROLE_NODE, NX__METHOD__AUTH_USER_DELETED,
-		&deleted.base, NULL, user_told, NULL));
+	assert_non_null(nx_call(world.auth,
+	    (struct nx_ask){
+		NX_ROLE_NODE, NX__METHOD__AUTH_USER_DELETED, &deleted.base},
+	    NULL, user_told, NULL));
 }
 
 static inline void
@@ -150,7 +150,7 @@ fake_ticket_key(struct nx_request *r, void *ctx)
 {
 	(void)ctx;
 	world.keys++;
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer(r, &nx_empty.base, NULL, 0);
 }
 
 static inline struct nx_hub *
@@ -294,7 +294,8 @@ ask_async(struct answer *a, struct nx_hub *hub, Nx__Method method,
 	    .n_fds = n_fds};
 
 	memset(a, 0, sizeof(*a));
-	nx_call(hub, NX_ROLE_NODE, method, request, &opts, on_answer, a);
+	nx_call(hub, (struct nx_ask){NX_ROLE_NODE, method, request}, &opts,
+	    on_answer, a);
 }
 
 static inline void

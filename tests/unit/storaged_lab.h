@@ -34,6 +34,7 @@
 #include "common/log.h"
 #include "proto/auth.pb-c.h"
 #include "proto/storage.pb-c.h"
+#include "proto/serve_storaged.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/collector.h"
 #include "storaged/volumes/formatter.h"
@@ -89,7 +90,7 @@ lab_on_auth_key(struct nx_request *r, void *ctx)
 {
 	(void)ctx;
 	lab.key_given = true;
-	nx_answer(r, NULL, NULL, 0);
+	nx_answer(r, &nx_empty.base, NULL, 0);
 }
 
 static inline void
@@ -312,8 +313,9 @@ lab_call_as(enum nx_role role, const struct nx_call_opts *opts,
     Nx__Method method, const void *request)
 {
 	lab_forget_reply();
-	assert_non_null(nx_call(lab.clients[role], NX_ROLE_STORAGE, method,
-	    request, opts, lab_on_reply, NULL));
+	assert_non_null(nx_call(lab.clients[role],
+	    (struct nx_ask){NX_ROLE_STORAGE, method, request}, opts,
+	    lab_on_reply, NULL));
 	while (!reply.done)
 		event_base_loop(lab.base, EVLOOP_ONCE);
 	return reply.status;

@@ -576,9 +576,10 @@ test_delete_together(void **state)
 		Nx__VolumeDeleteRequest q = NX__VOLUME_DELETE_REQUEST__INIT;
 
 		q.node = (char *)(uintptr_t)nodes[i];
-		nx_call(lab.clients[NX_ROLE_NODE], NX_ROLE_STORAGE,
-		    NX__METHOD__VOLUME_DELETE, &q.base, &opts, count_deleted,
-		    &answered);
+		nx_call(lab.clients[NX_ROLE_NODE],
+		    (struct nx_ask){
+			NX_ROLE_STORAGE, NX__METHOD__VOLUME_DELETE, &q.base},
+		    &opts, count_deleted, &answered);
 	}
 	while (answered < NX_ARRAY_SIZE(nodes) - 1)
 		event_base_loop(lab.base, EVLOOP_ONCE);

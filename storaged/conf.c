@@ -1,0 +1,21 @@
+/* The keys of storaged's section in nexus.conf. */
+#include <stddef.h>
+
+#include "common/err.h"
+#include "storaged/storaged.h"
+
+#define AT(field) offsetof(struct storaged_conf, field)
+
+const struct nx_conf_key storaged_conf_keys[] = {
+    {"storaged", "quota", NX_CONF_SIZE, AT(quota), "500M", 0, INT64_MAX},
+    {"storaged", "threads", NX_CONF_UINT, AT(threads), "32", 2, 64},
+    {"storaged", "upload_idle", NX_CONF_UINT, AT(upload_idle), "60", 1, 86400},
+    {"storaged", "max_uploads", NX_CONF_UINT, AT(max_uploads), "256", 1, 512},
+    {"storaged", "orphan_grace", NX_CONF_UINT, AT(orphan_grace), "600", 5,
+	86400},
+    {"storaged", "orphan_keep", NX_CONF_UINT, AT(orphan_keep), "604800", 5,
+	31536000},
+    {"storaged", "orphans", NX_CONF_UINT, AT(orphans), "64", 0, INT64_MAX},
+    {"storaged", "entries", NX_CONF_UINT, AT(entries), "1000000", 1, INT64_MAX},
+};
+const size_t storaged_conf_count = NX_ARRAY_SIZE(storaged_conf_keys);
