@@ -214,7 +214,8 @@ chunk_is_aside(const char *name)
 	return strlen(name) == NX_ID_LEN + 2 &&
 	    strcmp(name + NX_ID_LEN, ".q") == 0;
 }
-/* Bytes that may still be written. */
+/* Bytes that may still be written; 0 also when there may be no more chunks,
+ * however small. */
 static inline int
 chunk_room(struct chunk_store *store, uint64_t *ret_free)
 {

@@ -19,6 +19,9 @@
 #include "common/fd.h"
 #include "storaged/chunks/chunk_backends.h"
 
+/* One inode in so many is not for chunks: small files must not keep a node from
+ * making files of its own on the same file system. */
+#define INODES_KEPT    8
 #define WRITEBACK_STEP (2U << 20)
 
 struct local {
@@ -328,7 +331,9 @@ local_room(struct chunk_store *store, uint64_t *ret_free)
 
 	if (fstatvfs(local_of(store)->dir, &fs) < 0)
 		return -errno;
-	*ret_free = fs.f_favail ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
+	*ret_free = fs.f_favail > fs.f_files / INODES_KEPT
+	    ? (uint64_t)fs.f_bavail * fs.f_frsize
+	    : 0;
 	return 0;
 }
 

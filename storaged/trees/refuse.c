@@ -72,13 +72,17 @@ catalog_sentence(int result, const char *what, char *text, size_t size)
 	char shown[SHOWN + 4];
 
 	if (result < 0) {
-		nx_warn("event=catalog-error error=\"%s\"", strerror(-result));
+		/* Said once, when the reserve is given up; a log of every
+		 * refusal would need room as well. */
 		if (result == -ENOSPC)
 			(void)snprintf(text, size,
 			    "the platform's disk is full: only deleting works");
-		else
+		else {
+			nx_warn("event=catalog-error error=\"%s\"",
+			    strerror(-result));
 			(void)snprintf(text, size, "the catalogue failed: %s",
 			    strerror(-result));
+		}
 		return nx_status_of_errno(result);
 	}
 	nx_assert((size_t)result < NX_ARRAY_SIZE(outcomes));
