@@ -8,7 +8,17 @@
  * disk. Results: 0, a negative errno, or a positive enum catalog_result, an
  * outcome that changed nothing.
  *
+ * Deletions and moves are short, however much they touch: what a deletion left
+ * behind is taken away by catalog_reap, a bounded step at a time.
+ *
  * Trusts its callers to have checked names and paths (path.h).
+ *
+ * The seam is the linker's: this header and path.h are all that others see, and
+ * no type in them tells what the rows are kept in. Another catalogue defines
+ * these functions in files of its own (some five: opening and order, files,
+ * trees, volumes, reaping), and Makefile and catalog_open's caller choose it.
+ * There is never more than one in a process, so a table of operations would
+ * only hide which it is.
  */
 #ifndef STORAGED_CATALOG_H
 #define STORAGED_CATALOG_H
@@ -19,7 +29,7 @@
 
 #include "common/id.h"
 #include "storaged/chunks/chunks.h"
-#include "storaged/trees/path.h"
+#include "storaged/catalog/path.h"
 
 struct catalog;
 
@@ -59,7 +69,6 @@ typedef void catalog_done(int result, void *arg);
 struct catalog_barrier {
 	catalog_done *done;
 	void *arg;
-	struct catalog *catalog;
 };
 void catalog_barrier(struct catalog *c, struct catalog_barrier *op);
 
@@ -109,7 +118,6 @@ struct catalog_commit {
 	uint64_t entries; /* files and folders they may have */
 	catalog_done *done;
 	void *arg;
-	struct catalog *catalog;
 	bool freed; /* an old file of that path was dropped */
 };
 void catalog_commit(struct catalog *c, struct catalog_commit *op);
@@ -119,7 +127,6 @@ struct catalog_remove {
 	struct catalog_file file;
 	catalog_done *done;
 	void *arg;
-	struct catalog *catalog;
 };
 void catalog_remove(struct catalog *c, struct catalog_remove *op);
 
@@ -129,7 +136,6 @@ struct catalog_drop_user {
 	uint64_t user;
 	catalog_done *done;
 	void *arg;
-	struct catalog *catalog;
 };
 void catalog_drop_user(struct catalog *c, struct catalog_drop_user *op);
 
@@ -169,7 +175,6 @@ struct catalog_tree_op {
 	/* results */
 	struct catalog_entry entry;     /* mkdir, move */
 	uint64_t files, folders, bytes; /* delete */
-	struct catalog *catalog;
 };
 void catalog_mkdir(struct catalog *c, struct catalog_tree_op *op);
 /* Short, however much is below: what is left to do is left to reaping. */
@@ -203,7 +208,6 @@ struct catalog_set_quota {
 	uint64_t user, quota;
 	catalog_done *done;
 	void *arg;
-	struct catalog *catalog;
 };
 void catalog_set_quota(struct catalog *c, struct catalog_set_quota *op);
 
@@ -235,7 +239,6 @@ struct catalog_volume_op {
 	uint64_t lost; /* forget: files that have a chunk nowhere now */
 	catalog_done *done;
 	void *arg;
-	struct catalog *catalog;
 };
 /* Inserts (filling in the key) or, when it has one, updates state, active and
  * suspect. */
@@ -266,7 +269,6 @@ struct catalog_replica_set {
 	int64_t chunk, volume, old;
 	catalog_done *done;
 	void *arg;
-	struct catalog *catalog;
 };
 void catalog_replica_set(struct catalog *c, struct catalog_replica_set *op);
 
@@ -278,7 +280,6 @@ struct catalog_reap {
 	bool more;
 	catalog_done *done;
 	void *arg;
-	struct catalog *catalog;
 };
 void catalog_reap(struct catalog *c, struct catalog_reap *op);
 
@@ -292,7 +293,6 @@ struct catalog_trash_done {
 	size_t n;
 	catalog_done *done;
 	void *arg;
-	struct catalog *catalog;
 };
 void catalog_trash_done(struct catalog *c, struct catalog_trash_done *op);
 /* Does the catalogue, or its trash, know @name on @volume? 1, 0, -errno. */

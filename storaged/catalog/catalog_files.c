@@ -1,4 +1,9 @@
-/* Files and their chunks in the catalogue: see catalog.h. */
+/*
+ * Files and their chunks in the catalogue: found by id, listed, committed when
+ * an upload is complete, removed. What a deletion took out of sight (a folder
+ * above, the whole user) is not found here, though rows of it may last until
+ * they are reaped.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,7 +230,7 @@ remove_done(int result, void *arg)
 void
 catalog_remove(struct catalog *c, struct catalog_remove *op)
 {
-	op->catalog = c;
+	nx_assert(op->done);
 	nx_db_write(c->db, write_remove, remove_done, op);
 }
 
@@ -335,7 +340,7 @@ commit_done(int result, void *arg)
 void
 catalog_commit(struct catalog *c, struct catalog_commit *op)
 {
-	op->catalog = c;
+	nx_assert(op->done && (op->chunks || op->file.chunks == 0));
 	nx_id_new(op->file.id);
 	nx_db_write(c->db, write_commit, commit_done, op);
 }

@@ -63,7 +63,7 @@ write_delete(struct nx_db *db, void *arg)
 void
 catalog_delete(struct catalog *c, struct catalog_tree_op *op)
 {
-	op->catalog = c;
+	nx_assert(op->done);
 	nx_db_write(c->db, write_delete, catalog_tree_done, op);
 }
 
@@ -228,6 +228,6 @@ write_move(struct nx_db *db, void *arg)
 void
 catalog_move(struct catalog *c, struct catalog_tree_op *op)
 {
-	op->catalog = c;
+	nx_assert(op->done);
 	nx_db_write(c->db, write_move, catalog_tree_done, op);
 }

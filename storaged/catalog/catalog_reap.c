@@ -108,6 +108,7 @@ read_children(int r, sqlite3_stmt *stmt, struct child *ret_children, int *ret_n)
 {
 	*ret_n = 0;
 	while (r > 0) {
+		nx_assert(*ret_n < STEP_CHILDREN);
 		ret_children[(*ret_n)++] = (struct child){
 		    .entry = sqlite3_column_int64(stmt, 0),
 		    .file = sqlite3_column_int64(stmt, 1),
@@ -254,6 +255,6 @@ reap_done(int result, void *arg)
 void
 catalog_reap(struct catalog *c, struct catalog_reap *op)
 {
-	op->catalog = c;
+	nx_assert(op->done);
 	nx_db_write(c->db, write_reap, reap_done, op);
 }

@@ -1,10 +1,10 @@
 /*
  * The catalogue in SQLite: its tables, opening and closing, and the order of
  * its writes. Users' accounts are in catalog_users.c, files in catalog_files.c,
- * trees in catalog_tree.c and catalog_move.c, volumes and replicas in
- * catalog_volumes.c, what deletions leave behind in catalog_reap.c. Owns
- * storage.db; trusts what it once wrote there no further than sums that would
- * fall below zero.
+ * trees in catalog_tree.c, catalog_move.c and catalog_sums.c, volumes and
+ * replicas in catalog_volumes.c, what deletions leave behind in
+ * catalog_reap.c. Owns storage.db; trusts what it once wrote there no further
+ * than sums that would fall below zero.
  *
  * Every sum that is shown (a user's bytes, a folder's size, a file's fewest
  * replicas) is a column kept by the transaction that changes what it sums.
@@ -190,7 +190,7 @@ barrier_done(int result, void *arg)
 void
 catalog_barrier(struct catalog *c, struct catalog_barrier *op)
 {
-	op->catalog = c;
+	nx_assert(op->done);
 	nx_db_write(c->db, write_nothing, barrier_done, op);
 }
 

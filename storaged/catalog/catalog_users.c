@@ -105,7 +105,7 @@ quota_done(int result, void *arg)
 void
 catalog_set_quota(struct catalog *c, struct catalog_set_quota *op)
 {
-	op->catalog = c;
+	nx_assert(op->done);
 	nx_db_write(c->db, write_quota, quota_done, op);
 }
 
@@ -151,7 +151,7 @@ drop_user_done(int result, void *arg)
 void
 catalog_drop_user(struct catalog *c, struct catalog_drop_user *op)
 {
-	op->catalog = c;
+	nx_assert(op->done);
 	nx_db_write(c->db, write_drop_user, drop_user_done, op);
 }
 

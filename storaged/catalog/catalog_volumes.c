@@ -1,6 +1,7 @@
 /*
- * Volumes, replicas and what is to be unlinked, in the catalogue: see
- * catalog.h.
+ * Volumes, replicas and what is to be unlinked, in the catalogue. A file keeps
+ * the fewest replicas any of its chunks has; whatever changes replicas counts
+ * that anew in the same transaction.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -82,7 +83,7 @@ volume_inserted(int result, void *arg)
 void
 catalog_volume_save(struct catalog *c, struct catalog_volume_op *op)
 {
-	op->catalog = c;
+	nx_assert(op->done);
 	nx_db_write(c->db, write_volume,
 	    op->volume.key ? volume_done : volume_inserted, op);
 }
@@ -104,7 +105,7 @@ write_volume_delete(struct nx_db *db, void *arg)
 void
 catalog_volume_delete(struct catalog *c, struct catalog_volume_op *op)
 {
-	op->catalog = c;
+	nx_assert(op->done);
 	nx_db_write(c->db, write_volume_delete, volume_done, op);
 }
 
@@ -188,7 +189,7 @@ write_forget(struct nx_db *db, void *arg)
 void
 catalog_volume_forget(struct catalog *c, struct catalog_volume_op *op)
 {
-	op->catalog = c;
+	nx_assert(op->done);
 	nx_db_write(c->db, write_forget, volume_done, op);
 }
 
@@ -358,7 +359,7 @@ replica_done(int result, void *arg)
 void
 catalog_replica_set(struct catalog *c, struct catalog_replica_set *op)
 {
-	op->catalog = c;
+	nx_assert(op->done);
 	nx_db_write(c->db, write_replica, replica_done, op);
 }
 
@@ -407,7 +408,7 @@ trash_done(int result, void *arg)
 void
 catalog_trash_done(struct catalog *c, struct catalog_trash_done *op)
 {
-	op->catalog = c;
+	nx_assert(op->done);
 	nx_db_write(c->db, write_trash_done, trash_done, op);
 }
 

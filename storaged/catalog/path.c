@@ -1,11 +1,11 @@
 /*
- * See path.h. Decodes bytes from end users: has a fuzzer
+ * Parsing of paths. Decodes bytes from end users: has a fuzzer
  * (tests/fuzz/storaged_path_fuzz.c).
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "storaged/trees/path.h"
+#include "storaged/catalog/path.h"
 
 /* Length of the well-formed UTF-8 sequence at @s (RFC 3629: no surrogates, no
  * overlong forms), its code point in *ret_point; 0 when there is none. */

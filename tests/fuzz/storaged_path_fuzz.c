@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "storaged/trees/path.h"
+#include "storaged/catalog/path.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

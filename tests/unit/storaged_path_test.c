@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "common/err.h"
-#include "storaged/trees/path.h"
+#include "storaged/catalog/path.h"
 
 static const char *
 parse(const char *text, struct path *path)
