@@ -34,7 +34,9 @@ static const struct ctl_option stop_options[] = {
 };
 static const struct ctl_option delete_options[] = {
     {"force", 0, NULL, NULL,
-	"even if it runs, even if files lose their last replica"},
+	"even if it runs; files of yours that a refusal named are lost"},
+    {"lose-files", 0, NULL, NULL,
+	"for an admin: lose anybody's files that have no room elsewhere"},
 };
 static const struct ctl_option logs_options[] = {
     {"tail", 0, "<number:BYTES>", NULL, "only so much from the end"},
@@ -89,8 +91,11 @@ const struct ctl_command ctl_commands[] = {
 	"have not after --timeout. Its volume and address stay its own.",
 	OPT(stop_options), NODE, ctl_node_stop},
     {"node delete <node>", "delete a node and its volume",
-	"Chunks that are only on this node's volume are moved to other nodes "
-	"first; if there is no room for them the node stays, unless --force.",
+	"What is kept on this node's volume is moved to other volumes first. "
+	"If "
+	"there is no room for it the node stays, and it is said which files "
+	"would be lost: your own with --force, never another user's, unless an "
+	"admin says --lose-files.",
 	OPT(delete_options), NODE, ctl_node_delete},
     {"node stats [node]", "show what a node, or every node, uses", NULL, NO_OPT,
 	NODE, ctl_node_stats},
@@ -154,11 +159,14 @@ const struct ctl_command ctl_commands[] = {
 	NO_OPT, AUTH, ctl_user_disable},
     {"user enable <user>", "let a disabled user in again", NULL, NO_OPT, AUTH,
 	ctl_user_enable},
-    {"user delete <user>", "delete a user with all files and nodes", NULL,
+    {"user delete <user>", "delete a user with all files and nodes",
+	"The user's own files go at once. What other users have on the nodes' "
+	"volumes is moved elsewhere first; a node whose volume cannot be "
+	"emptied stays Deleting, and is tried again until it can go.",
 	NO_OPT, AUTH, ctl_user_delete},
 
-    {"volume ls", "list the nodes' volumes", NULL, NO_OPT, STORAGE,
-	ctl_volume_ls},
+    {"volume ls", "list the nodes' volumes and the platform's own", NULL,
+	NO_OPT, STORAGE, ctl_volume_ls},
 
     {"state export", "print nodes, files and trees as JSON", NULL, NO_OPT,
 	AUTH | NODE | STORAGE, ctl_state_export},

@@ -7,6 +7,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/id.h"
+#include "common/log.h"
 #include "nexusctl/ctl.h"
 #include "nexusctl/transfer.h"
 #include "proto/node.rpc.h"
@@ -144,6 +145,28 @@ ctl_node_stop(struct ctl *c)
 	    c, reply.body, "id", "%s is %s", node->name, node->status);
 }
 
+/* What went with it, to those who said that it may. */
+static void
+say_lost(const Nx__NodeDeleteReply *done)
+{
+	size_t i;
+
+	if (done->files_lost == 0)
+		return;
+	fprintf(stderr,
+	    "nexusctl: %" PRIu64 " file%s had the only good copy there and "
+	    "%s lost:\n",
+	    done->files_lost, done->files_lost == 1 ? "" : "s",
+	    done->files_lost == 1 ? "is" : "are");
+	for (i = 0; i < done->n_lost; i++)
+		fprintf(stderr, "  %.8s  user %" PRIu64 "  %s\n",
+		    done->lost[i]->id, done->lost[i]->owner,
+		    nx_log_safe(done->lost[i]->name));
+	if (done->files_lost > done->n_lost)
+		fprintf(stderr, "  and %" PRIu64 " more\n",
+		    done->files_lost - done->n_lost);
+}
+
 int
 ctl_node_delete(struct ctl *c)
 {
@@ -154,18 +177,15 @@ ctl_node_delete(struct ctl *c)
 
 	request.node = ctl_text(c, "NODE");
 	request.force = ctl_flag(c, "force");
+	request.lose_files = ctl_flag(c, "lose-files");
 	status = ctl_call(
 	    c, nx_ask_node_delete(&request), NULL, 0, CTL_PATIENT_US, &reply);
 	if (status != NX__STATUS__OK)
 		return ctl_fail(c, status);
 	done = nx_as_node_delete_reply(reply.body);
-	if (done->files_lost > 0)
-		fprintf(stderr,
-		    "nexusctl: %" PRIu64 " files had their only replica there "
-		    "and are lost\n",
-		    done->files_lost);
+	say_lost(done);
 	return ctl_done(c, reply.body, "id",
-	    "%s is deleted, %" PRIu64 " chunks were moved to other nodes",
+	    "%s is deleted, %" PRIu64 " chunks were moved elsewhere",
 	    request.node, done->chunks_moved);
 }
 

@@ -114,7 +114,10 @@ ctl_user_delete(struct ctl *c)
 	exit = ctl_ask(c, nx_ask_auth_user_delete(&request), &reply);
 	return exit
 	    ? exit
-	    : ctl_done(c, reply.body, "id", "%s is deleted", request.username);
+	    : ctl_done(c, reply.body, "id",
+		  "%s is deleted with all files; nodes go when what others "
+		  "keep there is elsewhere (nexusctl node ls)",
+		  request.username);
 }
 
 int

@@ -79,9 +79,24 @@ serve_node_delete(
     struct nx_request *r, const Nx__NodeDeleteRequest *q, struct nodemgr *m)
 {
 	struct node *n = node_find(m, r, q->node);
+	struct op *op;
 
-	if (n)
-		submit(r, n, OP_DELETE, q->force, false, 0);
+	if (!n)
+		return;
+	if (q->lose_files && !(r->who.admin && r->who.user_id == 0)) {
+		nx_refuse(r, NX__STATUS__DENIED,
+		    "only an admin may delete a node with other people's "
+		    "files on it");
+		return;
+	}
+	op = op_new(n, OP_DELETE, r);
+	if (!op) {
+		nx_refuse(r, NX__STATUS__INTERNAL, "out of memory");
+		return;
+	}
+	op->force = q->force;
+	op->lose_files = q->lose_files;
+	op_submit(op);
 }
 
 /* Stops of all nodes, answered together. */

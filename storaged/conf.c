@@ -17,5 +17,8 @@ const struct nx_conf_key storaged_conf_keys[] = {
 	31536000},
     {"storaged", "orphans", NX_CONF_UINT, AT(orphans), "64", 0, INT64_MAX},
     {"storaged", "entries", NX_CONF_UINT, AT(entries), "1000000", 1, INT64_MAX},
+    {"storaged", "base_size", NX_CONF_SIZE, AT(base_size), "1G", 0, INT64_MAX},
+    {"storaged", "base_max", NX_CONF_UINT, AT(base_max), "16", 0, 1024},
+    {"storaged", "away_grace", NX_CONF_UINT, AT(away_grace), "600", 0, 864000},
 };
 const size_t storaged_conf_count = NX_ARRAY_SIZE(storaged_conf_keys);

@@ -13,15 +13,12 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
-#include "storaged/care/collector.h"
-#include "storaged/volumes/formatter.h"
-#include "storaged/care/healer.h"
+#include "storaged/care/care.h"
 #include "storaged/trees/quota.h"
-#include "storaged/care/reserve.h"
 #include "storaged/sandbox.h"
 #include "storaged/storaged.h"
 #include "storaged/uploads/upload.h"
-#include "storaged/volumes/volume.h"
+#include "storaged/volumes/volumes.h"
 #include "proto/serve_storaged.h"
 
 #define SLOW_THREADS 2
@@ -150,6 +147,18 @@ free_parts(struct storaged *s)
 	s->formatter = formatter_stop(s->formatter);
 }
 
+/* A fresh system takes files as soon as it says that it is ready. Where the
+ * disk has no room for the first base volume, it starts all the same. */
+static void
+await_base_volume(struct storaged *s)
+{
+	if (s->conf.base_size > 0 && s->conf.base_size < VOLUME_SIZE_MIN)
+		nx_fatal(0, "[storaged] base_size is 0 (none) or at least 16M");
+	volumes_start(s->volumes);
+	while (base_making(s->volumes))
+		(void)event_base_loop(s->base, EVLOOP_ONCE);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -182,6 +191,7 @@ main(int argc, char **argv)
 		nx_fatal(r, "loading the volumes");
 	make_parts(s);
 	start_threads(s);
+	await_base_volume(s);
 	daemon_.tickets = s->tickets;
 	nx_daemon_connect(&daemon_);
 	s->hub = daemon_.hub;

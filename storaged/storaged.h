@@ -33,6 +33,10 @@ struct storaged_conf {
 	uint64_t orphan_keep;  /* seconds until it is removed then */
 	uint64_t orphans;      /* of a volume, that may go aside at once */
 	uint64_t entries;      /* files and folders a user may have */
+	uint64_t base_size;  /* bytes of a volume of the platform's; 0: none */
+	uint64_t base_max;   /* so many of them */
+	uint64_t away_grace; /* seconds before what a lost volume held is
+				* copied anew */
 };
 extern const struct nx_conf_key storaged_conf_keys[];
 extern const size_t storaged_conf_count;

@@ -183,11 +183,20 @@ on_deleted(struct req *r, const struct nx_reply *reply)
 	json_string(&b, "id", m->id);
 	json_uint(&b, "chunks_moved", m->chunks_moved);
 	json_uint(&b, "files_lost", m->files_lost);
+	json_open(&b, "lost", '[');
+	for (size_t i = 0; i < m->n_lost; i++) {
+		json_open(&b, NULL, '{');
+		json_string(&b, "id", m->lost[i]->id);
+		json_string(&b, "name", m->lost[i]->name);
+		json_close(&b, '}');
+	}
+	json_close(&b, ']');
 	json_close(&b, '}');
 	reply_json(r, 200, &b);
 }
 
-/* "?force=true": even if it runs, even if files lose their last copy. */
+/* "?force=true": even if it runs; the caller's own files that an earlier
+ * refusal named may be lost with it, nobody else's. */
 static void
 node_delete(struct req *r)
 {

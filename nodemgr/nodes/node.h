@@ -35,7 +35,7 @@ struct node {
 	enum node_state state;
 	bool desired; /* shall run when the platform does */
 	bool kept;    /* stopped by the platform's own stop */
-	bool force;   /* DELETING: whatever is lost */
+	bool force;   /* DELETING: until it is done, however long it takes */
 	bool fresh;   /* has not been started yet */
 	bool failed;  /* ended otherwise than it was meant to */
 	bool limits_enforced;
@@ -53,6 +53,9 @@ struct node {
 	int status; /* then: as waitpid gives it; -1: it has not ended */
 	struct event *exit_event; /* otherwise: on the pidfd */
 	struct op *op, *queue;
+	uint64_t
+	    retry_us; /* CLOCK_MONOTONIC: DELETING, not tried again before */
+	unsigned retry_s;
 	struct node_sample samples[NODE_SAMPLES];
 	unsigned last_sample;
 };

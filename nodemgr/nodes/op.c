@@ -56,14 +56,35 @@ op_free(struct op *op)
 	nx_boxed_destroy(&op->boxed);
 	nx_close(&op->cgroup);
 	nx_close(&op->volume);
+	free(op->lost);
 	free(op);
+}
+
+static void
+answer_deleted(struct op *op, struct nx_request *r)
+{
+	Nx__NodeDeleteReply deleted = NX__NODE_DELETE_REPLY__INIT;
+	Nx__NodeLostFile files[OP_LOST_MAX], *list[OP_LOST_MAX];
+
+	for (size_t i = 0; i < op->n_lost; i++) {
+		nx__node_lost_file__init(&files[i]);
+		files[i].id = op->lost[i].id;
+		files[i].owner = op->lost[i].owner;
+		files[i].name = op->lost[i].name;
+		list[i] = &files[i];
+	}
+	deleted.id = op->node->id;
+	deleted.chunks_moved = op->chunks_moved;
+	deleted.files_lost = op->files_lost;
+	deleted.lost = list;
+	deleted.n_lost = op->n_lost;
+	nx_answer_node_delete(r, &deleted);
 }
 
 static void
 answer(struct op *op)
 {
 	struct nx_request *r = op->r;
-	Nx__NodeDeleteReply deleted = NX__NODE_DELETE_REPLY__INIT;
 
 	op->r = NULL;
 	/* what the caller should not have asked is no worry of the operator */
@@ -84,10 +105,7 @@ answer(struct op *op)
 	if (op->status != NX__STATUS__OK) {
 		nx_refuse(r, op->status, "%s", op->text);
 	} else if (op->kind == OP_DELETE) {
-		deleted.id = op->node->id;
-		deleted.chunks_moved = op->chunks_moved;
-		deleted.files_lost = op->files_lost;
-		nx_answer_node_delete(r, &deleted);
+		answer_deleted(op, r);
 	} else {
 		node_answer(r, op->node);
 	}

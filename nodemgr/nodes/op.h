@@ -18,6 +18,7 @@
 
 #define OP_QUEUE_MAX 16
 #define OP_TEXT      400
+#define OP_LOST_MAX  64U /* as many as storaged names */
 
 enum op_kind { OP_CREATE, OP_START, OP_STOP, OP_END, OP_DELETE };
 
@@ -30,6 +31,7 @@ struct op {
 	void (*done)(struct op *op, void *arg);
 	void *arg;
 	bool force, keep, forget; /* delete; stop: starts again; desired off */
+	bool lose_files;          /* delete: an admin's word */
 	uint32_t timeout_ms;
 
 	/* on the way */
@@ -50,6 +52,14 @@ struct op {
 	Nx__Status status;
 	char text[OP_TEXT];
 	uint64_t chunks_moved, files_lost, started_us;
+	struct op_lost *lost; /* the first of files_lost */
+	size_t n_lost;
+};
+
+/* A file that went with a node's volume. */
+struct op_lost {
+	char id[NX_ID_LEN + 1], name[512 + 1];
+	uint64_t owner;
 };
 
 /* NULL when memory is out. */

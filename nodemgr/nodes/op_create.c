@@ -82,7 +82,6 @@ create_undo(struct op *op)
 	Nx__VolumeDeleteRequest request = NX__VOLUME_DELETE_REQUEST__INIT;
 
 	request.node = op->node->id;
-	request.force = true;
 	op_call(
 	    op, nx_ask_volume_delete(&request), -1, 30000, on_volume_deleted);
 }

@@ -1,12 +1,17 @@
 /*
- * Deleting nodes; see op.h.
+ * Deleting nodes.
  *
  * Why this is safe to grant: only its owner or an admin reaches a node, and
- * only with `force` is anything lost that somebody else may have stored on its
- * volume; without, storaged moves it first or refuses.
+ * storaged moves what others keep on its volume or refuses; it is told who
+ * asks, whose own files may be lost with `force`, and whether an admin said
+ * that any may. What nobody waits for (a half-made node, a deleted user's)
+ * loses nothing, however long it takes.
  */
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include "common/err.h"
 #include "nodemgr/nodes/op.h"
 #include "proto/storage.rpc.h"
 
@@ -33,19 +38,46 @@ delete_refused(struct op *op)
 	op_finish(op, false);
 }
 
+#define RETRY_MIN_S 10U
+#define RETRY_MAX_S 600U
+
+/* Emptying a volume reads much: what is refused is not tried at every turn. */
+static void
+retry_later(struct node *n)
+{
+	n->retry_s = n->retry_s ? n->retry_s * 2 : RETRY_MIN_S;
+	if (n->retry_s > RETRY_MAX_S)
+		n->retry_s = RETRY_MAX_S;
+	n->retry_us = nx_now_us() + n->retry_s * 1000000ULL;
+}
+
+static void
+note_lost(struct op *op, const Nx__VolumeDeleteReply *body)
+{
+	op->chunks_moved = body->chunks_moved;
+	op->files_lost = body->files_lost;
+	op->lost = calloc(OP_LOST_MAX, sizeof(*op->lost));
+	for (size_t i = 0; op->lost && i < body->n_lost && i < OP_LOST_MAX;
+	     i++) {
+		struct op_lost *lost = &op->lost[op->n_lost++];
+
+		(void)snprintf(
+		    lost->id, sizeof(lost->id), "%s", body->lost[i]->id);
+		(void)snprintf(
+		    lost->name, sizeof(lost->name), "%s", body->lost[i]->name);
+		lost->owner = body->lost[i]->owner;
+	}
+}
+
 static void
 on_volume_deleted(const struct nx_reply *reply, void *arg)
 {
-	const Nx__VolumeDeleteReply *body;
 	struct op *op = arg;
 	struct node *n = op->node;
 
 	op->call = NULL;
-	if (reply->status == NX__STATUS__OK) {
-		body = nx_as_volume_delete_reply(reply->body);
-		op->chunks_moved = body->chunks_moved;
-		op->files_lost = body->files_lost;
-	}
+	if (reply->status == NX__STATUS__OK)
+		note_lost(op, nx_as_volume_delete_reply(reply->body));
 	if (reply->status == NX__STATUS__OK ||
 	    reply->status == NX__STATUS__NOT_FOUND) {
 		op_detach_net(op, delete_row);
@@ -60,7 +92,8 @@ on_volume_deleted(const struct nx_reply *reply, void *arg)
 		reply->status != NX__STATUS__DEADLINE)) {
 		n->state = NODE_STOPPED;
 		n->force = false;
-	}
+	} else
+		retry_later(n);
 	op_save(op, delete_refused);
 }
 
@@ -75,7 +108,10 @@ delete_volume(struct op *op)
 		return;
 	}
 	request.node = op->node->id;
-	request.force = op->force;
+	/* nobody's word: nothing may be lost */
+	request.force = op->r && op->force;
+	request.owner = op->r ? op->r->who.user_id : op->node->owner;
+	request.lose_files = op->r && op->lose_files;
 	op_call(
 	    op, nx_ask_volume_delete(&request), -1, 600000, on_volume_deleted);
 }

@@ -17,8 +17,7 @@
 #include "storaged/care/reaper.h"
 #include "storaged/care/reserve.h"
 #include "storaged/care/sweep.h"
-#include "storaged/volumes/fault.h"
-#include "storaged/volumes/volume.h"
+#include "storaged/volumes/volumes.h"
 
 #define BATCH   256
 #define RETRY_S 30

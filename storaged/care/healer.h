@@ -1,16 +1,21 @@
 /*
  * What makes replicas whole again, one at a time in the background: a replica
  * a reader found bad is checked and rewritten from a good one; a chunk with
- * too few is copied to one more node; a node about to go is emptied first.
+ * too few is copied to one more volume; a volume about to go is emptied first.
  * Copy, verify, commit, and only then forget the old one.
+ *
+ * Trusts no replica that it has not read itself; owns the order in which all
+ * of this happens, reports before drains before what is degraded.
  */
 #ifndef STORAGED_HEALER_H
 #define STORAGED_HEALER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "storaged/storaged.h"
-#include "storaged/volumes/volume.h"
+
+struct volume;
 
 struct healer *healer_new(struct storaged *s);
 /* Workers must have ended. */
@@ -21,13 +26,29 @@ void healer_report(struct healer *h, int64_t chunk, int64_t volume);
 /* Something changed (a node came, a volume went): look for what is degraded. */
 void healer_kick(struct healer *h);
 
+/* What a drain could not save: files by key, sorted, each once. */
+struct drain_risk {
+	int64_t file;
+	uint64_t owner;
+	bool gone; /* the chunk is missing everywhere: lost before */
+};
+struct drained {
+	uint64_t moved; /* chunks that are somewhere else now too */
+	struct drain_risk *risks;
+	size_t n_risks;
+	int why;    /* -errno: what kept the first of them; -ENOSPC: no room */
+	int failed; /* -errno: the catalogue could not tell all of it */
+};
+/* Borrows @result. */
+typedef void healer_drained(const struct drained *result, void *arg);
+
 /*
- * Copies every chunk that has no other readable replica from @v to other
- * active volumes. @done gets the number moved, and of chunks that could not be
- * (no room, or unreadable). Stops at the first of those unless @all.
+ * Sees to it that every chunk on @v has a replica elsewhere that was read,
+ * whole, during the drain: bad ones are rewritten, missing ones made. @v takes
+ * no new chunks meanwhile. @done gets what could not be done, however much it
+ * is; nothing has been taken away yet.
  */
-typedef void healer_drained(uint64_t moved, uint64_t left, int why, void *arg);
-void healer_drain(struct healer *h, struct volume *v, bool all,
-    healer_drained *done, void *arg);
+void healer_drain(
+    struct healer *h, struct volume *v, healer_drained *done, void *arg);
 
 #endif

@@ -100,6 +100,13 @@ struct catalog_chunk {
 /* @owner 0: anybody's. @id may be a unique prefix. */
 int catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
     struct catalog_file *ret_file);
+/* The file @key; 0, CATALOG_NO_FILE, -errno. */
+int
+catalog_file_get(struct catalog *c, int64_t key, struct catalog_file *ret_file);
+/* How a person knows @file: its path in its owner's tree, cut at the front when
+ * it is longer than @size, or the raw file's name. */
+void catalog_file_place(struct catalog *c, const struct catalog_file *file,
+    char *ret_text, size_t size);
 /* Raw files in the order they came; those after key @after. Number or
  * -errno. */
 int catalog_file_list(struct catalog *c, uint64_t owner, int64_t after,
@@ -235,7 +242,9 @@ int catalog_volumes(struct catalog *c,
     void (*each)(const struct catalog_volume *v, void *arg), void *arg);
 struct catalog_volume_op {
 	struct catalog_volume volume;
-	bool may_lose; /* forget */
+	/* forget: files that may be lost, by their keys, sorted; borrowed */
+	const int64_t *losable;
+	size_t n_losable;
 	uint64_t lost; /* forget: files that have a chunk nowhere now */
 	catalog_done *done;
 	void *arg;
@@ -245,14 +254,11 @@ struct catalog_volume_op {
 void catalog_volume_save(struct catalog *c, struct catalog_volume_op *op);
 /* The row of volume.key goes; no replica may refer to it any more. */
 void catalog_volume_delete(struct catalog *c, struct catalog_volume_op *op);
-/* Forgets all replicas on volume.key and marks it GOING. Unless @may_lose,
- * CATALOG_WOULD_LOSE when a file would have a chunk nowhere because of it. */
+/* Forgets all replicas on volume.key and marks it GOING. CATALOG_WOULD_LOSE
+ * when a file that is not @losable would have a chunk nowhere because of it. */
 void catalog_volume_forget(struct catalog *c, struct catalog_volume_op *op);
 int
 catalog_volume_chunks(struct catalog *c, int64_t volume, uint64_t *ret_chunks);
-/* Files that have a chunk on @volume and nowhere in @others. */
-int catalog_volume_sole_files(struct catalog *c, int64_t volume,
-    const int64_t *others, size_t n_others, uint64_t *ret_files);
 /* Chunks on @volume with a key after @after, any replicas. Number, -errno. */
 int catalog_volume_next(struct catalog *c, int64_t volume, int64_t after,
     struct catalog_chunk *ret_chunks, size_t max);

@@ -136,43 +136,60 @@ recount_doomed(struct nx_db *db)
 }
 
 static int
-count_lost(struct nx_db *db, uint64_t *ret_lost)
+by_key(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Files that have a chunk nowhere now; those not among what may be lost are in
+ * *ret_more. */
+static int
+count_lost(struct nx_db *db, struct catalog_volume_op *op, uint64_t *ret_more)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT count(*) FROM doomed d JOIN files f ON f.file = d.file"
+	    "SELECT f.file FROM doomed d JOIN files f ON f.file = d.file"
 	    " WHERE f.replicas = 0",
 	    "");
 
-	if (r <= 0)
-		return r < 0 ? r : -EIO;
-	*ret_lost = (uint64_t)sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
-	return 0;
+	op->lost = *ret_more = 0;
+	while (r > 0) {
+		int64_t file = sqlite3_column_int64(stmt, 0);
+
+		op->lost++;
+		if (op->n_losable == 0 ||
+		    !bsearch(&file, op->losable, op->n_losable, sizeof(file),
+			by_key))
+			++*ret_more;
+		r = nx_db_next(stmt);
+	}
+	return r;
 }
 
+/* What has a chunk nowhere already is not lost once more. */
 static int
 write_forget(struct nx_db *db, void *arg)
 {
 	struct catalog_volume_op *op = arg;
 	int64_t volume = op->volume.key;
-	uint64_t lost_before = 0;
+	uint64_t more = 0;
 	int r = nx_db_exec(db,
 	    "INSERT INTO doomed SELECT DISTINCT c.file FROM replicas r"
-	    " JOIN chunks c ON c.chunk = r.chunk WHERE r.volume = ?",
+	    " JOIN chunks c ON c.chunk = r.chunk"
+	    " JOIN files f ON f.file = c.file"
+	    " WHERE r.volume = ? AND f.replicas > 0",
 	    "i", volume);
 
-	if (r == 0)
-		r = count_lost(db, &lost_before);
 	if (r == 0)
 		r = nx_db_exec(
 		    db, "DELETE FROM replicas WHERE volume = ?", "i", volume);
 	if (r == 0)
 		r = recount_doomed(db);
 	if (r == 0)
-		r = count_lost(db, &op->lost);
-	op->lost -= lost_before;
-	if (r == 0 && op->lost > 0 && !op->may_lose)
+		r = count_lost(db, op, &more);
+	if (r == 0 && more > 0)
 		r = CATALOG_WOULD_LOSE;
 	if (r == 0)
 		r = nx_db_exec(db, "DELETE FROM doomed", "");
@@ -194,48 +211,6 @@ catalog_volume_forget(struct catalog *c, struct catalog_volume_op *op)
 }
 
 /* --- chunks by volume -------------------------------------------------------*/
-
-static bool
-is_among(int64_t volume, const int64_t *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (list[i] == volume)
-			return true;
-	return false;
-}
-
-int
-catalog_volume_sole_files(struct catalog *c, int64_t volume,
-    const int64_t *others, size_t n_others, uint64_t *ret_files)
-{
-	int64_t after = 0, last = 0;
-	uint64_t files = 0;
-	int n;
-
-	do {
-		struct catalog_chunk chunks[16];
-
-		n = catalog_volume_next(
-		    c, volume, after, chunks, NX_ARRAY_SIZE(chunks));
-		for (int i = 0; i < n; i++) {
-			bool sole = true;
-
-			after = chunks[i].key;
-			for (uint32_t k = 0; k < chunks[i].n_replicas; k++)
-				if (is_among(
-					chunks[i].volumes[k], others, n_others))
-					sole = false;
-			/* Chunks of a file are neighbours. */
-			if (sole && chunks[i].file != last) {
-				files++;
-				last = chunks[i].file;
-			}
-		}
-	} while (n > 0);
-	if (n == 0)
-		*ret_files = files;
-	return n;
-}
 
 static int
 read_chunks(struct catalog *c, int r, sqlite3_stmt *stmt,

@@ -13,7 +13,7 @@
 #include "storaged/trees/refuse.h"
 #include "storaged/storaged.h"
 #include "storaged/uploads/upload.h"
-#include "storaged/volumes/volume.h"
+#include "storaged/volumes/volumes.h"
 #include "proto/serve_storaged.h"
 
 static void
@@ -102,11 +102,17 @@ serve_storage_status(struct nx_request *r, struct storaged *s)
 	TAILQ_FOREACH(v, &s->volumes->list, entry) {
 		reply.volumes++;
 		reply.active += v->active;
+		reply.base_volumes += v->base;
+		reply.suspect += v->suspect;
+		reply.away += volume_away(v);
+		/* Beside those that lack one in the catalogue. */
+		reply.degraded_files += v->away_files;
 	}
 	reply.files = totals.files;
 	reply.chunks = totals.chunks;
 	reply.bytes = totals.bytes;
-	reply.degraded_files = totals.degraded;
+	reply.degraded_files += totals.degraded;
+	reply.base_note = s->volumes->base_note;
 	reply.uploads = uploads_count(s->uploads);
 	reply.repaired = s->repaired;
 	reply.corrupt = s->corrupt;

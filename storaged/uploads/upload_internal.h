@@ -7,7 +7,7 @@
 #include "storaged/catalog/catalog.h"
 #include "storaged/chunks/chunks.h"
 #include "storaged/uploads/upload.h"
-#include "storaged/volumes/volume.h"
+#include "storaged/volumes/volumes.h"
 
 enum upload_state {
 	UPLOAD_OPEN,

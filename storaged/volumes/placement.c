@@ -2,11 +2,12 @@
  * Which volumes a chunk goes to: smooth weighted round-robin over the writable
  * ones. Each turn adds its room to a volume's credit; the volumes with most
  * credit take the chunk and pay for it. Volumes of equal size take turns, a
- * large one takes more, a full one none. See volume.h.
+ * large one takes more, a full one none.
  */
 #include <stdlib.h>
 
 #include "common/err.h"
+#include "storaged/volumes/base.h"
 #include "storaged/volumes/volume.h"
 
 #define UNIT           (1ULL << 20) /* credit is counted in MiB */
@@ -128,6 +129,7 @@ volumes_put_done(struct volumes *vs, struct chunk_put *put)
 			volume_suspect(vs, v, put->places[i].error);
 		volume_unref(v);
 	}
+	base_check(vs);
 }
 
 struct volume *

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
+#include "storaged/volumes/base.h"
 #include "storaged/volumes/volume.h"
 
 #define RESERVE_MIN (512ULL << 10)
@@ -62,6 +63,7 @@ volumes_new(struct storaged *s, struct volumes **ret_volumes)
 	if (!vs)
 		return -ENOMEM;
 	vs->s = s;
+	vs->image = &volume_image_file;
 	vs->env.images = vs->env.userns = -1;
 	TAILQ_INIT(&vs->list);
 	r = mount_namespace();
@@ -94,6 +96,8 @@ volumes_free(struct volumes *vs)
 		return NULL;
 	while ((v = TAILQ_FIRST(&vs->list)))
 		volume_drop(vs, v);
+	if (vs->tick)
+		event_free(vs->tick);
 	nx_close(&vs->env.images);
 	nx_close(&vs->env.userns);
 	free(vs);
@@ -130,7 +134,9 @@ volume_new(struct volumes *vs, const char *node, uint64_t size)
 	if (!v)
 		return NULL;
 	(void)snprintf(v->node, sizeof(v->node), "%s", node);
+	v->base = base_name_is(node);
 	v->size = size;
+	v->away_us = nx_now_us();
 	v->mounted.chunks = -1;
 	v->mounted.mount.root = v->mounted.mount.view = -1;
 	TAILQ_INSERT_TAIL(&vs->list, v, entry);
@@ -143,7 +149,8 @@ volume_drop(struct volumes *vs, struct volume *v)
 	TAILQ_REMOVE(&vs->list, v, entry);
 	chunk_store_free(v->store);
 	if (v->attached)
-		volume_image_detach(&v->mounted);
+		volume_detach(&v->mounted);
+	free(v->named);
 	free(v);
 }
 
@@ -155,11 +162,12 @@ volume_set_mounted(struct volume *v, struct volume_mounted *mounted)
 	int r = chunk_store_new(&spec, &v->store);
 
 	if (r < 0) {
-		volume_image_detach(mounted);
+		volume_detach(mounted);
 		return r;
 	}
 	v->mounted = *mounted;
 	v->attached = true;
+	v->away_us = v->away_files = 0;
 	return 0;
 }
 
@@ -203,7 +211,7 @@ finish_removal(struct loading *l, const struct catalog_volume *row)
 {
 	struct catalog_volume_op op = {
 	    .volume = *row, .done = removal_recorded, .arg = l};
-	int r = volume_image_remove(&l->vs->env, row->node);
+	int r = l->vs->image->remove(&l->vs->env, row->node);
 
 	nx_info("event=volume-removed node=%s reason=interrupted", row->node);
 	if (r < 0)
@@ -227,7 +235,7 @@ load_volume(struct volumes *vs, const struct catalog_volume *row)
 	v->state = VOLUME_READY;
 	v->active = row->active;
 	v->suspect = row->suspect;
-	r = volume_image_attach(&vs->env, v->node, &mounted, &error);
+	r = volume_attach(vs, v->node, &mounted, &error);
 	if (r == 0)
 		r = volume_set_mounted(v, &mounted);
 	if (r < 0)
@@ -317,8 +325,14 @@ volume_room(const struct volume *v)
 	return room > reserve ? room - reserve : 0;
 }
 
+bool
+volume_away(const struct volume *v)
+{
+	return !v->attached && (v->state == VOLUME_READY || v->attaching);
+}
+
 static void
-suspect_saved(int result, void *arg)
+condition_saved(int result, void *arg)
 {
 	struct catalog_volume_op *op = arg;
 
@@ -328,20 +342,11 @@ suspect_saved(int result, void *arg)
 	free(op);
 }
 
-void
-volume_suspect(struct volumes *vs, struct volume *v, int error)
+static void
+save_condition(struct volumes *vs, const struct volume *v)
 {
-	struct catalog_volume_op *op;
+	struct catalog_volume_op *op = calloc(1, sizeof(*op));
 
-	if (volume_fault_of(error) != FAULT_VOLUME)
-		return;
-	if (v->suspect || v->state != VOLUME_READY)
-		return;
-	nx_err("event=volume-suspect node=%s error=\"%s\" "
-	       "note=\"no new chunks go there\"",
-	    v->node, strerror(-error));
-	v->suspect = true;
-	op = calloc(1, sizeof(*op));
 	if (!op) {
 		nx_warn("event=not-saved node=%s", v->node);
 		return;
@@ -349,9 +354,36 @@ volume_suspect(struct volumes *vs, struct volume *v, int error)
 	op->volume = (struct catalog_volume){.key = v->key,
 	    .state = CATALOG_VOLUME_READY,
 	    .active = v->active,
-	    .suspect = true};
+	    .suspect = v->suspect};
 	memcpy(op->volume.node, v->node, sizeof(op->volume.node));
-	op->done = suspect_saved;
+	op->done = condition_saved;
 	op->arg = op;
 	catalog_volume_save(vs->s->catalog, op);
+}
+
+void
+volume_suspect(struct volumes *vs, struct volume *v, int error)
+{
+	if (volume_fault_of(error) != FAULT_VOLUME)
+		return;
+	if (v->suspect || v->state != VOLUME_READY)
+		return;
+	nx_err("event=volume-suspect node=%s error=\"%s\" "
+	       "note=\"no new chunks go there until it proves well\"",
+	    v->node, strerror(-error));
+	v->suspect = true;
+	vs->doubts++;
+	save_condition(vs, v);
+	volumes_changed(vs);
+}
+
+void
+volume_trust(struct volumes *vs, struct volume *v)
+{
+	if (!v->suspect || v->state != VOLUME_READY)
+		return;
+	nx_info("event=volume-trusted node=%s", v->node);
+	v->suspect = false;
+	save_condition(vs, v);
+	volumes_changed(vs);
 }

@@ -13,6 +13,7 @@
 #include "common/id.h"
 #include "storaged/chunks/chunks.h"
 #include "storaged/volumes/fault.h"
+#include "storaged/volumes/attach.h"
 #include "storaged/volumes/volume_image.h"
 
 struct storaged;
@@ -26,14 +27,18 @@ enum volume_state {
 
 struct volume {
 	TAILQ_ENTRY(volume) entry;
-	int64_t key; /* in the catalogue */
-	char node[NX_ID_LEN + 1];
+	int64_t key;              /* in the catalogue */
+	char node[NX_ID_LEN + 1]; /* its id, or "base-1" */
+	bool base;                /* the platform's own, without a node */
 	uint64_t size;
 	enum volume_state state;
 	bool active;  /* its node runs */
 	bool suspect; /* a write or sync failed */
 	bool attached;
-	bool deleting; /* a request to delete it is being worked on */
+	bool attaching;      /* being tried again, MAKING meanwhile */
+	uint64_t away_us;    /* CLOCK_MONOTONIC: not attached since; 0: it is */
+	uint64_t away_files; /* that lack a replica for it */
+	bool deleting;       /* a request to delete it is being worked on */
 	struct volume_mounted mounted;
 	struct chunk_store *store; /* NULL unless attached */
 	unsigned refs;             /* jobs that use the store */
@@ -41,13 +46,23 @@ struct volume {
 	int64_t turn;              /* weighted round-robin */
 	void (*idle)(struct volume *v, void *arg); /* refs fell to 0 */
 	void *idle_arg;
+	/* files its owner was told would be lost with it, by key, sorted */
+	int64_t *named;
+	size_t n_named;
 };
 TAILQ_HEAD(volume_list, volume);
 
 struct volumes {
 	struct storaged *s;
+	const struct volume_image_ops *image;
 	struct volume_env env;
 	struct volume_list list;
+	char base_note[200];    /* why there is not one more base volume */
+	uint64_t base_retry_us; /* CLOCK_MONOTONIC: not before */
+	void (*watcher)(void *arg);
+	void *watcher_arg;
+	struct event *tick;
+	uint64_t doubts; /* how often one turned out not to be trusted */
 };
 
 /*
@@ -63,12 +78,22 @@ int volumes_load(struct volumes *vs);
 /* Unmounts everything. */
 struct volumes *volumes_free(struct volumes *vs);
 
+/* Calls @watcher whenever a volume has come, gone or become another: one that
+ * looks after replicas looks again. */
+void volumes_watch(struct volumes *vs, void (*watcher)(void *arg), void *arg);
+void volumes_changed(struct volumes *vs);
+/* From here on base volumes are made as they are needed, the first one at once
+ * (base_making), and what is away is looked for. After the worker threads. */
+void volumes_start(struct volumes *vs);
+/* Bytes of the disk no volume has or is about to get. 0 or -errno. */
+int volumes_disk_room(const struct volumes *vs, uint64_t *ret_room);
+
 struct volume *volume_find(struct volumes *vs, const char *node);
 struct volume *volume_by_key(struct volumes *vs, int64_t key);
 struct volume *volume_new(struct volumes *vs, const char *node, uint64_t size);
 /* Takes it off the list; nothing may refer to it any more. */
 void volume_drop(struct volumes *vs, struct volume *v);
-/* Takes over what attaching gave. */
+/* Takes over what attaching gave; on failure that is detached. */
 int volume_set_mounted(struct volume *v, struct volume_mounted *mounted);
 
 void volume_ref(struct volume *v);
@@ -85,6 +110,11 @@ uint64_t volume_room(const struct volume *v);
 /* @error, -errno, came from @v: when it is the volume's own fault (fault.h),
  * remembers, also in the catalogue, that it is not to be trusted. */
 void volume_suspect(struct volumes *vs, struct volume *v, int error);
+
+/* Remembers, also in the catalogue, that it proved well. */
+void volume_trust(struct volumes *vs, struct volume *v);
+/* Volumes that should be there and cannot be reached. */
+bool volume_away(const struct volume *v);
 
 /* --- placement --------------------------------------------------------------*/
 

@@ -12,8 +12,8 @@
 #include "common/log.h"
 #include "common/status.h"
 #include "storaged/catalog/catalog.h"
-#include "storaged/care/healer.h"
 #include "storaged/storaged.h"
+#include "storaged/volumes/base.h"
 #include "storaged/volumes/volume.h"
 #include "storaged/volumes/volume_internal.h"
 #include "proto/serve_storaged.h"
@@ -34,17 +34,16 @@ static void
 create_work(void *arg)
 {
 	struct create_job *job = arg;
-	const struct volume_env *env = &job->s->volumes->env;
+	const struct volumes *vs = job->s->volumes;
 	const char *node = job->volume->node;
 
 	job->result =
-	    volume_image_create(env, node, job->volume->size, &job->error);
+	    vs->image->create(&vs->env, node, job->volume->size, &job->error);
 	if (job->result < 0)
 		return;
-	job->result =
-	    volume_image_attach(env, node, &job->mounted, &job->error);
+	job->result = volume_attach(vs, node, &job->mounted, &job->error);
 	if (job->result < 0)
-		(void)volume_image_remove(env, node);
+		(void)vs->image->remove(&vs->env, node);
 }
 
 static void
@@ -52,8 +51,10 @@ remove_work(void *arg)
 {
 	struct create_job *job = arg;
 
-	volume_image_detach(&job->mounted);
-	(void)volume_image_remove(&job->s->volumes->env, job->volume->node);
+	const struct volumes *vs = job->s->volumes;
+
+	volume_detach(&job->mounted);
+	(void)vs->image->remove(&vs->env, job->volume->node);
 }
 
 static void
@@ -66,21 +67,32 @@ save(struct create_job *job, enum catalog_volume_state state,
 	row->key = job->volume->key;
 	row->size = job->volume->size;
 	row->state = state;
+	row->active = job->volume->base;
 	memcpy(row->node, job->volume->node, sizeof(row->node));
 	job->save.done = done;
 	job->save.arg = job;
 	write(job->s->catalog, &job->save);
 }
 
+/* What is made for nobody is one of the platform's own. */
 static void
-give_up(struct create_job *job)
+tell_failure(const struct create_job *job)
 {
-	volume_drop(job->s->volumes, job->volume);
-	if (job->error.text[0])
+	if (!job->request)
+		base_made(job->s->volumes, job->result, job->error.text);
+	else if (job->error.text[0])
 		nx_refuse(job->request, nx_status_of_errno(job->result), "%s",
 		    job->error.text);
 	else
 		nx_refuse_errno(job->request, job->result, "making the volume");
+}
+
+static void
+give_up(struct create_job *job)
+{
+	nx_assert(job->result < 0);
+	volume_drop(job->s->volumes, job->volume);
+	tell_failure(job);
 	free(job);
 }
 
@@ -119,8 +131,13 @@ complete(int result, void *arg)
 		return;
 	}
 	v->state = VOLUME_READY;
+	v->active = v->base;
 	nx_info("event=volume-created node=%s size=%" PRIu64, v->node, v->size);
-	volume_answer(job->request, v);
+	if (job->request)
+		volume_answer(job->request, v);
+	else
+		base_made(job->s->volumes, 0, "");
+	volumes_changed(job->s->volumes);
 	free(job);
 }
 
@@ -173,21 +190,32 @@ check(
 	return false;
 }
 
+int
+volumes_disk_room(const struct volumes *vs, uint64_t *ret_room)
+{
+	const struct volume *v;
+	uint64_t room = 0, making = 0;
+	int r = vs->image->room(&vs->env, &room);
+
+	if (r < 0)
+		return r;
+	TAILQ_FOREACH(v, &vs->list, entry)
+		if (v->state == VOLUME_MAKING)
+			making += v->size;
+	*ret_room = room > making ? room - making : 0;
+	return 0;
+}
+
 static bool
 check_room(struct nx_request *r, struct storaged *s, uint64_t size)
 {
-	uint64_t room = 0, making = 0;
-	const struct volume *v;
-	int e = volume_image_room(&s->volumes->env, &room);
+	uint64_t room = 0;
+	int e = volumes_disk_room(s->volumes, &room);
 
 	if (e < 0) {
 		nx_refuse_errno(r, e, "looking at the disk");
 		return false;
 	}
-	TAILQ_FOREACH(v, &s->volumes->list, entry)
-		if (v->state == VOLUME_MAKING)
-			making += v->size;
-	room = room > making ? room - making : 0;
 	if (size <= room)
 		return true;
 	nx_refuse(r, NX__STATUS__FULL,
@@ -195,6 +223,26 @@ check_room(struct nx_request *r, struct storaged *s, uint64_t size)
 	    "volume or delete a node",
 	    nx_size_format(room), nx_size_format(size));
 	return false;
+}
+
+int
+volume_make(
+    struct volumes *vs, struct nx_request *r, const char *name, uint64_t size)
+{
+	struct create_job *job = calloc(1, sizeof(*job));
+
+	if (job)
+		job->volume = volume_new(vs, name,
+		    (size + IMAGE_BLOCK - 1) / IMAGE_BLOCK * IMAGE_BLOCK);
+	if (!job || !job->volume) {
+		free(job);
+		return -ENOMEM;
+	}
+	job->s = vs->s;
+	job->request = r;
+	job->volume->state = VOLUME_MAKING;
+	save(job, CATALOG_VOLUME_MAKING, catalog_volume_save, announced);
+	return 0;
 }
 
 /*
@@ -206,24 +254,11 @@ void
 serve_volume_create(
     struct nx_request *r, const Nx__VolumeCreateRequest *q, struct storaged *s)
 {
-	struct create_job *job;
-	uint64_t size;
+	int e;
 
-	if (!check(r, s, q))
+	if (!check(r, s, q) || !check_room(r, s, q->size))
 		return;
-	size = (q->size + IMAGE_BLOCK - 1) / IMAGE_BLOCK * IMAGE_BLOCK;
-	if (!check_room(r, s, size))
-		return;
-	job = calloc(1, sizeof(*job));
-	if (job)
-		job->volume = volume_new(s->volumes, q->node, size);
-	if (!job || !job->volume) {
-		free(job);
-		nx_refuse_errno(r, -ENOMEM, "making the volume");
-		return;
-	}
-	job->s = s;
-	job->request = r;
-	job->volume->state = VOLUME_MAKING;
-	save(job, CATALOG_VOLUME_MAKING, catalog_volume_save, announced);
+	e = volume_make(s->volumes, r, q->node, q->size);
+	if (e < 0)
+		nx_refuse_errno(r, e, "making the volume");
 }

@@ -1,4 +1,8 @@
-/* See volume_image.h. */
+/*
+ * Images as files of the local disk, bound to loop devices: the one kind there
+ * is today. Owns the directory's files; blocks, runs in worker threads and at
+ * start-up.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,6 +16,7 @@
 #include "common/fd.h"
 #include "common/id.h"
 #include "common/log.h"
+#include "storaged/volumes/loop.h"
 #include "storaged/volumes/volume_image.h"
 
 #define DISK_RESERVE  (64ULL << 20) /* for the catalogue and the host */
@@ -31,8 +36,8 @@ image_name(const char *node)
 	return name;
 }
 
-int
-volume_image_room(const struct volume_env *env, uint64_t *ret_room)
+static int
+image_room(const struct volume_env *env, uint64_t *ret_room)
 {
 	struct statvfs fs;
 	uint64_t room;
@@ -49,7 +54,7 @@ check_room(
     const struct volume_env *env, uint64_t size, struct volume_error *error)
 {
 	uint64_t room = 0;
-	int r = volume_image_room(env, &room);
+	int r = image_room(env, &room);
 
 	if (r < 0)
 		return r;
@@ -80,9 +85,9 @@ fill_image(const struct volume_env *env, int fd, uint64_t size,
 	return fsync(env->images) < 0 ? -errno : 0;
 }
 
-int
-volume_image_create(const struct volume_env *env, const char *node,
-    uint64_t size, struct volume_error *error)
+static int
+image_create(const struct volume_env *env, const char *node, uint64_t size,
+    struct volume_error *error)
 {
 	struct image_name name = image_name(node);
 	nx_cleanup_fd int fd = -1;
@@ -103,65 +108,31 @@ volume_image_create(const struct volume_env *env, const char *node,
 }
 
 static int
-bind_image(const struct volume_env *env, const char *node, struct loop *loop,
-    struct volume_error *error)
+image_open(const struct volume_env *env, const char *name_text,
+    struct volume_device *ret_device, struct volume_error *error)
 {
-	struct image_name name = image_name(node);
+	struct image_name name = image_name(name_text);
 	nx_cleanup_fd int image =
 	    openat(env->images, name.text, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	struct loop loop;
 	int r;
 
 	if (image < 0)
 		return -errno;
-	r = loop_bind(image, loop);
-	if (r < 0)
+	r = loop_bind(image, &loop);
+	if (r < 0) {
 		(void)snprintf(error->text, sizeof(error->text),
 		    "no loop device could be had (%s): storaged needs "
 		    "/dev/loop-control and /dev/loop* as group disk",
 		    strerror(-r));
-	return r;
-}
-
-int
-volume_image_attach(const struct volume_env *env, const char *node,
-    struct volume_mounted *ret_mounted, struct volume_error *error)
-{
-	struct volume_mounted m = {.chunks = -1};
-	char device[LOOP_NAME_MAX + 8], at[256];
-	struct loop loop;
-	int r;
-
-	error->text[0] = '\0';
-	r = bind_image(env, node, &loop, error);
-	if (r < 0)
-		return r;
-	(void)snprintf(device, sizeof(device), "/dev/%s", loop.name);
-	(void)snprintf(at, sizeof(at), "%s/%.32s", env->mounts, node);
-	r = mount_volume(device, at, env->userns, &m.mount, error->text);
-	/* The mount holds the device from here on; AUTOCLEAR frees it with the
-	 * last user, or right now if the mount failed. */
-	nx_close(&loop.fd);
-	if (r < 0)
-		return r;
-	m.chunks = mount_chunks(&m.mount);
-	if (m.chunks < 0) {
-		r = m.chunks;
-		unmount_volume(&m.mount);
 		return r;
 	}
-	memcpy(m.loop, loop.name, sizeof(m.loop));
-	nx_info("event=volume-attached node=%s loop=%s again=%s direct-io=%s",
-	    node, loop.name, loop.found ? "yes" : "no",
+	nx_info("event=volume-bound node=%s loop=%s again=%s direct-io=%s",
+	    name_text, loop.name, loop.found ? "yes" : "no",
 	    loop.direct ? "yes" : "no");
-	*ret_mounted = m;
+	*ret_device = (struct volume_device){.hold = loop.fd};
+	memcpy(ret_device->name, loop.name, sizeof(ret_device->name));
 	return 0;
-}
-
-void
-volume_image_detach(struct volume_mounted *m)
-{
-	nx_close(&m->chunks);
-	unmount_volume(&m->mount);
 }
 
 static int
@@ -181,8 +152,8 @@ wait_for_release(int image)
 	return 1;
 }
 
-int
-volume_image_remove(const struct volume_env *env, const char *node)
+static int
+image_remove(const struct volume_env *env, const char *node)
 {
 	struct image_name name = image_name(node);
 	nx_cleanup_fd int image =
@@ -202,3 +173,10 @@ volume_image_remove(const struct volume_env *env, const char *node)
 		    node);
 	return r;
 }
+
+const struct volume_image_ops volume_image_file = {
+    .room = image_room,
+    .create = image_create,
+    .open = image_open,
+    .remove = image_remove,
+};

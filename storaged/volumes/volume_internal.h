@@ -6,6 +6,18 @@
 #include "proto/storage.pb-c.h"
 #include "storaged/volumes/volume.h"
 
+struct nx_request;
+
+/* Makes a volume in the background and answers @r with it; NULL: one of the
+ * platform's own, base_made() is told. -errno: nothing was begun. */
+int volume_make(
+    struct volumes *vs, struct nx_request *r, const char *name, uint64_t size);
+/* Tries again to attach what is away, in the background; answers @r (may be
+ * NULL) with the node's mount, or why not. */
+void
+volume_reattach(struct volumes *vs, struct volume *v, struct nx_request *r);
+/* Answers with a clone of the mount of the node's part. */
+void volume_answer_mount(struct nx_request *r, const struct volume *v);
 /* Answers a request whose reply is VolumeInfo. */
 void volume_answer(struct nx_request *r, const struct volume *v);
 /* The same with a descriptor. Consumes it. */

@@ -7,13 +7,17 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
-#include "storaged/care/healer.h"
-#include "storaged/trees/info.h"
 #include "storaged/storaged.h"
 #include "storaged/volumes/volume_internal.h"
 #include "proto/serve_storaged.h"
 
 #define LIST_MAX 100U
+
+static char *
+text_of(const char *text)
+{
+	return (char *)(uintptr_t)text;
+}
 
 void
 volume_info(
@@ -25,14 +29,15 @@ volume_info(
 	if (v->store)
 		(void)chunk_room(v->store, &room);
 	nx__volume_info__init(ret_info);
-	ret_info->node = info_text(v->node);
+	ret_info->node = text_of(v->node);
 	ret_info->size = v->size;
 	ret_info->free = room;
 	ret_info->chunks = chunks;
 	ret_info->attached = v->attached;
 	ret_info->active = v->active;
 	ret_info->suspect = v->suspect;
-	ret_info->loop = info_text(v->attached ? v->mounted.loop : "");
+	ret_info->platform = v->base;
+	ret_info->loop = text_of(v->attached ? v->mounted.loop : "");
 }
 
 void
@@ -43,13 +48,14 @@ volume_answer_fd(struct nx_request *r, const struct volume *v, int fd)
 
 	if (v->store)
 		(void)chunk_room(v->store, &room);
-	info.node = info_text(v->node);
+	info.node = text_of(v->node);
 	info.size = v->size;
 	info.free = room;
 	info.attached = v->attached;
 	info.active = v->active;
 	info.suspect = v->suspect;
-	info.loop = info_text(v->attached ? v->mounted.loop : "");
+	info.platform = v->base;
+	info.loop = text_of(v->attached ? v->mounted.loop : "");
 	nx_answer_volume_attach(r, &info, &fd, fd >= 0 ? 1 : 0);
 }
 
@@ -64,6 +70,8 @@ find(struct nx_request *r, struct storaged *s, const char *node)
 {
 	struct volume *v = volume_find(s->volumes, node);
 
+	if (v && v->base)
+		v = NULL; /* no node's, so none of nodemgr's business */
 	if (v && v->state == VOLUME_READY)
 		return v;
 	if (v)
@@ -77,74 +85,6 @@ find(struct nx_request *r, struct storaged *s, const char *node)
 }
 
 /* --- attach -----------------------------------------------------------------*/
-
-struct attach_job {
-	struct storaged *s;
-	struct nx_request *request;
-	struct volume *volume;
-	struct volume_mounted mounted;
-	struct volume_error error;
-	int result;
-};
-
-static void
-answer_node_mount(struct nx_request *r, struct volume *v)
-{
-	int fd = mount_node(&v->mounted.mount);
-
-	if (fd < 0)
-		nx_refuse_errno(r, fd, "cloning the node's mount");
-	else
-		volume_answer_fd(r, v, fd);
-}
-
-static void
-attach_work(void *arg)
-{
-	struct attach_job *job = arg;
-
-	job->result = volume_image_attach(&job->s->volumes->env,
-	    job->volume->node, &job->mounted, &job->error);
-}
-
-static void
-attach_done(void *arg)
-{
-	struct attach_job *job = arg;
-	struct volume *v = job->volume;
-
-	v->state = VOLUME_READY;
-	if (job->result == 0)
-		job->result = volume_set_mounted(v, &job->mounted);
-	if (job->result == 0)
-		answer_node_mount(job->request, v);
-	else if (job->error.text[0])
-		nx_refuse(job->request, NX__STATUS__INTERNAL,
-		    "the volume cannot be mounted: %s", job->error.text);
-	else
-		nx_refuse_errno(
-		    job->request, job->result, "attaching the volume");
-	free(job);
-}
-
-/* It could not be attached at start; now is another chance. */
-static void
-attach_late(struct nx_request *r, struct storaged *s, struct volume *v)
-{
-	struct attach_job *job = calloc(1, sizeof(*job));
-	int e = -ENOMEM;
-
-	if (job) {
-		*job = (struct attach_job){.s = s, .request = r, .volume = v};
-		e = nx_workers_submit(s->slow, attach_work, attach_done, job);
-	}
-	if (e < 0) {
-		free(job);
-		nx_refuse_errno(r, e, "attaching the volume");
-		return;
-	}
-	v->state = VOLUME_MAKING; /* nobody else touches it meanwhile */
-}
 
 /*
  * Safe to grant: what goes out is a detached mount of node/ alone, without
@@ -160,9 +100,9 @@ serve_volume_attach(
 	if (!v)
 		return;
 	if (v->attached)
-		answer_node_mount(r, v);
+		volume_answer_mount(r, v);
 	else
-		attach_late(r, s, v);
+		volume_reattach(s->volumes, v, r);
 }
 
 /* --- active -----------------------------------------------------------------*/
@@ -172,7 +112,7 @@ struct active_op {
 	struct storaged *s;
 	struct nx_request *request;
 	struct volume *volume; /* referenced */
-	bool was_active, was_suspect;
+	bool was_active;
 };
 
 static void
@@ -183,14 +123,12 @@ active_saved(int result, void *arg)
 
 	if (result < 0) {
 		v->active = op->was_active;
-		v->suspect = op->was_suspect;
 		nx_refuse_errno(op->request, result, "remembering it");
 	} else {
 		nx_info("event=volume-%s node=%s",
 		    v->active ? "active" : "inactive", v->node);
 		volume_answer(op->request, v);
-		if (v->active)
-			healer_kick(op->s->healer);
+		volumes_changed(op->s->volumes);
 	}
 	volume_unref(v);
 	free(op);
@@ -208,15 +146,9 @@ set_active(
 		nx_refuse_errno(r, -ENOMEM, "remembering it");
 		return;
 	}
-	*op = (struct active_op){.s = s,
-	    .request = r,
-	    .volume = v,
-	    .was_active = v->active,
-	    .was_suspect = v->suspect};
+	*op = (struct active_op){
+	    .s = s, .request = r, .volume = v, .was_active = v->active};
 	volume_ref(v);
-	/* Starting a node again is how an operator says that its volume is
-	 * to be trusted again. */
-	v->suspect = v->suspect && !(active && !v->active);
 	v->active = active;
 	op->save.volume = (struct catalog_volume){.key = v->key,
 	    .state = CATALOG_VOLUME_READY,
@@ -240,8 +172,6 @@ serve_volume_set_active(struct nx_request *r,
 		return;
 	}
 	volume_answer(r, v);
-	if (v->active)
-		healer_kick(s->healer);
 }
 
 /* --- list -------------------------------------------------------------------*/

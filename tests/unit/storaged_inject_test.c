@@ -238,6 +238,7 @@ test_drain(void **state)
 			if (nth % 2) {
 				lab_stop();
 				lab_start();
+				trust_all();
 			}
 			LAB_OK(lab_read(1, NULL, "/d/f", 0, 0, data));
 			if (volume_find(lab.s.volumes, LAB_NODE("2")))

@@ -36,15 +36,12 @@
 #include "proto/storage.pb-c.h"
 #include "proto/serve_storaged.h"
 #include "storaged/catalog/catalog.h"
-#include "storaged/care/collector.h"
-#include "storaged/volumes/formatter.h"
-#include "storaged/care/healer.h"
+#include "storaged/care/care.h"
 #include "storaged/volumes/loop.h"
 #include "storaged/trees/quota.h"
-#include "storaged/care/reserve.h"
 #include "storaged/storaged.h"
 #include "storaged/uploads/upload.h"
-#include "storaged/volumes/volume.h"
+#include "storaged/volumes/volumes.h"
 
 #define LAB_NODE(n) "0000000000000000000000000000000" n
 
@@ -56,6 +53,7 @@ static struct {
 	uint64_t generation;
 	bool key_given;
 	const char *tmpfs; /* options; NULL: an ordinary directory */
+	uint64_t base_size, base_max, away_grace; /* of the configuration */
 } lab;
 
 /* --- whether it can run here ------------------------------------------------*/
@@ -150,6 +148,9 @@ lab_start(void)
 	s->conf.orphan_keep = 604800;
 	s->conf.orphans = 64;
 	s->conf.entries = s->conf.entries ? s->conf.entries : 1000000;
+	s->conf.away_grace = lab.away_grace ? lab.away_grace : 600;
+	s->conf.base_size = lab.base_size;
+	s->conf.base_max = lab.base_max;
 	assert_int_equal(volumes_new(s, &s->volumes), 0);
 	assert_int_equal(formatter_start(&s->formatter), 0);
 	volumes_set_formatter(s->volumes, s->formatter);
@@ -166,6 +167,9 @@ lab_start(void)
 	s->healer = healer_new(s);
 	assert_int_equal(nx_workers_new(s->base, 4, 0, &s->io), 0);
 	assert_int_equal(nx_workers_new(s->base, 2, 0, &s->slow), 0);
+	volumes_start(s->volumes);
+	while (base_making(s->volumes))
+		event_base_loop(s->base, EVLOOP_ONCE);
 	config.tickets = s->tickets;
 	assert_int_equal(nx_hub_new(&config, &s->hub), 0);
 	lab_connect(NX_ROLE_ADMIN);
@@ -365,14 +369,25 @@ lab_volume(const char *node, uint64_t size)
 	return lab_node_call(NX__METHOD__VOLUME_SET_ACTIVE, &active);
 }
 
+enum lab_delete { LAB_PLAIN, LAB_FORCE, LAB_LOSE };
+
+/* As nodemgr, for @owner, who deletes that node. */
 static inline Nx__Status
-lab_volume_delete(const char *node, bool force)
+lab_volume_delete_for(uint64_t owner, const char *node, enum lab_delete how)
 {
 	Nx__VolumeDeleteRequest q = NX__VOLUME_DELETE_REQUEST__INIT;
 
 	q.node = (char *)(uintptr_t)node;
-	q.force = force;
+	q.owner = owner;
+	q.force = how == LAB_FORCE;
+	q.lose_files = how == LAB_LOSE;
 	return lab_node_call(NX__METHOD__VOLUME_DELETE, &q);
+}
+
+static inline Nx__Status
+lab_volume_delete(const char *node, bool lose)
+{
+	return lab_volume_delete_for(0, node, lose ? LAB_LOSE : LAB_PLAIN);
 }
 
 static inline void
@@ -415,6 +430,35 @@ lab_chunk_files(void)
 			assert_int_equal(
 			    chunk_list(v->store, lab_count_name, &n), 0);
 	return n;
+}
+
+/* Flips a byte of the first chunk of one volume, behind the checksums. */
+static inline void
+lab_flip(struct volume *v, const char *id, off_t at)
+{
+	char path[512];
+	uint8_t byte;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/storage/mnt/%s/chunks/%s", lab.dir,
+	    v->node, id);
+	assert_int_equal(chmod(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static inline void
+lab_first_chunk(const char *id, struct catalog_chunk *ret_chunk)
+{
+	struct catalog_file file;
+
+	assert_int_equal(catalog_file_find(lab.s.catalog, 0, id, &file), 0);
+	assert_int_equal(
+	    catalog_file_chunks(lab.s.catalog, file.key, 0, ret_chunk, 1), 1);
 }
 
 /* --- files ------------------------------------------------------------------*/

@@ -423,35 +423,6 @@ test_full(void **state)
 	free(data);
 }
 
-/* Flips a byte of the first chunk of one volume, behind the checksums. */
-static void
-flip(struct volume *v, const char *id, off_t at)
-{
-	char path[512];
-	uint8_t byte;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/storage/mnt/%s/chunks/%s", lab.dir,
-	    v->node, id);
-	assert_int_equal(chmod(path, 0600), 0);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, &byte, 1, at), 1);
-	byte ^= 1;
-	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-	close(fd);
-}
-
-static void
-first_chunk(const char *id, struct catalog_chunk *ret_chunk)
-{
-	struct catalog_file file;
-
-	assert_int_equal(catalog_file_find(lab.s.catalog, 0, id, &file), 0);
-	assert_int_equal(
-	    catalog_file_chunks(lab.s.catalog, file.key, 0, ret_chunk, 1), 1);
-}
-
 static void
 test_flipped_bit(void **state)
 {
@@ -465,23 +436,23 @@ test_flipped_bit(void **state)
 	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
 	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
 	LAB_OK(lab_upload(7, &u, data, size, id));
-	first_chunk(id, &c);
+	lab_first_chunk(id, &c);
 	assert_int_equal(c.n_replicas, 2);
-	flip(volume_by_key(lab.s.volumes, c.volumes[0]), c.id.text, MIB);
+	lab_flip(volume_by_key(lab.s.volumes, c.volumes[0]), c.id.text, MIB);
 	for (int i = 0; i < 4; i++)
 		LAB_OK(lab_read(7, id, NULL, 0, 0, data));
 	lab_settle();
 	assert_true(lab_status()->corrupt >= 1);
 	assert_int_equal(lab_status()->repaired, 1);
 	/* it is whole again: the other one may break now */
-	flip(volume_by_key(lab.s.volumes, c.volumes[1]), c.id.text, 5);
+	lab_flip(volume_by_key(lab.s.volumes, c.volumes[1]), c.id.text, 5);
 	for (int i = 0; i < 4; i++)
 		LAB_OK(lab_read(7, id, NULL, 0, 0, data));
 	lab_settle();
 	assert_int_equal(lab_status()->repaired, 2);
 	/* both broken: said, not served; other blocks still are */
-	flip(volume_by_key(lab.s.volumes, c.volumes[0]), c.id.text, MIB);
-	flip(volume_by_key(lab.s.volumes, c.volumes[1]), c.id.text, MIB);
+	lab_flip(volume_by_key(lab.s.volumes, c.volumes[0]), c.id.text, MIB);
+	lab_flip(volume_by_key(lab.s.volumes, c.volumes[1]), c.id.text, MIB);
 	assert_int_equal(
 	    lab_read(7, id, NULL, 0, 0, data), NX__STATUS__CORRUPT);
 	lab_settle();
@@ -504,7 +475,7 @@ test_missing_replica(void **state)
 	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
 	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
 	LAB_OK(lab_upload(7, &u, data, MIB, id));
-	first_chunk(id, &c);
+	lab_first_chunk(id, &c);
 	v = volume_by_key(lab.s.volumes, c.volumes[1]);
 	assert_int_equal(chunk_remove(v->store, &c.id), 0);
 	for (int i = 0; i < 2; i++)
@@ -512,81 +483,6 @@ test_missing_replica(void **state)
 	lab_settle();
 	assert_int_equal(lab_status()->repaired, 1);
 	assert_int_equal(lab_chunk_files(), 2);
-	free(data);
-}
-
-static void
-test_delete_moves(void **state)
-{
-	struct lab_upload u = {.name = "a", .replicas = 1};
-	size_t size = 2 * CHUNK_SIZE;
-	uint8_t *data = lab_random(size);
-	char id[33];
-
-	(void)state;
-	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
-	LAB_OK(lab_upload(7, &u, data, size, id));
-	/* only there: refused, nothing lost */
-	assert_int_equal(
-	    lab_volume_delete(LAB_NODE("1"), false), NX__STATUS__CONFLICT);
-	assert_non_null(strstr(reply.error, "1 file"));
-	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
-	/* a second node: moved */
-	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
-	LAB_OK(lab_volume_delete(LAB_NODE("1"), false));
-	assert_int_equal(LAB_BODY(Nx__VolumeDeleteReply)->chunks_moved, 2);
-	assert_int_equal(LAB_BODY(Nx__VolumeDeleteReply)->files_lost, 0);
-	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
-	/* by force: lost, and said so */
-	LAB_OK(lab_volume_delete(LAB_NODE("2"), true));
-	assert_int_equal(LAB_BODY(Nx__VolumeDeleteReply)->files_lost, 1);
-	assert_int_equal(
-	    lab_read(7, id, NULL, 0, 0, data), NX__STATUS__CORRUPT);
-	free(data);
-}
-
-static unsigned deleted_ok;
-
-static void
-count_deleted(const struct nx_reply *r, void *arg)
-{
-	deleted_ok += r->status == NX__STATUS__OK;
-	++*(unsigned *)arg;
-}
-
-/* Several at once: all go, and what they held goes to the one that stays. */
-static void
-test_delete_together(void **state)
-{
-	static const char *const nodes[] = {LAB_NODE("1"), LAB_NODE("2"),
-	    LAB_NODE("3"), LAB_NODE("4"), LAB_NODE("5"), LAB_NODE("6")};
-	struct lab_upload u = {.name = "a", .replicas = 1};
-	struct nx_call_opts opts = lab_opts(0);
-	uint8_t *data = lab_random(MIB);
-	unsigned answered = 0;
-	char id[12][33];
-
-	(void)state;
-	for (size_t i = 0; i < NX_ARRAY_SIZE(nodes); i++)
-		LAB_OK(lab_volume(nodes[i], 32 * MIB));
-	for (size_t i = 0; i < NX_ARRAY_SIZE(id); i++)
-		LAB_OK(lab_upload(7, &u, data, MIB, id[i]));
-	deleted_ok = 0;
-	for (size_t i = 1; i < NX_ARRAY_SIZE(nodes); i++) {
-		Nx__VolumeDeleteRequest q = NX__VOLUME_DELETE_REQUEST__INIT;
-
-		q.node = (char *)(uintptr_t)nodes[i];
-		nx_call(lab.clients[NX_ROLE_NODE],
-		    (struct nx_ask){
-			NX_ROLE_STORAGE, NX__METHOD__VOLUME_DELETE, &q.base},
-		    &opts, count_deleted, &answered);
-	}
-	while (answered < NX_ARRAY_SIZE(nodes) - 1)
-		event_base_loop(lab.base, EVLOOP_ONCE);
-	assert_int_equal(deleted_ok, NX_ARRAY_SIZE(nodes) - 1);
-	for (size_t i = 0; i < NX_ARRAY_SIZE(id); i++)
-		LAB_OK(lab_read(7, id[i], NULL, 0, 0, data));
-	assert_int_equal(lab_chunk_files(), NX_ARRAY_SIZE(id));
 	free(data);
 }
 
@@ -782,8 +678,8 @@ test_interrupted_creation(void **state)
 	(void)state;
 	snprintf(row.node, sizeof(row.node), "%s", LAB_NODE("5"));
 	lab_save_volume(&row);
-	assert_int_equal(volume_image_create(&lab.s.volumes->env, LAB_NODE("5"),
-			     16 * MIB, &error),
+	assert_int_equal(lab.s.volumes->image->create(&lab.s.volumes->env,
+			     LAB_NODE("5"), 16 * MIB, &error),
 	    0);
 	lab_stop();
 	lab_start();
@@ -896,8 +792,6 @@ main(void)
 	    T(test_full),
 	    T(test_flipped_bit),
 	    T(test_missing_replica),
-	    T(test_delete_moves),
-	    T(test_delete_together),
 	    T(test_heals_when_a_node_comes),
 	    T(test_delete_during_upload),
 	    T(test_delete_beside_upload),

@@ -1,0 +1,64 @@
+/* Between the files of the healer only: the one queue they share. */
+#ifndef STORAGED_HEALER_INTERNAL_H
+#define STORAGED_HEALER_INTERNAL_H
+
+#include <event2/event.h>
+#include <sys/queue.h>
+
+#include "storaged/care/copy.h"
+#include "storaged/care/healer.h"
+
+#define HEALER_SLICE 128 /* chunks looked at before others get a turn */
+
+struct report {
+	TAILQ_ENTRY(report) entry;
+	int64_t chunk, volume;
+};
+
+enum drain_todo {
+	DRAIN_NEXT,      /* the next chunk */
+	DRAIN_REPAIR,    /* this one: a bad replica can be rewritten */
+	DRAIN_ELSEWHERE, /* this one: to a volume that has none */
+};
+
+struct drain {
+	TAILQ_ENTRY(drain) entry;
+	struct volume *volume;
+	struct catalog_chunk chunk; /* the one being looked at */
+	enum drain_todo todo;
+	int64_t after;
+	int64_t tried; /* a chunk, so often: for want of something of ours */
+	unsigned tries;
+	struct drained result;
+	size_t room; /* of result.risks */
+	healer_drained *done;
+	void *arg;
+};
+
+struct healer {
+	struct storaged *s;
+	bool running; /* one copy or check at a time */
+	TAILQ_HEAD(, report) reports;
+	size_t n_reports;
+	TAILQ_HEAD(, drain) drains; /* the first is being worked on */
+	bool scanning;
+	int64_t scan_file, scan_after;
+	struct event *again;
+};
+
+/* Starts what is next, unless something runs. */
+void healer_next(struct healer *h);
+/* healer_next, from the loop, in @ms. True, for a return. */
+bool healer_go_on(struct healer *h, unsigned ms);
+
+/* Where another replica of @chunk can go, NULL: nowhere. */
+struct volume *
+healer_target(struct healer *h, const struct catalog_chunk *chunk);
+/* May a bad replica on @v be rewritten where it is? */
+bool healer_may_rewrite(const struct volume *v);
+
+/* Works on the first drain. True when it goes on later. */
+bool drain_step(struct healer *h);
+void drain_free(struct drain *d);
+
+#endif

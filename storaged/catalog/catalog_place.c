@@ -1,0 +1,80 @@
+/*
+ * A file by its key, and by what a person calls it. For what is said about
+ * files by those who met them as chunks: drains and deletions of volumes.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "storaged/catalog/catalog_internal.h"
+
+int
+catalog_file_get(struct catalog *c, int64_t key, struct catalog_file *ret_file)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.file = ?", "i", key);
+
+	if (r <= 0)
+		return r < 0 ? r : CATALOG_NO_FILE;
+	catalog_read_file(stmt, ret_file);
+	sqlite3_reset(stmt);
+	return 0;
+}
+
+/* Puts "/name" before @text; false when there is no room for it. */
+static bool
+prepend(char *text, size_t size, const char *name)
+{
+	size_t have = strlen(text), more = strlen(name) + 1;
+
+	if (have + more >= size)
+		return false;
+	memmove(text + more, text, have + 1);
+	text[0] = '/';
+	memcpy(text + 1, name, more - 1);
+	return true;
+}
+
+/* One step up from @entry. 1 and its name, 0 at the root, -errno. */
+static int
+step_up(struct nx_db *db, int64_t *entry, char name[PATH_NAME_MAX + 1])
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT parent, name FROM entries WHERE entry = ?", "i", *entry);
+
+	if (r <= 0)
+		return r;
+	*entry = sqlite3_column_int64(stmt, 0);
+	catalog_copy_text(stmt, 1, name, PATH_NAME_MAX + 1);
+	sqlite3_reset(stmt);
+	return 1;
+}
+
+void
+catalog_file_place(struct catalog *c, const struct catalog_file *file,
+    char *ret_text, size_t size)
+{
+	char name[PATH_NAME_MAX + 1];
+	sqlite3_stmt *stmt;
+	int64_t entry = 0;
+	int r;
+
+	nx_assert(size > PATH_NAME_MAX + 4);
+	ret_text[0] = '\0';
+	r = nx_db_query(c->db, &stmt,
+	    "SELECT entry FROM entries WHERE file = ?", "i", file->key);
+	if (r > 0) {
+		entry = sqlite3_column_int64(stmt, 0);
+		sqlite3_reset(stmt);
+	}
+	while (entry != 0 && step_up(c->db, &entry, name) > 0)
+		if (!prepend(ret_text, size - 3, name)) {
+			memmove(ret_text + 3, ret_text, strlen(ret_text) + 1);
+			memcpy(ret_text, "...", 3);
+			return;
+		}
+	if (ret_text[0] == '\0')
+		(void)snprintf(ret_text, size, "%s", file->name);
+}

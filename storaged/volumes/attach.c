@@ -1,0 +1,48 @@
+/* Mounting what an image gives; see attach.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/fd.h"
+#include "common/log.h"
+#include "storaged/volumes/attach.h"
+#include "storaged/volumes/volume.h"
+
+int
+volume_attach(const struct volumes *vs, const char *name,
+    struct volume_mounted *ret_mounted, struct volume_error *error)
+{
+	struct volume_mounted m = {.chunks = -1};
+	char path[VOLUME_DEVICE_MAX + 8], at[256];
+	struct volume_device device;
+	int r;
+
+	error->text[0] = '\0';
+	r = vs->image->open(&vs->env, name, &device, error);
+	if (r < 0)
+		return r;
+	(void)snprintf(path, sizeof(path), "/dev/%s", device.name);
+	(void)snprintf(at, sizeof(at), "%s/%.32s", vs->env.mounts, name);
+	r = mount_volume(path, at, vs->env.userns, &m.mount, error->text);
+	/* The mount holds the device from here on; it is freed with its last
+	 * user, or right now if the mount failed. */
+	nx_close(&device.hold);
+	if (r < 0)
+		return r;
+	m.chunks = mount_chunks(&m.mount);
+	if (m.chunks < 0) {
+		r = m.chunks;
+		unmount_volume(&m.mount);
+		return r;
+	}
+	memcpy(m.loop, device.name, sizeof(m.loop));
+	nx_info("event=volume-attached node=%s loop=%s", name, device.name);
+	*ret_mounted = m;
+	return 0;
+}
+
+void
+volume_detach(struct volume_mounted *m)
+{
+	nx_close(&m->chunks);
+	unmount_volume(&m->mount);
+}

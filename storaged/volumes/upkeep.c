@@ -1,0 +1,151 @@
+/*
+ * What happens to volumes without being asked: the platform's own are made as
+ * they fill, what is away is looked for again, and who watches them is told of
+ * every change. Belongs to the loop's thread.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "storaged/storaged.h"
+#include "storaged/volumes/base.h"
+#include "storaged/volumes/volume.h"
+#include "storaged/volumes/volume_internal.h"
+
+#define TICK_S    5
+#define LOOK_TICK 6 /* what is away is looked for every so many ticks */
+
+void
+volumes_watch(struct volumes *vs, void (*watcher)(void *arg), void *arg)
+{
+	vs->watcher = watcher;
+	vs->watcher_arg = arg;
+}
+
+void
+volumes_changed(struct volumes *vs)
+{
+	if (vs->watcher)
+		vs->watcher(vs->watcher_arg);
+}
+
+/* --- attaching again --------------------------------------------------------*/
+
+struct attach_job {
+	struct volumes *vs;
+	struct nx_request *request; /* NULL: nobody waits */
+	struct volume *volume;
+	struct volume_mounted mounted;
+	struct volume_error error;
+	int result;
+};
+
+void
+volume_answer_mount(struct nx_request *r, const struct volume *v)
+{
+	int fd = mount_node(&v->mounted.mount);
+
+	if (fd < 0)
+		nx_refuse_errno(r, fd, "cloning the node's mount");
+	else
+		volume_answer_fd(r, v, fd);
+}
+
+static void
+attach_work(void *arg)
+{
+	struct attach_job *job = arg;
+
+	job->result = volume_attach(
+	    job->vs, job->volume->node, &job->mounted, &job->error);
+}
+
+static void
+attach_failed(struct nx_request *r, const struct attach_job *job)
+{
+	if (job->error.text[0])
+		nx_refuse(r, NX__STATUS__INTERNAL,
+		    "the volume cannot be mounted: %s", job->error.text);
+	else
+		nx_refuse_errno(r, job->result, "attaching the volume");
+}
+
+static void
+attach_done(void *arg)
+{
+	struct attach_job *job = arg;
+	struct volume *v = job->volume;
+
+	v->state = VOLUME_READY;
+	v->attaching = false;
+	if (job->result == 0)
+		job->result = volume_set_mounted(v, &job->mounted);
+	if (job->request && job->result == 0)
+		volume_answer_mount(job->request, v);
+	else if (job->request)
+		attach_failed(job->request, job);
+	if (job->result == 0)
+		volumes_changed(job->vs);
+	free(job);
+}
+
+void
+volume_reattach(struct volumes *vs, struct volume *v, struct nx_request *r)
+{
+	struct attach_job *job = calloc(1, sizeof(*job));
+	int e = -ENOMEM;
+
+	nx_assert(v->state == VOLUME_READY && !v->attached);
+	if (job) {
+		*job = (struct attach_job){.vs = vs, .request = r, .volume = v};
+		e = nx_workers_submit(
+		    vs->s->slow, attach_work, attach_done, job);
+	}
+	if (e < 0) {
+		free(job);
+		if (r)
+			nx_refuse_errno(r, e, "attaching the volume");
+		return;
+	}
+	v->state = VOLUME_MAKING; /* nobody else touches it meanwhile */
+	v->attaching = true;
+}
+
+static void
+look_for_away(struct volumes *vs)
+{
+	struct volume *v;
+
+	TAILQ_FOREACH(v, &vs->list, entry)
+		if (v->state == VOLUME_READY && !v->attached && !v->deleting)
+			volume_reattach(vs, v, NULL);
+}
+
+/* --- the clock --------------------------------------------------------------*/
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	static unsigned ticks;
+	struct volumes *vs = arg;
+
+	(void)fd;
+	(void)what;
+	base_check(vs);
+	if (++ticks % LOOK_TICK == 0)
+		look_for_away(vs);
+}
+
+void
+volumes_start(struct volumes *vs)
+{
+	const struct timeval every = {.tv_sec = TICK_S};
+
+	nx_assert(!vs->tick);
+	vs->tick = event_new(vs->s->base, -1, EV_PERSIST, on_tick, vs);
+	if (!vs->tick || event_add(vs->tick, &every) < 0)
+		nx_fatal(-ENOMEM, "starting");
+	base_check(vs);
+}

@@ -1,0 +1,14 @@
+/*
+ * The door of the volumes: which there are, which of them a chunk goes to, what
+ * is known of each, and what nodemgr may ask about them. Volumes
+ * know the catalogue and chunk stores, nothing of files, users or uploads.
+ */
+#ifndef STORAGED_VOLUMES_H
+#define STORAGED_VOLUMES_H
+
+#include "storaged/volumes/base.h"
+#include "storaged/volumes/fault.h"
+#include "storaged/volumes/formatter.h"
+#include "storaged/volumes/volume.h"
+
+#endif
