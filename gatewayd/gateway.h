@@ -21,6 +21,10 @@ struct gw_conf {
 	struct nx_conf_common common;
 	struct http_limits http;
 	uint64_t drain_timeout; /* seconds a stop waits for requests */
+	uint64_t max_uploads;   /* at once */
+	char *proxies;          /* addresses and networks, by commas */
+	bool proxy_protocol;    /* they begin with its header */
+	char *client_header;    /* theirs: X-Forwarded-For or Forwarded */
 };
 extern const struct nx_conf_key gw_conf_keys[];
 extern const size_t gw_conf_count;
@@ -32,6 +36,7 @@ struct gw {
 	struct nx_hub *hub;
 	const struct gw_conf *conf;
 	struct http_server *server;
+	struct shares *shares;
 	struct tokens *tokens;
 	const struct route_table *const *routes; /* gw_routes */
 };

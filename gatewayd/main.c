@@ -6,6 +6,7 @@
  * It owns the listening socket it inherits (descriptor 3) and its connections.
  */
 #include <errno.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <sodium.h>
 
@@ -21,6 +22,7 @@
 
 static struct gw_conf conf;
 static struct gw gw;
+static struct proxies proxies;
 static struct nx_daemon daemon_;
 static bool nexusd_lost, draining;
 
@@ -127,6 +129,26 @@ fit_descriptors(void)
 	conf.http.max_connections = most;
 }
 
+/* Whose word on a client's address is taken. */
+static void
+read_proxies(struct http_config *config)
+{
+	if (!proxies_parse(&proxies, conf.proxies))
+		nx_fatal(0,
+		    "[gatewayd] proxies: \"%s\" is not a list of addresses "
+		    "and networks, such as 127.0.0.1, 10.0.0.0/8",
+		    conf.proxies);
+	config->forwarded = strcasecmp(conf.client_header, "Forwarded") == 0;
+	if (!config->forwarded &&
+	    strcasecmp(conf.client_header, "X-Forwarded-For") != 0)
+		nx_fatal(0,
+		    "[gatewayd] client_header: \"%s\" is neither "
+		    "X-Forwarded-For nor Forwarded",
+		    conf.client_header);
+	config->proxies = &proxies;
+	config->proxy_protocol = conf.proxy_protocol;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -149,13 +171,17 @@ main(int argc, char **argv)
 	gw = (struct gw){.base = daemon_.base,
 	    .conf = &conf,
 	    .tokens = tokens_new(TOKENS),
+	    .shares = shares_new(),
 	    .routes = gw_routes};
 	config = (struct http_config){.base = daemon_.base,
 	    .limits = &conf.http,
 	    .ops = &req_exchange_ops,
 	    .ctx = &gw,
+	    .shares = gw.shares,
 	    .on_drained = on_drained};
-	if (!gw.tokens || http_server_new(&config, &gw.server) < 0)
+	read_proxies(&config);
+	if (!gw.tokens || !gw.shares ||
+	    http_server_new(&config, &gw.server) < 0)
 		nx_fatal(-ENOMEM, "start");
 	/* Before the drop, which takes the path to nexus.sock away. The uid is
 	 * its own from the first instruction, so nexusd sees the right one. */

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "common/err.h"
+#include "common/fd.h"
 #include "gatewayd/http/conn.h"
 
 #define IN_FIRST 4096U
@@ -108,10 +109,30 @@ conn_want_write(struct conn *c)
 void
 conn_out_free(struct conn *c)
 {
+	struct shares *shares = c->server->config.shares;
+
 	c->server->kept -= c->out_off + c->out_len;
+	share_give(shares, c->kept, SHARE_KEPT, c->out_off + c->out_len);
+	shares_put(shares, nx_take_ptr(c->kept));
 	free(c->out);
 	c->out = NULL;
 	c->out_off = c->out_len = 0;
+}
+
+/* On whose account is what is kept from now on? The user's who asked, if it is
+ * known, else the address's. */
+static void
+charge(struct conn *c, size_t n)
+{
+	struct shares *shares = c->server->config.shares;
+	const struct share *of = !c->x ? NULL
+	    : c->x->user               ? c->x->user
+				       : c->x->share;
+
+	if (of && !c->kept)
+		c->kept = shares_get(shares, of->family, of->key);
+	share_take(shares, c->kept, SHARE_KEPT, n);
+	c->server->kept += n;
 }
 
 /* Keeps what of @iov lies behind the first @sent bytes. */
@@ -126,13 +147,13 @@ keep_rest(struct conn *c, const struct iovec *iov, int n, size_t sent)
 		total += iov[i].iov_len;
 	if (total == sent)
 		return true;
-	if (c->server->kept + total - sent > CONN_KEPT_MAX)
+	if (total - sent > CONN_KEPT_MAX)
 		return false;
 	out = realloc(c->out, c->out_off + c->out_len + total - sent);
 	if (!out)
 		return false;
 	c->out = out;
-	c->server->kept += total - sent;
+	charge(c, total - sent);
 	at = c->out_off + c->out_len;
 	for (i = 0; i < n; i++) {
 		size_t skip = sent < iov[i].iov_len ? sent : iov[i].iov_len;
@@ -180,6 +201,10 @@ conn_write(struct conn *c, const struct iovec *iov, int n, bool more)
 		conn_close(c);
 		return false;
 	}
+	if (c->server->kept > CONN_KEPT_MAX)
+		server_shed(c->server); /* perhaps this one */
+	if (c->phase == CONN_DEAD)
+		return false;
 	if (conn_out_pending(c))
 		conn_want_write(c);
 	return c->phase != CONN_DEAD;

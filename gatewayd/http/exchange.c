@@ -46,15 +46,37 @@ id_is_valid(struct http_span id)
 	return true;
 }
 
-void
+static const struct http_error crowd = {429, "limit",
+    "Too many requests at once from your address; wait for one to end."};
+
+/* A trusted proxy says for whom this one is. */
+static const struct http_error *
+find_client(struct exchange *x)
+{
+	struct http_server *server = x->conn->server;
+	const struct head_lines *lines = server->config.forwarded
+	    ? &x->head.forwarded
+	    : &x->head.x_forwarded_for;
+	struct address client = proxies_client(server->config.proxies,
+	    &x->conn->from, lines->line, lines->n, server->config.forwarded);
+
+	address_text(&client, x->peer);
+	if (proxies_trust(server->config.proxies, &client))
+		return NULL;
+	x->share = server_admit(server, &client);
+	return x->share ? NULL : &crowd;
+}
+
+const struct http_error *
 exchange_name(struct exchange *x)
 {
 	struct http_span id = x->head.field[HEAD_REQUEST_ID];
 
-	if (!id_is_valid(id))
-		return;
-	memcpy(x->id, id.p, id.len);
-	x->id[id.len] = '\0';
+	if (id_is_valid(id)) {
+		memcpy(x->id, id.p, id.len);
+		x->id[id.len] = '\0';
+	}
+	return x->conn->trusted ? find_client(x) : NULL;
 }
 
 struct exchange *
@@ -74,7 +96,8 @@ exchange_new(struct conn *c, const char *head, size_t len)
 	x->text = (char *)x + size;
 	x->text_len = len;
 	memcpy(x->text, head, len);
-	memcpy(x->peer, c->peer, sizeof(x->peer));
+	address_text(&c->from, x->peer);
+	x->share = c->share;
 	x->started_us = nx_now_us();
 	make_id(x->id);
 	c->x = x;
@@ -93,6 +116,9 @@ exchange_over(struct exchange *x)
 	x->ended = true;
 	server->config.ops->end(x);
 	sodium_memzero(x->text, x->text_len); /* a token is in it */
+	if (x->share != x->conn->share)
+		server_leave(server, x->share);
+	x->share = x->user = NULL;
 	x->conn = NULL;
 	server_bury(server, x);
 }
@@ -101,6 +127,12 @@ void *
 exchange_ctx(const struct exchange *x)
 {
 	return x->conn->server->config.ctx;
+}
+
+void
+exchange_charge(struct exchange *x, struct share *user)
+{
+	x->user = user;
 }
 
 bool
@@ -240,8 +272,10 @@ exchange_hold(struct exchange *x)
 
 	if (x->ended)
 		return;
-	if (c->phase == CONN_STREAM)
-		c->phase = CONN_BUSY;
-	nx_assert(c->phase == CONN_BUSY || c->phase == CONN_REPLY);
-	c->deadline_us = 0;
+	nx_assert(c->phase == CONN_BUSY || c->phase == CONN_STREAM ||
+	    c->phase == CONN_REPLY);
+	if (c->phase == CONN_REPLY)
+		c->deadline_us = 0;
+	else
+		conn_busy(c);
 }

@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "gatewayd/http/address.h"
 #include "gatewayd/http/head.h"
 
 #define EXCHANGE_ID_MAX 64U
@@ -28,7 +29,11 @@ struct exchange {
 	char *text; /* the head; a byte more than text_len is there */
 	size_t text_len;
 	char id[EXCHANGE_ID_MAX + 1]; /* X-Request-Id, of both directions */
-	char peer[46];                /* the client's address, "?" if none */
+	char peer[ADDRESS_TEXT];      /* the client's address, "?" if none */
+	/* That address's account; NULL for a trusted proxy's own requests, and
+	 * where there are no addresses. */
+	struct share *share;
+	struct share *user; /* exchange_charge() */
 	uint64_t started_us;
 	uint64_t sent; /* bytes of content */
 	int status;    /* of the reply; 0: none yet */
@@ -64,6 +69,9 @@ struct exchange_ops {
 
 /* The ctx of the server's configuration. */
 void *exchange_ctx(const struct exchange *x);
+/* What is kept of the reply counts as @user's (borrowed until the end), not as
+ * its address's. */
+void exchange_charge(struct exchange *x, struct share *user);
 /* The server is stopping. */
 bool exchange_draining(const struct exchange *x);
 

@@ -51,7 +51,16 @@ enum head_field {
 	HEAD_CONTENT_DIGEST,
 	HEAD_REPR_DIGEST,
 	HEAD_DIGEST,
+	HEAD_X_FORWARDED_FOR,
+	HEAD_FORWARDED,
 	HEAD_FIELD_MAX
+};
+
+/* Lines of a list that are kept apart, the newest. */
+#define HEAD_LINES 4U
+struct head_lines {
+	struct http_span line[HEAD_LINES]; /* in the order of their coming */
+	size_t n;
 };
 
 enum http_framing { HTTP_NO_BODY, HTTP_LENGTH, HTTP_CHUNKED };
@@ -60,7 +69,8 @@ struct http_head {
 	enum http_method method;
 	int minor; /* HTTP/1.minor: 0 or 1 */
 	struct http_span target;
-	struct http_span field[HEAD_FIELD_MAX];
+	struct http_span field[HEAD_FIELD_MAX]; /* the first line of each */
+	struct head_lines x_forwarded_for, forwarded;
 	enum http_framing framing;
 	uint64_t content_length;
 	bool keep_alive;

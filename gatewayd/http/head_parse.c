@@ -65,6 +65,8 @@ static const struct {
     [HEAD_CONTENT_DIGEST] = {"content-digest", false},
     [HEAD_REPR_DIGEST] = {"repr-digest", false},
     [HEAD_DIGEST] = {"digest", false},
+    [HEAD_X_FORWARDED_FOR] = {"x-forwarded-for", true},
+    [HEAD_FORWARDED] = {"forwarded", true},
 };
 
 static int
@@ -110,6 +112,18 @@ connection_options(struct http_head *h, struct http_span list)
 	}
 }
 
+/* The last lines are those the nearest proxies wrote. */
+static void
+keep_line(struct head_lines *lines, struct http_span value)
+{
+	if (lines->n == HEAD_LINES)
+		memmove(&lines->line[0], &lines->line[1],
+		    (HEAD_LINES - 1) * sizeof(lines->line[0]));
+	else
+		lines->n++;
+	lines->line[lines->n - 1] = value;
+}
+
 static int
 on_field(llhttp_t *p)
 {
@@ -127,6 +141,10 @@ on_field(llhttp_t *p)
 	}
 	if (i == HEAD_CONNECTION)
 		connection_options(s->head, s->value);
+	else if (i == HEAD_X_FORWARDED_FOR)
+		keep_line(&s->head->x_forwarded_for, s->value);
+	else if (i == HEAD_FORWARDED)
+		keep_line(&s->head->forwarded, s->value);
 	if (!s->head->field[i].p)
 		s->head->field[i] = s->value;
 	return 0;

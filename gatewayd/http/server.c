@@ -8,6 +8,7 @@
 
 #include "common/err.h"
 #include "common/id.h"
+#include "common/log.h"
 #include "gatewayd/http/conn.h"
 #include "gatewayd/http/listen.h"
 
@@ -60,6 +61,70 @@ on_reap(evutil_socket_t fd, short what, void *arg)
 		server->config.on_drained(server->config.ctx);
 }
 
+struct share *
+server_admit(struct http_server *server, const struct address *from)
+{
+	struct shares *shares = server->config.shares;
+	struct share *share = address_share(from, shares);
+
+	if (!share)
+		return NULL;
+	if (share->held[SHARE_CONNECTIONS] >=
+	    server->config.limits->max_per_address) {
+		shares_put(shares, share);
+		return NULL;
+	}
+	share_take(shares, share, SHARE_CONNECTIONS, 1);
+	return share;
+}
+
+void
+server_leave(struct http_server *server, struct share *share)
+{
+	share_give(server->config.shares, share, SHARE_CONNECTIONS, 1);
+	shares_put(server->config.shares, share);
+}
+
+/* What is kept for the one c is counted for; nobody: it alone. */
+static uint64_t
+kept_for(const struct conn *c)
+{
+	return c->kept ? c->kept->held[SHARE_KEPT] : c->out_off + c->out_len;
+}
+
+/* Of whoever has most kept, the connection with most. */
+static struct conn *
+greediest(struct http_server *server)
+{
+	struct conn *c, *found = NULL;
+
+	TAILQ_FOREACH(c, &server->live, link) {
+		if (c->out_len == 0)
+			continue;
+		if (!found || kept_for(c) > kept_for(found) ||
+		    (kept_for(c) == kept_for(found) &&
+			c->out_len > found->out_len))
+			found = c;
+	}
+	return found;
+}
+
+void
+server_shed(struct http_server *server)
+{
+	struct conn *c;
+	char peer[ADDRESS_TEXT];
+
+	while (server->kept > CONN_KEPT_MAX) {
+		c = greediest(server);
+		nx_assert(c);
+		address_text(&c->from, peer);
+		nx_warn("event=reply-not-taken peer=%s kept=%zu", peer,
+		    c->out_off + c->out_len);
+		conn_close(c);
+	}
+}
+
 void
 server_add(struct http_server *server, struct conn *c)
 {
@@ -74,8 +139,6 @@ void
 server_remove(struct http_server *server, struct conn *c)
 {
 	nx_assert(server->count > 0);
-	listener_gone(server->listener, c->address);
-	c->address = NULL;
 	server->count--;
 	TAILQ_INSERT_TAIL(&server->dead, c, dead);
 	event_active(server->reap, EV_TIMEOUT, 0);

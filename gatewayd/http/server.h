@@ -8,6 +8,7 @@
 #include <event2/event.h>
 
 #include "gatewayd/http/exchange.h"
+#include "gatewayd/http/proxies.h"
 
 struct http_server;
 
@@ -23,7 +24,11 @@ struct http_config {
 	struct event_base *base;
 	const struct http_limits *limits; /* borrowed; may change */
 	const struct exchange_ops *ops;
-	void *ctx; /* exchange_ctx() */
+	void *ctx;                     /* exchange_ctx() */
+	struct shares *shares;         /* borrowed; outlives the server */
+	const struct proxies *proxies; /* borrowed; who is believed */
+	bool proxy_protocol;           /* they begin with its header */
+	bool forwarded; /* they send Forwarded; else X-Forwarded-For */
 	/* Draining, and nobody is left. May be NULL. */
 	void (*on_drained)(void *ctx);
 };

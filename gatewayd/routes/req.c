@@ -243,6 +243,9 @@ on_end(struct exchange *x)
 	if (r->token)
 		token_unref(r->gw->tokens, r->token);
 	r->token = NULL;
+	if (r->user)
+		shares_put(r->gw->shares, r->user);
+	r->user = NULL;
 	cJSON_Delete(r->json);
 	if (r->body) /* passwords, codes */
 		sodium_memzero(r->body, r->body_len);

@@ -39,6 +39,7 @@ struct req {
 	const char *param;   /* what stands at the ':' of the route's pattern */
 	bool rechecked;      /* its token was checked again after a refusal */
 	struct token *token; /* whose request it is; NULL: nobody's */
+	struct share *user; /* and what that user holds; NULL: as yet unknown */
 	char *body;
 	size_t body_len, body_cap;
 	cJSON *json;

@@ -53,6 +53,19 @@ find_token(const struct req *r, struct http_span *ret_token)
 	return NULL;
 }
 
+/* Who asks is known: from now on it is that user's share that is used. */
+static bool
+known(struct req *r)
+{
+	if (!r->token)
+		return false;
+	if (!r->user)
+		r->user =
+		    shares_get(r->gw->shares, SHARE_USER, r->token->user_id);
+	exchange_charge(&r->x, r->user);
+	return r->user != NULL;
+}
+
 static void
 on_checked(struct req *r, const struct nx_reply *reply)
 {
@@ -61,7 +74,7 @@ on_checked(struct req *r, const struct nx_reply *reply)
 	if (find_token(r, &token) == NULL)
 		r->token = tokens_add(r->gw->tokens, token.p, token.len,
 		    nx_as_check_token_reply(reply->body));
-	if (r->token)
+	if (known(r))
 		r->again(r);
 	else
 		req_fail(r, 503, "unavailable", "Out of memory; try again.");
@@ -107,7 +120,7 @@ req_authenticate(struct req *r, req_fn *then)
 		return;
 	}
 	r->token = tokens_find(r->gw->tokens, token.p, token.len);
-	if (r->token)
+	if (r->token && known(r))
 		then(r);
 	else
 		ask_authd(r, then);

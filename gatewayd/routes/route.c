@@ -41,7 +41,7 @@ route_takes(const struct route *route, const char *param)
 
 	for (; word && *word; word += len + strspn(word + len, " ")) {
 		len = strcspn(word, " ");
-		if (len == n && memcmp(word, param, n) == 0)
+		if ((len == n && memcmp(word, param, n) == 0) || *word == '*')
 			return true;
 	}
 	return false;

@@ -26,7 +26,8 @@ struct route {
 	uint64_t limit; /* bytes of body */
 	bool token;     /* needs one */
 	req_fn *fn;
-	const char *query; /* the parameters it takes, by blanks; NULL: none */
+	const char *query; /* the parameters it takes, by blanks; NULL: none;
+			    * "*": any */
 };
 
 struct route_table {

@@ -37,6 +37,45 @@ upload_init(struct upload *u, struct req *r, req_fn *on_room)
 	*u = (struct upload){.req = r, .pipe = -1, .on_room = on_room};
 }
 
+/* --- places ----------------------------------------------------------------*/
+
+/* One user, or many from one address, must leave places to others. */
+static bool
+take_place(struct upload *u)
+{
+	struct req *r = u->req;
+	struct share *const of[2] = {r->user, r->x.share};
+	struct shares *shares = r->gw->shares;
+	size_t i;
+
+	if (u->holders[0])
+		return true; /* it is asked once more */
+	nx_assert(r->user);
+	for (i = 0; i < NX_ARRAY_SIZE(of); i++)
+		if (!share_is_fair(
+			shares, of[i], SHARE_UPLOADS, r->gw->conf->max_uploads))
+			return false;
+	for (i = 0; i < NX_ARRAY_SIZE(of); i++) {
+		if (!of[i])
+			continue;
+		u->holders[i] = shares_get(shares, of[i]->family, of[i]->key);
+		share_take(shares, u->holders[i], SHARE_UPLOADS, 1);
+	}
+	return true;
+}
+
+static void
+leave_place(struct upload *u)
+{
+	struct shares *shares = u->req->gw->shares;
+
+	for (size_t i = 0; i < NX_ARRAY_SIZE(u->holders); i++) {
+		share_give(shares, u->holders[i], SHARE_UPLOADS, 1);
+		shares_put(shares, u->holders[i]);
+		u->holders[i] = NULL;
+	}
+}
+
 /* --- opening ---------------------------------------------------------------*/
 
 static void
@@ -65,6 +104,12 @@ upload_open(
 {
 	struct req_call_opts opts = {.again = again};
 
+	if (!take_place(u)) {
+		req_fail(u->req, 429, "limit",
+		    "So many uploads are under way that no further place is "
+		    "yours; wait for one of them to end.");
+		return;
+	}
 	u->waiting = true;
 	u->on_open = on_open;
 	m->md5 = u->digest.kind == DIGEST_MD5;
@@ -239,6 +284,7 @@ upload_fini(struct upload *u)
 	const struct token *token = u->req->token;
 
 	close_pipe(u);
+	leave_place(u);
 	if (!u->open || !token || !token->has_storage)
 		return;
 	u->open = false;

@@ -14,7 +14,8 @@
 struct upload {
 	struct req *req;
 	uint64_t id;
-	bool open; /* storaged knows it */
+	bool open;                /* storaged knows it */
+	struct share *holders[2]; /* of its place: user and address */
 	int pipe;
 	bool waiting; /* the pipe is full, or its opening is under way */
 	struct event writable;
@@ -37,7 +38,8 @@ req_upload(struct req *r)
 void upload_init(struct upload *u, struct req *r, req_fn *on_room);
 void upload_fini(struct upload *u); /* aborts what is open */
 
-/* Asks storaged; @on_open runs when the pipe is there, anything else ends the
+/* Takes a place, if that leaves others theirs (429), and asks storaged; @on_open
+ * runs when the pipe is there, anything else ends the
  * request. @again as in req_call_opts: calls this again. */
 void upload_open(
     struct upload *u, Nx__OpenUploadRequest *m, req_fn *again, req_fn *on_open);

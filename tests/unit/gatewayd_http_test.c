@@ -1,7 +1,6 @@
 /* Requests through a whole gateway: who asks, order, clients that dawdle or take
  * nothing, and the way out. */
 #include "tests/unit/gatewayd_lab.h"
-#include "gatewayd/http/conn.h"
 
 static void
 tokens_are_asked_for_once(void **state)
@@ -174,34 +173,6 @@ caps_are_kept(void **state)
 	free(a);
 }
 
-/* Many ask for much and read none of it. */
-static void
-what_nobody_reads_is_bounded(void **state)
-{
-	static const char request[] = "POST /api/lambda/run HTTP/1.1\r\n" AUTH
-				      "Content-Length: 12\r\n\r\n"
-				      "{\"code\":\"1\"}";
-	int fd[6];
-	size_t i;
-
-	(void)state;
-	lab.conf.http.min_rate = 0;
-	for (i = 0; i < NX_ARRAY_SIZE(fd); i++) {
-		fd[i] = client();
-		say(fd[i], request, strlen(request), 1000);
-		lab_turn(100);
-		assert_in_range(
-		    http_server_kept(lab.gw.server), 1, CONN_KEPT_MAX);
-	}
-	/* some were cut for it, and nobody else minds */
-	assert_true(http_server_count(lab.gw.server) < NX_ARRAY_SIZE(fd));
-	free(ask("GET /livez HTTP/1.1", NULL, NULL));
-	for (i = 0; i < NX_ARRAY_SIZE(fd); i++)
-		close(fd[i]);
-	lab_turn(50);
-	assert_int_equal(http_server_kept(lab.gw.server), 0);
-}
-
 static void
 a_stop_finishes_what_is_there(void **state)
 {
@@ -240,7 +211,6 @@ main(void)
 	    T(pipelined_requests_keep_their_order),
 	    T(slow_clients_are_cut),
 	    T(caps_are_kept),
-	    T(what_nobody_reads_is_bounded),
 	    T(a_stop_finishes_what_is_there),
 	};
 

@@ -64,11 +64,12 @@ lab_on_drained(void *ctx)
 	lab.drained = true;
 }
 
-static int
-lab_up(void **state)
+static void
+lab_up_as(bool proxy_protocol)
 {
 	static const struct nx_handler auth[] = {
 	    {NX__METHOD__AUTH_CHECK_TOKEN, lab_check_token},
+	    {NX__METHOD__AUTH_LOGIN_INIT, lab_login},
 	    {NX__METHOD__AUTH_LOGOUT, lab_logout}};
 	static const struct nx_handler storage[] = {
 	    {NX__METHOD__FILE_OPEN_UPLOAD, lab_open_upload},
@@ -82,9 +83,7 @@ lab_up(void **state)
 	    {NX__METHOD__STORAGE_USAGE, lab_usage}};
 	static const struct nx_handler node[] = {
 	    {NX__METHOD__LAMBDA_RUN, lab_lambda}};
-	struct http_config config;
 
-	(void)state;
 	signal(SIGPIPE, SIG_IGN);
 	assert_true(sodium_init() >= 0);
 	lab = (struct lab){.pipe = -1,
@@ -95,7 +94,8 @@ lab_up(void **state)
 		.max_per_address = 50,
 		.header_timeout = 1,
 		.idle_timeout = 1,
-		.min_rate = 1}};
+		.min_rate = 1},
+	    .conf.max_uploads = 256};
 	lab.base = event_base_new();
 	lab.tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	lab.node_tickets = nx_tickets_new(NX_ROLE_NODE);
@@ -106,17 +106,28 @@ lab_up(void **state)
 	lab.auth = lab_hub(NX_ROLE_AUTH, auth, NX_ARRAY_SIZE(auth));
 	lab.storage = lab_hub(NX_ROLE_STORAGE, storage, NX_ARRAY_SIZE(storage));
 	lab.gw.routes = gw_routes;
-	config = (struct http_config){.base = lab.base,
+	lab.gw.shares = shares_new();
+	lab.http = (struct http_config){.base = lab.base,
 	    .limits = &lab.conf.http,
 	    .ops = &req_exchange_ops,
 	    .ctx = &lab.gw,
+	    .shares = lab.gw.shares,
+	    .proxies = &lab.proxies,
+	    .proxy_protocol = proxy_protocol,
 	    .on_drained = lab_on_drained};
-	assert_int_equal(http_server_new(&config, &lab.gw.server), 0);
+	assert_int_equal(http_server_new(&lab.http, &lab.gw.server), 0);
 	lab_wire(lab.auth, NX_ROLE_AUTH);
 	lab.node = lab_hub(NX_ROLE_NODE, node, NX_ARRAY_SIZE(node));
 	lab_wire(lab.storage, NX_ROLE_STORAGE);
 	lab_wire(lab.node, NX_ROLE_NODE);
 	lab_listen();
+}
+
+static int
+lab_up(void **state)
+{
+	(void)state;
+	lab_up_as(false);
 	return 0;
 }
 
@@ -134,6 +145,7 @@ lab_down(void **state)
 	lab.node_tickets = nx_tickets_free(lab.node_tickets);
 	lab.tickets = nx_tickets_free(lab.tickets);
 	lab.gw.tokens = tokens_free(lab.gw.tokens);
+	lab.gw.shares = shares_free(lab.gw.shares);
 	free(lab.got);
 	event_base_free(lab.base);
 	return 0;

@@ -1,0 +1,166 @@
+/* What is bounded for all is shared: one user, or one address, leaves others
+ * their part; and a client that has gone is not worked for. */
+#include "tests/unit/gatewayd_lab.h"
+#include "gatewayd/http/conn.h"
+
+static int
+ask_only(const char *token, const char *head, const char *body)
+{
+	char text[1024];
+	int fd = client(), n;
+
+	n = snprintf(text, sizeof(text),
+	    "%s HTTP/1.1\r\nHost: n\r\nAuthorization: Bearer %s\r\n"
+	    "Content-Length: %zu\r\n\r\n%s",
+	    head, token, strlen(body), body);
+	assert_true(say(fd, text, (size_t)n, 1000));
+	return fd;
+}
+
+/* Bytes that come, up to @most. */
+static size_t
+count(int fd, size_t most)
+{
+	static char scrap[1 << 20];
+	uint64_t end = nx_now_us() + 10000000;
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (len < most && n != 0 && nx_now_us() < end) {
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+		n = recv(fd, scrap, sizeof(scrap), 0);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	return len < most ? len : most;
+}
+
+/* Many ask for much and read none of it. */
+static void
+what_nobody_reads_is_bounded(void **state)
+{
+	int fd[6], other;
+	size_t i;
+
+	(void)state;
+	lab.conf.http.min_rate = 0;
+	for (i = 0; i < NX_ARRAY_SIZE(fd); i++) {
+		fd[i] = ask_only(
+		    "good", "POST /api/lambda/run", "{\"code\":\"1\"}");
+		lab_turn(100);
+		assert_in_range(
+		    http_server_kept(lab.gw.server), 1, CONN_KEPT_MAX);
+	}
+	/* some were cut for it */
+	assert_true(http_server_count(lab.gw.server) < NX_ARRAY_SIZE(fd));
+	/* another user's reply of the same size is not */
+	other = ask_only("good9", "POST /api/lambda/run", "{\"code\":\"1\"}");
+	lab_turn(100);
+	assert_in_range(http_server_kept(lab.gw.server), 1, CONN_KEPT_MAX);
+	assert_int_equal(count(other, 48U << 20), 48U << 20);
+	close(other);
+	for (i = 0; i < NX_ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+	lab_turn(50);
+	assert_int_equal(http_server_kept(lab.gw.server), 0);
+}
+
+/* An upload that sends its first byte, and then nothing. */
+static int
+trickle(const char *token)
+{
+	char text[256];
+	int fd = client(), n;
+
+	n = snprintf(text, sizeof(text),
+	    "PUT /api/files/x HTTP/1.1\r\nHost: n\r\nContent-Length: 9\r\n"
+	    "Authorization: Bearer %s\r\n\r\nx",
+	    token);
+	assert_true(say(fd, text, (size_t)n, 1000));
+	lab_turn(2);
+	return fd;
+}
+
+/* Two users of one address try to have them all. */
+static void
+places_are_left_to_others(void **state)
+{
+	int fd[40], last;
+	size_t i;
+	char *a;
+
+	(void)state;
+	lab.conf.max_uploads = 16;
+	for (i = 0; i < 20; i++)
+		fd[i] = trickle("good11");
+	/* one holds as many as are free */
+	assert_int_equal(lab.opened, 8);
+	for (; i < NX_ARRAY_SIZE(fd); i++)
+		fd[i] = trickle("good12");
+	/* and the address they share no more than that */
+	assert_int_equal(lab.opened, 8);
+	a = hear(fd[39], "}\n", NULL);
+	assert_status(a, 429);
+	assert_in(a, "wait for one of them to end");
+	free(a);
+	for (i = 0; i < NX_ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+	lab_turn(20);
+	/* given back, to whoever comes */
+	assert_int_equal(lab.aborted + lab.finished, 8);
+	last = ask_only("good", "PUT /api/files/x", "data");
+	a = hear(last, "}\n", NULL);
+	assert_status(a, 201);
+	free(a);
+	close(last);
+}
+
+/* --- clients that went -------------------------------------------------------*/
+
+static void
+gone_clients_are_noticed(void **state)
+{
+	int fd;
+
+	(void)state;
+	lab.hold_lambda = true;
+	fd = ask_only("good", "POST /api/lambda/run", "{\"code\":\"1\"}");
+	lab_turn(20);
+	assert_int_equal(nx_hub_stats(lab.gw.hub).calls, 2);
+	close(fd);
+	lab_turn(3500);
+	assert_int_equal(http_server_count(lab.gw.server), 0);
+}
+
+/* The other half of it: one that has only said all it has to say. */
+static void
+half_closed_clients_are_answered(void **state)
+{
+	char *a;
+	int fd;
+
+	(void)state;
+	lab.hold_lambda = true;
+	fd = ask_only("good", "POST /api/lambda/run", "{\"code\":\"1\"}");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	lab_turn(3500);
+	assert_int_equal(http_server_count(lab.gw.server), 1);
+	lab_release_lambda();
+	a = hear(fd, "}\n", NULL);
+	assert_in(a, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n");
+	free(a);
+	close(fd);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, lab_up, lab_down)
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    T(what_nobody_reads_is_bounded),
+	    T(places_are_left_to_others),
+	    T(gone_clients_are_noticed),
+	    T(half_closed_clients_are_answered),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
