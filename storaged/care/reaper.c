@@ -22,7 +22,6 @@ struct reaper {
 	struct storaged *s;
 	bool busy;    /* a step is under way or will follow */
 	bool writing; /* a step is under way */
-	bool again;   /* kicked meanwhile */
 	uint64_t began;
 	struct catalog_reap op;
 	struct event *timer;
@@ -44,7 +43,6 @@ step(struct reaper *r)
 {
 	nx_assert(r->busy && !r->writing);
 	r->writing = true;
-	r->again = false;
 	r->began = nx_now_us();
 	catalog_reap(r->s->catalog, &r->op);
 }
@@ -67,7 +65,8 @@ stepped(int result, void *arg)
 		rest(r, RETRY_US);
 		return;
 	}
-	r->busy = r->op.more || r->again;
+	/* Others may have deleted since. */
+	r->busy = r->op.more || catalog_left(r->s->catalog) != 0;
 	if (r->busy)
 		rest(r, took * 2 > REST_MIN_US ? took * 2 : REST_MIN_US);
 	r->reaped(r->arg);
@@ -110,8 +109,8 @@ reaper_free(struct reaper *r)
 void
 reaper_kick(struct reaper *r)
 {
-	r->again = true;
-	if (r->busy)
+	/* A small file leaves nothing: that is no reason for a write. */
+	if (r->busy || catalog_left(r->s->catalog) == 0)
 		return;
 	r->busy = true;
 	step(r);

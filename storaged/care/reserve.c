@@ -8,16 +8,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/err.h"
 #include "common/fd.h"
+#include "common/id.h"
 #include "common/log.h"
 #include "storaged/care/reserve.h"
 
 #define RESERVE_BYTES (8 << 20)
 #define RETAKE_S      30
+#define ASKED_US      1000000 /* sooner when somebody waits for it */
 
 struct reserve {
 	int fd;
 	bool full;
+	uint64_t tried;
 	struct event *retake;
 };
 
@@ -26,6 +30,7 @@ take(struct reserve *r)
 {
 	struct timeval later = {.tv_sec = RETAKE_S};
 
+	r->tried = nx_now_us();
 	r->full = fallocate(r->fd, 0, 0, RESERVE_BYTES) == 0;
 	if (r->full)
 		return;
@@ -87,12 +92,15 @@ reserve_give(struct reserve *r)
 		return false;
 	nx_warn("event=disk-full note=\"the reserve for deletions is used\"");
 	r->full = false;
+	r->tried = nx_now_us();
 	(void)evtimer_add(r->retake, &later);
 	return true;
 }
 
 bool
-reserve_held(const struct reserve *r)
+reserve_held(struct reserve *r)
 {
+	if (!r->full && nx_now_us() - r->tried >= ASKED_US)
+		take(r);
 	return r->full;
 }

@@ -18,7 +18,8 @@ int reserve_new(
 struct reserve *reserve_free(struct reserve *r);
 /* True when there was something to give up: try again. */
 bool reserve_give(struct reserve *r);
-/* Are they put by? If not, nothing new may be written. */
-bool reserve_held(const struct reserve *r);
+/* Are they put by? If not, nothing new may be written. Tries to take them back
+ * at most once a second. */
+bool reserve_held(struct reserve *r);
 
 #endif

@@ -288,6 +288,8 @@ struct catalog_reap {
 	void *arg;
 };
 void catalog_reap(struct catalog *c, struct catalog_reap *op);
+/* Is there anything for it to do? 1, 0, -errno. */
+int catalog_left(struct catalog *c);
 
 /* Chunk files of @volume nobody refers to any more; number or -errno. */
 int catalog_trash(

@@ -83,8 +83,9 @@ static int
 list_all(struct catalog *c, int64_t after, size_t max, sqlite3_stmt **ret_stmt)
 {
 	return nx_db_query(c->db, ret_stmt,
-	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.tree = 0 AND"
-	    " f.file > ? AND NOT EXISTS (SELECT 1 FROM going g WHERE"
+	    "SELECT " FILE_COLUMNS " FROM files f INDEXED BY files_raw_all"
+	    " WHERE f.tree = 0 AND f.file > ? AND NOT EXISTS (SELECT 1 FROM "
+	    "going g WHERE"
 	    " g.owner = f.owner AND g.folder = 0) ORDER BY f.file LIMIT ?",
 	    "iu", after, (uint64_t)max);
 }

@@ -9,8 +9,9 @@
 #include "common/err.h"
 #include "storaged/catalog/catalog_internal.h"
 
-/* Entries looked at when a bound says that a move goes too deep: some 10 ms. */
-#define COUNT_MAX 10000
+/* Entries looked at when a bound says that a move goes too deep: a few ms, for
+ * whoever asks again and again. */
+#define COUNT_MAX 2000
 
 /* --- delete -----------------------------------------------------------------*/
 

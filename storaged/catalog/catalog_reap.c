@@ -244,6 +244,22 @@ write_reap(struct nx_db *db, void *arg)
 	return r < 0 ? r : 0;
 }
 
+int
+catalog_left(struct catalog *c)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT EXISTS (SELECT 1 FROM going) OR"
+	    " EXISTS (SELECT 1 FROM going_files)",
+	    "");
+
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	r = sqlite3_column_int(stmt, 0);
+	sqlite3_reset(stmt);
+	return r;
+}
+
 static void
 reap_done(int result, void *arg)
 {

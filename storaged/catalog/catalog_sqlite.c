@@ -126,7 +126,20 @@ static const char schema_2[] =
     " (SELECT owner, sum(max(size, 4096)) AS n FROM files"
     " GROUP BY owner) t WHERE t.owner = users.user;";
 
-static const char *const migrations[] = {schema_1, schema_2};
+/* A volume's chunks, kept; and raw files of all users in their order. */
+static const char schema_3[] =
+    "ALTER TABLE volumes ADD COLUMN chunks INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE volumes SET chunks = (SELECT count(*) FROM replicas r"
+    " WHERE r.volume = volumes.volume);"
+    "CREATE TRIGGER replica_came AFTER INSERT ON replicas BEGIN"
+    " UPDATE volumes SET chunks = chunks + 1 WHERE volume = new.volume;"
+    " END;"
+    "CREATE TRIGGER replica_went AFTER DELETE ON replicas BEGIN"
+    " UPDATE volumes SET chunks = chunks - 1 WHERE volume = old.volume;"
+    " END;"
+    "CREATE INDEX files_raw_all ON files(file) WHERE tree = 0;";
+
+static const char *const migrations[] = {schema_1, schema_2, schema_3};
 
 /* Files whose replicas a write counts anew; in memory, empty between writes. */
 static const char scratch[] =

@@ -114,7 +114,7 @@ catalog_volume_chunks(struct catalog *c, int64_t volume, uint64_t *ret_chunks)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(c->db, &stmt,
-	    "SELECT count(*) FROM replicas WHERE volume = ?", "i", volume);
+	    "SELECT chunks FROM volumes WHERE volume = ?", "i", volume);
 
 	if (r <= 0)
 		return r < 0 ? r : -EIO;

@@ -342,6 +342,10 @@ recount(void)
 	assert_int_equal(number("SELECT (SELECT count(*) FROM chunks) -"
 				" (SELECT ifnull(sum(chunks), 0) FROM users)"),
 	    0);
+	assert_int_equal(number("SELECT count(*) FROM volumes v WHERE chunks <>"
+				" (SELECT count(*) FROM replicas r WHERE"
+				" r.volume = v.volume)"),
+	    0);
 	assert_int_equal(number("SELECT count(*) FROM replicas WHERE chunk"
 				" NOT IN (SELECT chunk FROM chunks)"),
 	    0);

@@ -118,6 +118,10 @@ test_old_version(void **state)
 	    "ALTER TABLE entries DROP COLUMN charged",
 	    "ALTER TABLE entries DROP COLUMN height",
 	    "ALTER TABLE entries DROP COLUMN reach",
+	    "DROP TRIGGER replica_came",
+	    "DROP TRIGGER replica_went",
+	    "ALTER TABLE volumes DROP COLUMN chunks",
+	    "DROP INDEX files_raw_all",
 	    "DROP TABLE going",
 	    "DROP TABLE going_files",
 	    "PRAGMA user_version = 1",
@@ -135,7 +139,7 @@ test_old_version(void **state)
 	reopen();
 	recount();
 	assert_int_equal(
-	    number("SELECT user_version FROM pragma_user_version"), 2);
+	    number("SELECT user_version FROM pragma_user_version"), 3);
 }
 
 /* --- bounds -----------------------------------------------------------------*/
