@@ -1,41 +1,26 @@
-/* SQLite with one connection, one thread, and group commit: see db.h. */
+/*
+ * Databases: opening them, statements, and what an error means. One connection,
+ * one thread. A database that cannot be read or written any more ends its
+ * program: what is in memory may be stale, and the next start sees what is on
+ * the disk.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include "common/db.h"
+#include "common/db_internal.h"
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
 
-#define BATCH_MAX 512 /* writes in one transaction */
-#define STMT_MAX  256
-
-struct write {
-	STAILQ_ENTRY(write) entry;
-	int (*write)(struct nx_db *db, void *arg);
-	void (*done)(int result, void *arg);
-	void *arg;
-	int result;
-};
-STAILQ_HEAD(writes, write);
-
-struct nx_db {
-	sqlite3 *sqlite;
-	struct event *turn;
-	struct writes pending;
-	struct {
-		const char *sql;
-		sqlite3_stmt *stmt;
-	} stmts[STMT_MAX];
-	size_t n_stmts;
-};
+#define CHECKPOINT_PAGES 1000 /* of the log, SQLite's own default */
 
 sqlite3 *
 nx_db_handle(struct nx_db *db)
@@ -43,8 +28,8 @@ nx_db_handle(struct nx_db *db)
 	return db->sqlite;
 }
 
-static int
-errno_of(int rc)
+int
+nx_db_errno_of(int rc)
 {
 	switch (rc & 0xff) {
 	case SQLITE_OK:
@@ -65,12 +50,33 @@ errno_of(int rc)
 	}
 }
 
+_Noreturn void
+nx_db_lost(sqlite3 *sqlite, const char *doing)
+{
+	nx_log(2, "event=database-lost doing=%s code=%d reason=\"%s\"", doing,
+	    sqlite3_extended_errcode(sqlite), sqlite3_errmsg(sqlite));
+	_exit(1);
+}
+
+int
+nx_db_alive(sqlite3 *sqlite, int rc, const char *doing)
+{
+	int primary = rc & 0xff;
+	bool memory = primary == SQLITE_IOERR &&
+	    sqlite3_extended_errcode(sqlite) == SQLITE_IOERR_NOMEM;
+
+	if ((primary == SQLITE_IOERR && !memory) || primary == SQLITE_READONLY)
+		nx_db_lost(sqlite, doing);
+	return rc;
+}
+
 int
 nx_db_errno(struct nx_db *db)
 {
-	int rc = sqlite3_extended_errcode(db->sqlite);
+	int rc = nx_db_alive(
+	    db->sqlite, sqlite3_extended_errcode(db->sqlite), "statement");
 
-	return rc == SQLITE_OK ? -EIO : errno_of(rc);
+	return rc == SQLITE_OK ? -EIO : nx_db_errno_of(rc);
 }
 
 /* --- statements -------------------------------------------------------------*/
@@ -88,7 +94,7 @@ nx_db_stmt(struct nx_db *db, const char *sql)
 			sqlite3_clear_bindings(db->stmts[i].stmt);
 			return db->stmts[i].stmt;
 		}
-	nx_assert(db->n_stmts < STMT_MAX);
+	nx_assert(db->n_stmts < NX_DB_STMTS);
 	if (sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT,
 		&stmt, NULL) != SQLITE_OK) {
 		nx_err("event=sql-error reason=\"%s\" sql=\"%s\"",
@@ -123,7 +129,7 @@ bind_all(sqlite3_stmt *stmt, const char *types, va_list ap)
 			    stmt, i, data, len, SQLITE_TRANSIENT);
 		}
 	}
-	return errno_of(rc);
+	return nx_db_errno_of(rc);
 }
 
 int
@@ -133,8 +139,9 @@ nx_db_next(sqlite3_stmt *stmt)
 
 	if (rc == SQLITE_ROW)
 		return 1;
-	sqlite3_reset(stmt);
-	return rc == SQLITE_DONE ? 0 : errno_of(rc);
+	(void)nx_db_alive(sqlite3_db_handle(stmt), rc, "statement");
+	(void)sqlite3_reset(stmt);
+	return rc == SQLITE_DONE ? 0 : nx_db_errno_of(rc);
 }
 
 int
@@ -174,198 +181,10 @@ nx_db_query(struct nx_db *db, sqlite3_stmt **ret_stmt, const char *sql,
 	return r;
 }
 
-/* --- group commit -----------------------------------------------------------*/
-
-static int
-run(struct nx_db *db, const char *sql)
-{
-	return errno_of(sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL));
-}
-
-static int
-run_write(struct nx_db *db, struct write *w)
-{
-	int r = run(db, "SAVEPOINT w");
-
-	if (r < 0)
-		return r;
-	w->result = w->write(db, w->arg);
-	/* A full disk makes SQLite roll back the whole transaction. */
-	if (sqlite3_get_autocommit(db->sqlite))
-		return w->result < 0 ? w->result : -EIO;
-	if (w->result != 0) {
-		r = run(db, "ROLLBACK TO w");
-		if (r < 0)
-			return r;
-	}
-	return run(db, "RELEASE w");
-}
-
-static void
-reset_all(struct nx_db *db)
-{
-	size_t i;
-
-	for (i = 0; i < db->n_stmts; i++)
-		sqlite3_reset(db->stmts[i].stmt);
-}
-
-/* All of @batch in one transaction. 0, or -errno and nothing is changed. */
-static int
-try_batch(struct nx_db *db, struct writes *batch)
-{
-	struct write *w;
-	int r = run(db, "BEGIN IMMEDIATE");
-
-	STAILQ_FOREACH(w, batch, entry) {
-		if (r < 0)
-			break;
-		r = run_write(db, w);
-	}
-	reset_all(db);
-	if (r == 0)
-		r = run(db, "COMMIT");
-	if (r < 0 && !sqlite3_get_autocommit(db->sqlite))
-		(void)run(db, "ROLLBACK");
-	return r;
-}
-
-/* What failed together is tried one by one: on a full disk a deletion must not
- * suffer from the creation beside it. */
-static void
-try_each(struct nx_db *db, struct writes *batch)
-{
-	struct writes one = STAILQ_HEAD_INITIALIZER(one);
-	size_t n = 0;
-	struct write *w;
-
-	STAILQ_FOREACH(w, batch, entry)
-		n++;
-	for (; n > 0; n--) {
-		int r;
-
-		w = STAILQ_FIRST(batch);
-		STAILQ_REMOVE_HEAD(batch, entry);
-		STAILQ_INSERT_TAIL(&one, w, entry);
-		r = try_batch(db, &one);
-		if (r < 0)
-			w->result = r;
-		STAILQ_REMOVE_HEAD(&one, entry);
-		STAILQ_INSERT_TAIL(batch, w, entry);
-	}
-}
-
-static void
-commit_batch(struct nx_db *db, struct writes *batch)
-{
-	struct write *w;
-	int r = try_batch(db, batch);
-
-	if (r < 0) {
-		nx_err("event=commit-failed reason=\"%s\"",
-		    sqlite3_errmsg(db->sqlite));
-		try_each(db, batch);
-	}
-	while ((w = STAILQ_FIRST(batch))) {
-		STAILQ_REMOVE_HEAD(batch, entry);
-		if (w->done)
-			w->done(w->result, w->arg);
-		free(w);
-	}
-}
-
-static void
-flush(struct nx_db *db)
-{
-	struct writes batch = STAILQ_HEAD_INITIALIZER(batch);
-	size_t n = 0;
-
-	while (!STAILQ_EMPTY(&db->pending) && n < BATCH_MAX) {
-		struct write *w = STAILQ_FIRST(&db->pending);
-
-		STAILQ_REMOVE_HEAD(&db->pending, entry);
-		STAILQ_INSERT_TAIL(&batch, w, entry);
-		n++;
-	}
-	if (!STAILQ_EMPTY(&batch))
-		commit_batch(db, &batch);
-}
-
-static void
-on_turn(evutil_socket_t fd, short what, void *arg)
-{
-	struct nx_db *db = arg;
-
-	(void)fd;
-	(void)what;
-	flush(db);
-	if (!STAILQ_EMPTY(&db->pending))
-		event_active(db->turn, EV_TIMEOUT, 0);
-}
-
-static void
-enqueue(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
-    void (*done)(int result, void *arg), void *arg)
-{
-	struct write *w = calloc(1, sizeof(*w));
-
-	if (!w) {
-		if (done)
-			done(-ENOMEM, arg);
-		return;
-	}
-	w->write = write;
-	w->done = done;
-	w->arg = arg;
-	STAILQ_INSERT_TAIL(&db->pending, w, entry);
-}
-
-void
-nx_db_write(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
-    void (*done)(int result, void *arg), void *arg)
-{
-	bool first = STAILQ_EMPTY(&db->pending);
-	struct timeval now = {0};
-
-	enqueue(db, write, done, arg);
-	/* A timer of zero runs after every event of this turn has been seen:
-	 * what arrived together is committed together. */
-	if (first)
-		(void)evtimer_add(db->turn, &now);
-}
-
-struct now {
-	int (*write)(struct nx_db *db, void *arg);
-	void *arg;
-	int result;
-};
-
-static int
-write_now(struct nx_db *db, void *arg)
-{
-	struct now *n = arg;
-
-	return n->write(db, n->arg);
-}
-
-static void
-done_now(int result, void *arg)
-{
-	struct now *n = arg;
-
-	n->result = result;
-}
-
 int
-nx_db_write_now(
-    struct nx_db *db, int (*write)(struct nx_db *db, void *arg), void *arg)
+nx_db_run(struct nx_db *db, const char *sql)
 {
-	struct now n = {write, arg, -ENOMEM};
-
-	enqueue(db, write_now, done_now, &n);
-	while (!STAILQ_EMPTY(&db->pending))
-		flush(db);
-	return n.result;
+	return nx_db_errno_of(sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL));
 }
 
 /* --- opening ----------------------------------------------------------------*/
@@ -398,20 +217,20 @@ migrate(struct nx_db *db, const char *const *migrations, size_t n)
 		return -EPROTONOSUPPORT;
 	for (; (size_t)version < n; version++) {
 		char bump[64];
-		int r = run(db, "BEGIN IMMEDIATE");
+		int r = nx_db_run(db, "BEGIN IMMEDIATE");
 
 		(void)snprintf(
 		    bump, sizeof(bump), "PRAGMA user_version=%d", version + 1);
 		if (r == 0)
-			r = run(db, migrations[version]);
+			r = nx_db_run(db, migrations[version]);
 		if (r == 0)
-			r = run(db, bump);
+			r = nx_db_run(db, bump);
 		if (r == 0)
-			r = run(db, "COMMIT");
+			r = nx_db_run(db, "COMMIT");
 		if (r < 0) {
 			nx_err("event=migration-failed to=%d reason=\"%s\"",
 			    version + 1, sqlite3_errmsg(db->sqlite));
-			(void)run(db, "ROLLBACK");
+			(void)nx_db_run(db, "ROLLBACK");
 			return r;
 		}
 	}
@@ -435,12 +254,41 @@ configure(struct nx_db *db)
 
 	(void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	for (i = 0; i < NX_ARRAY_SIZE(pragmas); i++) {
-		int r = run(db, pragmas[i]);
+		int r = nx_db_run(db, pragmas[i]);
 
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+/* After every commit, when the log has grown to @pages. A full disk leaves it
+ * growing, which deletions need. */
+static int
+on_wal(void *arg, sqlite3 *sqlite, const char *name, int pages)
+{
+	(void)arg;
+	if (pages >= CHECKPOINT_PAGES)
+		(void)nx_db_alive(sqlite,
+		    sqlite3_wal_checkpoint_v2(
+			sqlite, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL),
+		    "checkpoint");
+	return SQLITE_OK;
+}
+
+/*
+ * What the log holds may be in memory alone: the kernel forgets that a page was
+ * dirty when writing it failed once. So it is written anew, into the database,
+ * before anybody builds on it. A full disk may put that off.
+ */
+static int
+settle(struct nx_db *db)
+{
+	int rc = sqlite3_wal_checkpoint_v2(
+	    db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	(void)sqlite3_wal_hook(db->sqlite, on_wal, NULL);
+	return (rc & 0xff) == SQLITE_FULL ? 0 : nx_db_errno_of(rc);
 }
 
 int
@@ -453,10 +301,10 @@ nx_db_open(struct event_base *base, const char *path,
 	if (!db)
 		return -ENOMEM;
 	STAILQ_INIT(&db->pending);
-	db->turn = evtimer_new(base, on_turn, db);
+	db->turn = evtimer_new(base, nx_db_on_turn, db);
 	r = db->turn ? 0 : -ENOMEM;
 	if (r == 0)
-		r = errno_of(sqlite3_open_v2(path, &db->sqlite,
+		r = nx_db_errno_of(sqlite3_open_v2(path, &db->sqlite,
 		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
 			SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
 		    NULL));
@@ -466,6 +314,8 @@ nx_db_open(struct event_base *base, const char *path,
 		r = configure(db);
 	if (r == 0)
 		r = migrate(db, migrations, n);
+	if (r == 0)
+		r = settle(db);
 	if (r < 0) {
 		nx_db_close(db);
 		return r;
@@ -481,8 +331,7 @@ nx_db_close(struct nx_db *db)
 
 	if (!db)
 		return NULL;
-	while (!STAILQ_EMPTY(&db->pending))
-		flush(db);
+	nx_db_flush(db);
 	for (i = 0; i < db->n_stmts; i++)
 		sqlite3_finalize(db->stmts[i].stmt);
 	sqlite3_close(db->sqlite);

@@ -4,6 +4,11 @@
  * which needs two connections). Writes that arrive together are committed
  * together: nx_db_write() collects for one turn of the event loop, runs one
  * transaction with a savepoint per write, commits once, then answers them all.
+ *
+ * Whoever is told that a write failed may undo what belongs to it. So nobody is
+ * told when that is not known: a database that answers EIO or EROFS, or a COMMIT
+ * that ends otherwise than well or with a full disk, ends the program (status
+ * 1). The supervisor starts it again, and the log says what has been committed.
  */
 #ifndef NX_DB_H
 #define NX_DB_H
@@ -47,8 +52,8 @@ int nx_db_errno(struct nx_db *db);
 /*
  * One write of the group commit. @write runs inside the transaction, in its own
  * savepoint: 0, or a negative or positive result that rolls its part back.
- * @done gets that result, or the commit's -errno for all; it runs after the
- * commit is on disk. Order is kept. When a commit fails, its writes are tried
+ * @done gets that result, or the commit's -errno (then nothing of it is on
+ * disk); it runs after the commit is on disk. Order is kept. When a commit fails, its writes are tried
  * once more one by one, so @write may run twice; only its last run counts.
  */
 void nx_db_write(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),

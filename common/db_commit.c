@@ -1,0 +1,232 @@
+/*
+ * Group commit: the writes that arrived in one turn of the loop are one
+ * transaction, one fsync, and then answered. Each of them succeeds or fails
+ * alone; whether all of them are on disk is known before anybody is told, or
+ * the program ends.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/db_internal.h"
+#include "common/err.h"
+#include "common/log.h"
+
+#define BATCH_MAX 512 /* writes in one transaction */
+
+struct nx_db_write {
+	STAILQ_ENTRY(nx_db_write) entry;
+	int (*write)(struct nx_db *db, void *arg);
+	void (*done)(int result, void *arg);
+	void *arg;
+	int result;
+};
+
+static int
+run_write(struct nx_db *db, struct nx_db_write *w)
+{
+	int r = nx_db_run(db, "SAVEPOINT w");
+
+	if (r < 0)
+		return r;
+	w->result = w->write(db, w->arg);
+	/* A full disk makes SQLite roll back the whole transaction. */
+	if (sqlite3_get_autocommit(db->sqlite))
+		return w->result < 0 ? w->result : -EIO;
+	if (w->result != 0) {
+		r = nx_db_run(db, "ROLLBACK TO w");
+		if (r < 0)
+			return r;
+	}
+	return nx_db_run(db, "RELEASE w");
+}
+
+static void
+reset_all(struct nx_db *db)
+{
+	size_t i;
+
+	for (i = 0; i < db->n_stmts; i++)
+		sqlite3_reset(db->stmts[i].stmt);
+}
+
+/*
+ * SQLITE_FULL is SQLite's own: the last frame was not written and all is rolled
+ * back. Where the transaction is still open, COMMIT has not begun. After
+ * anything else the frames may or may not be in the log, and nobody here can
+ * tell: the log itself can, at the next start. Until then nothing may be done
+ * in the belief that it failed, so nothing is done at all.
+ */
+static int
+commit(struct nx_db *db)
+{
+	int rc = sqlite3_exec(db->sqlite, "COMMIT", NULL, NULL, NULL);
+
+	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_FULL &&
+	    sqlite3_get_autocommit(db->sqlite))
+		nx_db_lost(db->sqlite, "commit");
+	return nx_db_errno_of(rc);
+}
+
+/* All of @batch in one transaction. 0, or -errno and nothing is changed. */
+static int
+try_batch(struct nx_db *db, struct nx_db_writes *batch)
+{
+	struct nx_db_write *w;
+	int r = nx_db_run(db, "BEGIN IMMEDIATE");
+
+	STAILQ_FOREACH(w, batch, entry) {
+		if (r < 0)
+			break;
+		r = run_write(db, w);
+	}
+	reset_all(db);
+	if (r == 0)
+		r = commit(db);
+	if (r < 0 && !sqlite3_get_autocommit(db->sqlite))
+		(void)nx_db_run(db, "ROLLBACK");
+	return r;
+}
+
+/* What failed together is tried one by one: on a full disk a deletion must not
+ * suffer from the creation beside it. */
+static void
+try_each(struct nx_db *db, struct nx_db_writes *batch)
+{
+	struct nx_db_writes one = STAILQ_HEAD_INITIALIZER(one);
+	size_t n = 0;
+	struct nx_db_write *w;
+
+	STAILQ_FOREACH(w, batch, entry)
+		n++;
+	for (; n > 0; n--) {
+		int r;
+
+		w = STAILQ_FIRST(batch);
+		STAILQ_REMOVE_HEAD(batch, entry);
+		STAILQ_INSERT_TAIL(&one, w, entry);
+		r = try_batch(db, &one);
+		if (r < 0)
+			w->result = r;
+		STAILQ_REMOVE_HEAD(&one, entry);
+		STAILQ_INSERT_TAIL(batch, w, entry);
+	}
+}
+
+static void
+commit_batch(struct nx_db *db, struct nx_db_writes *batch)
+{
+	struct nx_db_write *w;
+	int r = try_batch(db, batch);
+
+	if (r < 0) {
+		nx_err("event=commit-failed reason=\"%s\"",
+		    sqlite3_errmsg(db->sqlite));
+		try_each(db, batch);
+	}
+	while ((w = STAILQ_FIRST(batch))) {
+		STAILQ_REMOVE_HEAD(batch, entry);
+		if (w->done)
+			w->done(w->result, w->arg);
+		free(w);
+	}
+}
+
+static void
+flush(struct nx_db *db)
+{
+	struct nx_db_writes batch = STAILQ_HEAD_INITIALIZER(batch);
+	size_t n = 0;
+
+	while (!STAILQ_EMPTY(&db->pending) && n < BATCH_MAX) {
+		struct nx_db_write *w = STAILQ_FIRST(&db->pending);
+
+		STAILQ_REMOVE_HEAD(&db->pending, entry);
+		STAILQ_INSERT_TAIL(&batch, w, entry);
+		n++;
+	}
+	if (!STAILQ_EMPTY(&batch))
+		commit_batch(db, &batch);
+}
+
+void
+nx_db_on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct nx_db *db = arg;
+
+	(void)fd;
+	(void)what;
+	flush(db);
+	if (!STAILQ_EMPTY(&db->pending))
+		event_active(db->turn, EV_TIMEOUT, 0);
+}
+
+static void
+enqueue(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
+    void (*done)(int result, void *arg), void *arg)
+{
+	struct nx_db_write *w = calloc(1, sizeof(*w));
+
+	if (!w) {
+		if (done)
+			done(-ENOMEM, arg);
+		return;
+	}
+	w->write = write;
+	w->done = done;
+	w->arg = arg;
+	STAILQ_INSERT_TAIL(&db->pending, w, entry);
+}
+
+void
+nx_db_write(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
+    void (*done)(int result, void *arg), void *arg)
+{
+	bool first = STAILQ_EMPTY(&db->pending);
+	struct timeval now = {0};
+
+	enqueue(db, write, done, arg);
+	/* A timer of zero runs after every event of this turn has been seen:
+	 * what arrived together is committed together. */
+	if (first)
+		(void)evtimer_add(db->turn, &now);
+}
+
+struct now {
+	int (*write)(struct nx_db *db, void *arg);
+	void *arg;
+	int result;
+};
+
+static int
+write_now(struct nx_db *db, void *arg)
+{
+	struct now *n = arg;
+
+	return n->write(db, n->arg);
+}
+
+static void
+done_now(int result, void *arg)
+{
+	struct now *n = arg;
+
+	n->result = result;
+}
+
+int
+nx_db_write_now(
+    struct nx_db *db, int (*write)(struct nx_db *db, void *arg), void *arg)
+{
+	struct now n = {write, arg, -ENOMEM};
+
+	enqueue(db, write_now, done_now, &n);
+	nx_db_flush(db);
+	return n.result;
+}
+
+void
+nx_db_flush(struct nx_db *db)
+{
+	while (!STAILQ_EMPTY(&db->pending))
+		flush(db);
+}

@@ -1,0 +1,40 @@
+/*
+ * What db.c (opening, statements) and db_commit.c (group commit) share. Nobody
+ * else includes it.
+ */
+#ifndef NX_DB_INTERNAL_H
+#define NX_DB_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include "common/db.h"
+
+#define NX_DB_STMTS 256
+
+STAILQ_HEAD(nx_db_writes, nx_db_write);
+
+struct nx_db {
+	sqlite3 *sqlite;
+	struct event *turn; /* pending while @pending is not empty */
+	struct nx_db_writes pending;
+	struct {
+		const char *sql;
+		sqlite3_stmt *stmt;
+	} stmts[NX_DB_STMTS];
+	size_t n_stmts;
+};
+
+/* db.c */
+int nx_db_errno_of(int rc);
+/* Ends the program when @rc says that what is on the disk is not what SQLite
+ * believes any more: EIO, EROFS. Passes any other @rc on. */
+int nx_db_alive(sqlite3 *sqlite, int rc, const char *doing);
+_Noreturn void nx_db_lost(sqlite3 *sqlite, const char *doing);
+int nx_db_run(struct nx_db *db, const char *sql);
+
+/* db_commit.c */
+void nx_db_on_turn(evutil_socket_t fd, short what, void *arg);
+/* Commits everything that is pending, and answers it. */
+void nx_db_flush(struct nx_db *db);
+
+#endif
