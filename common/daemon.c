@@ -20,6 +20,7 @@
 #define WAIT_FOR_NEXUSD_MS 10000
 
 static int notify_fd = -1;
+static uint64_t watchdog_us; /* 0: nobody watches */
 
 /* --- the supervisor ---------------------------------------------------------*/
 
@@ -44,6 +45,19 @@ open_notify(void)
 	    connect(notify_fd, (struct sockaddr *)&sun, len) < 0)
 		nx_close(&notify_fd);
 	(void)unsetenv("NOTIFY_SOCKET");
+}
+
+/* sd_watchdog_enabled(3) */
+static void
+read_watchdog(void)
+{
+	const char *usec = getenv("WATCHDOG_USEC"),
+		   *pid = getenv("WATCHDOG_PID");
+
+	if (usec && (!pid || atol(pid) == (long)getpid()))
+		watchdog_us = strtoull(usec, NULL, 10);
+	(void)unsetenv("WATCHDOG_USEC");
+	(void)unsetenv("WATCHDOG_PID");
 }
 
 void
@@ -146,6 +160,7 @@ nx_daemon_start(struct nx_daemon *d, int argc, char **argv)
 	d->listen_fds = inherited_sockets();
 	(void)nx_fd_cloexec_from(3);
 	open_notify();
+	read_watchdog();
 	if (!d->conf)
 		d->conf = &plain;
 	r = nx_conf_load(
@@ -245,9 +260,33 @@ on_signal(evutil_socket_t signum, short what, void *arg)
 		nx_daemon_quit(d);
 }
 
+static void
+on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	nx_notify_supervisor("WATCHDOG=1", NULL, 0);
+}
+
+/* From a timer of the loop: what it proves is that the loop turns. */
+static struct event *
+keep_watchdog(struct nx_daemon *d)
+{
+	const uint64_t third = watchdog_us / 3;
+	const struct timeval tv = {.tv_sec = (time_t)(third / 1000000),
+	    .tv_usec = (suseconds_t)(third % 1000000)};
+	struct event *ev = event_new(d->base, -1, EV_PERSIST, on_watchdog, d);
+
+	if (!ev || (third > 0 && event_add(ev, &tv) < 0))
+		nx_fatal(-ENOMEM, "watchdog");
+	return ev;
+}
+
 int
 nx_daemon_run(struct nx_daemon *d)
 {
+	struct event *watchdog = keep_watchdog(d);
 	struct event *term = evsignal_new(d->base, SIGTERM, on_signal, d);
 	struct event *interrupt = evsignal_new(d->base, SIGINT, on_signal, d);
 	int r;
@@ -259,6 +298,7 @@ nx_daemon_run(struct nx_daemon *d)
 	nx_info("event=ready version=" NX_VERSION);
 	nx_notify_supervisor("READY=1", NULL, 0);
 	r = event_base_dispatch(d->base);
+	event_free(watchdog);
 	event_free(term);
 	event_free(interrupt);
 	d->wire = nx_wire_free(d->wire);

@@ -51,7 +51,8 @@ struct nx_daemon {
 void nx_daemon_start(struct nx_daemon *d, int argc, char **argv);
 void nx_daemon_drop(struct nx_daemon *d);
 void nx_daemon_connect(struct nx_daemon *d);
-/* Returns the process's exit status. */
+/* Returns the process's exit status. Tells a supervisor that watches
+ * (WATCHDOG_USEC) three times within its patience that the loop turns. */
 int nx_daemon_run(struct nx_daemon *d);
 void nx_daemon_quit(struct nx_daemon *d);
 /* sd_notify(3) protocol without the library; the socket is opened at start. */

@@ -99,6 +99,8 @@ environment(const struct up_program *p, const struct up_pass *pass)
 	setenv("LANG", "C.UTF-8", 1);
 	snprintf(buf, sizeof(buf), UP_ROOT "/notify/%s", p->name);
 	setenv("NOTIFY_SOCKET", buf, 1);
+	snprintf(buf, sizeof(buf), "%llu", UP_WATCHDOG_MS * 1000ULL);
+	setenv("WATCHDOG_USEC", buf, 1);
 	if (pass->n == 0)
 		return;
 	snprintf(buf, sizeof(buf), "%d", (int)getpid());

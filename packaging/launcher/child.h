@@ -15,6 +15,9 @@ struct up_ids {
 	gid_t group; /* supplementary, or (gid_t)-1 */
 };
 
+/* A daemon whose loop has said nothing for so long does not turn any more. */
+#define UP_WATCHDOG_MS 30000
+
 /* Looks up the program's user and group, and that it is there. Dies with a
  * sentence. */
 void up_ids_find(

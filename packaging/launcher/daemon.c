@@ -16,6 +16,7 @@
 
 #define BACKOFF_MS     100
 #define BACKOFF_MAX_MS 5000
+#define LAST_MS        2000 /* for what was said while we did not listen */
 #define STABLE_US      10000000ULL /* ran this long: the back-off starts anew */
 
 static void
@@ -39,7 +40,7 @@ up_daemon_start(struct daemon *d)
 		pass = (struct up_pass){
 		    .fds = &up->listen_fd, .n = 1, .names = "http"};
 	pid = up_child_start(up, d->p, &d->ids, &pass, d->output_fd);
-	d->ready = false;
+	d->ready = d->late = false;
 	d->started_us = nx_now_us();
 	if (pid < 0) {
 		up_warn("cannot start %s: %s", d->p->name, strerror(-pid));
@@ -66,18 +67,48 @@ up_daemon_env(struct up_supervisor *s)
 }
 
 static void
+watch(struct daemon *d)
+{
+	d->late = false;
+	if (!d->s->stopping)
+		timer_set(d, UP_WATCHDOG_MS);
+}
+
+static void
 on_notice(enum up_notice notice, void *arg)
 {
 	struct daemon *d = arg;
 
-	if (notice != UP_NOTICE_READY || !d->pid || d->ready)
+	if (!d->pid)
+		return;
+	if (notice == UP_NOTICE_ALIVE && d->ready)
+		watch(d);
+	if (notice != UP_NOTICE_READY || d->ready)
 		return;
 	d->ready = true;
-	event_del(d->timer);
+	watch(d);
 	if (d->s->started && !d->s->stopping) {
 		up_say("%s is back.", d->p->name);
 		up_daemon_env(d->s);
 	}
+}
+
+/*
+ * Its loop does not turn: it waits for ever somewhere, or was stopped. We may
+ * have been stopped ourselves, with what it said still unread, so it gets
+ * another moment. SIGKILL, because a stopped process takes no other.
+ */
+static void
+silent(struct daemon *d)
+{
+	if (!d->late) {
+		d->late = true;
+		timer_set(d, LAST_MS);
+		return;
+	}
+	up_warn("%s has not answered for %d s; killing it.", d->p->name,
+	    UP_WATCHDOG_MS / 1000);
+	kill(d->pid, SIGKILL);
 }
 
 static void
@@ -90,6 +121,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (!d->pid) {
 		up_daemon_start(d);
+		return;
+	}
+	if (d->ready) {
+		silent(d);
 		return;
 	}
 	/* At first start up_start() says so itself, with everybody's state. */

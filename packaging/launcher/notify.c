@@ -34,7 +34,7 @@ struct up_notify {
 
 /* What one datagram says. */
 struct notice {
-	bool ready, stopping, store, remove;
+	bool ready, stopping, alive, store, remove;
 	char name[NAME_LEN + 1];
 };
 
@@ -104,6 +104,8 @@ parse(char *text, struct notice *ret)
 			ret->ready = true;
 		else if (strcmp(l, "STOPPING=1") == 0)
 			ret->stopping = true;
+		else if (strcmp(l, "WATCHDOG=1") == 0)
+			ret->alive = true;
 		else if (strcmp(l, "FDSTORE=1") == 0)
 			ret->store = true;
 		else if (strcmp(l, "FDSTOREREMOVE=1") == 0)
@@ -124,6 +126,8 @@ act(struct up_notify *n, const struct notice *notice, int *fds, size_t n_fds)
 		n->fn(UP_NOTICE_READY, n->arg);
 	if (notice->stopping)
 		n->fn(UP_NOTICE_STOPPING, n->arg);
+	if (notice->alive)
+		n->fn(UP_NOTICE_ALIVE, n->arg);
 }
 
 static size_t

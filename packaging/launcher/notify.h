@@ -1,6 +1,6 @@
 /*
- * The supervisor's side of sd_notify(3): READY=1, STOPPING=1, and the
- * descriptor store (FDSTORE=1 with FDNAME=, FDSTOREREMOVE=1) that lets nexusd
+ * The supervisor's side of sd_notify(3): READY=1, STOPPING=1, WATCHDOG=1, and
+ * the descriptor store (FDSTORE=1 with FDNAME=, FDSTOREREMOVE=1) that lets nexusd
  * restart without anyone noticing. One socket per daemon, which only that
  * daemon's user may write to, so there is no doubt who speaks.
  */
@@ -17,6 +17,7 @@ struct up_notify;
 enum up_notice {
 	UP_NOTICE_READY,
 	UP_NOTICE_STOPPING,
+	UP_NOTICE_ALIVE,
 };
 
 typedef void up_notice_fn(enum up_notice notice, void *arg);

@@ -24,9 +24,11 @@ struct daemon {
 	struct up_output *output;
 	int output_fd;
 	struct up_notify *notify;
-	struct event *timer; /* to restart it, or to end waiting for READY */
-	pid_t pid;           /* 0: not running */
+	/* to restart it, to end waiting for READY, or for the next WATCHDOG */
+	struct event *timer;
+	pid_t pid; /* 0: not running */
 	bool ready;
+	bool late; /* its WATCHDOG is, and gets a last moment */
 	uint64_t started_us;
 	unsigned backoff_ms;
 };

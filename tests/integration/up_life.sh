@@ -1,6 +1,6 @@
 #!/bin/bash
 # needs: nothing
-# limit: 200
+# limit: 260
 # The life of `make up`: it starts, refuses what it cannot do with a sentence,
 # restarts what dies, finds its files again, and leaves nothing behind, however
 # it ends.
@@ -154,6 +154,12 @@ kill -KILL "$old"
 until_true 10 sh -c "! grep -q '^NEXUS_PID_nexusd=$old\$' '$dir/up/nexus.env'"
 is "nexusd too" "$?" 0
 is "and gatewayd does not notice" "$(pid_of gatewayd)" "$before"
+old=$(pid_of storaged)
+kill -STOP "$old"
+until_true 60 sh -c "! grep -q '^NEXUS_PID_storaged=$old\$' '$dir/up/nexus.env'"
+is "one whose loop does not turn is started again" "$?" 0
+like "which is said" "$(cat "$dir/log")" "storaged has not answered"
+is "and nobody else is" "$(pid_of gatewayd)" "$before"
 
 register life || fail "somebody registers" "$code $body"
 head -c 100000 /dev/urandom >"$dir/file"

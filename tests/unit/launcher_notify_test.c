@@ -26,13 +26,15 @@ static const struct up_program keeper = {.name = "keeper", .keeps = 3};
 static struct event_base *base;
 static struct up_notify *notify;
 static int sock = -1;
-static unsigned ready, stopping;
+static unsigned ready, stopping, alive;
 
 static void
 on_notice(enum up_notice notice, void *arg)
 {
 	assert_ptr_equal(arg, &ready);
-	*(notice == UP_NOTICE_READY ? &ready : &stopping) += 1;
+	ready += notice == UP_NOTICE_READY;
+	stopping += notice == UP_NOTICE_STOPPING;
+	alive += notice == UP_NOTICE_ALIVE;
 }
 
 /* Sends @text with @n copies of descriptor @fd, and lets it be taken. */
@@ -64,15 +66,18 @@ static void
 ready_and_stopping_are_heard(void **state)
 {
 	(void)state;
-	ready = stopping = 0;
+	ready = stopping = alive = 0;
 	say("READY=1", -1, 0);
 	say("STATUS=well\nREADY=1\nMAINPID=1\n", -1, 0);
 	say("STOPPING=1\n", -1, 0);
 	say("READY=11", -1, 0);
 	say("XREADY=1", -1, 0);
+	say("WATCHDOG=1", -1, 0);
+	say("WATCHDOG=trigger\nWATCHDOG_USEC=1", -1, 0);
 	say("\n\n=\n", -1, 0);
 	assert_int_equal(ready, 2);
 	assert_int_equal(stopping, 1);
+	assert_int_equal(alive, 1);
 }
 
 static void
