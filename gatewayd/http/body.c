@@ -8,6 +8,8 @@
 #include "common/err.h"
 #include "gatewayd/http/body.h"
 
+/* Where the decoder is. The way round is SIZE (BLANK, EXT) SIZE_LF DATA DATA_CR
+ * DATA_LF SIZE ...; a size of 0 leads from SIZE_LF to TRAILERS, and out. */
 enum {
 	C_SIZE,
 	C_BLANK, /* blanks before an extension */
@@ -134,6 +136,7 @@ take_data(struct body *b, char *to, const char *from, size_t len)
 {
 	size_t n = b->left < len ? (size_t)b->left : len;
 
+	nx_assert(b->left > 0 && to <= from);
 	if (to != from)
 		memmove(to, from, n);
 	b->left -= n;

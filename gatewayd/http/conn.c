@@ -22,9 +22,12 @@ static const struct http_error half = {
 
 static void on_write(evutil_socket_t fd, short what, void *arg);
 
+/* Called once for the peer and, behind the PROXY protocol, once more for whom it
+ * speaks for: only the second of them is counted then. */
 int
 conn_set_client(struct conn *c, const struct address *from)
 {
+	nx_assert(!c->share);
 	c->from = *from;
 	c->trusted = proxies_trust(c->server->config.proxies, from);
 	if (!from->known || c->trusted)
@@ -124,6 +127,8 @@ resume(struct conn *c)
 		conn_close(c);
 }
 
+/* A client that has sent its last may have gone: the clock looks after it. For
+ * all others there is nothing to wait for but the handler. */
 void
 conn_busy(struct conn *c)
 {
@@ -134,7 +139,7 @@ conn_busy(struct conn *c)
 		conn_deadline(c, CONN_PROBE_S);
 }
 
-/* --- heads and their order ---------------------------------------------------*/
+/* --- heads and their order -------------------------------------------------*/
 
 /* A head, or what was meant to be one: from here on there is an exchange, and
  * one end of it, whatever comes. */
@@ -254,7 +259,9 @@ conn_linger(struct conn *c)
 	resume(c);
 }
 
-/* All of the reply is with the kernel. */
+/* All of the reply is with the kernel, and another request may follow, unless
+ * the client waits for leave to send a body that nobody asked for: what it does
+ * next cannot be known (RFC 9110 10.1.1). */
 static void
 exchange_done(struct conn *c)
 {

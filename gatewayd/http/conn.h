@@ -84,7 +84,7 @@ struct conn {
 	struct exchange *x;
 };
 
-/* --- life and order (conn.c) -------------------------------------------------*/
+/* --- life and order (conn.c) -----------------------------------------------*/
 
 /* Takes over @fd, an accepted non-blocking stream socket of the peer @from. 0 or
  * -errno; -EUSERS: it has too many already. Consumes @fd in any case. */
@@ -114,7 +114,7 @@ void conn_process(struct conn *c);
 /* Ready for the next request. */
 void conn_next(struct conn *c);
 
-/* --- readers, and time (conn_read.c, conn_late.c) -------------------------*/
+/* --- readers, and time (conn_read.c, conn_late.c) --------------------------*/
 
 void conn_on_read(evutil_socket_t fd, short what, void *arg);
 /* Its deadline has passed. */
@@ -122,7 +122,7 @@ void conn_expired(struct conn *c);
 /* Seconds after which a client that has sent its last is looked at. */
 #define CONN_PROBE_S 1U
 
-/* --- bytes (conn_io.c) -------------------------------------------------------*/
+/* --- bytes (conn_io.c) -----------------------------------------------------*/
 
 /* Further raw bytes into c->in, at most up to @max in all. >0 bytes, 0 nothing
  * there now, -EPIPE the client is done, -errno. */
@@ -139,7 +139,7 @@ void conn_out_free(struct conn *c);
 /* Asks for the write event. */
 void conn_want_write(struct conn *c);
 
-/* --- exchanges (exchange.c) --------------------------------------------------*/
+/* --- exchanges (exchange.c) ------------------------------------------------*/
 
 /* Begins the connection's next one with a copy of the @len bytes of @head; NULL:
  * out of memory, and the connection is closed. */
@@ -150,7 +150,7 @@ const struct http_error *exchange_name(struct exchange *x);
 /* Tells ops->end(); NULL is fine. */
 void exchange_over(struct exchange *x);
 
-/* --- the server's (server.c) -------------------------------------------------*/
+/* --- the server's (server.c) -----------------------------------------------*/
 
 struct http_server {
 	struct http_config config;

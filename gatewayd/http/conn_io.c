@@ -1,5 +1,13 @@
 /*
  * Bytes in and out of one connection, and the two buffers it may hold.
+ *
+ * In: c->in[in_off .. in_off + in_len) is unread. The buffer comes with the
+ * first byte and goes when all is read between requests, so an idle connection
+ * holds none. It grows to CONN_IN_MAX, for uploads at once to CONN_STREAM_MAX.
+ *
+ * Out: what the socket did not take of a reply, c->out[out_off .. out_off +
+ * out_len). While it is there everything goes behind it, and it is on somebody's
+ * account (c->kept) until the last byte is with the kernel.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -38,6 +46,8 @@ make_room(struct conn *c, uint32_t max)
 	uint32_t cap = c->in_cap ? c->in_cap : IN_FIRST;
 	char *in;
 
+	nx_assert(c->in_off + c->in_len <= c->in_cap);
+	/* Only when it saves a further buffer: moving costs, too. */
 	if (c->in_off > 0 && c->in_cap - c->in_off - c->in_len < IN_ROOM) {
 		memmove(c->in, c->in + c->in_off, c->in_len);
 		c->in_off = 0;
@@ -218,6 +228,7 @@ conn_flush(struct conn *c)
 
 	if (!conn_out_pending(c))
 		return true;
+	nx_assert(c->phase != CONN_DEAD && c->out);
 	sent = send_some(c, &iov, 1, 0);
 	if (sent < 0) {
 		conn_close(c);

@@ -15,7 +15,8 @@
 static const struct http_error cut = {400, "body-cut-short",
     "The body ended before the length that was announced."};
 
-/* The client may have gone without a word; then c is dead. */
+/* More into c->in. The client may have gone without a word; then c is dead, and
+ * false is what the caller has to look at. */
 static bool
 fill(struct conn *c, uint32_t max)
 {
@@ -78,6 +79,8 @@ take_body(struct conn *c)
 	return true;
 }
 
+/* The whole body goes to the handler piece by piece; it is small (the handler
+ * refuses what is not), so that it may all be read in one turn. */
 static void
 read_collect(struct conn *c)
 {
@@ -96,6 +99,8 @@ read_collect(struct conn *c)
 		conn_ops(c)->refuse(c->x, &cut);
 }
 
+/* The reply was clear before the body came to its end. A little of it is read to
+ * keep the connection (reply.c says how much), and nobody looks at it. */
 static void
 read_discard(struct conn *c)
 {
@@ -118,9 +123,12 @@ read_discard(struct conn *c)
 static void
 read_stream(struct conn *c)
 {
+	nx_assert(c->x && !c->paused);
 	conn_ops(c)->readable(c->x);
 }
 
+/* Between requests; 16 bytes more than a head may have, so that one that is too
+ * long is seen to be. */
 static void
 read_head(struct conn *c)
 {

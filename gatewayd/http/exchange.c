@@ -1,6 +1,11 @@
 /*
  * Exchanges over a connection of HTTP/1.1: their life, and what their handlers
  * do with the body. Replies are in reply.c.
+ *
+ * This is where a request meets its connection: each function says what the
+ * handler wants in terms of the connection's phase (conn.h), and checks that it
+ * is a phase in which that makes sense. Handlers may call them in any order they
+ * like after the end, when all of them do nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -104,6 +109,8 @@ exchange_new(struct conn *c, const char *head, size_t len)
 	return x;
 }
 
+/* The connection has let go of it already: what end() does to the connection
+ * (nothing, usually) must not find it there once more. */
 void
 exchange_over(struct exchange *x)
 {
@@ -162,6 +169,8 @@ static enum exchange_in
 fetch(struct conn *c)
 {
 	ssize_t n = conn_fill(c, CONN_STREAM_MAX);
+
+	nx_assert(n <= (ssize_t)CONN_STREAM_MAX);
 
 	if (n > 0)
 		return EXCHANGE_DATA;

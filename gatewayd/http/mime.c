@@ -1,6 +1,6 @@
 /*
- * Header values with parameters. File names come from one client and go to another; this is where
- * both directions are made harmless.
+ * Header values with parameters. File names come from one client and go to
+ * another; this is where both directions are made harmless.
  */
 #include <errno.h>
 #include <stdio.h>

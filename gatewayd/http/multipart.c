@@ -22,6 +22,12 @@ enum {
 	M_FAILED,
 };
 
+/*
+ *	PREAMBLE -> DELIMITED -> LF -> HEAD -> DATA -> ENDED -> DELIMITED ...
+ *	                      -> DASH -> EPILOGUE (the end)
+ * PREAMBLE and DATA look for the delimiter, ENDED exists because one call gives
+ * one event: the content before the delimiter, then the part's end.
+ */
 #define IGNORED_MAX 4096U /* preamble, epilogue */
 
 static const struct http_error

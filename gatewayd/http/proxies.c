@@ -9,7 +9,7 @@
 #include "common/err.h"
 #include "gatewayd/http/proxies.h"
 
-/* --- who is trusted ----------------------------------------------------------*/
+/* --- who is trusted --------------------------------------------------------*/
 
 static bool
 parse_net(struct proxies *p, struct http_span item)
@@ -66,7 +66,7 @@ proxies_trust(const struct proxies *p, const struct address *a)
 	return false;
 }
 
-/* --- headers -----------------------------------------------------------------*/
+/* --- headers ---------------------------------------------------------------*/
 
 static struct http_span
 trimmed(struct http_span s)
@@ -181,7 +181,7 @@ proxies_client(const struct proxies *p, const struct address *peer,
 	return client;
 }
 
-/* --- the PROXY protocol --------------------------------------------------------*/
+/* --- the PROXY protocol ----------------------------------------------------*/
 
 #define V1_MAX 107 /* with CR LF */
 

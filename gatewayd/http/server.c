@@ -38,6 +38,7 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 		event_del(server->sweep);
 }
 
+/* Nobody has a pointer any more to what ended in this turn of the loop. */
 static void
 on_reap(evutil_socket_t fd, short what, void *arg)
 {
@@ -125,6 +126,8 @@ server_shed(struct http_server *server)
 	}
 }
 
+/* The first one starts the clock, the last one stops it: an idle server has no
+ * reason to wake up. */
 void
 server_add(struct http_server *server, struct conn *c)
 {

@@ -1,4 +1,7 @@
-/* What the kernel says of TCP, in a file of its own: linux/tcp.h does not go with netinet's. */
+/*
+ * What the kernel says of TCP, in a file of its own: linux/tcp.h does not go
+ * with netinet's.
+ */
 #include <linux/tcp.h>
 #include <sys/socket.h>
 

@@ -1,17 +1,22 @@
 /*
- * Lists of any length. A list that fits one page goes out with its length; longer ones
- * are chunked.
+ * Lists of any length. A list that fits one page goes out with its length;
+ * longer ones are chunked.
+ *
+ * A page is asked for (a call is under way), then written and sent; the next one
+ * is asked for when the client has taken it. What a list costs is one page in
+ * memory, however long the list and however slow the client.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/err.h"
 #include "gatewayd/routes/page.h"
 
 struct page {
 	page_ask_fn *ask;
 	struct buf buf;
-	char next[256];
-	bool begun;
+	char next[256]; /* the cursor of the page asked for */
+	bool begun;     /* the head of the reply is sent */
 };
 
 static void
@@ -65,6 +70,8 @@ page_done(struct req *r, const char *next)
 {
 	struct page *p = r->state;
 	bool last = *next == '\0';
+
+	nx_assert(!r->x.ended && !r->call);
 
 	if (last)
 		json_close(&p->buf, ']');

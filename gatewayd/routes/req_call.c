@@ -2,6 +2,12 @@
  * Asking the other daemons on a request's behalf: tokens to authd, everything
  * else with the ticket authd gave for it. The gateway decides nothing about
  * rights; it only carries what it was given.
+ *
+ * A request has one call under way at most (r->call). Its answer goes to the
+ * function that asked, or ends the request; in between stands one case: a daemon
+ * that does not take the ticket, for which authd is asked once more (recheck())
+ * and then the same question again (r->again). Only once in a row, so that a
+ * daemon that refuses for ever is no loop.
  */
 #include <string.h>
 
@@ -142,6 +148,7 @@ req_forget_token(struct req *r)
 static void
 recheck(struct req *r, req_fn *again)
 {
+	nx_assert(r->token && !r->rechecked);
 	r->rechecked = true;
 	req_forget_token(r);
 	token_unref(r->gw->tokens, nx_take_ptr(r->token));
@@ -155,6 +162,7 @@ on_reply(const struct nx_reply *reply, void *arg)
 {
 	struct req *r = arg;
 
+	nx_assert(!r->x.ended && r->call);
 	r->call = NULL;
 	if (reply->status == NX__STATUS__UNAUTHENTICATED &&
 	    r->callee != NX_ROLE_AUTH && r->token) {

@@ -1,7 +1,7 @@
 /*
- * Tokens whose users are known: a bounded table, the least recently used entry makes room. What
- * is in it is worth a minute of the user's rights at most, and is wiped when it
- * goes.
+ * Tokens whose users are known: a bounded table, the least recently used entry
+ * makes room. What is in it is worth a minute of the user's rights at most, and
+ * is wiped when it goes.
  */
 #include <stdlib.h>
 #include <string.h>

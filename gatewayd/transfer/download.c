@@ -1,7 +1,18 @@
 /*
- * Downloads in windows of descriptors. What is sent was verified by storaged just before; what
- * cannot be verified any more in the middle of a body cuts the connection, so
- * that the client sees that it has not got everything.
+ * Downloads in windows of descriptors. What is sent was verified by storaged just
+ * before; what cannot be verified any more in the middle of a body cuts the
+ * connection, so that the client sees that it has not got everything.
+ *
+ *	                first .......... asked ........... end
+ *	sent            [     ]
+ *	window now             [  ]
+ *	window next                [    ]
+ *	call under way                   [ ... ]
+ *
+ * At most two windows are held and one call is under way: while `now` goes out,
+ * `next` is asked for, so that storaged verifies ahead of the network, but never
+ * far ahead. begin() sends the head when the first window is here; pump() moves
+ * bytes until the socket is full, its turn is over, or it is storaged's.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -97,8 +108,10 @@ take_window(struct download *d, const struct nx_reply *reply)
 			return false;
 		total += w.length[i];
 	}
+	/* Nothing, with more to come, would be asked for again and again. */
 	if (total == 0 && d->asked < d->end)
 		return false;
+	nx_assert(d->next.n == 0);
 	for (i = 0; i < w.n; i++)
 		w.fd[i] = nx_take_fd(&reply->fds[i]);
 	d->asked += total;
@@ -167,8 +180,9 @@ pump(struct req *r)
 	size_t budget = PER_TURN;
 	int result;
 
-	nx_assert(d->known && d->asked <= d->end);
+	nx_assert(d->known && d->first <= d->asked && d->asked <= d->end);
 	for (;;) {
+		nx_assert(d->now.at <= d->now.n && d->next.at == 0);
 		result = send_window(&r->x, &d->now, &budget);
 		if (result < 0) {
 			exchange_abort(&r->x);

@@ -1,12 +1,19 @@
 /*
- * Forms with a file in them. Reads the body, takes it apart, and writes the file's content into
- * storaged's pipe; whatever holds one of these up holds up the client.
+ * Forms with a file in them. Reads the body, takes it apart, and writes the
+ * file's content into storaged's pipe; whatever holds one of these up holds up
+ * the client.
+ *
+ * Three steps feed each other, and form_pump() takes the last one that has
+ * something to do: write (`left`: content of the file the pipe has not taken),
+ * parse (`payload`: content of the body), read. Nothing is read while something
+ * is left, so a form never holds more than one piece of the body.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/err.h"
 #include "gatewayd/transfer/form.h"
 #include "gatewayd/transfer/form_internal.h"
 
@@ -70,7 +77,9 @@ begin_file(struct form *f)
 	f->has_file = f->in_file = true;
 	f->upload.digest = f->parts.digest;
 	form_begin_file(f);
-	return UPLOAD_ENDED; /* or goes on when the pipe is there */
+	/* Stop here in either case: if it has not ended, it goes on when the
+	 * pipe is there, with what is left of the payload. */
+	return UPLOAD_ENDED;
 }
 
 static enum upload_result
@@ -153,8 +162,9 @@ form_pump(struct req *r)
 	enum upload_result result = UPLOAD_OK;
 
 	if (f->upload.waiting)
-		return;
+		return; /* for storaged's answer, or room in the pipe */
 	while (result == UPLOAD_OK) {
+		nx_assert(f->left.len == 0 || f->in_file);
 		if (f->left.len > 0) {
 			result = write_file(f);
 		} else if (f->payload.len > 0) {

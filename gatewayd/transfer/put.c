@@ -1,6 +1,11 @@
 /*
- * PUT: what the client sends goes into storaged's pipe as it comes, and is a file
- * when storaged says so.
+ * PUT: what the client sends goes into storaged's pipe as it comes, and is a
+ * file when storaged says so.
+ *
+ * The body is asked for (100-continue) only when storaged has given a pipe: a
+ * file that cannot be stored is refused before it is sent. Then every step is
+ * one of splice (socket to pipe, the usual case), read and write; the upload is
+ * finished when the body is over and nothing is left.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -65,6 +70,7 @@ pump(struct req *r)
 
 	if (p->upload.waiting)
 		return;
+	nx_assert(p->upload.open);
 	while (result == UPLOAD_OK) {
 		if (p->left.len == 0 && exchange_body_done(&r->x)) {
 			upload_finish(&p->upload, on_finished);

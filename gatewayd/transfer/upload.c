@@ -1,6 +1,17 @@
 /*
  * Uploads into storaged's pipe. Backpressure is the pipe being full: then the
- * socket is not read, TCP's window closes, and the client waits for storaged's disks.
+ * socket is not read, TCP's window closes, and the client waits for storaged's
+ * disks.
+ *
+ *	state      open  pipe  waiting  what ends it
+ *	new        no    -1    no       upload_open()
+ *	opening    no    -1    yes      storaged's answer: a pipe, or a refusal
+ *	flowing    yes   yes   no       a full pipe; all of it; upload_fini()
+ *	full       yes   yes   yes      room in the pipe
+ *	finishing  no    -1    no       storaged's answer: a file, or a refusal
+ *
+ * Whatever ends the request while it is open aborts it: storaged keeps no byte
+ * of an upload that was not finished.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +35,8 @@ on_pipe(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	nx_assert(u->waiting && u->open);
+	/* The event is gone as soon as the pipe is closed. */
+	nx_assert(u->waiting && u->open && u->pipe >= 0);
 	u->waiting = false;
 	exchange_pause(&u->req->x, false);
 	if (!u->req->x.ended)
@@ -84,6 +96,7 @@ on_opened(struct req *r, const struct nx_reply *reply)
 	const Nx__OpenUploadReply *m = nx_as_open_upload_reply(reply->body);
 	struct upload *u = req_upload(r);
 
+	nx_assert(!u->open && u->pipe < 0);
 	u->waiting = false;
 	u->id = m->upload;
 	u->open = true;
@@ -119,9 +132,11 @@ upload_open(
 
 /* --- content ---------------------------------------------------------------*/
 
+/* Until then the client is asked for no rate: it is not the one who waits. */
 static enum upload_result
 wait_for_room(struct upload *u)
 {
+	nx_assert(u->open && !u->waiting);
 	u->waiting = true;
 	exchange_pause(&u->req->x, true);
 	if (event_add(&u->writable, NULL) < 0) {

@@ -117,7 +117,7 @@ pipelined_requests_keep_their_order(void **state)
 	close(fd);
 }
 
-/* --- clients that dawdle, and the end ---------------------------------------*/
+/* --- clients that dawdle, and the end --------------------------------------*/
 
 static void
 slow_clients_are_cut(void **state)

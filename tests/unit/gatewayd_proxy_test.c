@@ -159,7 +159,7 @@ proxy_headers_are_read(void **state)
 	assert_int_equal(proxy_head(many, sizeof(many), &a), -1);
 }
 
-/* --- through the gateway -----------------------------------------------------*/
+/* --- through the gateway ---------------------------------------------------*/
 
 static const char *
 login(int fd, const char *before, const char *headers)

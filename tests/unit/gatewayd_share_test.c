@@ -114,7 +114,7 @@ places_are_left_to_others(void **state)
 	close(last);
 }
 
-/* --- clients that went -------------------------------------------------------*/
+/* --- clients that went -----------------------------------------------------*/
 
 static void
 gone_clients_are_noticed(void **state)
