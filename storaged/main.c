@@ -14,7 +14,7 @@
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/care.h"
-#include "storaged/trees/quota.h"
+#include "storaged/trees/trees.h"
 #include "storaged/sandbox.h"
 #include "storaged/storaged.h"
 #include "storaged/uploads/upload.h"

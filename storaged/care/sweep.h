@@ -9,7 +9,7 @@
 #define STORAGED_SWEEP_H
 
 #include "storaged/storaged.h"
-#include "storaged/volumes/volume.h"
+#include "storaged/volumes/volumes.h"
 
 struct sweep_found {
 	uint64_t set_aside; /* there are now so many */

@@ -9,11 +9,10 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
-#include "storaged/care/collector.h"
+#include "storaged/care/care.h"
 #include "storaged/trees/info.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
-#include "storaged/care/reserve.h"
 #include "storaged/storaged.h"
 #include "proto/serve_storaged.h"
 

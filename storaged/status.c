@@ -1,0 +1,48 @@
+/*
+ * What storaged says of itself as a whole, put together from its rooms. Only
+ * sums that are kept: asking often costs nobody anything.
+ */
+#include "storaged/care/care.h"
+#include "storaged/catalog/catalog.h"
+#include "storaged/storaged.h"
+#include "storaged/uploads/upload.h"
+#include "storaged/volumes/volumes.h"
+#include "proto/serve_storaged.h"
+
+void
+serve_storage_status(struct nx_request *r, struct storaged *s)
+{
+	Nx__StorageStatusReply reply = NX__STORAGE_STATUS_REPLY__INIT;
+	struct collector_status care;
+	struct catalog_totals totals;
+	const struct volume *v;
+	int e = catalog_totals(s->catalog, &totals);
+
+	if (e < 0) {
+		nx_refuse_errno(r, e, "counting");
+		return;
+	}
+	TAILQ_FOREACH(v, &s->volumes->list, entry) {
+		reply.volumes++;
+		reply.active += v->active;
+		reply.base_volumes += v->base;
+		reply.suspect += v->suspect;
+		reply.away += volume_away(v);
+		/* Beside those that lack one in the catalogue. */
+		reply.degraded_files += v->away_files;
+	}
+	reply.files = totals.files;
+	reply.chunks = totals.chunks;
+	reply.bytes = totals.bytes;
+	reply.degraded_files += totals.degraded;
+	reply.base_note = s->volumes->base_note;
+	reply.uploads = uploads_count(s->uploads);
+	reply.repaired = s->repaired;
+	reply.corrupt = s->corrupt;
+	collector_status(s->collector, &care);
+	reply.removing = care.busy;
+	reply.set_aside = care.set_aside;
+	reply.orphans_refused = care.refused;
+	reply.disk_full = !reserve_held(s->reserve);
+	nx_answer_storage_status(r, &reply);
+}

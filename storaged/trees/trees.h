@@ -1,0 +1,13 @@
+/*
+ * The door of the trees: what users ask about files, folders and accounts, and
+ * what uploads and downloads need of it: how much somebody may still store,
+ * how a file is described, and how a refusal of the catalogue is said.
+ */
+#ifndef STORAGED_TREES_H
+#define STORAGED_TREES_H
+
+#include "storaged/trees/info.h"
+#include "storaged/trees/quota.h"
+#include "storaged/trees/refuse.h"
+
+#endif
