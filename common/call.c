@@ -28,7 +28,7 @@ call_free(struct nx_call *c)
 	TAILQ_REMOVE(bucket(c->hub, c->id), c, entry);
 	if (c->timer)
 		event_free(c->timer);
-	nx_packet_free(c->packet);
+	nx_packet_unref(c->packet);
 	free(c);
 }
 
@@ -84,13 +84,19 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	deliver(c, &reply);
 }
 
-/* Sends @c to @peer, or leaves it waiting when @peer is NULL. */
+/*
+ * Sends @c to @peer, or leaves it waiting when @peer is NULL. A call that may
+ * not be sent twice comes here once and gives its packet up; the others keep it
+ * for another generation.
+ */
 static void
 place(struct nx_call *c, struct peer *peer)
 {
 	uint64_t now = nx_now_us();
 	int r;
 
+	nx_assert(c->packet && c->failed == NX__STATUS__OK);
+	nx_assert(!peer || !peer->gone);
 	c->peer = peer;
 	if (!peer) {
 		uint64_t patience = now + NX_ABSENT_WAIT_US;
@@ -104,22 +110,9 @@ place(struct nx_call *c, struct peer *peer)
 		return;
 	}
 	arm(c, c->deadline_us);
-	if (c->method->idempotent) {
-		/* Kept for another generation: what is queued is a copy. */
-		Nx__Envelope *e =
-		    nx__envelope__unpack(NULL, c->packet->len, c->packet->data);
-		struct packet *copy = e
-		    ? nx_packet_new(e, c->packet->fds, c->packet->n_fds)
-		    : NULL;
-
-		if (e)
-			nx__envelope__free_unpacked(e, NULL);
-		r = copy ? nx_peer_send(peer, &copy) : -ENOMEM;
-		nx_packet_free(copy);
-	} else {
-		r = nx_peer_send(peer, &c->packet);
-		c->packet = nx_packet_free(c->packet);
-	}
+	r = nx_peer_send(peer, c->packet);
+	if (!c->method->idempotent)
+		c->packet = nx_packet_unref(c->packet);
 	if (r < 0)
 		fail_later(c, NX__STATUS__UNAVAILABLE);
 }
@@ -209,8 +202,8 @@ nx_notify(struct nx_peer *peer, struct nx_ask ask)
 	e.body.len = protobuf_c_message_pack(ask.body, body);
 	p = nx_packet_new(&e, NULL, 0);
 	if (p)
-		(void)nx_peer_send((struct peer *)(void *)peer, &p);
-	nx_packet_free(p);
+		(void)nx_peer_send((struct peer *)(void *)peer, p);
+	nx_packet_unref(p);
 }
 
 /* --- what happens to calls --------------------------------------------------*/
@@ -239,16 +232,20 @@ nx_calls_peer_up(struct nx_hub *hub, struct peer *peer)
 void
 nx_calls_peer_down(struct nx_hub *hub, struct peer *peer)
 {
-	size_t i;
-
-	for (i = 0; i < NX_CALL_BUCKETS; i++) {
+	for (size_t i = 0; i < NX_CALL_BUCKETS; i++) {
 		struct nx_call *c;
 
-		TAILQ_FOREACH(c, &hub->calls[i], entry)
-			if (c->peer == peer)
+		TAILQ_FOREACH(c, &hub->calls[i], entry) {
+			if (c->peer != peer)
+				continue;
+			/* It may have been done: no other instance gets it. */
+			if (c->method->idempotent)
 				place(c,
 				    nx_hub_find(hub, c->role, c->any_instance,
 					c->instance));
+			else
+				fail_later(c, NX__STATUS__UNAVAILABLE);
+		}
 	}
 }
 

@@ -51,9 +51,9 @@ send_reply(struct pending *p, Nx__Status status, const char *error,
 		e.body.len = protobuf_c_message_pack(body, buf);
 	}
 	packet = nx_packet_new(&e, fds, n_fds);
-	if (packet && nx_peer_send(peer, &packet) < 0)
+	if (packet && nx_peer_send(peer, packet) < 0)
 		nx_debug("event=reply-lost method=%s", p->pub.method->name);
-	nx_packet_free(packet);
+	nx_packet_unref(packet);
 }
 
 static void
@@ -63,6 +63,7 @@ pending_free(struct pending *p)
 	size_t i;
 
 	if (peer) {
+		nx_assert(peer->n_requests > 0);
 		TAILQ_REMOVE(&peer->requests, p, entry);
 		peer->n_requests--;
 	}
@@ -264,6 +265,7 @@ nx_dispatch(struct nx_hub *hub, struct peer *peer, struct nx_frame *frame)
 	if (!p)
 		return -ENOMEM;
 	hub->stats.requests++;
+	nx_assert((unsigned)method->method < NX_METHOD_SPAN);
 	handler = &hub->handlers[method->method];
 	if (!check_role(&p->pub))
 		return 0;
@@ -291,5 +293,7 @@ nx_requests_orphan(struct peer *peer)
 	while ((p = TAILQ_FIRST(&peer->requests))) {
 		TAILQ_REMOVE(&peer->requests, p, entry);
 		p->pub.peer = NULL;
+		nx_assert(peer->n_requests > 0);
+		peer->n_requests--;
 	}
 }

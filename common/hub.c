@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/err.h"
 #include "common/fd.h"
@@ -18,6 +19,18 @@
 #define FRAMES_PER_TURN 32
 
 /* --- packets ----------------------------------------------------------------*/
+
+/* What a descriptor keeps in memory as long as it waits to be read. */
+static size_t
+memory_of(int fd)
+{
+	struct stat st;
+
+	/* A file without a name: a memfd, or as good as one. */
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0
+	    ? (size_t)st.st_size
+	    : 0;
+}
 
 struct packet *
 nx_packet_new(Nx__Envelope *envelope, const int *fds, size_t n_fds)
@@ -31,27 +44,32 @@ nx_packet_new(Nx__Envelope *envelope, const int *fds, size_t n_fds)
 	p = malloc(sizeof(*p) + (size_t)len);
 	if (!p)
 		return NULL;
+	p->refs = 1;
 	p->len = (size_t)len;
 	p->n_fds = 0;
+	p->held = 0;
 	memcpy(p->data, buf, (size_t)len);
 	while (p->n_fds < n_fds) {
 		int fd = fcntl(fds[p->n_fds], F_DUPFD_CLOEXEC, 3);
 
 		if (fd < 0)
-			return nx_packet_free(p);
+			return nx_packet_unref(p);
 		p->fds[p->n_fds++] = fd;
+		p->held += memory_of(fd);
 	}
 	return p;
 }
 
 struct packet *
-nx_packet_free(struct packet *p)
+nx_packet_unref(struct packet *p)
 {
-	size_t i;
-
-	if (p)
-		for (i = 0; i < p->n_fds; i++)
-			nx_close(&p->fds[i]);
+	if (!p)
+		return NULL;
+	nx_assert(p->refs > 0 && p->n_fds <= NX_FRAME_FDS);
+	if (--p->refs > 0)
+		return NULL;
+	for (size_t i = 0; i < p->n_fds; i++)
+		nx_close(&p->fds[i]);
 	free(p);
 	return NULL;
 }
@@ -62,28 +80,32 @@ has_room(const struct peer *peer, const struct packet *p)
 {
 	return peer->queued < NX_QUEUE_MAX &&
 	    peer->queued_bytes + p->len <= NX_QUEUE_BYTES &&
-	    peer->queued_fds + p->n_fds <= NX_QUEUE_FDS;
+	    peer->queued_fds + p->n_fds <= NX_QUEUE_FDS &&
+	    peer->queued_held + p->held <= NX_QUEUE_HELD;
 }
 
 int
-nx_peer_send(struct peer *peer, struct packet **p)
+nx_peer_send(struct peer *peer, struct packet *p)
 {
 	int r = -EAGAIN;
+
+	nx_assert(p);
 
 	if (peer->gone)
 		return -EPIPE;
 	if (TAILQ_EMPTY(&peer->queue))
-		r = nx_frame_send(
-		    peer->fd, (*p)->data, (*p)->len, (*p)->fds, (*p)->n_fds);
+		r = nx_frame_send(peer->fd, p->data, p->len, p->fds, p->n_fds);
 	if (r != -EAGAIN)
 		return r;
-	if (!has_room(peer, *p))
+	if (!has_room(peer, p))
 		return -ENOBUFS;
-	TAILQ_INSERT_TAIL(&peer->queue, *p, entry);
+	nx_assert(p->refs == 1 || p->refs == 2); /* in no other queue */
+	p->refs++;
+	TAILQ_INSERT_TAIL(&peer->queue, p, entry);
 	peer->queued++;
-	peer->queued_bytes += (*p)->len;
-	peer->queued_fds += (*p)->n_fds;
-	*p = NULL;
+	peer->queued_bytes += p->len;
+	peer->queued_fds += p->n_fds;
+	peer->queued_held += p->held;
 	return event_add(peer->writable, NULL) < 0 ? -ENOMEM : 0;
 }
 
@@ -121,14 +143,23 @@ nx_peer_fd(const struct nx_peer *peer)
 }
 
 static void
+unqueue(struct peer *p, struct packet *packet)
+{
+	TAILQ_REMOVE(&p->queue, packet, entry);
+	nx_assert(p->queued > 0 && p->queued_bytes >= packet->len &&
+	    p->queued_fds >= packet->n_fds && p->queued_held >= packet->held);
+	p->queued--;
+	p->queued_bytes -= packet->len;
+	p->queued_fds -= packet->n_fds;
+	p->queued_held -= packet->held;
+	nx_packet_unref(packet);
+}
+
+static void
 peer_free(struct peer *p)
 {
-	struct packet *packet;
-
-	while ((packet = TAILQ_FIRST(&p->queue))) {
-		TAILQ_REMOVE(&p->queue, packet, entry);
-		nx_packet_free(packet);
-	}
+	nx_assert(TAILQ_EMPTY(&p->queue) && TAILQ_EMPTY(&p->requests));
+	nx_assert(p->queued == 0 && p->n_requests == 0);
 	/* event_del before close: epoll keeps a descriptor that lives on in a
 	 * copy somewhere else. */
 	if (p->readable)
@@ -148,6 +179,9 @@ peer_down(struct peer *p)
 		return;
 	p->gone = true;
 	TAILQ_REMOVE(&hub->peers, p, entry);
+	/* First the queue: its calls may go into another one next. */
+	while (!TAILQ_EMPTY(&p->queue))
+		unqueue(p, TAILQ_FIRST(&p->queue));
 	nx_requests_orphan(p);
 	nx_calls_peer_down(hub, p);
 	if (hub->config.on_peer)
@@ -223,11 +257,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 			peer_down(p);
 			return;
 		}
-		TAILQ_REMOVE(&p->queue, packet, entry);
-		p->queued--;
-		p->queued_bytes -= packet->len;
-		p->queued_fds -= packet->n_fds;
-		nx_packet_free(packet);
+		unqueue(p, packet);
 	}
 	if (packet)
 		(void)event_add(p->writable, NULL);

@@ -10,18 +10,26 @@
 #include "common/hub.h"
 #include "common/msg.h"
 
-#define NX_QUEUE_MAX      1024       /* frames waiting for a slow peer, */
-#define NX_QUEUE_BYTES    (4U << 20) /* their sizes together */
-#define NX_QUEUE_FDS      1024       /* and the descriptors they hold */
-#define NX_PENDING_MAX    4096       /* requests of one peer not answered yet */
+#define NX_QUEUE_MAX      1024        /* frames waiting for a slow peer, */
+#define NX_QUEUE_BYTES    (4U << 20)  /* their sizes together */
+#define NX_QUEUE_FDS      1024        /* and the descriptors they hold, */
+#define NX_QUEUE_HELD     (64U << 20) /* and the memory those hold */
+#define NX_PENDING_MAX    4096 /* requests of one peer not answered yet */
 #define NX_CALL_BUCKETS   64
 #define NX_METHOD_SPAN    512 /* method numbers are below */
 #define NX_ABSENT_WAIT_US (3ULL * 1000000)
 
-/* A packed frame that owns its descriptors. */
+/*
+ * A packed frame that owns its descriptors. A call that may have to be sent
+ * again keeps one, and so does the queue of the peer it waits for: it is in one
+ * queue at most, because a call has one peer at a time and a peer that goes
+ * empties its queue first.
+ */
 struct packet {
 	TAILQ_ENTRY(packet) entry;
+	unsigned refs;
 	size_t len, n_fds;
+	size_t held; /* bytes of memory files among its descriptors */
 	int fds[NX_FRAME_FDS];
 	uint8_t data[];
 };
@@ -42,7 +50,7 @@ struct peer {
 	int fd;
 	struct event *readable, *writable;
 	struct packets queue;
-	size_t queued, queued_bytes, queued_fds;
+	size_t queued, queued_bytes, queued_fds, queued_held;
 	struct pendings requests;
 	size_t n_requests;
 	bool gone; /* being torn down */
@@ -84,11 +92,11 @@ struct nx_hub {
 
 /* hub.c */
 struct packet *nx_packet_new(Nx__Envelope *envelope, const int *fds,
-    size_t n_fds); /* borrows: duplicates fds */
-struct packet *nx_packet_free(struct packet *p);
-/* Sends or queues a copy-free @p; borrows it unless it must wait, then it is
- * consumed (*p becomes NULL). 0 or -errno. */
-int nx_peer_send(struct peer *peer, struct packet **p);
+    size_t n_fds);                                /* borrows: duplicates fds */
+struct packet *nx_packet_unref(struct packet *p); /* returns NULL */
+/* Sends @p, or queues it with a reference of its own. 0 or -errno; -ENOBUFS when
+ * the peer lets too much wait. */
+int nx_peer_send(struct peer *peer, struct packet *p);
 struct peer *nx_hub_find(struct nx_hub *hub, enum nx_role role,
     bool any_instance, uint32_t instance);
 
