@@ -16,6 +16,7 @@
 #include "nodemgr/nodes/exec.h"
 #include "nodemgr/nodes/metrics.h"
 #include "nodemgr/nodes/op.h"
+#include "nodemgr/nodes/recover.h"
 #include "nodemgr/nodes/store.h"
 #include "proto/serve_nodemgr.h"
 
@@ -341,16 +342,10 @@ static int
 mark_deleted(struct nx_db *db, void *arg)
 {
 	struct node *n = arg;
-	enum node_state state = n->state;
-	int r;
 
 	n->force = true;
 	n->desired = n->kept = false;
-	if (n->state == NODE_STOPPED)
-		n->state = NODE_DELETING;
-	r = node_store_save(db, n);
-	n->state = state;
-	return r;
+	return node_store_save(db, n);
 }
 
 static int
@@ -405,7 +400,7 @@ nodemgr_on_peer(struct nx_peer *peer, bool up, void *ctx)
 	if (peer->role == NX_ROLE_AUTH)
 		tell_key(m);
 	else if (peer->role == NX_ROLE_STORAGE)
-		op_resync_storage(m);
+		recover_storage(m);
 	else if (peer->role == NX_ROLE_NET)
-		op_resync_net(m);
+		recover_net(m);
 }

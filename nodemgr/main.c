@@ -20,7 +20,7 @@
 #include "common/err.h"
 #include "nodemgr/calls/function.h"
 #include "nodemgr/box/mounts.h"
-#include "nodemgr/nodes/op.h"
+#include "nodemgr/nodes/recover.h"
 #include "nodemgr/sandbox.h"
 #include "nodemgr/box/sealed.h"
 #include "nodemgr/setup.h"
@@ -117,7 +117,7 @@ main(int argc, char **argv)
 	d.tickets = m.tickets;
 	nx_daemon_connect(&d);
 	m.hub = d.hub;
-	op_recover(&m);
+	recover_all(&m);
 	r = nx_daemon_run(&d);
 	nodemgr_close(&m);
 	return r;

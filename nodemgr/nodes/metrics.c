@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "nodemgr/nodes/metrics.h"
-#include "nodemgr/nodes/op.h"
+#include "nodemgr/nodes/node.h"
 #include "proto/serve_nodemgr.h"
 
 #define PERIOD_S 5
@@ -31,7 +31,6 @@ on_period(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (n = m->nodes; n; n = n->next)
 		sample(n);
-	op_retry_deletions(m);
 }
 
 int

@@ -9,7 +9,8 @@
 #include "nodemgr/nodemgr.h"
 #include "proto/node.pb-c.h"
 
-#define NODE_SAMPLES 12 /* one minute */
+#define NODE_SAMPLES  12 /* one minute */
+#define NODE_STEP_LEN 16
 
 enum node_state {
 	NODE_CREATING,
@@ -46,6 +47,8 @@ struct node {
 	uint64_t oom_kills; /* of runs that are over */
 	char *command;      /* words, a NUL after each */
 	size_t command_len;
+	/* the operation under way and its step (op.h); "": none */
+	char plan[NODE_STEP_LEN], step[NODE_STEP_LEN];
 
 	/* found again */
 	int pidfd, cgroup;
@@ -53,9 +56,7 @@ struct node {
 	int status; /* then: as waitpid gives it; -1: it has not ended */
 	struct event *exit_event; /* otherwise: on the pidfd */
 	struct op *op, *queue;
-	uint64_t
-	    retry_us; /* CLOCK_MONOTONIC: DELETING, not tried again before */
-	unsigned retry_s;
+	bool plan_stored; /* the row says that one is under way */
 	struct node_sample samples[NODE_SAMPLES];
 	unsigned last_sample;
 };
@@ -93,10 +94,12 @@ char **node_command_get(const struct node *n, size_t reserve);
 
 /* --- watching a running node (watch.c) -------------------------------------- */
 
-/* Takes over a live init: op_node_ended() when it ends. A @child was cloned
+/* Takes over a live init: node_ended() when it ends. A @child was cloned
  * since the loop last turned. Consumes @pidfd and @cgroup. 0 or -ENOMEM. */
 int node_watch(struct node *n, int pidfd, int cgroup, bool child);
 void node_unwatch(struct node *n);
+/* Init is no more: the operation that waits for it goes on, or `end` begins. */
+void node_ended(struct node *n);
 /* After its end: fills in exit_reason, failed, oom_kills. */
 void node_note_end(struct node *n, bool stopped);
 /* Finds the init of a node that should be running after a restart: 1 it lives

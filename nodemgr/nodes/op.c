@@ -1,32 +1,19 @@
 /*
- * The queue of operations and the steps they share; see op.h.
+ * The engine of operations: the queue of each node, the walk along a plan, and
+ * parking. It knows no step and no plan; it trusts them to say op_continue()
+ * once for each OP_WAIT, and holds them to it.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
 
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "nodemgr/nodes/op.h"
-#include "nodemgr/nodes/store.h"
-#include "proto/node.rpc.h"
-
-static void (*const first_step[])(struct op *op) = {
-    [OP_CREATE] = op_create,
-    [OP_START] = op_start,
-    [OP_STOP] = op_stop,
-    [OP_END] = op_end,
-    [OP_DELETE] = op_delete,
-};
-static const char *const names[] = {
-    [OP_CREATE] = "create",
-    [OP_START] = "start",
-    [OP_STOP] = "stop",
-    [OP_END] = "end",
-    [OP_DELETE] = "delete",
-};
 
 struct op *
 op_new(struct node *n, enum op_kind kind, struct nx_request *r)
@@ -35,12 +22,12 @@ op_new(struct node *n, enum op_kind kind, struct nx_request *r)
 
 	if (!op)
 		return NULL;
-	op->kind = kind;
+	op->plan = op_plans[kind];
 	op->m = n->m;
 	op->node = n;
 	op->r = r;
 	op->boxed = (struct nx_boxed){-1, -1, -1};
-	op->cgroup = op->volume = -1;
+	op->cgroup = op->volume = op->netlink = -1;
 	op->status = NX__STATUS__OK;
 	op->started_us = nx_now_us();
 	return op;
@@ -49,87 +36,59 @@ op_new(struct node *n, enum op_kind kind, struct nx_request *r)
 static void
 op_free(struct op *op)
 {
-	op_cancel_timer(op);
+	op_quiet(op);
 	if (op->gate_event)
 		event_free(op->gate_event);
-	nx_call_cancel(op->call);
 	nx_boxed_destroy(&op->boxed);
 	nx_close(&op->cgroup);
 	nx_close(&op->volume);
+	nx_close(&op->netlink);
 	free(op->lost);
 	free(op);
 }
 
-static void
-answer_deleted(struct op *op, struct nx_request *r)
-{
-	Nx__NodeDeleteReply deleted = NX__NODE_DELETE_REPLY__INIT;
-	Nx__NodeLostFile files[OP_LOST_MAX], *list[OP_LOST_MAX];
+/* --- answers ---------------------------------------------------------------- */
 
-	for (size_t i = 0; i < op->n_lost; i++) {
-		nx__node_lost_file__init(&files[i]);
-		files[i].id = op->lost[i].id;
-		files[i].owner = op->lost[i].owner;
-		files[i].name = op->lost[i].name;
-		list[i] = &files[i];
-	}
-	deleted.id = op->node->id;
-	deleted.chunks_moved = op->chunks_moved;
-	deleted.files_lost = op->files_lost;
-	deleted.lost = list;
-	deleted.n_lost = op->n_lost;
-	nx_answer_node_delete(r, &deleted);
+static void
+log_result(const struct op *op)
+{
+	/* what the caller should not have asked is no worry of the operator */
+	bool asked = op->status == NX__STATUS__CONFLICT ||
+	    op->status == NX__STATUS__NOT_FOUND ||
+	    op->status == NX__STATUS__INVALID;
+
+	if (op->status == NX__STATUS__OK)
+		nx_info("event=node-%s%s node=%s us=%llu", op->plan->name,
+		    op->back ? "-undone" : "", op->node->id,
+		    (unsigned long long)(nx_now_us() - op->started_us));
+	else
+		nx_log(asked ? LOG_INFO : LOG_WARNING,
+		    "event=node-%s-failed node=%s step=%s status=%s why=%s",
+		    op->plan->name, op->node->id,
+		    op->plan->steps[op->step].name, nx_status_name(op->status),
+		    nx_log_safe(op->text));
 }
 
+/* Tells whoever asked, once. */
 static void
 answer(struct op *op)
 {
 	struct nx_request *r = op->r;
 
+	log_result(op);
 	op->r = NULL;
-	/* what the caller should not have asked is no worry of the operator */
-	if (op->status != NX__STATUS__OK)
-		nx_log(op->status == NX__STATUS__CONFLICT ||
-			    op->status == NX__STATUS__NOT_FOUND
-			? 6
-			: 4,
-		    "event=node-%s-failed node=%s status=%s why=%s",
-		    names[op->kind], op->node->id, nx_status_name(op->status),
-		    nx_log_safe(op->text));
-	else
-		nx_info("event=node-%s node=%s us=%llu", names[op->kind],
-		    op->node->id,
-		    (unsigned long long)(nx_now_us() - op->started_us));
 	if (!r)
 		return;
-	if (op->status != NX__STATUS__OK) {
+	if (op->status != NX__STATUS__OK)
 		nx_refuse(r, op->status, "%s", op->text);
-	} else if (op->kind == OP_DELETE) {
-		answer_deleted(op, r);
-	} else {
+	else if (op->plan->answer)
+		op->plan->answer(op, r);
+	else
 		node_answer(r, op->node);
-	}
-}
-
-void
-op_abandon(struct node *n)
-{
-	struct op *op;
-
-	while ((op = n->op ? n->op : n->queue)) {
-		if (op == n->op)
-			n->op = NULL;
-		else
-			n->queue = op->next;
-		op->call = NULL; /* gone with the hub */
-		if (op->r)       /* its peer is, too: nothing is sent */
-			nx_answer(op->r, NULL, NULL, 0);
-		op_free(op);
-	}
 }
 
 static void
-op_end_of(struct op *op)
+over(struct op *op)
 {
 	answer(op);
 	if (op->done)
@@ -137,56 +96,17 @@ op_end_of(struct op *op)
 	op_free(op);
 }
 
-void
-op_submit(struct op *op)
+/* Those that wait for @n hear why they wait in vain. */
+static void
+refuse_queue(struct node *n, Nx__Status status, const char *why)
 {
-	struct node *n = op->node;
-	struct op **end;
-	unsigned waiting = 0;
-
-	if (!n->op) {
-		n->op = op;
-		first_step[op->kind](op);
-		return;
-	}
-	for (end = &n->queue; *end; end = &(*end)->next)
-		waiting++;
-	if (op->r && waiting >= OP_QUEUE_MAX) {
-		op_fail(op, NX__STATUS__LIMIT,
-		    "too many operations wait for this node");
-		op_end_of(op);
-		return;
-	}
-	*end = op;
-}
-
-void
-op_finish(struct op *op, bool gone)
-{
-	struct node *n = op->node;
 	struct op *next;
 
-	nx_assert(n->op == op);
-	n->op = NULL;
-	op_end_of(op);
-	while (gone && (next = n->queue)) {
+	while ((next = n->queue)) {
 		n->queue = next->next;
-		op_fail(next, NX__STATUS__NOT_FOUND,
-		    "the node has been deleted meanwhile");
-		op_end_of(next);
+		op_fail(next, status, "%s", why);
+		over(next);
 	}
-	if (gone) {
-		node_free(n);
-		return;
-	}
-	/* an answer may have brought a new operation already */
-	next = n->op ? NULL : n->queue;
-	if (!next)
-		return;
-	n->queue = next->next;
-	next->next = NULL;
-	n->op = next;
-	first_step[next->kind](next);
 }
 
 void
@@ -208,91 +128,294 @@ op_fail_reply(struct op *op, const struct nx_reply *reply, const char *doing)
 	op_fail(op, reply->status, "%s: %s", doing, reply->error);
 }
 
-/* --- steps ------------------------------------------------------------------ */
+/* --- the walk --------------------------------------------------------------- */
+
+static void begin(struct op *op);
+
+/* Takes the step at hand, the way we go; the node remembers which it is. */
+static enum op_turn
+take(struct op *op)
+{
+	const struct op_step *s = &op->plan->steps[op->step];
+	struct node *n = op->node;
+
+	nx_assert(n->op == op && !op->waits);
+	snprintf(n->plan, sizeof(n->plan), "%s", op->plan->name);
+	snprintf(n->step, sizeof(n->step), "%s", s->name);
+	if (!op->back)
+		return s->go(op);
+	return s->undo ? s->undo(op) : OP_NEXT;
+}
+
+/* @op is over; the next one's turn. */
+static void
+finish(struct op *op)
+{
+	struct node *n = op->node;
+	struct op *next;
+	bool gone = op->gone;
+
+	nx_assert(n->op == op);
+	n->op = NULL;
+	n->plan[0] = n->step[0] = '\0';
+	if (!gone && n->plan_stored)
+		op_note(n);
+	over(op);
+	if (gone) {
+		refuse_queue(n, NX__STATUS__NOT_FOUND,
+		    "the node has been deleted meanwhile");
+		node_free(n);
+		return;
+	}
+	/* an answer may have brought a new operation already */
+	next = n->op ? NULL : n->queue;
+	if (!next)
+		return;
+	n->queue = next->next;
+	next->next = NULL;
+	begin(next);
+}
+
+static enum op_turn
+unpark(struct op *op)
+{
+	nx_assert(op->parked && op->waits);
+	op_quiet(op);
+	op->parked = op->waits = false;
+	return take(op);
+}
+
+static void walk(struct op *op, enum op_turn turn);
+
+/* There is reason to think that it is possible now. */
+static void
+kick(struct op *op)
+{
+	op->retry_ms = 0;
+	walk(op, unpark(op));
+}
+
+static enum op_turn
+on_retry(struct op *op)
+{
+	walk(op, unpark(op));
+	return OP_WAIT; /* whatever became of it, it has been said */
+}
+
+/* Nobody shall wait for better times but the operation itself. */
+static void
+park(struct op *op)
+{
+	struct node *n = op->node;
+
+	op_quiet(op);
+	op->parked = op->waits = op->stays = true;
+	op->retry_ms = op->retry_ms ? op->retry_ms * 2 : OP_RETRY_MS;
+	if (op->retry_ms > OP_RETRY_MAX_MS)
+		op->retry_ms = OP_RETRY_MAX_MS;
+	(void)op_after(op, op->retry_ms, on_retry);
+	answer(op);
+	if (op->done)
+		op->done(op, op->arg);
+	op->done = NULL;
+	refuse_queue(n,
+	    op->status == NX__STATUS__OK ? NX__STATUS__UNAVAILABLE : op->status,
+	    op->text);
+	op->status = NX__STATUS__OK;
+	op->text[0] = '\0';
+}
+
+/*
+ * One step after the other until one has to wait or there is none. In the end
+ * @op is gone, parked, or in the hands of whoever will call op_continue().
+ */
+static void
+walk(struct op *op, enum op_turn turn)
+{
+	for (;; turn = take(op)) {
+		if (turn == OP_WAIT) {
+			op->waits = true;
+			return;
+		}
+		if (turn == OP_AGAIN ||
+		    (turn == OP_FAILED &&
+			(op->back || op->step >= op->plan->no_return))) {
+			park(op);
+			return;
+		}
+		if (turn == OP_FAILED) {
+			nx_assert(op->status != NX__STATUS__OK);
+			op_quiet(op);
+			op->back =
+			    true; /* this step first: it may be half done */
+			continue;
+		}
+		if (op->back ? op->step == 0
+			     : op->step + 1 == op->plan->n_steps) {
+			finish(op);
+			return;
+		}
+		op->step += op->back ? -1U : 1U;
+	}
+}
+
+void
+op_continue(struct op *op, enum op_turn turn)
+{
+	nx_assert(op->waits && !op->parked && turn != OP_WAIT);
+	op->waits = false;
+	walk(op, turn);
+}
 
 static void
-saved(int result, void *arg)
+begin(struct op *op)
 {
-	struct op *op = arg;
+	struct node *n = op->node;
 
-	if (op->m->stopping)
-		return; /* the next nodemgr finishes it */
-	if (result != 0)
-		op_fail(op, nx_status_of_errno(result < 0 ? result : -EEXIST),
-		    "cannot write the list of nodes");
-	op->then(op);
+	nx_assert(!n->op);
+	n->op = op;
+	op->ran = n->state == NODE_RUNNING;
+	if (op->plan->wanted && !op->plan->wanted(op)) {
+		finish(op);
+		return;
+	}
+	if (op->plan->noted) {
+		snprintf(n->plan, sizeof(n->plan), "%s", op->plan->name);
+		op_note(n);
+	}
+	walk(op, take(op));
 }
 
-static int
-save(struct nx_db *db, void *arg)
-{
-	return node_store_save(db, ((struct op *)arg)->node);
-}
-
-static int
-unsave(struct nx_db *db, void *arg)
-{
-	return node_store_delete(db, ((struct op *)arg)->node);
-}
-
-void
-op_save(struct op *op, void (*then)(struct op *op))
-{
-	op->then = then;
-	nx_db_write(op->m->db, save, saved, op);
-}
-
-void
-op_unsave(struct op *op, void (*then)(struct op *op))
-{
-	op->then = then;
-	nx_db_write(op->m->db, unsave, saved, op);
-}
-
+/* Somebody asks for what is parked: it is done for him, with his word. */
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+take_over(struct op *parked, struct op *op)
 {
-	struct op *op = arg;
-
-	(void)fd;
-	(void)what;
-	op_cancel_timer(op);
-	op->then(op);
+	nx_assert(!parked->r && !parked->done);
+	parked->r = op->r;
+	parked->done = op->done;
+	parked->arg = op->arg;
+	parked->force = parked->force || op->force;
+	parked->lose_files = op->lose_files;
+	op_free(op);
+	kick(parked);
 }
 
 void
-op_cancel_timer(struct op *op)
+op_submit(struct op *op)
 {
-	if (op->timer)
-		event_free(op->timer);
-	op->timer = NULL;
+	struct node *n = op->node;
+	struct op **end;
+	unsigned waiting = 0;
+
+	if (!n->op) {
+		begin(op);
+		return;
+	}
+	if (n->op->parked && !n->op->back && n->op->plan == op->plan) {
+		take_over(n->op, op);
+		return;
+	}
+	for (end = &n->queue; *end; end = &(*end)->next)
+		waiting++;
+	if (op->r && waiting >= OP_QUEUE_MAX) {
+		op_fail(op, NX__STATUS__LIMIT,
+		    "too many operations wait for this node");
+		over(op);
+		return;
+	}
+	*end = op;
+	if (n->op->parked)
+		kick(n->op);
 }
 
 void
-op_after(struct op *op, uint64_t ms, void (*then)(struct op *op))
+op_begin(struct node *n, enum op_kind kind, bool keep, bool force)
 {
-	struct timeval tv = {
-	    .tv_sec = (time_t)(ms / 1000),
-	    .tv_usec = (suseconds_t)(ms % 1000 * 1000),
-	};
+	struct op *op = op_new(n, kind, NULL);
 
-	op_cancel_timer(op);
-	op->then = then;
-	op->timer = evtimer_new(op->m->base, on_timer, op);
-	nx_assert(op->timer && event_add(op->timer, &tv) == 0);
+	if (!op)
+		return;
+	op->keep = keep;
+	op->force = force;
+	op_submit(op);
+}
+
+/* --- restarts ----------------------------------------------------------------- */
+
+static const struct op_plan *
+find_plan(const char *name, enum op_kind *ret_kind)
+{
+	for (int i = 0; i < OP_KINDS; i++)
+		if (!strcmp(op_plans[i]->name, name)) {
+			*ret_kind = (enum op_kind)i;
+			return op_plans[i];
+		}
+	return NULL;
+}
+
+static unsigned
+find_step(const struct op_plan *plan, const char *name)
+{
+	for (unsigned i = 0; i < plan->n_steps; i++)
+		if (!strcmp(plan->steps[i].name, name))
+			return i;
+	return 0;
 }
 
 void
-op_call(struct op *op, struct nx_ask ask, int fd, uint64_t timeout_ms,
-    nx_reply_fn *fn)
+op_resume(struct node *n)
 {
-	struct nx_call_opts opts = {
-	    .timeout_us = timeout_ms * 1000,
-	    .fds = &fd,
-	    .n_fds = fd >= 0 ? 1 : 0,
-	};
+	enum op_kind kind = OP_DELETE;
+	const struct op_plan *plan = find_plan(n->plan, &kind);
+	struct op *op;
 
-	nx_assert(!op->call);
-	op->call = nx_call(op->m->hub, ask, &opts, fn, op);
-	nx_assert(op->call);
+	nx_assert(!n->op);
+	n->plan_stored = true;
+	op = plan ? op_new(n, kind, NULL) : NULL;
+	if (!op)
+		return; /* of a newer nodemgr: the node stays as it is */
+	nx_info("event=node-%s-resumed node=%s step=%s", n->plan, n->id,
+	    nx_log_safe(n->step));
+	n->op = op;
+	op->keep = n->kept;
+	op->force = n->force;
+	op->ran = n->state == NODE_RUNNING;
+	op->step = find_step(plan, n->step);
+	if (!plan->resumes && op->step < plan->no_return) {
+		/* the row was last written there; more may have been done */
+		op->back = true;
+		op->step = plan->no_return - 1;
+		op_fail(op, NX__STATUS__UNAVAILABLE,
+		    "nodemgr was started anew meanwhile");
+	}
+	walk(op, take(op));
+}
+
+void
+op_kick(struct nodemgr *m)
+{
+	struct node *n, *next;
+
+	for (n = m->nodes; n; n = next) {
+		next = n->next;
+		if (n->op && n->op->parked)
+			kick(n->op);
+	}
+}
+
+void
+op_abandon(struct node *n)
+{
+	struct op *op;
+
+	while ((op = n->op ? n->op : n->queue)) {
+		if (op == n->op)
+			n->op = NULL;
+		else
+			n->queue = op->next;
+		op->call = NULL; /* gone with the hub */
+		if (op->r)       /* its peer is, too: nothing is sent */
+			nx_answer(op->r, NULL, NULL, 0);
+		op_free(op);
+	}
 }

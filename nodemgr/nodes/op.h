@@ -1,14 +1,28 @@
 /*
- * Operations on nodes. One node has at most one at a time, further ones wait
- * their turn (a few; then LIMIT); different nodes go side by side. An operation
- * is a chain of steps that each end in the next one's call, in a callback of
- * the loop. Whatever fails unwinds everything that was done.
+ * Operations on nodes: tables of steps, and the one engine that walks them.
  *
- *	create	row, volume, then start; failing: volume and row again
- *	start	volume's mount, box, network, go; row, volume active
- *	stop	SIGTERM, after a time cgroup.kill; then the end
- *	end	cgroup empty and gone, volume inactive, network, row
- *	delete	the end if need be, row, volume, network, files, row
+ * A plan is an array of {name, go, undo}. The engine takes one step after the
+ * other; a step that has to wait returns OP_WAIT and later says how it went
+ * with op_continue(). When a step fails the engine walks back from there, the
+ * failed step first: it may be half done, so every undo copes with a step that
+ * was done, half done, or never begun. What cannot be done now but must be done
+ * some time (OP_AGAIN: storaged is away) parks the operation: whoever asked is
+ * answered, and the step is tried again every few seconds and when a neighbour
+ * comes back.
+ *
+ *	                 create >--- start begins here
+ *	row - volume - attach - box - network - exec - run | active
+ *	mark - term - note - empty - inactive - detach - row        (stop)
+ *	              note - empty - inactive - detach - row        (end)
+ *	kill - note - empty - inactive - detach - deleting - volume | unlink - row
+ *
+ * The bar is the way of no return: from there on a failure is tried again, not
+ * undone. A node's row says which plan it is on and at which step it was last
+ * written (store.h), so the next nodemgr goes on: a plan that `resumes` from
+ * that step, any other one backwards, unless it was past its bar.
+ *
+ * A node has one operation at a time, a few more wait (then LIMIT); different
+ * nodes go side by side. Nothing else sequences work on a node.
  */
 #ifndef NODEMGR_OP_H
 #define NODEMGR_OP_H
@@ -17,43 +31,43 @@
 #include "nodemgr/nodes/node.h"
 
 #define OP_QUEUE_MAX 16
-#define OP_TEXT      400
+#define OP_TEXT      600
 #define OP_LOST_MAX  64U /* as many as storaged names */
 
-enum op_kind { OP_CREATE, OP_START, OP_STOP, OP_END, OP_DELETE };
+/* A parked operation is tried again after so long, and twice as long each time
+ * up to the most: emptying a volume reads much. */
+#define OP_RETRY_MS     5000
+#define OP_RETRY_MAX_MS 600000
 
-struct op {
-	enum op_kind kind;
-	struct nodemgr *m;
-	struct node *node;
-	struct nx_request *r; /* NULL: nobody waits */
-	/* called when it is over, for who submitted it without a request */
-	void (*done)(struct op *op, void *arg);
-	void *arg;
-	bool force, keep, forget; /* delete; stop: starts again; desired off */
-	bool lose_files;          /* delete: an admin's word */
-	uint32_t timeout_ms;
+enum op_turn {
+	OP_NEXT,   /* done: on to the next one, the way we go */
+	OP_WAIT,   /* op_continue() follows, from the loop */
+	OP_FAILED, /* op_fail() said why: back */
+	OP_AGAIN,  /* not now: answer, and try this step again later */
+};
 
-	/* on the way */
-	struct op *next;
-	struct nx_call *call;
-	struct event *timer, *gate_event;
-	struct nx_boxed boxed;
-	int cgroup, volume;
-	bool ready, linked, went;
-	void (*on_end)(struct op *op); /* set: it waits for init's end */
-	unsigned tries;
-	/* where to go on after a leaf (save, timer), and after each step that
-	 * is made of leaves */
-	void (*then)(struct op *op), (*cleared)(struct op *op),
-	    (*detached)(struct op *op), (*activated)(struct op *op),
-	    (*ended)(struct op *op), (*launched)(struct op *op);
-	/* how it failed; OK while it has not */
-	Nx__Status status;
-	char text[OP_TEXT];
-	uint64_t chunks_moved, files_lost, started_us;
-	struct op_lost *lost; /* the first of files_lost */
-	size_t n_lost;
+struct op;
+typedef enum op_turn op_step_fn(struct op *op);
+
+struct op_step {
+	const char *name; /* in the row: at most NODE_STEP_LEN - 1 */
+	op_step_fn *go;
+	op_step_fn *undo; /* NULL: nothing remains of it */
+};
+
+struct op_plan {
+	const char *name;
+	const struct op_step *steps;
+	unsigned n_steps;
+	unsigned no_return; /* the first step that is not undone */
+	bool resumes;       /* after a restart: on from the step in the row */
+	bool noted;         /* the row is written when it begins */
+	bool meant;         /* an end of the node on its way is no failure */
+	/* Is there anything to do? False: no, or op_fail() said why not. NULL:
+	 * always. */
+	bool (*wanted)(struct op *op);
+	/* What the caller hears when it went well. NULL: the node. */
+	void (*answer)(struct op *op, struct nx_request *r);
 };
 
 /* A file that went with a node's volume. */
@@ -62,61 +76,106 @@ struct op_lost {
 	uint64_t owner;
 };
 
+enum op_kind {
+	OP_CREATE,
+	OP_START,
+	OP_STOP,
+	OP_END,
+	OP_DELETE,
+	OP_RELINK,
+	OP_KINDS
+};
+/* Not const, so that a test can put in a plan that fails where it likes. */
+extern const struct op_plan *op_plans[OP_KINDS];
+
+struct op {
+	const struct op_plan *plan;
+	struct nodemgr *m;
+	struct node *node;
+	struct nx_request *r; /* NULL: nobody waits (any more) */
+	/* called when it is over, for who submitted it without a request */
+	void (*done)(struct op *op, void *arg);
+	void *arg;
+	bool force, keep;    /* delete: even if running; stop: starts again */
+	bool lose_files;     /* delete: an admin's word */
+	uint32_t timeout_ms; /* stop: before SIGKILL; 0: the usual */
+
+	/* the engine's */
+	struct op *next;
+	unsigned step;
+	bool back;   /* undoing */
+	bool waits;  /* op_continue() is to come */
+	bool parked; /* waits for better times */
+	bool
+	    stays; /* it was parked once: nobody's any more, until it is done */
+	uint64_t retry_ms;
+	bool gone; /* the node is no more */
+
+	/* what a step waits for; dropped when it fails */
+	struct nx_call *call;
+	enum op_turn (*replied)(struct op *op, const struct nx_reply *reply);
+	struct event *timer;
+	op_step_fn *on_timer;
+	op_step_fn *heard; /* the gate said something */
+	bool awaits_end;   /* of the node's init */
+
+	/* what steps hand on to later ones, and their undo closes */
+	bool ran; /* the node was running when it began */
+	struct event *gate_event;
+	struct nx_boxed boxed;
+	struct nx_fault fault;
+	int cgroup, volume, netlink;
+	bool ready, linked, went, closed; /* of the gate */
+	unsigned tries;
+	uint64_t chunks_moved, files_lost;
+	struct op_lost *lost; /* the first of files_lost */
+	size_t n_lost;
+
+	/* how it failed; OK while it has not */
+	Nx__Status status;
+	char text[OP_TEXT];
+	uint64_t started_us;
+};
+
 /* NULL when memory is out. */
 struct op *op_new(struct node *n, enum op_kind kind, struct nx_request *r);
-/* Starts it, or lets it wait. Refuses when too many do. Consumes @op. */
+/* Begins it, or lets it wait. Refuses when too many do. Consumes @op. */
 void op_submit(struct op *op);
-/* Answers, frees @op, begins the next. With @gone the node is freed, too, and
- * whoever waits for it learns that there is no such node. */
-void op_finish(struct op *op, bool gone);
+/* The same for who has nothing to add and can do without, if memory is out. */
+void op_begin(struct node *n, enum op_kind kind, bool keep, bool force);
+/* The step under way is over; the only way on. @op may be gone afterwards. */
+void op_continue(struct op *op, enum op_turn turn);
+/* Goes on with the plan in @n's row after a restart, forwards or back. */
+void op_resume(struct node *n);
+/* A neighbour is back: tries the parked ones now. */
+void op_kick(struct nodemgr *m);
 /* Forgets what @n's operations are about; the hub is gone and the process
- * ends. The next nodemgr finishes or unwinds them. */
+ * ends. The next nodemgr goes on with them. */
 void op_abandon(struct node *n);
+
 /* Remembers the first failure. */
 void op_fail(struct op *op, Nx__Status status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void
 op_fail_reply(struct op *op, const struct nx_reply *reply, const char *doing);
 
-/* Steps that several operations take; each calls @then when it is over. */
-void op_save(struct op *op, void (*then)(struct op *op));
-void op_unsave(struct op *op, void (*then)(struct op *op));
-void op_after(struct op *op, uint64_t ms, void (*then)(struct op *op));
-void op_call(struct op *op, struct nx_ask ask, int fd, uint64_t timeout_ms,
-    nx_reply_fn *fn);
-void op_cancel_timer(struct op *op);
-/* Kills what is in the cgroup, waits until it is empty, removes it. */
-void op_clear_cgroup(struct op *op, void (*then)(struct op *op));
-/* The address is free for others afterwards; netd being away is no failure. */
-void op_detach_net(struct op *op, void (*then)(struct op *op));
-/* Tells storaged; it being away is no failure, it asks again when it is back. */
-void op_set_active(struct op *op, bool active, void (*then)(struct op *op));
-/* After init has ended: cgroup, volume, network; not yet the row. */
-void op_end_node(struct op *op, bool stopped, void (*then)(struct op *op));
+/* --- what steps are made of (op_leaf.c); each returns OP_WAIT ----------------- */
 
-/* First steps. */
-void op_create(struct op *op);
-void op_start(struct op *op);
-void op_stop(struct op *op);
-void op_end(struct op *op);
-void op_delete(struct op *op);
-
-/* The part of start that create shares: @then with op->status. When it fails,
- * nothing of it is left but the volume. */
-void op_launch(struct op *op, void (*then)(struct op *op));
-
-/* Its middle: from the volume's mount to a process that waits at the gate. */
-int op_make_box(struct op *op, struct nx_fault *f);
-
-/* The pidfd says that a node's init is no more. */
-void op_node_ended(struct node *n);
-
-/* At start: unwinds, adopts, and starts what should run. */
-void op_recover(struct nodemgr *m);
-/* An edge came up: storage or net. */
-void op_resync_storage(struct nodemgr *m);
-void op_resync_net(struct nodemgr *m);
-/* Every few seconds: deletions that could not be finished. */
-void op_retry_deletions(struct nodemgr *m);
+/* Writes the row; OP_NEXT follows when it is on disk, OP_FAILED if not. */
+enum op_turn op_save(struct op *op);
+/* The same, and says that the plan is over as far as a restart goes. */
+enum op_turn op_save_over(struct op *op);
+/* Removes the row and the files; the node is gone then. */
+enum op_turn op_unsave(struct op *op);
+/* @fn after @ms, unless the step is over by then. */
+enum op_turn op_after(struct op *op, uint64_t ms, op_step_fn *fn);
+/* @replied with the answer, which may say UNAVAILABLE. Borrows @fd, -1: none. */
+enum op_turn
+op_call(struct op *op, struct nx_ask ask, int fd, uint64_t timeout_ms,
+    enum op_turn (*replied)(struct op *op, const struct nx_reply *reply));
+/* Nothing is waited for any more. */
+void op_quiet(struct op *op);
+/* Writes the row as it is when the turn of the loop is over. */
+void op_note(struct node *n);
 
 #endif

@@ -33,6 +33,8 @@ static const char *const migrations[] = {
     " command BLOB NOT NULL,"
     " UNIQUE (owner, name)"
     ") STRICT;",
+    "ALTER TABLE nodes ADD COLUMN plan TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE nodes ADD COLUMN step TEXT NOT NULL DEFAULT '';",
 };
 
 /* Bits of the column flags. */
@@ -63,27 +65,30 @@ flags_of(const struct node *n)
 int
 node_store_save(struct nx_db *db, void *arg)
 {
-	const struct node *n = arg;
+	struct node *n = arg;
 
+	n->plan_stored = n->plan[0] != '\0';
 	return nx_db_exec(db,
 	    "INSERT INTO nodes (id, owner, name, image, memory, storage,"
 	    " cpu_weight, pids_max, address, uid_base, created_at, started_at,"
 	    " state, flags, pid, pid_start, boot_id, exit_reason, oom_kills,"
-	    " command)"
-	    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+	    " command, plan, step)"
+	    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 	    " ON CONFLICT (id) DO UPDATE SET memory = excluded.memory,"
 	    " cpu_weight = excluded.cpu_weight, pids_max = excluded.pids_max,"
 	    " started_at = excluded.started_at, state = excluded.state,"
 	    " flags = excluded.flags, pid = excluded.pid,"
 	    " pid_start = excluded.pid_start, boot_id = excluded.boot_id,"
 	    " exit_reason = excluded.exit_reason,"
-	    " oom_kills = excluded.oom_kills",
-	    "sussuuuuuuuuiiiussub", n->id, n->owner, n->name, n->image,
+	    " oom_kills = excluded.oom_kills, plan = excluded.plan,"
+	    " step = excluded.step",
+	    "sussuuuuuuuuiiiussubss", n->id, n->owner, n->name, n->image,
 	    n->memory, n->storage, (uint64_t)n->cpu_weight,
 	    (uint64_t)n->pids_max, (uint64_t)n->address, (uint64_t)n->uid_base,
 	    n->created_at, n->started_at, (int64_t)n->state, flags_of(n),
 	    (int64_t)n->pid, n->pid_start, n->boot_id, n->exit_reason,
-	    n->oom_kills, n->command ? n->command : "", n->command_len);
+	    n->oom_kills, n->command ? n->command : "", n->command_len, n->plan,
+	    n->step);
 }
 
 int
@@ -157,6 +162,8 @@ read_row(struct nodemgr *m, sqlite3_stmt *s)
 	text(s, 16, n->boot_id, sizeof(n->boot_id));
 	text(s, 17, n->exit_reason, sizeof(n->exit_reason));
 	n->oom_kills = number(s, 18);
+	text(s, 20, n->plan, sizeof(n->plan));
+	text(s, 21, n->step, sizeof(n->step));
 	return read_command(n, s, 19);
 }
 
@@ -169,8 +176,8 @@ node_store_load(struct nodemgr *m)
 	r = nx_db_query(m->db, &s,
 	    "SELECT id, owner, name, image, memory, storage, cpu_weight,"
 	    " pids_max, address, uid_base, created_at, started_at, state,"
-	    " flags, pid, pid_start, boot_id, exit_reason, oom_kills, command"
-	    " FROM nodes ORDER BY created_at, rowid",
+	    " flags, pid, pid_start, boot_id, exit_reason, oom_kills, command,"
+	    " plan, step FROM nodes ORDER BY created_at, rowid",
 	    "");
 	for (; r == 1; r = nx_db_next(s)) {
 		error = read_row(m, s);

@@ -23,7 +23,7 @@ on_exit_event(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	op_node_ended(arg);
+	node_ended(arg);
 }
 
 static void
@@ -33,7 +33,7 @@ on_reaped(int status, const struct rusage *usage, void *arg)
 
 	(void)usage;
 	n->status = status;
-	op_node_ended(n);
+	node_ended(n);
 }
 
 int
@@ -89,8 +89,6 @@ node_note_end(struct node *n, bool stopped)
 	char word[16] = "";
 	int value = 0;
 
-	if (n->exit_event)
-		(void)event_del(n->exit_event);
 	if (!node_status_read(n, word, &value))
 		describe(n, word, &value);
 	if (n->cgroup >= 0)

@@ -90,13 +90,4 @@ run_in(const char *node, const char *script, char *out, size_t size)
 	return code;
 }
 
-/* Without reaping any. */
-static inline bool
-has_children(void)
-{
-	siginfo_t info;
-
-	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
-}
-
 #endif

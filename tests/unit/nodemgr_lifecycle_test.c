@@ -181,17 +181,6 @@ test_ends(void **state)
 
 /* --- what fails ------------------------------------------------------------------- */
 
-static int
-count_cgroups(void)
-{
-	char path[160];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/nodes", lab.cgroup);
-	assert_int_equal(stat(path, &st), 0);
-	return (int)st.st_nlink - 2;
-}
-
 static void
 test_failed_creation_leaves_nothing(void **state)
 {
@@ -365,7 +354,7 @@ test_unwinding_is_tried_again(void **state)
 	forget_answer(&a);
 	assert_int_equal(world.volumes, 1);
 	assert_non_null(world.m.nodes);
-	op_retry_deletions(&world.m); /* still not */
+	op_kick(&world.m); /* still not */
 	for (i = 0; i < 20; i++)
 		turn();
 	assert_int_equal(world.m.nodes->state, NODE_DELETING);

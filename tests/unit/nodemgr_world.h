@@ -16,6 +16,8 @@
 #include "nodemgr/calls/function.h"
 #include "nodemgr/nodes/node.h"
 #include "nodemgr/nodes/op.h"
+#include "nodemgr/nodes/recover.h"
+#include "common/reaper.h"
 #include "nodemgr/setup.h"
 #include "proto/auth.pb-c.h"
 #include "proto/net.pb-c.h"
@@ -32,6 +34,7 @@ static struct {
 	uint64_t deleted_user;      /* told to nodemgr together with a detach */
 	bool told;                  /* and accepted by it */
 	unsigned volumes, links, active, keys;
+	char linked[16][NX_ID_LEN + 1]; /* whose link netd made */
 } world;
 
 static inline bool
@@ -107,15 +110,31 @@ fake_volume_delete(struct nx_request *r, void *ctx)
 	nx_answer(r, &reply.base, NULL, 0);
 }
 
+/* The place of @node's link, or with "" a free one. */
+static inline char *
+link_of(const char *node)
+{
+	size_t i;
+
+	for (i = 0; i < NX_ARRAY_SIZE(world.linked); i++)
+		if (!strcmp(world.linked[i], node))
+			return world.linked[i];
+	return NULL;
+}
+
 static inline void
 fake_net_attach(struct nx_request *r, void *ctx)
 {
+	const Nx__NetAttachRequest *q = (const Nx__NetAttachRequest *)r->body;
 	Nx__NetAttachReply reply = NX__NET_ATTACH_REPLY__INIT;
 
 	(void)ctx;
 	if (world_fails(r))
 		return;
-	world.links++;
+	if (!link_of(q->node)) {
+		snprintf(link_of(""), NX_ID_LEN + 1, "%s", q->node);
+		world.links++;
+	}
 	nx_answer(r, &reply.base, NULL, 0);
 }
 
@@ -129,11 +148,14 @@ user_told(const struct nx_reply *reply, void *arg)
 static inline void
 fake_net_detach(struct nx_request *r, void *ctx)
 {
+	const Nx__NetDetachRequest *q = (const Nx__NetDetachRequest *)r->body;
 	Nx__UserDeleted deleted = NX__USER_DELETED__INIT;
 
 	(void)ctx;
-	if (world.links)
+	if (link_of(q->node)) {
+		link_of(q->node)[0] = '\0';
 		world.links--;
+	}
 	nx_answer(r, &nx_empty.base, NULL, 0);
 	if (!world.deleted_user)
 		return;
@@ -215,7 +237,7 @@ world_open_nodemgr(void)
 	nodemgr_open(&world.m);
 	config.tickets = world.m.tickets;
 	assert_int_equal(nx_hub_new(&config, &world.m.hub), 0);
-	op_recover(&world.m);
+	recover_all(&world.m);
 	world_link(world.auth, NX_ROLE_AUTH);
 	world_link(world.storage, NX_ROLE_STORAGE);
 	world_link(world.net, NX_ROLE_NET);
@@ -385,6 +407,42 @@ stop_node(uint64_t user, const char *name)
 	status = ask_as(&a, user, NX__METHOD__NODE_STOP, &q.base);
 	forget_answer(&a);
 	return status;
+}
+
+static inline int
+count_cgroups(void)
+{
+	char path[160];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/nodes", lab.cgroup);
+	assert_int_equal(stat(path, &st), 0);
+	return (int)st.st_nlink - 2;
+}
+
+/* Without reaping any. */
+static inline bool
+has_children(void)
+{
+	siginfo_t info;
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* Nobody is left: no process, cgroup, volume, link. */
+static inline void
+assert_nothing_left(void)
+{
+	int i;
+
+	/* killed before the answer, reaped a moment later */
+	for (i = 0; i < 100 && has_children(); i++)
+		turn();
+	assert_false(has_children());
+	assert_null(world.m.nodes);
+	assert_int_equal(world.volumes, 0);
+	assert_int_equal(world.links, 0);
+	assert_int_equal(count_cgroups(), 0);
 }
 
 /* No operation is under way. */

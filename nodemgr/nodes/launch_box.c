@@ -1,6 +1,6 @@
 /*
  * The box of a node: its cgroup with the limits, the layers of its root with
- * their ids mapped, its log, and what nexus-init is told; see op.h.
+ * their ids mapped, its log, and what nexus-init is told.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "nodemgr/nodes/hosts.h"
 #include "nodemgr/images/image.h"
 #include "nodemgr/box/mnt.h"
-#include "nodemgr/nodes/op.h"
+#include "nodemgr/nodes/steps.h"
 
 static char *const node_env[] = {
     (char *)(uintptr_t) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
@@ -121,7 +121,7 @@ spawn(struct op *op, struct nx_image_mounts *mounts, int log, int status,
 }
 
 int
-op_make_box(struct op *op, struct nx_fault *f)
+make_box(struct op *op, struct nx_fault *f)
 {
 	struct nx_image_mounts mounts = {-1, -1};
 	nx_cleanup_fd int log = -1, status = -1;

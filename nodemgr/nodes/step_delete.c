@@ -1,0 +1,135 @@
+/*
+ * Steps that delete a node.
+ *
+ * Why this is safe to grant: only its owner or an admin reaches a node, and
+ * storaged moves what others keep on its volume or refuses; it is told who
+ * asks, whose own files may be lost with `force`, and whether an admin said
+ * that any may. What nobody waits for (a half-made node, a deleted user's)
+ * loses nothing, however long it takes.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "nodemgr/nodes/steps.h"
+#include "proto/node.rpc.h"
+#include "proto/storage.rpc.h"
+
+#define DRAIN_MS 600000
+
+bool
+delete_wanted(struct op *op)
+{
+	struct node *n = op->node;
+
+	op->force = op->force || n->force;
+	if (n->state != NODE_RUNNING || op->force)
+		return true;
+	op_fail(op, NX__STATUS__CONFLICT,
+	    "the node is running: stop it first, or delete it by force");
+	return false;
+}
+
+void
+delete_answer(struct op *op, struct nx_request *r)
+{
+	Nx__NodeDeleteReply reply = NX__NODE_DELETE_REPLY__INIT;
+	Nx__NodeLostFile files[OP_LOST_MAX], *list[OP_LOST_MAX];
+
+	for (size_t i = 0; i < op->n_lost; i++) {
+		nx__node_lost_file__init(&files[i]);
+		files[i].id = op->lost[i].id;
+		files[i].owner = op->lost[i].owner;
+		files[i].name = op->lost[i].name;
+		list[i] = &files[i];
+	}
+	reply.lost = list;
+	reply.n_lost = op->n_lost;
+	reply.id = op->node->id;
+	reply.chunks_moved = op->chunks_moved;
+	reply.files_lost = op->files_lost;
+	nx_answer_node_delete(r, &reply);
+}
+
+enum op_turn
+kill_all(struct op *op)
+{
+	struct node *n = op->node;
+
+	/* before the kill is seen as an end of its own after a restart */
+	n->force = op->force;
+	op_note(n);
+	if (op->ran && n->cgroup >= 0)
+		(void)nx_cgroup_kill(n->cgroup);
+	return OP_NEXT;
+}
+
+enum op_turn
+deleting(struct op *op)
+{
+	struct node *n = op->node;
+
+	n->state = NODE_DELETING;
+	n->force = op->force;
+	n->desired = n->kept = false;
+	return op_save(op);
+}
+
+enum op_turn
+undeleting(struct op *op)
+{
+	op->node->state = NODE_STOPPED;
+	op->node->force = false;
+	return op_save_over(op);
+}
+
+static void
+note_lost(struct op *op, const Nx__VolumeDeleteReply *body)
+{
+	op->chunks_moved = body->chunks_moved;
+	op->files_lost = body->files_lost;
+	op->lost = calloc(OP_LOST_MAX, sizeof(*op->lost));
+	for (size_t i = 0; op->lost && i < body->n_lost && i < OP_LOST_MAX;
+	     i++) {
+		struct op_lost *lost = &op->lost[op->n_lost++];
+
+		(void)snprintf(
+		    lost->id, sizeof(lost->id), "%s", body->lost[i]->id);
+		(void)snprintf(
+		    lost->name, sizeof(lost->name), "%s", body->lost[i]->name);
+		lost->owner = body->lost[i]->owner;
+	}
+}
+
+/* What nobody waits for (a half-made node, a deleted user's) and what only
+ * lacks storaged is tried again until it is done; anything else leaves a
+ * stopped node. */
+static enum op_turn
+volume_deleted(struct op *op, const struct nx_reply *reply)
+{
+	bool away = reply->status == NX__STATUS__UNAVAILABLE ||
+	    reply->status == NX__STATUS__DEADLINE;
+
+	if (reply->status == NX__STATUS__OK)
+		note_lost(op, nx_as_volume_delete_reply(reply->body));
+	if (reply->status == NX__STATUS__OK ||
+	    reply->status == NX__STATUS__NOT_FOUND)
+		return OP_NEXT;
+	op_fail_reply(op, reply, "the volume cannot be deleted");
+	if (op->stays || (away ? op->force || !op->r : op->force && !op->r))
+		return OP_AGAIN;
+	return OP_FAILED;
+}
+
+enum op_turn
+volume_delete(struct op *op)
+{
+	Nx__VolumeDeleteRequest request = NX__VOLUME_DELETE_REQUEST__INIT;
+
+	request.node = op->node->id;
+	/* nobody's word: nothing may be lost */
+	request.force = op->r && op->force;
+	request.owner = op->r ? op->r->who.user_id : op->node->owner;
+	request.lose_files = op->r && op->lose_files;
+	return op_call(
+	    op, nx_ask_volume_delete(&request), -1, DRAIN_MS, volume_deleted);
+}

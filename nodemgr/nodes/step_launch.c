@@ -1,0 +1,390 @@
+/*
+ * Steps that launch a node: from its volume to the exec of its init.
+ *
+ * Why this is safe to grant to a gateway: the request names a node of the
+ * ticket's user and carries no path, no number that reaches the kernel
+ * unchecked, and no descriptor. What the node may do is fixed here and in the
+ * tables of the filters and capabilities, not in the request.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "common/reaper.h"
+#include "nodemgr/nodes/steps.h"
+#include "proto/net.rpc.h"
+#include "proto/storage.rpc.h"
+
+#define GATE_MS   15000 /* for the child's part, network included */
+#define ATTACH_MS 30000
+#define LINK_MS   10000
+#define ACTIVE_MS 5000
+
+bool
+start_wanted(struct op *op)
+{
+	if (op->node->state == NODE_RUNNING)
+		return false;
+	if (op->node->state == NODE_STOPPED)
+		return true;
+	op_fail(op, NX__STATUS__CONFLICT,
+	    "the node is being deleted: it cannot be started");
+	return false;
+}
+
+static enum op_turn
+fail_step(struct op *op, const struct nx_fault *f)
+{
+	Nx__Status status = NX__STATUS__INTERNAL;
+
+	if (f->error == -ENOSPC || f->error == -EDQUOT)
+		status = NX__STATUS__FULL;
+	op_fail(op, status, "the node did not start: %s: %s", f->step,
+	    strerror(-f->error));
+	return OP_FAILED;
+}
+
+/* --- attach ------------------------------------------------------------------- */
+
+static enum op_turn
+attached(struct op *op, const struct nx_reply *reply)
+{
+	if (reply->status != NX__STATUS__OK || reply->n_fds != 1) {
+		if (reply->status != NX__STATUS__OK)
+			op_fail_reply(
+			    op, reply, "the volume cannot be attached");
+		op_fail(op, NX__STATUS__INTERNAL, "no volume came");
+		return OP_FAILED;
+	}
+	nx_assert(op->volume < 0);
+	op->volume = nx_take_fd(&reply->fds[0]);
+	return OP_NEXT;
+}
+
+enum op_turn
+attach(struct op *op)
+{
+	Nx__VolumeRequest request = NX__VOLUME_REQUEST__INIT;
+
+	request.node = op->node->id;
+	return op_call(
+	    op, nx_ask_volume_attach(&request), -1, ATTACH_MS, attached);
+}
+
+/* storaged keeps no account of who holds the mount: closing it is all. */
+enum op_turn
+unattach(struct op *op)
+{
+	struct node *n = op->node;
+
+	nx_close(&op->volume);
+	n->failed = true;
+	snprintf(n->exit_reason, sizeof(n->exit_reason), "start failed");
+	return OP_NEXT;
+}
+
+/* --- box ---------------------------------------------------------------------- */
+
+static enum op_turn
+on_timeout(struct op *op)
+{
+	op_fail(op, NX__STATUS__DEADLINE,
+	    "the node did not start within %d seconds", GATE_MS / 1000);
+	return OP_FAILED;
+}
+
+/* Files what the gate says. */
+static void
+file(struct op *op, const struct nx_gate_msg *msg, int *fd)
+{
+	switch ((enum nx_gate_kind)msg->kind) {
+	case NX_GATE_NETLINK:
+		if (op->netlink < 0 && nx_fd_is(*fd, NX_FD_RTNETLINK))
+			op->netlink = nx_take_fd(fd);
+		break;
+	case NX_GATE_READY: op->ready = true; break;
+	case NX_GATE_CLOSED: op->closed = true; break;
+	case NX_GATE_FAILED:
+		if (!op->fault.error)
+			op->fault = msg->fault;
+		break;
+	case NX_GATE_MAPPED:
+	case NX_GATE_GO:
+	case NX_GATE_CHILD:
+	case NX_GATE_TERMINAL:
+	default: op->fault = (struct nx_fault){-EPROTO, "read the gate"}; break;
+	}
+}
+
+static void
+on_gate(evutil_socket_t gate, short what, void *arg)
+{
+	struct op *op = arg;
+	struct nx_gate_msg msg;
+	enum op_turn turn;
+	int fd, r = 1;
+
+	(void)what;
+	while (!op->closed && r == 1) {
+		r = nx_gate_recv(gate, &msg, &fd);
+		if (r < 0)
+			op->fault = (struct nx_fault){r, "read the gate"};
+		if (r == 1)
+			file(op, &msg, &fd);
+		if (r == 1)
+			nx_close(&fd);
+	}
+	if (op->closed || r < 0)
+		(void)event_del(op->gate_event);
+	turn = op->heard ? op->heard(op) : OP_WAIT;
+	if (turn != OP_WAIT)
+		op_continue(op, turn);
+}
+
+enum op_turn
+gate_open(struct op *op)
+{
+	op->gate_event = event_new(
+	    op->m->base, op->boxed.gate, EV_READ | EV_PERSIST, on_gate, op);
+	nx_assert(op->gate_event && event_add(op->gate_event, NULL) == 0);
+	return OP_NEXT;
+}
+
+enum op_turn
+box(struct op *op)
+{
+	struct nx_fault f = {0};
+
+	if (make_box(op, &f) < 0)
+		return fail_step(op, &f);
+	(void)op_after(op, GATE_MS, on_timeout); /* until it runs */
+	return gate_open(op);
+}
+
+enum op_turn
+unbox(struct op *op)
+{
+	if (op->gate_event)
+		event_free(op->gate_event);
+	op->gate_event = NULL;
+	nx_boxed_destroy(&op->boxed);
+	nx_close(&op->cgroup);
+	return empty(op);
+}
+
+/* --- network ------------------------------------------------------------------ */
+
+enum op_turn
+net_attach(struct op *op,
+    enum op_turn (*replied)(struct op *op, const struct nx_reply *reply))
+{
+	nx_cleanup_fd int fd = nx_take_fd(&op->netlink);
+	Nx__NetAttachRequest request = NX__NET_ATTACH_REQUEST__INIT;
+
+	request.node = op->node->id;
+	request.name = op->node->name;
+	request.address = op->node->address;
+	request.prefix = op->m->prefix;
+	request.owner = op->node->owner;
+	return op_call(op, nx_ask_net_attach(&request), fd, LINK_MS, replied);
+}
+
+static enum op_turn
+fail_vanished(struct op *op)
+{
+	static const struct nx_fault vanished = {
+	    .error = -ECANCELED,
+	    .step = "its first process ended",
+	};
+	struct nx_cgroup_stat stat = {0};
+
+	(void)nx_cgroup_read(op->cgroup, &stat);
+	if (stat.oom_kills)
+		op_fail(op, NX__STATUS__INVALID,
+		    "the node did not start: its memory of %s is too small",
+		    nx_size_format(op->node->memory));
+	return fail_step(op, &vanished);
+}
+
+static enum op_turn
+linked(struct op *op, const struct nx_reply *reply)
+{
+	if (reply->status != NX__STATUS__OK) {
+		op_fail_reply(op, reply, "no network for the node");
+		return OP_FAILED;
+	}
+	op->linked = true;
+	return network(op);
+}
+
+/* The child builds its root meanwhile: both must be done. */
+enum op_turn
+network(struct op *op)
+{
+	op->heard = network;
+	if (op->fault.error)
+		return fail_step(op, &op->fault);
+	if (op->closed)
+		return fail_vanished(op);
+	if (op->netlink >= 0 && !op->linked && !op->call)
+		return net_attach(op, linked);
+	return op->linked && op->ready ? OP_NEXT : OP_WAIT;
+}
+
+static enum op_turn
+unlinked(struct op *op, const struct nx_reply *reply)
+{
+	if (reply->status != NX__STATUS__OK)
+		nx_warn("event=net-detach-failed node=%s why=%s", op->node->id,
+		    nx_log_safe(reply->error));
+	return OP_NEXT;
+}
+
+/* The address is free for others afterwards. netd being away is no failure:
+ * the link went with the node's network, and a netd that is new knows none. */
+enum op_turn
+unlink_net(struct op *op)
+{
+	Nx__NetDetachRequest request = NX__NET_DETACH_REQUEST__INIT;
+
+	request.node = op->node->id;
+	return op_call(op, nx_ask_net_detach(&request), -1, 3000, unlinked);
+}
+
+enum op_turn
+unnetwork(struct op *op)
+{
+	nx_close(&op->netlink);
+	return unlink_net(op);
+}
+
+/* --- exec --------------------------------------------------------------------- */
+
+/* It was told to go, and the gate is closed: by the exec, or by its death? */
+static bool
+has_become(const struct op *op)
+{
+	char word[16];
+	int value;
+
+	return !nx_pidfd_ended(op->boxed.pidfd) ||
+	    node_status_read(op->node, word, &value);
+}
+
+static enum op_turn
+gone(struct op *op)
+{
+	if (op->fault.error)
+		return fail_step(op, &op->fault);
+	if (!op->closed)
+		return OP_WAIT;
+	return has_become(op) ? OP_NEXT : fail_vanished(op);
+}
+
+enum op_turn
+go(struct op *op)
+{
+	nx_assert(op->ready && op->linked && !op->went);
+	op->went = true;
+	op->heard = gone;
+	(void)nx_gate_send(op->boxed.gate, NX_GATE_GO, 0, -1);
+	return gone(op);
+}
+
+/* --- run ---------------------------------------------------------------------- */
+
+enum op_turn
+run(struct op *op)
+{
+	struct node *n = op->node;
+
+	op_quiet(op);
+	event_free(op->gate_event);
+	op->gate_event = NULL;
+	nx_close(&op->boxed.gate);
+	n->pid = op->boxed.pid;
+	n->pid_start = node_pid_start(n->pid);
+	snprintf(n->boot_id, sizeof(n->boot_id), "%s", op->m->boot_id);
+	n->started_at = nx_wall_us() / 1000000;
+	n->state = NODE_RUNNING;
+	n->desired = true;
+	n->fresh = n->kept = n->failed = false;
+	n->exit_reason[0] = '\0';
+	memset(n->samples, 0, sizeof(n->samples));
+	op->boxed.pid = -1;
+	if (node_watch(n, nx_take_fd(&op->boxed.pidfd), nx_take_fd(&op->cgroup),
+		true) < 0) {
+		op_fail(op, NX__STATUS__INTERNAL, "out of memory");
+		return OP_FAILED;
+	}
+	return op_save_over(op);
+}
+
+/* What is in the box is killed with it (unbox). */
+enum op_turn
+unrun(struct op *op)
+{
+	struct node *n = op->node;
+
+	if (n->state == NODE_RUNNING)
+		n->state = NODE_STOPPED;
+	node_unwatch(n);
+	n->pid = 0;
+	return OP_NEXT;
+}
+
+/* --- active ------------------------------------------------------------------- */
+
+static enum op_turn
+activated(struct op *op, const struct nx_reply *reply)
+{
+	if (reply->status != NX__STATUS__OK)
+		nx_warn("event=set-active-failed node=%s why=%s", op->node->id,
+		    nx_log_safe(reply->error));
+	return OP_NEXT;
+}
+
+static enum op_turn
+set_active(struct op *op, bool value,
+    enum op_turn (*replied)(struct op *op, const struct nx_reply *reply))
+{
+	Nx__VolumeSetActiveRequest request =
+	    NX__VOLUME_SET_ACTIVE_REQUEST__INIT;
+
+	request.node = op->node->id;
+	request.active = value;
+	return op_call(
+	    op, nx_ask_volume_set_active(&request), -1, ACTIVE_MS, replied);
+}
+
+/* storaged being away is no failure: it is told when it is back (recover.c). */
+enum op_turn
+active(struct op *op)
+{
+	return set_active(op, true, activated);
+}
+
+enum op_turn
+inactive(struct op *op)
+{
+	return op->ran ? set_active(op, false, activated) : OP_NEXT;
+}
+
+static enum op_turn
+then_unlink(struct op *op, const struct nx_reply *reply)
+{
+	(void)activated(op, reply);
+	return unlink_net(op);
+}
+
+enum op_turn
+unkill(struct op *op)
+{
+	op->node->force = false;
+	if (!op->ran || op->node->state == NODE_RUNNING)
+		return OP_NEXT;
+	return set_active(op, false, then_unlink);
+}
