@@ -118,7 +118,7 @@ send_netlink(void)
 	return nx_gate_send(NX_BOX_GATE, NX_GATE_NETLINK, 0, fd);
 }
 
-/* 0-2 for the program; 3 and 4 are nexus-init's own; the rest ends here. */
+/* 0-2 for the program; 3 to 5 are nexus-init's own; the rest ends here. */
 static int
 place_fds(const struct nx_box *box)
 {
@@ -130,15 +130,14 @@ place_fds(const struct nx_box *box)
 	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 ||
 	    dup2(err, 2) < 0)
 		return -errno;
-	/* the gate moves out of the way; it closes with the exec */
-	if (dup3(NX_BOX_GATE, NX_BOX_END + 1, O_CLOEXEC) < 0)
-		return -errno;
-	gate_fd = NX_BOX_END + 1;
 	if (dup3(NX_BOX_INIT, NX_BOX_END + 2, O_CLOEXEC) < 0 ||
 	    dup3(NX_BOX_STATUS, NX_BOX_END + 3, O_CLOEXEC) < 0 ||
-	    dup2(log, 3) < 0 || dup2(NX_BOX_END + 3, 4) < 0)
+	    dup2(NX_BOX_END + 3, 4) < 0 || dup2(log, 5) < 0)
 		return -errno;
-	for (i = 5; i <= NX_BOX_END; i++)
+	/* the gate goes through nexus-init, up to the exec of the program */
+	if (fcntl(NX_BOX_GATE, F_SETFD, 0) < 0)
+		return -errno;
+	for (i = 6; i <= NX_BOX_END + 1; i++)
 		(void)close(i);
 	(void)close(NX_BOX_END + 3);
 	return NX_SYS(close_range(NX_BOX_END + 4, ~0U, 0));

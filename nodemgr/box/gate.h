@@ -6,7 +6,7 @@
  *	MAPPED ->			a box: the id maps are written
  *		    <-	NETLINK		a box: a socket of its network namespace
  *		    <-	READY		a box: the root filesystem stands
- *	GO ->				a box: become nexus-init
+ *	GO ->				a box: become nexus-init, then the program
  *		    <-	CHILD		exec: the pid of who is in the node
  *		    <-	TERMINAL	exec: the near end of its terminal
  *		    <-	(end of file)	it has become what it was to become
@@ -36,6 +36,8 @@ enum nx_gate_kind {
 	NX_GATE_CLOSED, /* never sent: the end of file */
 	NX_GATE_TERMINAL,
 };
+
+#define NX_GATE_PROGRAM 1 /* @value of FAILED: all was well up to its exec */
 
 struct nx_gate_msg {
 	uint32_t kind;

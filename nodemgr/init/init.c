@@ -10,13 +10,14 @@
  *	nexus-init -x -- COMMAND [ARG]...
  *
  * -x: for a command in a node that runs (exec). It is no init then, but becomes
- * COMMAND at once; descriptor 3 is the gate, on which it says when it cannot
- * (nodemgr/box/gate.h).
+ * COMMAND at once.
  *
- * Else descriptor 3 is the log (a regular file), 4 the status file or pipe. -p: the
- * output passes through, there is no log. Without a command it idles until
- * SIGTERM. Both descriptors lead out of the node: init is not dumpable, so
- * /proc/1/fd is closed to everybody in here.
+ * Descriptor 3 is the gate (nodemgr/box/gate.h): it closes when COMMAND has been
+ * executed, or says why it cannot be. Without -x, 4 is the status file or pipe
+ * and 5 the log, a regular file. -p: the output passes through, there is no
+ * log. Without a command it idles until SIGTERM. All three lead out of the
+ * node: init is not dumpable, so /proc/1/fd is closed to everybody in here, and
+ * the main process gets none of them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,9 +38,9 @@
 
 #include "nodemgr/box/box.h"
 
-#define LOG_FD    3
-#define STATUS_FD 4
 #define GATE_FD   3
+#define STATUS_FD 4
+#define LOG_FD    5
 #define PIECE     32768
 
 static long log_limit = 1 << 20;
@@ -108,21 +109,35 @@ record(const char *what, int value)
 }
 
 static void
-say(const char *what, const char *whom)
+say(const char *what, const char *whom, int error)
 {
 	char text[256];
 	int n = snprintf(text, sizeof(text), "nexus-init: %s: %s: %s\n", what,
-	    whom, strerror(errno));
+	    whom, strerror(error));
 
 	if (n > (int)sizeof(text) - 1)
 		n = sizeof(text) - 1;
 	(void)!write(2, text, (size_t)n);
 }
 
+/* Whoever waits for the exec learns why it failed. */
+static _Noreturn void
+cannot(const char *command, int error)
+{
+	struct nx_gate_msg msg = {.kind = NX_GATE_FAILED,
+	    .value = NX_GATE_PROGRAM,
+	    .fault = {.error = -error}};
+
+	snprintf(msg.fault.step, sizeof(msg.fault.step), "%s", command);
+	(void)send(GATE_FD, &msg, sizeof(msg), MSG_NOSIGNAL);
+	_exit(error == ENOENT ? 127 : 126);
+}
+
 static void
 run(char **command, int out)
 {
 	sigset_t none;
+	int error;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -130,8 +145,9 @@ run(char **command, int out)
 	if (out >= 0 && (dup2(out, 1) < 0 || dup2(out, 2) < 0))
 		_exit(126);
 	execvp(command[0], command);
-	say("cannot run", command[0]);
-	_exit(errno == ENOENT ? 127 : 126);
+	error = errno;
+	say("cannot run", command[0], error);
+	cannot(command[0], error);
 }
 
 /* The read end of the main process's output, -1 when it passes through. */
@@ -238,18 +254,12 @@ try_exec(char **command)
 	return error;
 }
 
-/* The gate closes with the exec: that is how nodemgr knows. */
 static _Noreturn void
 become(char **command)
 {
-	struct nx_gate_msg msg = {.kind = NX_GATE_FAILED};
-
-	(void)fcntl(GATE_FD, F_SETFD, FD_CLOEXEC);
-	msg.fault.error = command[0] ? -try_exec(command) : -ENOENT;
-	snprintf(msg.fault.step, sizeof(msg.fault.step), "%s",
-	    command[0] ? command[0] : "");
-	(void)send(GATE_FD, &msg, sizeof(msg), MSG_NOSIGNAL);
-	_exit(msg.fault.error == -ENOENT ? 127 : 126);
+	if (!command[0])
+		cannot("", ENOENT);
+	cannot(command[0], try_exec(command));
 }
 
 int
@@ -257,10 +267,11 @@ main(int argc, char **argv)
 {
 	sigset_t all;
 	int opt, signals, out = -1;
-	bool instead = false;
+	bool instead = false, gate;
 
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)prctl(PR_SET_NAME, "nexus-init", 0, 0, 0);
+	gate = fcntl(GATE_FD, F_SETFD, FD_CLOEXEC) == 0;
 	(void)fcntl(LOG_FD, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(STATUS_FD, F_SETFD, FD_CLOEXEC);
 	while ((opt = getopt(argc, argv, "+l:px")) != -1) {
@@ -282,5 +293,8 @@ main(int argc, char **argv)
 		return 125;
 	if (optind < argc)
 		out = start(argv + optind);
+	if (gate)
+		close(
+		    GATE_FD); /* the main process has its own, until its exec */
 	loop(signals, out);
 }

@@ -42,6 +42,25 @@ node_status_open(const struct node *n)
 	return open_file(n->m->status, n, "status", O_TRUNC);
 }
 
+void
+node_log_last(const struct node *n, char *buf, size_t size)
+{
+	nx_cleanup_fd int log = node_log_open(n);
+	off_t end = log < 0 ? -1 : lseek(log, 0, SEEK_END);
+	off_t from = end > (off_t)size - 1 ? end - (off_t)size + 1 : 0;
+	ssize_t got, i;
+	size_t len = 0;
+
+	buf[0] = '\0';
+	got = end <= 0 ? 0 : pread(log, buf, size - 1, from);
+	for (i = 0; i < got; i++)
+		if (buf[i] >= ' ' && buf[i] <= '~')
+			buf[len++] = buf[i];
+		else if (buf[i] == '\n' && i + 1 < got)
+			buf[len++] = '|';
+	buf[len] = '\0';
+}
+
 bool
 node_status_read(const struct node *n, char word[16], int *ret_value)
 {

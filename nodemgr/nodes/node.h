@@ -113,6 +113,9 @@ uint64_t node_pid_start(pid_t pid);
 /* The log, for init to write; the status file, emptied. -errno */
 int node_log_open(const struct node *n);
 int node_status_open(const struct node *n);
+/* The end of its log on one line, for people: what is not plain text is left
+ * out. "" when there is none. */
+void node_log_last(const struct node *n, char *buf, size_t size);
 /* What init recorded: "exit 3", "signal 9"; false: nothing. */
 bool node_status_read(const struct node *n, char word[16], int *ret_value);
 void node_files_remove(const struct node *n);

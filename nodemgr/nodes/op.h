@@ -126,6 +126,7 @@ struct op {
 	struct nx_fault fault;
 	int cgroup, volume, netlink;
 	bool ready, linked, went, closed; /* of the gate */
+	bool program; /* @fault is the node's own program's */
 	unsigned tries;
 	uint64_t chunks_moved, files_lost;
 	struct op_lost *lost; /* the first of files_lost */

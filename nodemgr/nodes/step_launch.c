@@ -108,8 +108,10 @@ file(struct op *op, const struct nx_gate_msg *msg, int *fd)
 	case NX_GATE_READY: op->ready = true; break;
 	case NX_GATE_CLOSED: op->closed = true; break;
 	case NX_GATE_FAILED:
-		if (!op->fault.error)
-			op->fault = msg->fault;
+		if (op->fault.error)
+			break;
+		op->fault = msg->fault;
+		op->program = msg->value == NX_GATE_PROGRAM;
 		break;
 	case NX_GATE_MAPPED:
 	case NX_GATE_GO:
@@ -263,6 +265,21 @@ unnetwork(struct op *op)
 
 /* --- exec --------------------------------------------------------------------- */
 
+/* It has gone, and cannot run what it was to run: the user's mistake, who may
+ * find more in what it wrote. */
+static enum op_turn
+fail_program(struct op *op)
+{
+	const struct nx_fault *f = &op->fault;
+	char last[200];
+
+	node_log_last(op->node, last, sizeof(last));
+	op_fail(op, NX__STATUS__INVALID,
+	    "the node did not start: it cannot run %s: %s%s%s", f->step,
+	    strerror(-f->error), last[0] ? "; its log ends with: " : "", last);
+	return OP_FAILED;
+}
+
 /* It was told to go, and the gate is closed: by the exec, or by its death? */
 static bool
 has_become(const struct op *op)
@@ -278,7 +295,8 @@ static enum op_turn
 gone(struct op *op)
 {
 	if (op->fault.error)
-		return fail_step(op, &op->fault);
+		return op->program ? fail_program(op)
+				   : fail_step(op, &op->fault);
 	if (!op->closed)
 		return OP_WAIT;
 	return has_become(op) ? OP_NEXT : fail_vanished(op);

@@ -179,6 +179,52 @@ test_ends(void **state)
 	assert_int_equal(delete_node(USER, "e", false), 0);
 }
 
+static Nx__Status
+create_with(struct answer *a, const char *program)
+{
+	Nx__NodeCreateRequest q = NX__NODE_CREATE_REQUEST__INIT;
+	char *words[2] = {(char *)(uintptr_t)program, (char *)(uintptr_t) "x"};
+
+	q.name = (char *)(uintptr_t) "p";
+	q.storage = 16 << 20;
+	q.command = words;
+	q.n_command = 2;
+	return ask_as(a, USER, NX__METHOD__NODE_CREATE, &q.base);
+}
+
+/* A program that cannot be executed is no node that runs. */
+static void
+test_program_that_is_none(void **state)
+{
+	static const char *const none[] = {
+	    "/nonexistent", "no-such-program", "/etc/passwd", "/usr"};
+	struct answer a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NX_ARRAY_SIZE(none); i++) {
+		assert_int_equal(create_with(&a, none[i]), NX__STATUS__INVALID);
+		print_message("# %s\n", a.error);
+		assert_non_null(strstr(a.error, none[i]));
+		assert_non_null(strstr(a.error, "cannot run"));
+		forget_answer(&a);
+		assert_nothing_left();
+	}
+	/* it was there, and is not any more: the node stays, and says so */
+	assert_int_equal(create_node(&a, USER, "p", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(stop_node(USER, "p"), 0);
+	free(world.m.nodes->command);
+	world.m.nodes->command = strdup("/nonexistent");
+	world.m.nodes->command_len = strlen("/nonexistent") + 1;
+	assert_int_equal(node_verb(&a, USER, NX__METHOD__NODE_START, "p"),
+	    NX__STATUS__INVALID);
+	forget_answer(&a);
+	assert_true(becomes(USER, "p", "Failed", NULL));
+	assert_int_equal(delete_node(USER, "p", false), 0);
+	assert_nothing_left();
+}
+
 /* --- what fails ------------------------------------------------------------------- */
 
 static void
@@ -528,6 +574,7 @@ tests(void)
 	    cmocka_unit_test(test_shares),
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_ends),
+	    cmocka_unit_test(test_program_that_is_none),
 	    cmocka_unit_test(test_failed_creation_leaves_nothing),
 	    cmocka_unit_test(test_addresses_run_out),
 	    cmocka_unit_test(test_survives_restart),
