@@ -111,15 +111,9 @@ add_pts(int dev)
 static int
 add_shm(int dev, bool function)
 {
-	static const struct nx_mnt_opt opts[] = {
-	    {"size", "64m"}, {"mode", "1777"}};
+	const struct nx_mnt_opt opts[] = {{"size", function ? "16m" : "64m"},
+	    {"nr_inodes", function ? "1024" : "65536"}, {"mode", "1777"}};
 
-	if (function) { /* part of the one small tmpfs */
-		if (mkdirat(dev, "shm", 01777) < 0 ||
-		    fchmodat(dev, "shm", 01777, 0) < 0)
-			return -errno;
-		return 0;
-	}
 	return add_mount(dev, "shm", "tmpfs", opts, NX_ARRAY_SIZE(opts),
 	    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV);
 }
@@ -128,7 +122,7 @@ int
 nx_dev_make(int root, bool function, struct nx_fault *f)
 {
 	static const struct nx_mnt_opt opts[] = {
-	    {"mode", "0755"}, {"size", "16m"}, {"nr_inodes", "1024"}};
+	    {"mode", "0755"}, {"size", "1m"}, {"nr_inodes", "1024"}};
 	nx_cleanup_fd int at = nx_mkdir_beneath(root, "dev", 0755);
 	nx_cleanup_fd int dev = -1;
 
@@ -141,5 +135,9 @@ nx_dev_make(int root, bool function, struct nx_fault *f)
 	if (!function)
 		NX_TRY(f, add_pts(dev), "mount /dev/pts");
 	NX_TRY(f, add_shm(dev, function), "make /dev/shm");
+	/* nothing is to be made there; a node's programs do, with sockets */
+	if (function)
+		NX_TRY(f, nx_mnt_set(dev, MOUNT_ATTR_RDONLY, -1),
+		    "make /dev read-only");
 	return 0;
 }

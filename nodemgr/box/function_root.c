@@ -72,21 +72,40 @@ make_work(const struct nx_box *box, int root)
 	return r < 0 ? r : copy_code(fd);
 }
 
+/* The skeleton seen through an overlay: mountinfo then tells a path of ours and
+ * not where the image is kept. */
+static int
+mount_root(struct nx_fault *f)
+{
+	static const struct nx_mnt_opt opts[] = {
+	    {"source", "function"},
+	    {"lowerdir", "lower:void"},
+	    {"userxattr", NULL},
+	};
+	int fd = nx_mnt_new("overlay", opts, NX_ARRAY_SIZE(opts),
+	    MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, NULL);
+
+	return nx_step(f, fd, "mount the root");
+}
+
 int
 nx_function_root(const struct nx_box *box, struct nx_fault *f)
 {
-	static const char *const dirs[] = {"root", NULL};
-	nx_cleanup_fd int base = -1;
+	static const char *const dirs[] = {"lower", "void", "root", NULL};
+	nx_cleanup_fd int base = -1, root = -1;
 
 	NX_TRY(f, nx_scratch(&base, dirs), "mount the scratch tmpfs");
-	NX_TRY(
-	    f, nx_mnt_attach_at(NX_BOX_ROOT, base, "root"), "attach the root");
-	NX_TRY(
-	    f, nx_mnt_attach_at(NX_BOX_USR, NX_BOX_ROOT, "usr"), "mount /usr");
-	NX_TRY(f, nx_dev_make(NX_BOX_ROOT, true, f), "make /dev");
-	NX_TRY(f, make_proc(NX_BOX_ROOT), "mount /proc");
-	NX_TRY(f, make_work(box, NX_BOX_ROOT), "make the work directory");
-	NX_TRY(f, nx_root_enter(NX_BOX_ROOT), "enter the root");
+	NX_TRY(f, nx_mnt_attach_at(NX_BOX_ROOT, base, "lower"),
+	    "attach the image");
+	root = mount_root(f);
+	if (root < 0)
+		return root;
+	NX_TRY(f, nx_mnt_attach_at(root, base, "root"), "attach the root");
+	NX_TRY(f, nx_mnt_attach_at(NX_BOX_USR, root, "usr"), "mount /usr");
+	NX_TRY(f, nx_dev_make(root, true, f), "make /dev");
+	NX_TRY(f, make_proc(root), "mount /proc");
+	NX_TRY(f, make_work(box, root), "make the work directory");
+	NX_TRY(f, nx_root_enter(root), "enter the root");
 	NX_TRY(f, NX_SYS(chdir("/tmp")), "enter the work directory");
 	return 0;
 }

@@ -21,8 +21,10 @@
 static const char *const masked_proc[] = {"acpi", "asound", "interrupts",
     "kcore", "keys", "latency_stats", "sched_debug", "scsi", "timer_list",
     "timer_stats", NULL};
-static const char *const masked_sys[] = {
-    "firmware", "devices/virtual/powercap", "fs/selinux", NULL};
+static const char *const masked_sys[] = {"firmware", "devices/virtual/powercap",
+    "fs/selinux",
+    /* loop devices name the files behind them: where the state is */
+    "devices/virtual/block", NULL};
 static const char *const read_only_proc[] = {
     "bus", "fs", "irq", "sys", "sysrq-trigger", NULL};
 
