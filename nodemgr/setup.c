@@ -100,7 +100,10 @@ open_host(struct nodemgr *m)
 		    m->cgroups.path, m->conf.limits);
 	r = nx_filter_compile(NX_FILTER_NODE, &m->node_filter);
 	if (r == 0)
-		r = nx_filter_compile(NX_FILTER_FUNCTION, &m->function_filter);
+		r = nx_filter_compile(m->cgroups.controllers
+			? NX_FILTER_FUNCTION
+			: NX_FILTER_FUNCTION_UNCOUNTED,
+		    &m->function_filter);
 	if (r < 0)
 		nx_fatal(r, "call filters");
 }

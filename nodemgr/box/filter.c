@@ -33,27 +33,33 @@ struct refused_arg {
 	unsigned arg;
 	uint64_t mask, value;
 	int error;
-	bool function_only;
+	unsigned kinds; /* mask of KIND() */
 };
+#define KIND(k) (1U << NX_FILTER_##k)
+#define EVERY   (KIND(NODE) | FUNC)
+#define FUNC    (KIND(FUNCTION) | KIND(FUNCTION_UNCOUNTED))
 
 #define LOW 0xffffffffULL
 static const struct refused_arg refused_args[] = {
     /* input pushed into a terminal (CVE-2017-5226); the kernel looks at
 	 * the low half of the argument only, and so do we */
-    {"ioctl", 1, LOW, TIOCSTI, EPERM, false},
-    {"ioctl", 1, LOW, TIOCLINUX, EPERM, false},
+    {"ioctl", 1, LOW, TIOCSTI, EPERM, EVERY},
+    {"ioctl", 1, LOW, TIOCLINUX, EPERM, EVERY},
     /* the kernel's crypto, and the hypervisor's doors */
-    {"socket", 0, LOW, AF_ALG, EAFNOSUPPORT, false},
-    {"socket", 0, LOW, AF_VSOCK, EAFNOSUPPORT, false},
+    {"socket", 0, LOW, AF_ALG, EAFNOSUPPORT, EVERY},
+    {"socket", 0, LOW, AF_VSOCK, EAFNOSUPPORT, EVERY},
     /* namespaces within namespaces widen what the kernel shows */
-    {"clone", 0, CLONE_NEWNS, CLONE_NEWNS, EPERM, false},
-    {"clone", 0, CLONE_NEWCGROUP, CLONE_NEWCGROUP, EPERM, false},
-    {"clone", 0, CLONE_NEWUTS, CLONE_NEWUTS, EPERM, false},
-    {"clone", 0, CLONE_NEWIPC, CLONE_NEWIPC, EPERM, false},
-    {"clone", 0, CLONE_NEWUSER, CLONE_NEWUSER, EPERM, false},
-    {"clone", 0, CLONE_NEWPID, CLONE_NEWPID, EPERM, false},
-    {"clone", 0, CLONE_NEWNET, CLONE_NEWNET, EPERM, false},
-    {"socketpair", 0, LOW, AF_TIPC, EAFNOSUPPORT, true},
+    {"clone", 0, CLONE_NEWNS, CLONE_NEWNS, EPERM, EVERY},
+    {"clone", 0, CLONE_NEWCGROUP, CLONE_NEWCGROUP, EPERM, EVERY},
+    {"clone", 0, CLONE_NEWUTS, CLONE_NEWUTS, EPERM, EVERY},
+    {"clone", 0, CLONE_NEWIPC, CLONE_NEWIPC, EPERM, EVERY},
+    {"clone", 0, CLONE_NEWUSER, CLONE_NEWUSER, EPERM, EVERY},
+    {"clone", 0, CLONE_NEWPID, CLONE_NEWPID, EPERM, EVERY},
+    {"clone", 0, CLONE_NEWNET, CLONE_NEWNET, EPERM, EVERY},
+    /* a mask of 0 is met by any argument. As a kernel without it: what a
+     * memfd holds belongs to no process and is bounded by no limit of one */
+    {"memfd_create", 0, 0, 0, ENOSYS, KIND(FUNCTION_UNCOUNTED)},
+    {"socketpair", 0, LOW, AF_TIPC, EAFNOSUPPORT, FUNC},
 };
 /* personality(2) can weaken address space randomisation: all but asking and
  * the plain ones are refused, which takes a list of what is allowed. */
@@ -111,7 +117,7 @@ add_args(scmp_filter_ctx ctx, enum nx_filter_kind kind)
 
 	for (i = 0; r == 0 && i < NX_ARRAY_SIZE(refused_args); i++) {
 		a = &refused_args[i];
-		if (a->function_only && kind != NX_FILTER_FUNCTION)
+		if (!(a->kinds & 1U << kind))
 			continue;
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint16_t)a->error),
 		    seccomp_syscall_resolve_name(a->name), 1,

@@ -12,7 +12,13 @@
 
 #include <linux/filter.h>
 
-enum nx_filter_kind { NX_FILTER_NODE, NX_FILTER_FUNCTION };
+enum nx_filter_kind {
+	NX_FILTER_NODE,
+	NX_FILTER_FUNCTION,
+	/* a function where no cgroup counts memory: none that is in no
+	 * process's address space */
+	NX_FILTER_FUNCTION_UNCOUNTED,
+};
 
 struct nx_filter {
 	/* [0]: which calls; [1]: which arguments of those that are allowed */
