@@ -12,7 +12,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "nodemgr/calls/function.h"
+#include "nodemgr/calls/calls.h"
 #include "nodemgr/nodes/exec.h"
 #include "nodemgr/nodes/metrics.h"
 #include "nodemgr/nodes/op.h"
@@ -394,7 +394,7 @@ nodemgr_on_peer(struct nx_peer *peer, bool up, void *ctx)
 
 	if (!up) {
 		exec_peer_gone(m, peer);
-		function_peer_gone(m, peer);
+		call_peer_gone(m, peer);
 		return;
 	}
 	if (peer->role == NX_ROLE_AUTH)

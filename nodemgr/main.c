@@ -18,7 +18,7 @@
 
 #include "common/daemon.h"
 #include "common/err.h"
-#include "nodemgr/calls/function.h"
+#include "nodemgr/calls/calls.h"
 #include "nodemgr/box/mounts.h"
 #include "nodemgr/nodes/recover.h"
 #include "nodemgr/sandbox.h"
@@ -86,7 +86,7 @@ on_stop(void *ctx)
 
 	(void)event_base_once(m.base, -1, EV_TIMEOUT, quit, ctx, &patience);
 	m.on_idle = on_idle;
-	function_stop_all(ctx);
+	call_stop_all(ctx);
 }
 
 int

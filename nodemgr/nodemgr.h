@@ -2,7 +2,7 @@
  * The state of the daemon: one loop, one database, the nodes in memory.
  *
  * Everything that takes time is a state machine: an operation (op.h) per node
- * and at most one at a time, a run (function.h) per function call, an exec
+ * and at most one at a time, a call (calls/call.h) per function, an exec
  * (exec.h) per command in a node.
  */
 #ifndef NODEMGR_NODEMGR_H
@@ -33,7 +33,7 @@ extern const size_t nodemgr_conf_count;
 
 struct node;
 struct exec;
-struct run;
+struct call;
 
 struct nodemgr {
 	struct nodemgr_conf conf;
@@ -55,7 +55,7 @@ struct nodemgr {
 	struct event *sampler;
 	struct exec *execs;
 	uint64_t last_exec;
-	struct run *running, *waiting; /* functions */
+	struct call *running, *waiting; /* functions */
 	unsigned n_running, n_waiting;
 	uint64_t runs;
 	/* set while it stops: no function is left */

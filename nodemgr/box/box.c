@@ -1,15 +1,15 @@
 /*
- * The parent's half of a box; see box.h.
+ * Making a box, seen from outside: nodemgr clones the first process straight
+ * into its cgroup and all its namespaces, and writes the maps of ids that it
+ * alone may write. Trusts the child only until it has executed nexus-init.
  */
 #include <errno.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "common/reaper.h"
 #include "nodemgr/box/box.h"
 #include "nodemgr/box/sys.h"
 
@@ -62,16 +62,4 @@ nx_box_spawn(const struct nx_box *box, struct nx_boxed *ret_boxed,
 	}
 	*ret_boxed = b;
 	return 0;
-}
-
-void
-nx_boxed_destroy(struct nx_boxed *b)
-{
-	if (b->pidfd >= 0)
-		(void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
-	if (b->pid > 0)
-		nx_reaper_forget(b->pid);
-	nx_close(&b->pidfd);
-	nx_close(&b->gate);
-	b->pid = -1;
 }

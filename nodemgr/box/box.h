@@ -16,6 +16,7 @@
 #include "nodemgr/box/filter.h"
 #include "nodemgr/box/gate.h"
 #include "nodemgr/box/idmap.h"
+#include "nodemgr/box/warden.h"
 
 /* The descriptors a child gets, by their numbers in it. */
 enum nx_box_fd {
@@ -50,18 +51,9 @@ struct nx_box {
 	uint64_t max_data, max_procs;
 };
 
-struct nx_boxed {
-	pid_t pid;
-	int pidfd, gate;
-};
-
 /* 0, or -errno with the step in *ret_fault, and then nothing is left. */
 int nx_box_spawn(const struct nx_box *box, struct nx_boxed *ret_boxed,
     struct nx_fault *ret_fault);
-
-/* Kills it, ends a watch on it, closes its descriptors. It may live a moment
- * longer: the reaper gets it in the end (common/reaper.h). */
-void nx_boxed_destroy(struct nx_boxed *b);
 
 /* --- the child's half ------------------------------------------------------ */
 

@@ -1,6 +1,7 @@
 /*
  * Functions: what they return, how they are ended, and what they cannot do.
  */
+#include "nodemgr/calls/call.h"
 #include "tests/unit/nodemgr_world.h"
 
 #define USER 7
@@ -149,7 +150,7 @@ test_limits(void **state)
 	r = call("import sys\nwhile True: sys.stdout.write('x' * 65536)", 0, 0);
 	assert_string_equal(r->reason, "output-limit");
 	assert_true(r->cut);
-	assert_int_equal(r->out_len, FUNCTION_OUTPUT_MAX);
+	assert_int_equal(r->out_len, CALL_OUTPUT_MAX);
 	r = call("print('x' * 1500000)", 0, 0);
 	assert_string_equal(r->reason, "exit");
 	assert_true(r->cut);
@@ -218,9 +219,14 @@ test_attacks(void **state)
 	    "check('net', lambda: open('/proc/net/dev'))\n"
 	    "mounts = [m.split() for m in open('/proc/self/mounts')]\n"
 	    "w = [m[1] for m in mounts if not m[3].startswith('ro')]\n"
-	    "ok = ['/dev', '/dev/null', '/dev/random', '/dev/urandom',"
+	    "ok = ['/dev/null', '/dev/random', '/dev/shm', '/dev/urandom',"
 	    " '/dev/zero', '/proc', '/tmp']\n"
 	    "if sorted(w) != ok: print(sorted(w))\n"
+	    "check('dev', lambda: open('/dev/x', 'w'))\n"
+	    "check('dev dir', lambda: os.mkdir('/dev/d'))\n"
+	    "check('unlink', lambda: os.unlink('/dev/null'))\n"
+	    "info = open('/proc/self/mountinfo').read()\n"
+	    "if 'nexus' in info or 'images' in info: print(info)\n"
 	    "print('end')\n";
 	struct result *r = call(code, 0, 0);
 
@@ -244,6 +250,65 @@ test_attacks(void **state)
 	    0, 0);
 	assert_string_equal(r->reason, "exit");
 	assert_true(r->execution_us < 5000000);
+}
+
+/* The lab has no controllers: each bound is one of our own. */
+static void
+test_memory_is_bounded(void **state)
+{
+	struct result *r;
+
+	(void)state;
+	r = call("import os\ntry: os.memfd_create('x')\n"
+		 "except OSError as e: print(e.errno)",
+	    0, 0);
+	assert_string_equal(r->out, "38\n");
+	/* shared memory: as much as there is, by /dev/zero, too */
+	r = call("import mmap, time\nm = mmap.mmap(-1, 512 << 20)\n"
+		 "for i in range(0, 512 << 20, 4096): m[i] = 1\n"
+		 "time.sleep(5); print('took 512 MiB')",
+	    20000, 0);
+	assert_string_equal(r->reason, "out-of-memory");
+	assert_int_equal(r->code, 137);
+	r = call("import mmap, time\nf = open('/dev/zero', 'r+b')\n"
+		 "m = mmap.mmap(f.fileno(), 512 << 20)\n"
+		 "for i in range(0, 512 << 20, 4096): m[i] = 1\n"
+		 "time.sleep(5); print('took 512 MiB')",
+	    20000, 0);
+	assert_string_equal(r->reason, "out-of-memory");
+	/* each within its limit, and too much together */
+	r = call("import os, time\nfor i in range(16):\n"
+		 " if os.fork() == 0:\n"
+		 "  x = bytearray(b'x') * (64 << 20); time.sleep(5)\n"
+		 "  print('took it'); os._exit(0)\n"
+		 "for i in range(16): os.wait()",
+	    20000, 0);
+	assert_string_equal(r->reason, "out-of-memory");
+	/* what fits is left alone: workers that share what they were forked
+	 * with, and one that uses nearly all */
+	r = call("import os, time\nfor i in range(24):\n"
+		 " if os.fork() == 0: time.sleep(0.3); os._exit(0)\n"
+		 "for i in range(24): os.wait()\nprint('fine')",
+	    20000, 0);
+	assert_string_equal(r->out, "fine\n");
+	r = call("import time\nx = bytearray(b'x') * (90 << 20)\n"
+		 "time.sleep(0.3); print('fine')",
+	    20000, 0);
+	assert_string_equal(r->out, "fine\n");
+}
+
+static void
+test_processes_are_bounded(void **state)
+{
+	struct result *r;
+
+	(void)state;
+	r = call("import os, time\nn = 0\ntry:\n for i in range(600):\n"
+		 "  if os.fork() == 0: time.sleep(5); os._exit(0)\n"
+		 "  n += 1\nexcept OSError: pass\nprint(n)",
+	    20000, 0);
+	print_message("# %s more processes\n", r->out);
+	assert_in_range(atoi(r->out), 50, CALL_PIDS);
 }
 
 static void
@@ -295,6 +360,108 @@ test_many(void **state)
 		turn();
 	assert_int_equal(world.m.n_running, 0);
 	take_result(&a[0], &r);
+}
+
+static struct nx_hub *caller;
+
+static void
+call_numbered(struct answer *a, uint64_t user, uint64_t number)
+{
+	static const char code[] = "import time; time.sleep(1000)";
+	Nx__LambdaRunRequest q = NX__LAMBDA_RUN_REQUEST__INIT;
+	int fd = nx_memfd_sealed("code", code, strlen(code));
+
+	q.runtime = (char *)(uintptr_t) "python3";
+	q.timeout_ms = 900000;
+	q.number = number;
+	ask_async(a, caller, NX__METHOD__LAMBDA_RUN, &q.base, user, &fd, 1);
+	nx_close(&fd);
+}
+
+static void
+cancel(uint64_t number)
+{
+	Nx__LambdaCancelRequest q = NX__LAMBDA_CANCEL_REQUEST__INIT;
+	struct answer a;
+
+	q.number = number;
+	ask_async(&a, caller, NX__METHOD__LAMBDA_CANCEL, &q.base, 0, NULL, 0);
+	settle(&a);
+	assert_int_equal(a.status, 0);
+	forget_answer(&a);
+}
+
+/* A caller that has hung up holds no place for the quarter of an hour that its
+ * function may take. */
+static void
+test_cancelled(void **state)
+{
+	struct answer a[8];
+	struct result r;
+	int i;
+
+	(void)state;
+	caller = world.admin;
+	for (i = 0; i < 8; i++) /* 3 of USER's run */
+		call_numbered(&a[i], USER, (uint64_t)i + 1);
+	for (i = 0; i < 20; i++)
+		turn();
+	assert_int_equal(world.m.n_running, 3);
+	assert_int_equal(world.m.n_waiting, 5);
+	cancel(99); /* nobody's */
+	cancel(8);  /* one that waits */
+	assert_int_equal(world.m.n_waiting, 4);
+	settle(&a[7]);
+	assert_int_not_equal(a[7].status, 0);
+	forget_answer(&a[7]);
+	for (i = 0; i < 7; i++) {
+		cancel((uint64_t)i + 1);
+		settle(&a[i]);
+		forget_answer(&a[i]);
+	}
+	for (i = 0; i < 100 && world.m.n_running; i++)
+		turn();
+	assert_int_equal(world.m.n_running + world.m.n_waiting, 0);
+	call_async(&a[0], "print(1)", 0, 0);
+	settle(&a[0]);
+	take_result(&a[0], &r);
+	assert_string_equal(r.out, "1\n");
+	free(r.out);
+	free(r.err);
+}
+
+/* Whose turn it is: theirs who have least. */
+static void
+test_fair(void **state)
+{
+	struct answer a[10];
+	const struct call *c;
+	unsigned of_last = 0;
+	int i;
+
+	(void)state;
+	caller = world.admin;
+	for (i = 0; i < 8; i++) /* user 1: 3 run, 5 wait; user 2: 1 runs */
+		call_numbered(&a[i], 1, (uint64_t)i + 1);
+	call_numbered(&a[8], 2, 9);
+	call_numbered(&a[9], 3, 10);
+	for (i = 0; i < 20; i++)
+		turn();
+	assert_int_equal(world.m.n_running, 4);
+	cancel(1);
+	for (i = 0; i < 100 && world.m.n_waiting == 6; i++)
+		turn();
+	for (c = world.m.running; c; c = c->next)
+		of_last += c->user == 3;
+	assert_int_equal(of_last, 1);
+	for (i = 0; i < 10; i++)
+		cancel((uint64_t)i + 1);
+	for (i = 0; i < 10; i++) {
+		settle(&a[i]);
+		forget_answer(&a[i]);
+	}
+	for (i = 0; i < 100 && world.m.n_running; i++)
+		turn();
 }
 
 static void
@@ -351,8 +518,12 @@ tests(void)
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_attacks),
+	    cmocka_unit_test(test_memory_is_bounded),
+	    cmocka_unit_test(test_processes_are_bounded),
 	    cmocka_unit_test(test_python_works),
 	    cmocka_unit_test(test_many),
+	    cmocka_unit_test(test_cancelled),
+	    cmocka_unit_test(test_fair),
 	    cmocka_unit_test(test_nothing_is_left),
 	    cmocka_unit_test(test_time),
 	};

@@ -16,7 +16,7 @@
 #include "common/fd.h"
 #include "nodemgr/nodes/address.h"
 #include "nodemgr/box/filter.h"
-#include "nodemgr/calls/function.h"
+#include "nodemgr/calls/call.h"
 #include "nodemgr/nodes/hosts.h"
 #include "nodemgr/nodes/node.h"
 

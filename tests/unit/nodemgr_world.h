@@ -13,7 +13,7 @@
 #include "common/hub.h"
 #include "common/log.h"
 #include "proto/serve_nodemgr.h"
-#include "nodemgr/calls/function.h"
+#include "nodemgr/calls/calls.h"
 #include "nodemgr/nodes/node.h"
 #include "nodemgr/nodes/op.h"
 #include "nodemgr/nodes/recover.h"

@@ -93,6 +93,7 @@ static const struct {
     {"NODE_LOGS", "A", "n", true},
     {"NODE_EXEC_WAIT", "A", "n", true},
     {"LAMBDA_RUN", "gA", "n", true},
+    {"LAMBDA_CANCEL", "gA", "n", false},
     {"NET_ATTACH", "n", "t", false},
     {"NET_DETACH", "n", "t", false},
     {"NET_STATUS", "A", "t", false},

@@ -1,0 +1,210 @@
+/*
+ * Watching boxed processes. Believes nothing that comes by a gate beyond its
+ * form; owns the gate, the cgroup and the timer of each.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/pidfd.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "common/reaper.h"
+#include "nodemgr/box/warden.h"
+#include "nodemgr/cgroup/cgroup.h"
+
+/* The dead leave their cgroup a moment after they are reaped. */
+#define EMPTY_FIRST 5 /* times after a millisecond, then after EMPTY_MS */
+#define EMPTY_MS    5
+#define EMPTY_TRIES 2000 /* 10 s */
+
+static void
+set_timer(struct nx_warden *w, uint64_t ms,
+    void (*fn)(evutil_socket_t, short, void *))
+{
+	const struct timeval tv = {
+	    .tv_sec = (time_t)(ms / 1000),
+	    .tv_usec = (suseconds_t)(ms % 1000 * 1000),
+	};
+
+	if (w->timer)
+		event_free(w->timer);
+	w->timer = evtimer_new(w->base, fn, w);
+	nx_assert(w->timer && event_add(w->timer, &tv) == 0);
+}
+
+static void
+close_gate(struct nx_warden *w)
+{
+	if (w->gate_event)
+		event_free(w->gate_event);
+	w->gate_event = NULL;
+	nx_close(&w->p.gate);
+}
+
+void
+nx_warden_init(struct nx_warden *w, struct event_base *base,
+    const struct nx_warden_ops *ops, void *arg)
+{
+	*w = (struct nx_warden){
+	    .p = {-1, -1, -1}, .base = base, .ops = ops, .arg = arg};
+}
+
+int
+nx_warden_group(struct nx_warden *w, int parent, const char *name, bool enforce,
+    struct nx_limits *limits, struct nx_fault *f)
+{
+	nx_cleanup_fd int above = fcntl(parent, F_DUPFD_CLOEXEC, 3);
+	int fd;
+
+	nx_assert(!w->grouped);
+	NX_TRY(f, NX_SYS(above), "make the cgroup");
+	fd = nx_cgroup_make(above, name, enforce, limits);
+	NX_TRY(f, fd, "make the cgroup and set its limits");
+	snprintf(w->name, sizeof(w->name), "%s", name);
+	w->parent = nx_take_fd(&above);
+	w->cgroup = fd;
+	w->grouped = true;
+	return 0;
+}
+
+/* The owner may destroy @w in what it is told. */
+void
+nx_warden_listen(struct nx_warden *w)
+{
+	struct nx_gate_msg msg;
+	bool more = true;
+	int fd = -1, r;
+
+	while (more && w->p.gate >= 0) {
+		r = nx_gate_recv(w->p.gate, &msg, &fd);
+		if (r == 0)
+			return;
+		if (r < 0)
+			msg = (struct nx_gate_msg){.kind = NX_GATE_FAILED,
+			    .fault = {.error = r, .step = "read the gate"}};
+		more = msg.kind != NX_GATE_CLOSED && msg.kind != NX_GATE_FAILED;
+		if (!more)
+			close_gate(w);
+		if (!w->ops->heard(w->arg, &msg, &fd))
+			more = false;
+		nx_close(&fd);
+	}
+}
+
+static void
+on_gate(evutil_socket_t gate, short what, void *arg)
+{
+	(void)gate;
+	(void)what;
+	nx_warden_listen(arg);
+}
+
+static void
+on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct nx_warden *w = arg;
+
+	(void)fd;
+	(void)what;
+	w->ops->late(w->arg);
+}
+
+static void
+on_end(int status, const struct rusage *usage, void *arg)
+{
+	struct nx_warden *w = arg;
+
+	/* its number may be another's from here on */
+	w->p.pid = -1;
+	nx_close(&w->p.pidfd);
+	w->ops->ended(w->arg, status, usage);
+}
+
+void
+nx_warden_watch(struct nx_warden *w, uint64_t ms)
+{
+	nx_assert(w->p.gate >= 0 && w->p.pid > 0 && !w->gate_event);
+	w->gate_event =
+	    event_new(w->base, w->p.gate, EV_READ | EV_PERSIST, on_gate, w);
+	nx_assert(w->gate_event && event_add(w->gate_event, NULL) == 0);
+	if (w->ops->ended)
+		nx_reaper_watch(w->p.pid, on_end, w);
+	nx_warden_deadline(w, ms);
+}
+
+void
+nx_warden_deadline(struct nx_warden *w, uint64_t ms)
+{
+	if (ms > 0) {
+		set_timer(w, ms, on_late);
+		return;
+	}
+	if (w->timer)
+		event_free(w->timer);
+	w->timer = NULL;
+}
+
+void
+nx_warden_kill(struct nx_warden *w)
+{
+	if (w->grouped)
+		(void)nx_cgroup_kill(w->cgroup);
+}
+
+static void
+on_empty(evutil_socket_t fd, short what, void *arg)
+{
+	struct nx_warden *w = arg;
+
+	(void)fd;
+	(void)what;
+	nx_warden_kill(w);
+	if (w->grouped && nx_cgroup_remove(w->parent, w->name) < 0) {
+		if (w->tries++ < EMPTY_TRIES) {
+			set_timer(w, w->tries <= EMPTY_FIRST ? 1 : EMPTY_MS,
+			    on_empty);
+			return;
+		}
+		nx_err("event=cgroup-not-empty cgroup=%s", w->name);
+	}
+	w->ops->emptied(w->arg);
+}
+
+void
+nx_warden_empty(struct nx_warden *w)
+{
+	nx_assert(w->ops);
+	close_gate(w);
+	w->tries = 0;
+	on_empty(-1, 0, w);
+}
+
+void
+nx_warden_destroy(struct nx_warden *w)
+{
+	if (w->timer)
+		event_free(w->timer);
+	w->timer = NULL;
+	close_gate(w);
+	nx_boxed_destroy(&w->p);
+	if (w->grouped) {
+		nx_close(&w->cgroup);
+		nx_close(&w->parent);
+	}
+	w->grouped = false;
+}
+
+void
+nx_boxed_destroy(struct nx_boxed *b)
+{
+	if (b->pidfd >= 0)
+		(void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
+	if (b->pid > 0)
+		nx_reaper_forget(b->pid);
+	nx_close(&b->pidfd);
+	nx_close(&b->gate);
+	b->pid = -1;
+}
