@@ -117,6 +117,8 @@ int ctl_show(struct ctl *c, const ProtobufCMessage *m,
 int ctl_done(struct ctl *c, const ProtobufCMessage *m, const char *id,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 cJSON *ctl_json(const ProtobufCMessage *m);
+/* Writes the whole of the memfd @fd to @to, byte for byte. Exit code. */
+int ctl_print_memfd(struct ctl *c, int fd, int to);
 /* Prints @json and frees it. Returns 0. */
 int ctl_print_json(cJSON *json);
 

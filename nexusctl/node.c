@@ -1,4 +1,4 @@
-/* Nodes and functions: what nodemgr does for people. */
+/* Nodes: what nodemgr does for people. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -248,9 +248,8 @@ ctl_node_stats(struct ctl *c)
 	return 0;
 }
 
-/* Prints the whole of a memfd. */
-static int
-print_memfd(struct ctl *c, int fd, int to)
+int
+ctl_print_memfd(struct ctl *c, int fd, int to)
 {
 	struct ctl_progress none = {0};
 	size_t size;
@@ -277,119 +276,6 @@ ctl_node_logs(struct ctl *c)
 	request.tail = (uint32_t)ctl_option_number(c, "tail");
 	exit = ctl_ask(c, nx_ask_node_logs(&request), &reply);
 	if (exit == 0 && reply.n_fds == 1)
-		exit = print_memfd(c, reply.fds[0], STDOUT_FILENO);
+		exit = ctl_print_memfd(c, reply.fds[0], STDOUT_FILENO);
 	return exit;
-}
-
-/* --- functions ---------------------------------------------------------------*/
-
-#define CODE_MAX (16U << 20)
-
-/* The code of a function as a sealed memfd. */
-static int
-load_code(const char *path, int *ret_fd)
-{
-	nx_cleanup_free char *code = NULL;
-	size_t len = 0, n;
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	int error = 0;
-
-	if (!f)
-		return -errno;
-	code = malloc(CODE_MAX + 1);
-	while (code && len <= CODE_MAX &&
-	    (n = fread(code + len, 1, CODE_MAX + 1 - len, f)) > 0)
-		len += n;
-	if (!code)
-		error = -ENOMEM;
-	else if (ferror(f))
-		error = -EIO;
-	else if (len > CODE_MAX)
-		error = -EFBIG;
-	if (f != stdin)
-		fclose(f);
-	if (error == 0) {
-		*ret_fd = nx_memfd_sealed("nexus-code", code, len);
-		error = *ret_fd < 0 ? *ret_fd : 0;
-	}
-	return error;
-}
-
-static cJSON *
-memfd_json(int fd)
-{
-	nx_cleanup_free char *text = NULL;
-	size_t size;
-
-	if (nx_memfd_check(fd, SIZE_MAX >> 1, &size) < 0)
-		return cJSON_CreateNull();
-	text = calloc(1, size + 1);
-	if (!text || pread(fd, text, size, 0) < 0)
-		return cJSON_CreateNull();
-	return cJSON_CreateString(text);
-}
-
-/* The same object as POST /api/lambda/run answers. */
-static int
-lambda_json(struct ctl_reply *reply)
-{
-	const Nx__LambdaRunReply *run = nx_as_lambda_run_reply(reply->body);
-	cJSON *json = cJSON_CreateObject();
-
-	cJSON_AddItemToObject(json, "stdout", memfd_json(reply->fds[0]));
-	cJSON_AddItemToObject(json, "stderr", memfd_json(reply->fds[1]));
-	cJSON_AddNumberToObject(json, "exit_code", run->exit_code);
-	cJSON_AddNumberToObject(
-	    json, "execution_time_ms", (double)run->execution_us / 1000);
-	cJSON_AddStringToObject(json, "reason", run->reason);
-	cJSON_AddNumberToObject(json, "peak_memory", (double)run->peak_memory);
-	cJSON_AddBoolToObject(json, "stdout_cut", run->stdout_cut);
-	cJSON_AddBoolToObject(json, "stderr_cut", run->stderr_cut);
-	cJSON_AddBoolToObject(json, "limits_enforced", run->limits_enforced);
-	ctl_print_json(json);
-	return run->exit_code & 0xff;
-}
-
-static int
-lambda_output(struct ctl *c, struct ctl_reply *reply)
-{
-	const Nx__LambdaRunReply *run = nx_as_lambda_run_reply(reply->body);
-
-	if (reply->n_fds != 2)
-		return ctl_failf(
-		    c, NX__STATUS__INTERNAL, "nodemgr sent no output");
-	if (c->json)
-		return lambda_json(reply);
-	print_memfd(c, reply->fds[0], STDOUT_FILENO);
-	print_memfd(c, reply->fds[1], STDERR_FILENO);
-	if (run->stdout_cut || run->stderr_cut)
-		fprintf(stderr, "nexusctl: the output was cut at its limit\n");
-	if (strcmp(run->reason, "exit") != 0)
-		fprintf(stderr, "nexusctl: the function ended by %s\n",
-		    run->reason);
-	return run->exit_code & 0xff;
-}
-
-int
-ctl_lambda_run(struct ctl *c)
-{
-	Nx__LambdaRunRequest request = NX__LAMBDA_RUN_REQUEST__INIT;
-	ctl_cleanup_reply struct ctl_reply reply = {0};
-	const char *path = ctl_text(c, "LOCAL");
-	nx_cleanup_fd int code = -1;
-	Nx__Status status;
-	int error;
-
-	error = load_code(path, &code);
-	if (error < 0)
-		return ctl_failf(c, nx_status_of_errno(error), "%s: %s", path,
-		    strerror(-error));
-	request.runtime = ctl_option_text(c, "runtime");
-	request.timeout_ms = (uint32_t)ctl_option_number(c, "timeout") * 1000;
-	request.memory = ctl_option_number(c, "mem");
-	status = ctl_call(c, nx_ask_lambda_run(&request), &code, 1,
-	    request.timeout_ms * 1000ULL + CTL_QUICK_US, &reply);
-	if (status != NX__STATUS__OK)
-		return ctl_fail(c, status);
-	return lambda_output(c, &reply);
 }

@@ -149,6 +149,10 @@ is "nexusctl: read" "$(ctl fs get /a/hi.txt -)" "hello from the tour"
 try "nexusctl: deleted" ctl fs rm /a
 is "nexusctl: a function" \
     "$(echo 'print("from", "a function")' | ctl lambda run -)" "from a function"
+is "nexusctl: whatever a function prints is valid JSON, and whole" \
+    "$(echo 'import os; os.write(1, b"a\0b\xff\n")' |
+	ctl lambda run - -o json | jq -c '[.stdout, .stdout_base64, .stderr]')" \
+    "[\"a\\u0000b�\\n\",\"YQBi/wo=\",\"\"]"
 try "nexusctl: metrics" ctl node stats "$ada-4"
 is "nexusctl: the other user has nothing" "$(nexusctl -q --user "$bob" file ls)" ""
 

@@ -48,6 +48,10 @@ struct lab {
 	unsigned checks;
 	bool token_dead;
 	char login_from[65]; /* the client's address */
+	/* nodemgr */
+	const char *function_says;
+	size_t function_len;
+	uint64_t call, cancelled;
 	/* storaged: uploads */
 	unsigned opened, finished, aborted;
 	uint64_t max_size;
@@ -347,6 +351,14 @@ lab_lambda(struct nx_request *r, void *ctx)
 	int fds[2];
 
 	(void)ctx;
+	lab.call = BODY(Nx__LambdaRunRequest, r)->number;
+	if (lab.function_says) {
+		fds[0] =
+		    nx_memfd_sealed("out", lab.function_says, lab.function_len);
+		fds[1] = nx_memfd_sealed("err", "", 0);
+		nx_answer(r, &reply.base, fds, 2);
+		return;
+	}
 	if (lab.hold_lambda) {
 		lab.held = r;
 		return;
@@ -362,6 +374,17 @@ lab_release_lambda(void)
 {
 	lab.hold_lambda = false;
 	lab_lambda(lab.held, NULL);
+}
+
+static void
+lab_cancel(struct nx_request *r, void *ctx)
+{
+	(void)ctx;
+	lab.cancelled = BODY(Nx__LambdaCancelRequest, r)->number;
+	nx_answer(r, NULL, NULL, 0);
+	if (lab.held)
+		nx_refuse(nx_take_ptr(lab.held), NX__STATUS__DEADLINE,
+		    "it was cancelled");
 }
 
 #endif

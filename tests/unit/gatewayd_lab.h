@@ -82,7 +82,8 @@ lab_up_as(bool proxy_protocol)
 	    {NX__METHOD__FS_MOVE, lab_fs_other},
 	    {NX__METHOD__STORAGE_USAGE, lab_usage}};
 	static const struct nx_handler node[] = {
-	    {NX__METHOD__LAMBDA_RUN, lab_lambda}};
+	    {NX__METHOD__LAMBDA_RUN, lab_lambda},
+	    {NX__METHOD__LAMBDA_CANCEL, lab_cancel}};
 
 	signal(SIGPIPE, SIG_IGN);
 	assert_true(sodium_init() >= 0);
