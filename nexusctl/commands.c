@@ -167,6 +167,12 @@ const struct ctl_command ctl_commands[] = {
 
     {"volume ls", "list the nodes' volumes and the platform's own", NULL,
 	NO_OPT, STORAGE, ctl_volume_ls},
+    {"volume trust <volume>", "check a suspect volume and trust it again",
+	"A volume whose disk failed a write takes no new chunks. This writes a "
+	"chunk there, reads it back, and reads a sample of what is there; when "
+	"all is well the volume is trusted again. It is done by itself too, a "
+	"minute after, then less and less often. VOLUME is a node, or base-1.",
+	NO_OPT, NODE | STORAGE, ctl_volume_trust},
 
     {"state export", "print nodes, files and trees as JSON", NULL, NO_OPT,
 	AUTH | NODE | STORAGE, ctl_state_export},

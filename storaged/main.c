@@ -122,9 +122,10 @@ make_parts(struct storaged *s)
 	s->uploads = uploads_new(s);
 	s->collector = collector_new(s);
 	s->healer = healer_new(s);
+	s->proofs = proofs_new(s);
 	stopping = evtimer_new(s->base, try_to_quit, NULL);
 	if (!s->tickets || !s->quotas || !s->uploads || !s->collector ||
-	    !s->healer || !stopping)
+	    !s->healer || !s->proofs || !stopping)
 		nx_fatal(-ENOMEM, "starting");
 	collector_watch(s->collector, oldest_upload, s->uploads);
 }
@@ -136,6 +137,7 @@ free_parts(struct storaged *s)
 	s->slow = nx_workers_free(s->slow);
 	/* Whoever waits for a write is still there to be told. */
 	(void)catalog_flush(s->catalog);
+	s->proofs = proofs_free(s->proofs);
 	s->healer = healer_free(s->healer);
 	s->collector = collector_free(s->collector);
 	s->uploads = uploads_free(s->uploads);

@@ -18,6 +18,7 @@ struct collector;
 struct downloads;
 struct formatter;
 struct healer;
+struct proofs;
 struct quotas;
 struct reserve;
 struct uploads;
@@ -56,6 +57,7 @@ struct storaged {
 	struct uploads *uploads;
 	struct collector *collector;
 	struct healer *healer;
+	struct proofs *proofs;
 	uint64_t repaired, corrupt; /* since start */
 };
 

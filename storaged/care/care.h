@@ -1,6 +1,7 @@
 /*
  * The door of what looks after stored chunks: removing what nobody refers to
  * (collector.h), making replicas whole and emptying volumes (healer.h),
+ * proving volumes that became suspect (proof.h),
  * and the reserve that lets a full disk
  * delete (reserve.h). It knows volumes and
  * the catalogue; uploads and volumes do not know it, they are asked and tell
@@ -11,6 +12,7 @@
 
 #include "storaged/care/collector.h"
 #include "storaged/care/healer.h"
+#include "storaged/care/proof.h"
 #include "storaged/care/reserve.h"
 
 #endif

@@ -19,8 +19,8 @@
 /* --- in a worker thread -----------------------------------------------------*/
 
 /* What is in the page cache may be good where the disk is not. */
-static void
-forget_cached(struct chunk_reader *reader, uint32_t size)
+void
+copy_forget_cached(struct chunk_reader *reader, uint32_t size)
 {
 	uint64_t at = 0;
 	nx_cleanup_fd int fd = chunk_fd_for_sending(reader, 0, size, &at);
@@ -39,7 +39,7 @@ read_whole(struct volume *v, const struct catalog_chunk *chunk)
 
 	if (r < 0)
 		return r;
-	forget_cached(reader, chunk->sums.size);
+	copy_forget_cached(reader, chunk->sums.size);
 	r = chunk_verify(reader, &chunk->sums, 0, chunk->sums.size, NULL);
 	chunk_close(reader);
 	return r;

@@ -35,8 +35,11 @@ struct volume {
 	bool active;  /* its node runs */
 	bool suspect; /* a write or sync failed */
 	bool attached;
-	bool attaching;      /* being tried again, MAKING meanwhile */
-	uint64_t away_us;    /* CLOCK_MONOTONIC: not attached since; 0: it is */
+	bool attaching;    /* being tried again, MAKING meanwhile */
+	uint64_t away_us;  /* CLOCK_MONOTONIC: not attached since; 0: it is */
+	bool away_over;    /* the grace time has passed */
+	uint64_t proof_us; /* CLOCK_MONOTONIC: suspect, to be proven then */
+	unsigned proof_wait_s;
 	uint64_t away_files; /* that lack a replica for it */
 	bool deleting;       /* a request to delete it is being worked on */
 	struct volume_mounted mounted;

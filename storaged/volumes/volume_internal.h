@@ -22,7 +22,5 @@ void volume_answer_mount(struct nx_request *r, const struct volume *v);
 void volume_answer(struct nx_request *r, const struct volume *v);
 /* The same with a descriptor. Consumes it. */
 void volume_answer_fd(struct nx_request *r, const struct volume *v, int fd);
-void volume_info(
-    struct storaged *s, const struct volume *v, Nx__VolumeInfo *ret_info);
 
 #endif

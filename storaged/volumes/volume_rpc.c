@@ -9,6 +9,7 @@
 #include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
 #include "storaged/volumes/volume_internal.h"
+#include "storaged/volumes/volumes.h"
 #include "proto/serve_storaged.h"
 
 #define LIST_MAX 100U
@@ -150,6 +151,9 @@ set_active(
 	    .s = s, .request = r, .volume = v, .was_active = v->active};
 	volume_ref(v);
 	v->active = active;
+	/* Starting its node again is a good moment to prove it. */
+	if (active && v->suspect)
+		v->proof_us = 1;
 	op->save.volume = (struct catalog_volume){.key = v->key,
 	    .state = CATALOG_VOLUME_READY,
 	    .active = v->active,

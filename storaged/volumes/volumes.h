@@ -6,9 +6,14 @@
 #ifndef STORAGED_VOLUMES_H
 #define STORAGED_VOLUMES_H
 
+#include "proto/storage.pb-c.h"
 #include "storaged/volumes/base.h"
 #include "storaged/volumes/fault.h"
 #include "storaged/volumes/formatter.h"
 #include "storaged/volumes/volume.h"
+
+/* As it is shown; the strings are borrowed from @v. */
+void volume_info(
+    struct storaged *s, const struct volume *v, Nx__VolumeInfo *ret_info);
 
 #endif

@@ -81,6 +81,7 @@ static const struct {
     {"VOLUME_SET_ACTIVE", "n", "s", false},
     {"VOLUME_DELETE", "n", "s", false},
     {"VOLUME_LIST", "nA", "s", false},
+    {"VOLUME_TRUST", "A", "s", false},
     {"NODE_CREATE", "gA", "n", true},
     {"NODE_LIST", "gA", "n", true},
     {"NODE_GET", "gA", "n", true},

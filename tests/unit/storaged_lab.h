@@ -165,6 +165,7 @@ lab_start(void)
 	s->uploads = uploads_new(s);
 	s->collector = collector_new(s);
 	s->healer = healer_new(s);
+	s->proofs = proofs_new(s);
 	assert_int_equal(nx_workers_new(s->base, 4, 0, &s->io), 0);
 	assert_int_equal(nx_workers_new(s->base, 2, 0, &s->slow), 0);
 	volumes_start(s->volumes);
@@ -208,6 +209,7 @@ lab_stop(void)
 	s->io = nx_workers_free(s->io);
 	s->slow = nx_workers_free(s->slow);
 	(void)catalog_flush(s->catalog);
+	s->proofs = proofs_free(s->proofs);
 	s->healer = healer_free(s->healer);
 	s->collector = collector_free(s->collector);
 	s->uploads = uploads_free(s->uploads);

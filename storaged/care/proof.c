@@ -1,0 +1,446 @@
+/*
+ * Proving volumes, one at a time: see proof.h. A row of small jobs in a worker
+ * thread, one chunk each, so that repairs and other work have their turn.
+ * Trusts only what was read; a bad chunk it meets is the healer's to repair.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "proto/serve_storaged.h"
+#include "storaged/care/copy.h"
+#include "storaged/care/healer.h"
+#include "storaged/care/proof.h"
+#include "storaged/storaged.h"
+#include "storaged/volumes/volumes.h"
+
+#define TICK_S     10
+#define WAIT_MIN_S 60
+#define WAIT_MAX_S 3600
+#define SAMPLE     64U  /* chunks read; spread over all there are */
+#define SLICE      128U /* rows looked at before others get a turn */
+#define PROBE_SIZE (256U << 10)
+
+struct proof {
+	TAILQ_ENTRY(proof) entry;
+	struct storaged *s;
+	struct volume *volume; /* referenced */
+	proof_done *done;
+	void *arg;
+
+	struct catalog_chunk chunk;
+	int64_t after;
+	uint64_t every, seen, checked, bad;
+	int error; /* of the job that has just run */
+};
+
+struct proofs {
+	struct storaged *s;
+	TAILQ_HEAD(, proof) list; /* the first is being worked on */
+	bool running;
+	struct event *tick, *again;
+};
+
+static void step(struct proofs *p);
+
+/* --- in a worker thread -----------------------------------------------------*/
+
+static int
+read_back(struct chunk_store *store, const struct chunk_id *id,
+    const struct checksums *sums)
+{
+	struct chunk_reader *reader;
+	int r = chunk_open(store, id, &reader);
+
+	if (r < 0)
+		return r;
+	copy_forget_cached(reader, sums->size);
+	r = chunk_verify(reader, sums, 0, sums->size, NULL);
+	(void)chunk_close(reader);
+	return r;
+}
+
+static int
+write_probe(struct chunk_store *store, const struct chunk_id *id,
+    struct checksums *ret_sums)
+{
+	uint8_t *data = malloc(PROBE_SIZE);
+	struct chunk_draft *draft = NULL;
+	struct hasher *hasher = NULL;
+	int r = data ? hasher_new(&hasher) : -ENOMEM;
+
+	if (r == 0)
+		r = chunk_begin(store, &draft);
+	if (r == 0) {
+		for (size_t at = 0; at < PROBE_SIZE; at += 256)
+			(void)!getrandom(data + at, 256, 0);
+		hasher_add(hasher, data, PROBE_SIZE);
+		hasher_digest(hasher, ret_sums);
+		r = chunk_write(draft, data, PROBE_SIZE);
+		if (r == 0)
+			r = chunk_commit(draft, id, false);
+		if (r < 0)
+			(void)chunk_discard(draft);
+	}
+	hasher_free(hasher);
+	free(data);
+	return r;
+}
+
+/* A full volume cannot take it, which is no fault of the disk. */
+static void
+probe_work(void *arg)
+{
+	struct proof *proof = arg;
+	struct chunk_store *store = proof->volume->store;
+	struct checksums sums;
+	struct chunk_id id;
+	int r;
+
+	nx_id_new(id.text);
+	proof->error = write_probe(store, &id, &sums);
+	if (volume_fault_of(proof->error) == FAULT_FULL) {
+		proof->error = 0;
+		return;
+	}
+	if (proof->error < 0)
+		return;
+	proof->error = read_back(store, &id, &sums);
+	r = chunk_remove(store, &id);
+	if (proof->error == 0)
+		proof->error = r;
+}
+
+static void
+read_work(void *arg)
+{
+	struct proof *proof = arg;
+
+	proof->error = read_back(
+	    proof->volume->store, &proof->chunk.id, &proof->chunk.sums);
+}
+
+/* --- how it ends ------------------------------------------------------------*/
+
+/* Less and less often while it does not prove well, and again when it was
+ * trusted and failed once more. */
+static void
+wait_longer(struct volume *v)
+{
+	v->proof_wait_s = v->proof_wait_s ? v->proof_wait_s * 2 : WAIT_MIN_S;
+	if (v->proof_wait_s > WAIT_MAX_S)
+		v->proof_wait_s = WAIT_MAX_S;
+	v->proof_us = nx_now_us() + v->proof_wait_s * 1000000ULL;
+}
+
+static void
+conclude(struct proofs *p, const char *why_not)
+{
+	struct proof *proof = TAILQ_FIRST(&p->list);
+	struct volume *v = proof->volume;
+
+	TAILQ_REMOVE(&p->list, proof, entry);
+	p->running = false;
+	if (why_not[0]) {
+		wait_longer(v);
+		nx_warn("event=volume-not-proven node=%s reason=\"%s\"",
+		    v->node, why_not);
+	} else {
+		v->proof_us = 0;
+		volume_trust(p->s->volumes, v);
+	}
+	if (proof->done)
+		proof->done(p->s, why_not, proof->checked, proof->arg);
+	volume_unref(v);
+	free(proof);
+	step(p);
+}
+
+static void
+conclude_error(struct proofs *p, const char *doing, int error)
+{
+	char text[160];
+
+	(void)snprintf(
+	    text, sizeof(text), "%s failed: %s", doing, strerror(-error));
+	conclude(p, text);
+}
+
+static void
+conclude_sample(struct proofs *p, const struct proof *proof)
+{
+	char text[160] = "";
+
+	if (proof->bad > 0)
+		(void)snprintf(text, sizeof(text),
+		    "%" PRIu64 " of %" PRIu64
+		    " chunks read there are damaged; they are repaired "
+		    "elsewhere: ask again when that is done",
+		    proof->bad, proof->checked);
+	conclude(p, text);
+}
+
+/* --- one step after the other -----------------------------------------------*/
+
+static void
+submit(struct proofs *p, void (*work)(void *arg), void (*done)(void *arg))
+{
+	struct proof *proof = TAILQ_FIRST(&p->list);
+	int r = nx_workers_submit(p->s->slow, work, done, proof);
+
+	if (r < 0)
+		conclude_error(p, "starting it", r);
+}
+
+static void
+read_done(void *arg)
+{
+	struct proof *proof = arg;
+	struct proofs *p = proof->s->proofs;
+
+	proof->checked++;
+	if (volume_fault_of(proof->error) == FAULT_OURS) {
+		conclude_error(p, "reading a chunk", proof->error);
+		return;
+	}
+	/* It may have been deleted while it was read. */
+	if (proof->error < 0 &&
+	    catalog_chunk_get(p->s->catalog, proof->chunk.key, &proof->chunk) ==
+		0) {
+		proof->bad++;
+		healer_report(
+		    p->s->healer, proof->chunk.key, proof->volume->key);
+	}
+	step(p);
+}
+
+static void
+go_on_later(struct proofs *p)
+{
+	const struct timeval now = {0};
+
+	(void)evtimer_add(p->again, &now);
+}
+
+/* The next of the sample. */
+static void
+read_next(struct proofs *p, struct proof *proof)
+{
+	for (unsigned looked = 0; looked < SLICE; looked++) {
+		int n = catalog_volume_next(p->s->catalog, proof->volume->key,
+		    proof->after, &proof->chunk, 1);
+
+		if (n < 0) {
+			conclude_error(p, "reading the catalogue", n);
+			return;
+		}
+		if (n == 0) {
+			conclude_sample(p, proof);
+			return;
+		}
+		proof->after = proof->chunk.key;
+		if (proof->seen++ % proof->every == 0) {
+			submit(p, read_work, read_done);
+			return;
+		}
+	}
+	go_on_later(p);
+}
+
+static void
+probe_done(void *arg)
+{
+	struct proof *proof = arg;
+	struct proofs *p = proof->s->proofs;
+	uint64_t chunks = 0;
+	int r;
+
+	if (proof->error < 0) {
+		conclude_error(
+		    p, "writing and reading back a chunk", proof->error);
+		return;
+	}
+	r = catalog_volume_chunks(p->s->catalog, proof->volume->key, &chunks);
+	if (r < 0) {
+		conclude_error(p, "reading the catalogue", r);
+		return;
+	}
+	proof->every = chunks / SAMPLE + 1;
+	step(p);
+}
+
+static void
+step(struct proofs *p)
+{
+	struct proof *proof = TAILQ_FIRST(&p->list);
+
+	if (!proof)
+		return;
+	if (!proof->volume->attached || proof->volume->state != VOLUME_READY) {
+		conclude(p, "the volume cannot be reached, or is about to go");
+	} else if (!p->running) {
+		p->running = true;
+		submit(p, probe_work, probe_done);
+	} else
+		read_next(p, proof);
+}
+
+void
+proof_start(struct proofs *p, struct volume *v, proof_done *done, void *arg)
+{
+	struct proof *proof = calloc(1, sizeof(*proof));
+
+	nx_assert(proof && v->attached);
+	*proof = (struct proof){
+	    .s = p->s, .volume = v, .done = done, .arg = arg, .every = 1};
+	volume_ref(v);
+	TAILQ_INSERT_TAIL(&p->list, proof, entry);
+	if (!p->running)
+		step(p);
+}
+
+/* --- by itself --------------------------------------------------------------*/
+
+static bool
+is_waiting(const struct proofs *p, const struct volume *v)
+{
+	const struct proof *proof;
+
+	TAILQ_FOREACH(proof, &p->list, entry)
+		if (proof->volume == v)
+			return true;
+	return false;
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct proofs *p = arg;
+	struct volume *v;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(v, &p->s->volumes->list, entry) {
+		if (!v->suspect || v->state != VOLUME_READY || !v->attached ||
+		    is_waiting(p, v))
+			continue;
+		if (v->proof_us == 0)
+			wait_longer(v);
+		else if (v->proof_us <= nx_now_us())
+			proof_start(p, v, NULL, NULL);
+	}
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	step(arg);
+}
+
+struct proofs *
+proofs_new(struct storaged *s)
+{
+	const struct timeval every = {.tv_sec = TICK_S};
+	struct proofs *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->s = s;
+	TAILQ_INIT(&p->list);
+	p->tick = event_new(s->base, -1, EV_PERSIST, on_tick, p);
+	p->again = evtimer_new(s->base, on_again, p);
+	if (!p->tick || !p->again || event_add(p->tick, &every) < 0)
+		return proofs_free(p);
+	return p;
+}
+
+struct proofs *
+proofs_free(struct proofs *p)
+{
+	struct proof *proof;
+
+	if (!p)
+		return NULL;
+	while ((proof = TAILQ_FIRST(&p->list))) {
+		TAILQ_REMOVE(&p->list, proof, entry);
+		free(proof);
+	}
+	if (p->tick)
+		event_free(p->tick);
+	if (p->again)
+		event_free(p->again);
+	free(p);
+	return NULL;
+}
+
+/* --- by command -------------------------------------------------------------*/
+
+struct asked {
+	struct nx_request *request;
+	char name[NX_ID_LEN + 1];
+};
+
+static void
+proven(struct storaged *s, const char *why_not, uint64_t checked, void *arg)
+{
+	Nx__VolumeTrustReply reply = NX__VOLUME_TRUST_REPLY__INIT;
+	struct volume *v;
+	struct asked *asked = arg;
+	Nx__VolumeInfo info;
+
+	v = volume_find(s->volumes, asked->name);
+	if (why_not[0] || !v) {
+		nx_refuse(asked->request, NX__STATUS__CONFLICT,
+		    "it is not to be trusted: %s",
+		    why_not[0] ? why_not : "it is gone");
+	} else {
+		volume_info(s, v, &info);
+		reply.volume = &info;
+		reply.checked = checked;
+		nx_answer_volume_trust(asked->request, &reply);
+	}
+	free(asked);
+}
+
+/*
+ * Safe to grant: it reads, and writes one chunk of its own; nothing is trusted
+ * that did not prove well. Only an admin may ask.
+ */
+void
+serve_volume_trust(
+    struct nx_request *r, const Nx__VolumeRequest *q, struct storaged *s)
+{
+	struct volume *v = volume_find(s->volumes, q->node);
+	struct asked *asked;
+
+	if (!v) {
+		nx_refuse(r, NX__STATUS__NOT_FOUND,
+		    "there is no volume \"%s\": nexusctl volume ls lists them",
+		    q->node);
+		return;
+	}
+	if (!v->attached || v->state != VOLUME_READY) {
+		nx_refuse(r, NX__STATUS__CONFLICT,
+		    "the volume %s cannot be reached, or is being made or "
+		    "deleted",
+		    v->node);
+		return;
+	}
+	asked = calloc(1, sizeof(*asked));
+	if (!asked) {
+		nx_refuse_errno(r, -ENOMEM, "checking the volume");
+		return;
+	}
+	asked->request = r;
+	memcpy(asked->name, v->node, sizeof(asked->name));
+	v->proof_wait_s = 0;
+	proof_start(s->proofs, v, proven, asked);
+}
