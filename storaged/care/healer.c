@@ -1,6 +1,7 @@
 /*
  * The healer's queue and its small jobs: what readers report, and chunks with
- * too few replicas. Emptying a volume is in drain.c. Belongs to the loop's
+ * too few replicas. Emptying a volume is in drain.c, volumes out of reach in
+ * away.c. Belongs to the loop's
  * thread; the work itself is copy.c's.
  */
 #include <errno.h>
@@ -15,6 +16,7 @@
 
 #define REPORTS_MAX 1024
 #define TARGETS_MAX 8 /* tried for one copy */
+#define TICK_S      5
 
 static void
 on_again(evutil_socket_t fd, short what, void *arg)
@@ -22,6 +24,20 @@ on_again(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	healer_next(arg);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct healer *h = arg;
+
+	(void)fd;
+	(void)what;
+	if (h->trash_in_the_way) {
+		h->trash_in_the_way = false;
+		healer_kick(h);
+	}
+	away_tick(h);
 }
 
 bool
@@ -43,6 +59,7 @@ on_volumes_changed(void *arg)
 struct healer *
 healer_new(struct storaged *s)
 {
+	const struct timeval every = {.tv_sec = TICK_S};
 	struct healer *h = calloc(1, sizeof(*h));
 
 	if (!h)
@@ -51,7 +68,8 @@ healer_new(struct storaged *s)
 	TAILQ_INIT(&h->reports);
 	TAILQ_INIT(&h->drains);
 	h->again = evtimer_new(s->base, on_again, h);
-	if (!h->again)
+	h->tick = event_new(s->base, -1, EV_PERSIST, on_tick, h);
+	if (!h->again || !h->tick || event_add(h->tick, &every) < 0)
 		return healer_free(h);
 	volumes_watch(s->volumes, on_volumes_changed, h);
 	return h;
@@ -76,6 +94,8 @@ healer_free(struct healer *h)
 	}
 	if (h->again)
 		event_free(h->again);
+	if (h->tick)
+		event_free(h->tick);
 	free(h);
 	return NULL;
 }
@@ -98,6 +118,7 @@ healer_target(struct healer *h, const struct catalog_chunk *chunk)
 		    catalog_knows(h->s->catalog, v->key, chunk->id.text) == 0)
 			return v;
 		collector_kick(h->s->collector);
+		h->trash_in_the_way = true;
 		if (n == NX_ARRAY_SIZE(not ))
 			return NULL;
 		not [n++] = v->key;
@@ -210,6 +231,7 @@ healer_kick(struct healer *h)
 {
 	h->scanning = true;
 	h->scan_file = h->scan_after = 0;
+	away_look(h);
 	healer_next(h);
 }
 
@@ -255,6 +277,7 @@ healer_next(struct healer *h)
 	while (!h->running && !TAILQ_EMPTY(&h->drains))
 		if (drain_step(h))
 			return;
-	if (!h->running)
-		(void)next_degraded(h);
+	if (h->running || next_degraded(h))
+		return;
+	(void)away_step(h);
 }

@@ -41,9 +41,16 @@ struct healer {
 	TAILQ_HEAD(, report) reports;
 	size_t n_reports;
 	TAILQ_HEAD(, drain) drains; /* the first is being worked on */
+	bool trash_in_the_way;      /* of a copy: look again a little later */
 	bool scanning;
 	int64_t scan_file, scan_after;
-	struct event *again;
+	struct {
+		bool scanning, end; /* end: of the list of one volume */
+		int64_t volume, after, file; /* keys: where it is */
+		uint64_t files, copied;
+		uint64_t looked_us; /* CLOCK_MONOTONIC */
+	} away;
+	struct event *again, *tick;
 };
 
 /* Starts what is next, unless something runs. */
@@ -56,6 +63,12 @@ struct volume *
 healer_target(struct healer *h, const struct catalog_chunk *chunk);
 /* May a bad replica on @v be rewritten where it is? */
 bool healer_may_rewrite(const struct volume *v);
+
+/* Walks what volumes held that cannot be reached (away.c); true when it goes on
+ * later. From the beginning; when the time has come. */
+bool away_step(struct healer *h);
+void away_look(struct healer *h);
+void away_tick(struct healer *h);
 
 /* Works on the first drain. True when it goes on later. */
 bool drain_step(struct healer *h);

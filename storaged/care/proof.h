@@ -18,9 +18,10 @@ struct proofs *proofs_free(struct proofs *p);
 
 /* Proves @v, which is attached, now. @done (may be NULL) learns how it went:
  * "" when the volume is trusted, else a sentence; @checked chunks were read. */
-typedef void
-proof_done(struct storaged *s, const char *why_not, uint64_t checked, void *arg);
+typedef void proof_done(
+    struct storaged *s, const char *why_not, uint64_t checked, void *arg);
 struct volume;
-void proof_start(struct proofs *p, struct volume *v, proof_done *done, void *arg);
+void
+proof_start(struct proofs *p, struct volume *v, proof_done *done, void *arg);
 
 #endif

@@ -168,6 +168,7 @@ volume_set_mounted(struct volume *v, struct volume_mounted *mounted)
 	v->mounted = *mounted;
 	v->attached = true;
 	v->away_us = v->away_files = 0;
+	v->away_over = false;
 	return 0;
 }
 
