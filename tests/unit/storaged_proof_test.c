@@ -100,8 +100,7 @@ hide(const char *node, bool back)
 
 	snprintf(path, sizeof(path), "%s/volumes/%s.img", lab.dir, node);
 	snprintf(hidden, sizeof(hidden), "%s/volumes/%s.away", lab.dir, node);
-	assert_int_equal(
-	    back ? rename(hidden, path) : rename(path, hidden), 0);
+	assert_int_equal(back ? rename(hidden, path) : rename(path, hidden), 0);
 }
 
 static void
