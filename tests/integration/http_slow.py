@@ -2,7 +2,11 @@
 """Clients that dawdle, stop half way, or vanish: none holds the gateway for
 long, none makes it hold much, and it forgets them. Bounded: about forty
 seconds, the length of the gateway's own timeouts."""
+import glob
+import http.client
+import json
 import os
+import re
 import socket
 import struct
 import sys
@@ -113,6 +117,61 @@ def slow_body():
          b"POST /auth/login/init HTTP/1.1\r\nHost: nexus\r\n"
          b"Content-Length: 8000\r\n\r\n{", forever(b" "), 0.5,
          b"HTTP/1.1 408", 14)
+
+
+def call(path, what, token=None, method="POST"):
+    c = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
+    c.request(method, path, what and json.dumps(what),
+              {"Authorization": "Bearer " + token} if token else {})
+    answer = json.load(c.getresponse())
+    c.close()
+    return answer
+
+
+def code_for(mail):
+    for _ in range(100):
+        for f in glob.glob(os.environ["NEXUS_MAIL"] + "/new/*"):
+            with open(f) as message:
+                text = message.read()
+            if mail in text:
+                os.unlink(f)
+                return re.search(r"^(\d{6})$", text, re.M).group(1)
+        time.sleep(0.1)
+    return "none"
+
+
+def slow_upload(token, name, coding, piece):
+    drip(name + " that trickles in is given up",
+         b"PUT /api/files/slow HTTP/1.1\r\nHost: nexus\r\n"
+         b"Authorization: Bearer " + token.encode() + b"\r\n" + coding +
+         b"\r\n\r\n", forever(piece), 0.5, b"HTTP/1.1 408", 45)
+
+
+def slow_uploads():
+    """Files may stall now and then: half a minute is looked at. Then the place
+    and what was reserved for it are free again."""
+    name = "slow%x" % (time.time_ns() // 1000000 % (1 << 32))
+    mail = name + "@example.org"
+    call("/auth/register/init", {"username": name, "email": mail,
+                                 "password": "long enough to be good"})
+    token = call("/auth/register/verify", {
+        "email": mail, "code": code_for(mail)}).get("token", "")
+    node = call("/api/nodes", {"name": name, "storage_size": "64M"}, token)
+    threads = [threading.Thread(target=slow_upload, args=(token, *a)) for a in (
+        ("a file", b"Content-Length: 100000", b"x"),
+        ("a file in chunks", b"Transfer-Encoding: chunked", b"1\r\nx\r\n"))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    for _ in range(50):
+        left = call("/api/account", None, token, "GET")
+        if not left.get("reserved"):
+            break
+        time.sleep(0.1)
+    test("and holds nothing any more", "" if left.get("reserved") == 0 and
+         left.get("files") == 0 else repr(left))
+    call("/api/nodes/%s?force=true" % node.get("id"), None, token, "DELETE")
 
 
 def slow_chunks():
@@ -240,7 +299,7 @@ def main():
     before = descriptors()
     threads = [threading.Thread(target=f) for f in (
         slowloris, slow_second, slow_line, slow_body, slow_chunks, slow_discard,
-        slow_linger, slow_read)]
+        slow_linger, slow_read, slow_uploads)]
     for t in threads:
         t.start()
     time.sleep(5)
