@@ -137,6 +137,8 @@ lab_down(void **state)
 {
 	(void)state;
 	lab.gw.server = http_server_free(lab.gw.server);
+	if (lab.held)
+		nx_refuse(lab.held, NX__STATUS__INTERNAL, "it is over");
 	lab_close_pipe();
 	nx_close(&lab.file);
 	lab.gw.hub = nx_hub_free(lab.gw.hub);

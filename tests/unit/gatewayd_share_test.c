@@ -122,7 +122,7 @@ gone_clients_are_noticed(void **state)
 	int fd;
 
 	(void)state;
-	lab.hold_lambda = true;
+	lab.hold_lambda = lab.quiet_lambda = true;
 	fd = ask_only("good", "POST /api/lambda/run", "{\"code\":\"1\"}");
 	lab_turn(20);
 	assert_int_equal(nx_hub_stats(lab.gw.hub).calls, 2);
@@ -139,7 +139,7 @@ half_closed_clients_are_answered(void **state)
 	int fd;
 
 	(void)state;
-	lab.hold_lambda = true;
+	lab.hold_lambda = lab.quiet_lambda = true;
 	fd = ask_only("good", "POST /api/lambda/run", "{\"code\":\"1\"}");
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
 	lab_turn(3500);
