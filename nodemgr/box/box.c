@@ -10,7 +10,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "nodemgr/box/box.h"
+#include "nodemgr/box/child.h"
 #include "nodemgr/box/sys.h"
 
 #define ALL_NAMESPACES                                               \

@@ -1,10 +1,13 @@
 /*
  * A box: one process in all namespaces of its own, in a cgroup of its own,
- * which becomes nexus-init. What a node and a function have in common.
+ * which becomes nexus-init. The door of box/, and of all that happens in there:
+ * filters, maps of ids, mounts by descriptor, entering, and the wardens that
+ * watch what came of it.
  *
  * nx_box_spawn() is the parent's half: it clones, writes the maps, opens the
  * gate. box_child.c is the child's half; it trusts nothing that it finds in the
- * root filesystem. Both talk over a gate (gate.h).
+ * root filesystem. What nodes and functions have not in common is in two tables
+ * (child.h).
  */
 #ifndef NODEMGR_BOX_H
 #define NODEMGR_BOX_H
@@ -13,9 +16,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "nodemgr/box/enter.h"
 #include "nodemgr/box/filter.h"
 #include "nodemgr/box/gate.h"
 #include "nodemgr/box/idmap.h"
+#include "nodemgr/box/mnt.h"
+#include "nodemgr/box/mounts.h"
+#include "nodemgr/box/sealed.h"
+#include "nodemgr/box/terminal.h"
 #include "nodemgr/box/warden.h"
 
 /* The descriptors a child gets, by their numbers in it. */
@@ -33,8 +41,11 @@ enum nx_box_fd {
 	NX_BOX_END
 };
 
+struct nx_box_kind;
+extern const struct nx_box_kind nx_box_node, nx_box_function;
+
 struct nx_box {
-	bool function; /* else a node */
+	const struct nx_box_kind *kind;
 	const char *hostname;
 	const char *scratch; /* an empty directory to build below */
 	struct nx_idmap map;
@@ -46,32 +57,14 @@ struct nx_box {
 	/* node */
 	const char *hosts, *resolv; /* contents of files in /etc */
 	bool fresh; /* first start: write them, whatever is there */
-	/* function; 0: none */
+	/* function */
 	uint64_t work_size; /* bytes of /tmp */
+	/* of each process, and of each user in it; 0: none */
 	uint64_t max_data, max_procs;
 };
 
 /* 0, or -errno with the step in *ret_fault, and then nothing is left. */
 int nx_box_spawn(const struct nx_box *box, struct nx_boxed *ret_boxed,
     struct nx_fault *ret_fault);
-
-/* --- the child's half ------------------------------------------------------ */
-
-_Noreturn void nx_box_child(const struct nx_box *box, int gate);
-
-/* Builds the root and pivots into it. */
-int nx_node_root(struct nx_fault *f);
-int nx_function_root(const struct nx_box *box, struct nx_fault *f);
-
-/* Own tmpfs on /dev of @root with clones of the host's harmless devices. */
-int nx_dev_make(int root, bool function, struct nx_fault *f);
-/* Own procfs and sysfs with what is masked and read-only. */
-int nx_proc_make(int root, struct nx_fault *f);
-/* hostname, hosts, resolv.conf, from within the root. */
-int nx_etc_write(const struct nx_box *box);
-/* Leaves @root as "/" and nothing else. */
-int nx_root_enter(int root);
-/* A tmpfs to build on; it is the current directory afterwards. */
-int nx_scratch(int *ret_fd, const char *const *dirs);
 
 #endif

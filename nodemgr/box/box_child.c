@@ -17,8 +17,8 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "nodemgr/box/box.h"
 #include "nodemgr/box/caps.h"
+#include "nodemgr/box/child.h"
 #include "nodemgr/box/sys.h"
 
 /* Where the gate is; it moves before the exec. */
@@ -66,42 +66,18 @@ await(enum nx_gate_kind kind)
 }
 
 static int
-reset_signals(void)
-{
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
-	sigset_t none;
-	int sig;
-
-	for (sig = 1; sig < _NSIG; sig++)
-		(void)sigaction(sig, &dfl, NULL);
-	sigemptyset(&none);
-	return NX_SYS(sigprocmask(SIG_SETMASK, &none, NULL));
-}
-
-static int
-set_rlimit(int what, uint64_t soft, uint64_t hard)
-{
-	struct rlimit now, want;
-
-	if (getrlimit((__rlimit_resource_t)what, &now) < 0)
-		return -errno;
-	want.rlim_max = hard < now.rlim_max ? hard : now.rlim_max;
-	want.rlim_cur = soft < want.rlim_max ? soft : want.rlim_max;
-	return NX_SYS(setrlimit((__rlimit_resource_t)what, &want));
-}
-
-static int
 set_rlimits(const struct nx_box *box)
 {
-	int r = set_rlimit(RLIMIT_CORE, 0, 0);
+	int r = nx_rlimit_lower(RLIMIT_CORE, 0, 0);
 
 	if (r == 0)
-		r = set_rlimit(RLIMIT_NOFILE, box->function ? 256 : 1024,
-		    box->function ? 256 : RLIM_INFINITY);
+		r = nx_rlimit_lower(
+		    RLIMIT_NOFILE, box->kind->nofile, box->kind->nofile_max);
 	if (r == 0 && box->max_data)
-		r = set_rlimit(RLIMIT_DATA, box->max_data, box->max_data);
+		r = nx_rlimit_lower(RLIMIT_DATA, box->max_data, box->max_data);
 	if (r == 0 && box->max_procs)
-		r = set_rlimit(RLIMIT_NPROC, box->max_procs, box->max_procs);
+		r = nx_rlimit_lower(
+		    RLIMIT_NPROC, box->max_procs, box->max_procs);
 	return r;
 }
 
@@ -123,9 +99,9 @@ static int
 place_fds(const struct nx_box *box)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), i;
-	int out = box->function ? NX_BOX_OUT : null;
-	int err = box->function ? NX_BOX_ERR : null;
-	int log = box->function ? null : NX_BOX_LOG;
+	int out = box->kind->out ? (int)box->kind->out : null;
+	int err = box->kind->err ? (int)box->kind->err : null;
+	int log = box->kind->log ? (int)box->kind->log : null;
 
 	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 ||
 	    dup2(err, 2) < 0)
@@ -155,18 +131,18 @@ prepare(const struct nx_box *box, struct nx_fault *f)
 	NX_TRY(f, nx_ids_become(box->map.inner_uid, box->map.inner_gid),
 	    "become the namespace's user");
 	(void)umask(022);
-	if (!box->function)
+	if (box->kind->network)
 		NX_TRY(f, send_netlink(), "netlink socket");
 	NX_TRY(f, NX_SYS(mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL)),
 	    "make / a slave");
-	r = box->function ? nx_function_root(box, f) : nx_node_root(f);
+	r = box->kind->root(box, f);
 	if (r < 0)
 		return r;
 	NX_TRY(f,
 	    NX_SYS(sethostname(box->hostname, __builtin_strlen(box->hostname))),
 	    "set the host name");
-	if (!box->function)
-		NX_TRY(f, nx_etc_write(box), "write files in /etc");
+	if (box->kind->furnish)
+		NX_TRY(f, box->kind->furnish(box), "write files in /etc");
 	return 0;
 }
 
@@ -175,10 +151,9 @@ become(const struct nx_box *box, struct nx_fault *f)
 {
 	NX_TRY(f, place_fds(box), "place descriptors");
 	NX_TRY(f, set_rlimits(box), "resource limits");
-	NX_TRY(f, reset_signals(), "reset signals");
+	NX_TRY(f, nx_signals_reset(), "reset signals");
 	NX_TRY(f, setsid() < 0 ? -errno : 0, "new session");
-	NX_TRY(f, nx_caps_keep(box->function ? 0 : nx_caps_node),
-	    "drop capabilities");
+	NX_TRY(f, nx_caps_keep(box->kind->caps), "drop capabilities");
 	NX_TRY(
 	    f, NX_SYS(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)), "no_new_privs");
 	NX_TRY(f, nx_filter_load(box->filter), "load the call filter");
@@ -197,7 +172,7 @@ nx_box_child(const struct nx_box *box, int gate)
 	r = nx_step(&f, gather_fds(box, gate), "gather descriptors");
 	if (r == 0)
 		r = prepare(box, &f);
-	if (r == 0 && !box->function) {
+	if (r == 0 && box->kind->network) {
 		r = nx_step(&f, nx_gate_send(NX_BOX_GATE, NX_GATE_READY, 0, -1),
 		    "ready");
 		if (r == 0)

@@ -1,25 +1,11 @@
-/*
- * Capabilities of what runs inside; see caps.h.
- */
+/* Dropping capabilities, and becoming somebody without losing them first. */
 #include <errno.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "nodemgr/box/caps.h"
-
-#define CAP(c) (1ULL << CAP_##c)
-
-/*
- * podman's default, all of which a user namespace confines to the node's own
- * files and processes. Without NET_ADMIN a node cannot change its address, and
- * without SYS_ADMIN and SYS_PTRACE not what nexus-init guards.
- */
-const uint64_t nx_caps_node = CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) |
-    CAP(FSETID) | CAP(KILL) | CAP(SETGID) | CAP(SETUID) | CAP(SETPCAP) |
-    CAP(SETFCAP) | CAP(NET_BIND_SERVICE) | CAP(SYS_CHROOT);
 
 static int
 set_caps(uint64_t mask)

@@ -14,13 +14,13 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "nodemgr/box/box.h"
+#include "nodemgr/box/child.h"
 #include "nodemgr/box/mnt.h"
 
 static const struct {
 	const char *name;
 	unsigned major, minor;
-	bool function; /* functions get it, too */
+	bool always; /* else where the plan says all */
 } devices[] = {
     {"null", 1, 3, true},
     {"zero", 1, 5, true},
@@ -66,13 +66,13 @@ add_device(int dev, const char *name, unsigned major, unsigned minor)
 }
 
 static int
-add_devices(int dev, bool function)
+add_devices(int dev, bool all)
 {
 	size_t i;
 	int r;
 
 	for (i = 0; i < NX_ARRAY_SIZE(devices); i++) {
-		if (function && !devices[i].function)
+		if (!all && !devices[i].always)
 			continue;
 		r = add_device(
 		    dev, devices[i].name, devices[i].major, devices[i].minor);
@@ -109,17 +109,17 @@ add_pts(int dev)
 }
 
 static int
-add_shm(int dev, bool function)
+add_shm(int dev, const struct nx_dev_plan *plan)
 {
-	const struct nx_mnt_opt opts[] = {{"size", function ? "16m" : "64m"},
-	    {"nr_inodes", function ? "1024" : "65536"}, {"mode", "1777"}};
+	const struct nx_mnt_opt opts[] = {{"size", plan->shm_size},
+	    {"nr_inodes", plan->shm_inodes}, {"mode", "1777"}};
 
 	return add_mount(dev, "shm", "tmpfs", opts, NX_ARRAY_SIZE(opts),
 	    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV);
 }
 
 int
-nx_dev_make(int root, bool function, struct nx_fault *f)
+nx_dev_make(int root, const struct nx_dev_plan *plan, struct nx_fault *f)
 {
 	static const struct nx_mnt_opt opts[] = {
 	    {"mode", "0755"}, {"size", "1m"}, {"nr_inodes", "1024"}};
@@ -131,12 +131,12 @@ nx_dev_make(int root, bool function, struct nx_fault *f)
 	    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, NULL);
 	NX_TRY(f, dev, "make a tmpfs for /dev");
 	NX_TRY(f, nx_mnt_attach(dev, at), "mount /dev");
-	NX_TRY(f, add_devices(dev, function), "add devices to /dev");
-	if (!function)
+	NX_TRY(f, add_devices(dev, plan->all), "add devices to /dev");
+	if (plan->all)
 		NX_TRY(f, add_pts(dev), "mount /dev/pts");
-	NX_TRY(f, add_shm(dev, function), "make /dev/shm");
+	NX_TRY(f, add_shm(dev, plan), "make /dev/shm");
 	/* nothing is to be made there; a node's programs do, with sockets */
-	if (function)
+	if (plan->frozen)
 		NX_TRY(f, nx_mnt_set(dev, MOUNT_ATTR_RDONLY, -1),
 		    "make /dev read-only");
 	return 0;

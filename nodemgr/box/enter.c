@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -22,9 +23,8 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "nodemgr/box/caps.h"
-#include "nodemgr/box/enter.h"
+#include "nodemgr/box/child.h"
 #include "nodemgr/box/sys.h"
-#include "nodemgr/box/terminal.h"
 
 #define NODE_NAMESPACES                                              \
 	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | \
@@ -88,19 +88,6 @@ own_terminal(const struct nx_enter *e)
 	return nx_gate_send(GATE, NX_GATE_TERMINAL, 0, near);
 }
 
-static int
-reset_signals(void)
-{
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
-	sigset_t none;
-	int sig;
-
-	for (sig = 1; sig < _NSIG; sig++)
-		(void)sigaction(sig, &dfl, NULL);
-	sigemptyset(&none);
-	return NX_SYS(sigprocmask(SIG_SETMASK, &none, NULL));
-}
-
 /* nexus-init tells on the gate when the command cannot be executed. */
 static int
 exec_init(const struct nx_enter *e)
@@ -133,8 +120,12 @@ become(const struct nx_enter *e, struct nx_fault *f)
 	if (e->tty)
 		NX_TRY(f, own_terminal(e), "open a terminal");
 	NX_TRY(f, enter_directory(e->cwd), "enter the directory");
-	NX_TRY(f, reset_signals(), "reset signals");
-	NX_TRY(f, nx_caps_keep(nx_caps_node), "drop capabilities");
+	NX_TRY(f, nx_signals_reset(), "reset signals");
+	if (e->max_procs)
+		NX_TRY(f,
+		    nx_rlimit_lower(RLIMIT_NPROC, e->max_procs, e->max_procs),
+		    "resource limits");
+	NX_TRY(f, nx_caps_keep(NX_CAPS_NODE), "drop capabilities");
 	NX_TRY(
 	    f, NX_SYS(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)), "no_new_privs");
 	NX_TRY(f, nx_filter_load(e->filter), "load the call filter");

@@ -13,7 +13,9 @@
 
 #include <stdbool.h>
 
-#include "nodemgr/box/box.h"
+#include "nodemgr/box/filter.h"
+#include "nodemgr/box/gate.h"
+#include "nodemgr/box/warden.h"
 
 struct nx_enter {
 	int target;             /* pidfd of the node's init */
@@ -23,6 +25,7 @@ struct nx_enter {
 	uint32_t rows, columns; /* of the terminal; 0: as it is made */
 	int fds[3];             /* stdin, stdout, stderr; borrowed */
 	const char *cwd;        /* NULL or "": the root */
+	uint64_t max_procs;     /* of its user in the node; 0: any */
 	const struct nx_filter *filter;
 	char *const *argv, *const *envp;
 };

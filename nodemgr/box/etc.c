@@ -11,7 +11,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "nodemgr/box/box.h"
+#include "nodemgr/box/child.h"
 
 /* Is that what is there already? A file that need not be written leaves the
  * volume clean. */

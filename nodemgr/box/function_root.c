@@ -14,7 +14,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "nodemgr/box/box.h"
+#include "nodemgr/box/child.h"
 #include "nodemgr/box/mnt.h"
 
 #define TIGHT (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
@@ -88,8 +88,8 @@ mount_root(struct nx_fault *f)
 	return nx_step(f, fd, "mount the root");
 }
 
-int
-nx_function_root(const struct nx_box *box, struct nx_fault *f)
+static int
+build(const struct nx_box *box, struct nx_fault *f)
 {
 	static const char *const dirs[] = {"lower", "void", "root", NULL};
 	nx_cleanup_fd int base = -1, root = -1;
@@ -102,10 +102,19 @@ nx_function_root(const struct nx_box *box, struct nx_fault *f)
 		return root;
 	NX_TRY(f, nx_mnt_attach_at(root, base, "root"), "attach the root");
 	NX_TRY(f, nx_mnt_attach_at(NX_BOX_USR, root, "usr"), "mount /usr");
-	NX_TRY(f, nx_dev_make(root, true, f), "make /dev");
+	NX_TRY(f, nx_dev_make(root, &box->kind->dev, f), "make /dev");
 	NX_TRY(f, make_proc(root), "mount /proc");
 	NX_TRY(f, make_work(box, root), "make the work directory");
 	NX_TRY(f, nx_root_enter(root), "enter the root");
 	NX_TRY(f, NX_SYS(chdir("/tmp")), "enter the work directory");
 	return 0;
 }
+
+const struct nx_box_kind nx_box_function = {
+    .root = build,
+    .nofile = 256,
+    .nofile_max = 256,
+    .out = NX_BOX_OUT,
+    .err = NX_BOX_ERR,
+    .dev = {.frozen = true, .shm_size = "16m", .shm_inodes = "1024"},
+};

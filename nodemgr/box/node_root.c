@@ -14,7 +14,8 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "nodemgr/box/box.h"
+#include "nodemgr/box/caps.h"
+#include "nodemgr/box/child.h"
 #include "nodemgr/box/mnt.h"
 
 /* upper, work and data on the volume. Ids were mapped on the mount: root here
@@ -79,8 +80,8 @@ place_data(int volume, int root)
 	return data < 0 ? data : place(data, root, "data");
 }
 
-int
-nx_node_root(struct nx_fault *f)
+static int
+build(const struct nx_box *box, struct nx_fault *f)
 {
 	static const char *const dirs[] = {"lower", "volume", "root", NULL};
 	nx_cleanup_fd int base = -1, root = -1;
@@ -100,8 +101,19 @@ nx_node_root(struct nx_fault *f)
 	if (fcntl(NX_BOX_USR, F_GETFD) >= 0)
 		NX_TRY(f, place(NX_BOX_USR, root, "usr"), "mount /usr");
 	NX_TRY(f, place_data(NX_BOX_VOLUME, root), "mount /data");
-	NX_TRY(f, nx_dev_make(root, false, f), "make /dev");
+	NX_TRY(f, nx_dev_make(root, &box->kind->dev, f), "make /dev");
 	NX_TRY(f, nx_proc_make(root, f), "make /proc and /sys");
 	NX_TRY(f, nx_root_enter(root), "enter the root");
 	return 0;
 }
+
+const struct nx_box_kind nx_box_node = {
+    .root = build,
+    .furnish = nx_etc_write,
+    .network = true,
+    .caps = NX_CAPS_NODE,
+    .nofile = 1024,
+    .nofile_max = UINT64_MAX,
+    .log = NX_BOX_LOG,
+    .dev = {.all = true, .shm_size = "64m", .shm_inodes = "65536"},
+};

@@ -13,7 +13,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "nodemgr/box/box.h"
+#include "nodemgr/box/child.h"
 #include "nodemgr/box/mnt.h"
 
 #define TIGHT (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)

@@ -1,6 +1,6 @@
 /*
- * The warden of one boxed process, as nodemgr watches it: a node's init, a function, a command
- * in a node. Its gate until it has become what it was to become, a deadline,
+ * The warden of one boxed process: a node's init, a function, a command in a
+ * node. Its gate until it has become what it was to become, a deadline,
  * its end, and the cgroup that is emptied afterwards. What that means is in the
  * operations of its owner; the order is
  *

@@ -212,7 +212,7 @@ spawn(struct call *c, const struct ends *e)
 	bool counted = m->cgroups.controllers;
 	uint32_t uid = (uint32_t)m->conf.id_base - CALL_SLOTS + c->slot;
 	struct nx_box box = {
-	    .function = true,
+	    .kind = &nx_box_function,
 	    .hostname = "function",
 	    .scratch = m->scratch,
 	    .map = {1000, 1000, uid, uid, 1},

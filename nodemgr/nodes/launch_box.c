@@ -90,6 +90,8 @@ spawn(struct op *op, struct nx_image_mounts *mounts, int log, int status,
 	struct node *n = op->node;
 	char limit[24];
 	struct nx_box box = {
+	    .kind = &nx_box_node,
+	    .max_procs = n->limits_enforced ? 0 : n->pids_max,
 	    .hostname = n->name,
 	    .scratch = op->m->scratch,
 	    .map = {.outer_uid = n->uid_base,

@@ -247,6 +247,7 @@ lab_node(struct lab_box *b, const char *command)
 	b->cgroup = nx_cgroup_make(lab.cgroups.nodes, b->name, false, &limits);
 	assert_true(b->cgroup >= 0);
 	b->box = (struct nx_box){
+	    .kind = &nx_box_node,
 	    .hostname = "lab",
 	    .scratch = lab.scratch,
 	    .map = {.outer_uid = LAB_BASE,
@@ -300,7 +301,7 @@ lab_start(struct lab_box *b)
 		if (msg.kind == NX_GATE_READY)
 			(void)nx_gate_send(b->boxed.gate, NX_GATE_GO, 0, -1);
 		if (msg.kind == NX_GATE_CLOSED)
-			return went || b->box.function ? 0 : -EPIPE;
+			return went ? 0 : -EPIPE;
 	}
 }
 
