@@ -27,16 +27,13 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/reaper.h"
-#include "nodemgr/box/terminal.h"
 #include "nodemgr/nodes/exec.h"
 #include "nodemgr/nodes/exec_internal.h"
 #include "proto/serve_nodemgr.h"
 
-#define EXECS_MAX   128 /* of one node's at a time */
-#define START_MS    15000
-#define CLEAR_MS    5
-#define CLEAR_TRIES 2000 /* 10 s */
-#define TELL_MS     60000
+#define EXECS_MAX 128 /* of one node's at a time */
+#define START_MS  15000
+#define TELL_MS   60000
 
 static void
 close_ends(struct exec *x)
@@ -45,14 +42,7 @@ close_ends(struct exec *x)
 		nx_close(&x->ends[--x->n_ends]);
 }
 
-static void
-end_gate(struct exec *x)
-{
-	if (x->gate_event)
-		event_free(x->gate_event);
-	x->gate_event = NULL;
-	nx_close(&x->enter.gate);
-}
+static const struct nx_warden_ops ops;
 
 static void
 exec_free(struct exec *x)
@@ -65,29 +55,11 @@ exec_free(struct exec *x)
 			*link = x->next;
 			break;
 		}
-	end_gate(x);
-	if (x->timer)
-		event_free(x->timer);
 	if (x->pid >= 0)
 		nx_reaper_forget(x->pid);
-	nx_boxed_destroy(&x->enter);
+	nx_warden_destroy(&x->warden);
 	close_ends(x);
-	nx_close(&x->cgroup);
-	nx_close(&x->parent);
 	free(x);
-}
-
-static void
-set_timer(
-    struct exec *x, unsigned ms, void (*fn)(evutil_socket_t, short, void *))
-{
-	const struct timeval tv = {
-	    .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-
-	if (x->timer)
-		event_free(x->timer);
-	x->timer = evtimer_new(x->m->base, fn, x);
-	nx_assert(x->timer && event_add(x->timer, &tv) == 0);
 }
 
 /* --- the end ------------------------------------------------------------------ */
@@ -108,14 +80,6 @@ answer_wait(struct exec *x)
 	nx_answer_node_exec_wait(r, &reply);
 }
 
-static void
-on_untold(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	exec_free(arg);
-}
-
 /* Nothing of it is left, or nothing can be done about it. It goes when its end
  * has been told, or when nobody is there to tell, or nobody asks. */
 static void
@@ -124,7 +88,7 @@ over(struct exec *x)
 	nx_assert(!x->start);
 	x->state = OVER;
 	if (!x->wait && x->peer && !x->failed) {
-		set_timer(x, TELL_MS, on_untold);
+		nx_warden_deadline(&x->warden, TELL_MS);
 		return;
 	}
 	if (x->wait)
@@ -133,27 +97,9 @@ over(struct exec *x)
 }
 
 static void
-on_clear(evutil_socket_t fd, short what, void *arg)
+on_emptied(void *arg)
 {
-	struct exec *x = arg;
-
-	(void)fd;
-	(void)what;
-	nx_assert(x->state == CLEARING);
-	if (x->cgroup < 0) {
-		over(x);
-		return;
-	}
-	(void)nx_cgroup_kill(x->cgroup);
-	if (nx_cgroup_remove(x->parent, x->leaf) == 0) {
-		over(x);
-	} else if (x->tries++ < CLEAR_TRIES) {
-		set_timer(x, x->tries < 5 ? 1 : CLEAR_MS, on_clear);
-	} else {
-		nx_err("event=cgroup-not-empty node=%s exec=%llu", x->node,
-		    (unsigned long long)x->id);
-		over(x);
-	}
+	over(arg);
 }
 
 static void
@@ -172,19 +118,19 @@ answer_fault(struct exec *x)
 	    strerror(-x->fault.error));
 }
 
-/* The command is over, or never was: what is left in the cgroup goes. */
+/* The command is over, or never was: what is left in the cgroup goes. @x may be
+ * gone after it. */
 static void
 clear(struct exec *x)
 {
 	nx_assert(x->state != CLEARING && x->state != OVER);
-	end_gate(x);
 	close_ends(x);
 	x->state = CLEARING;
 	if (x->start) {
 		x->failed = true;
 		answer_fault(x);
 	}
-	on_clear(-1, 0, x);
+	nx_warden_empty(&x->warden);
 }
 
 /* --- the beginning ------------------------------------------------------------ */
@@ -197,11 +143,14 @@ fail(struct exec *x, int error, const char *step)
 }
 
 static void
-on_late(evutil_socket_t fd, short what, void *arg)
+on_late(void *arg)
 {
-	(void)fd;
-	(void)what;
-	fail(arg, -ETIMEDOUT, "enter the node");
+	struct exec *x = arg;
+
+	if (x->state == OVER)
+		exec_free(x); /* nobody asks how it ended */
+	else
+		fail(x, -ETIMEDOUT, "enter the node");
 }
 
 /* It is the command now. */
@@ -214,73 +163,31 @@ begun(struct exec *x)
 
 	nx_assert(x->state == STARTING);
 	x->state = RUNNING;
-	event_free(nx_take_ptr(x->timer));
-	end_gate(x);
+	nx_warden_deadline(&x->warden, 0);
 	reply.exec = x->id;
 	x->n_ends = 0; /* theirs now */
 	nx_answer_node_exec(r, &reply, x->ends, (size_t)n);
 }
 
-static void on_end(int status, const struct rusage *usage, void *arg);
-
-/* True while there is more to hear. */
-static bool
-hear(struct exec *x, const struct nx_gate_msg *msg, int *fd)
-{
-	if (msg->kind == NX_GATE_CHILD && x->pid < 0 && msg->value > 0) {
-		x->pid = msg->value;
-		(void)nx_reaper_claim(x->pid, x->mark, on_end, x);
-	} else if (msg->kind == NX_GATE_TERMINAL && x->tty && !x->n_ends &&
-	    nx_terminal_is_near(*fd)) {
-		x->ends[x->n_ends++] = nx_take_fd(fd);
-	} else if (msg->kind == NX_GATE_FAILED) {
-		x->fault = msg->fault;
-		return false;
-	} else {
-		return msg->kind != NX_GATE_CLOSED;
-	}
-	return true;
-}
-
-/* All that the gate has to say now; false: more is to come. */
-static bool
-listen_to(struct exec *x)
-{
-	struct nx_gate_msg msg;
-	bool more = true;
-	int fd, r = 1;
-
-	while (more && (r = nx_gate_recv(x->enter.gate, &msg, &fd)) == 1) {
-		more = hear(x, &msg, &fd);
-		nx_close(&fd);
-	}
-	(void)nx_step(&x->fault, r, "read the gate");
-	return r != 0;
-}
-
 /* The gate and the reaper tell what happened in any order: a command can be
- * over before it is known to have begun, and why it failed can come later. */
+ * over before it is known to have begun, and why it failed can come later. @x
+ * may be gone after it. */
 static void
 advance(struct exec *x)
 {
-	if (x->state == STARTING && listen_to(x)) {
-		if (x->fault.error)
+	if (x->state == STARTING && x->silent) {
+		if (x->fault.error) {
 			clear(x);
-		else if (x->n_ends == 0 || (x->pid < 0 && !x->ended))
+			return;
+		}
+		if (x->n_ends == 0 || (x->pid < 0 && !x->ended)) {
 			fail(x, -ECANCELED, "enter the node");
-		else
-			begun(x);
+			return;
+		}
+		begun(x);
 	}
 	if (x->state == RUNNING && x->ended)
 		clear(x);
-}
-
-static void
-on_gate(evutil_socket_t gate, short what, void *arg)
-{
-	(void)gate;
-	(void)what;
-	advance(arg);
 }
 
 static void
@@ -294,6 +201,33 @@ on_end(int status, const struct rusage *usage, void *arg)
 	x->pid = -1;
 	advance(x);
 }
+
+static bool
+on_heard(void *arg, const struct nx_gate_msg *msg, int *fd)
+{
+	struct exec *x = arg;
+
+	if (msg->kind == NX_GATE_FAILED || msg->kind == NX_GATE_CLOSED) {
+		x->fault = msg->fault;
+		x->silent = true;
+		advance(x);
+		return false;
+	}
+	if (msg->kind == NX_GATE_CHILD && x->pid < 0 && msg->value > 0) {
+		x->pid = msg->value;
+		(void)nx_reaper_claim(x->pid, x->mark, on_end, x);
+	} else if (msg->kind == NX_GATE_TERMINAL && x->tty && !x->n_ends &&
+	    nx_terminal_is_near(*fd)) {
+		x->ends[x->n_ends++] = nx_take_fd(fd);
+	}
+	return true;
+}
+
+static const struct nx_warden_ops ops = {
+    .heard = on_heard,
+    .late = on_late,
+    .emptied = on_emptied,
+};
 
 static void
 start(struct nodemgr *m, struct nx_request *r, const struct node *n,
@@ -313,8 +247,8 @@ start(struct nodemgr *m, struct nx_request *r, const struct node *n,
 	x->peer = r->peer;
 	x->tty = request->tty;
 	x->mark = nx_reaper_mark();
-	x->pid = x->parent = x->cgroup = -1;
-	x->enter = (struct nx_boxed){-1, -1, -1};
+	x->pid = -1;
+	nx_warden_init(&x->warden, m->base, &ops, x);
 	snprintf(x->node, sizeof(x->node), "%s", n->id);
 	x->next = m->execs;
 	m->execs = x;
@@ -322,10 +256,7 @@ start(struct nodemgr *m, struct nx_request *r, const struct node *n,
 		clear(x);
 		return;
 	}
-	x->gate_event =
-	    event_new(m->base, x->enter.gate, EV_READ | EV_PERSIST, on_gate, x);
-	nx_assert(x->gate_event && event_add(x->gate_event, NULL) == 0);
-	set_timer(x, START_MS, on_late);
+	nx_warden_watch(&x->warden, START_MS);
 }
 
 /* --- requests ----------------------------------------------------------------- */
@@ -402,7 +333,7 @@ exec_peer_gone(struct nodemgr *m, const struct nx_peer *peer)
 			continue;
 		}
 		nx_info("event=exec-abandoned node=%s", x->node);
-		(void)nx_cgroup_kill(x->cgroup);
+		nx_warden_kill(&x->warden);
 	}
 }
 

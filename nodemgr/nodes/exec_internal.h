@@ -16,17 +16,16 @@ struct exec {
 	uint64_t id;
 	struct nx_request *start, *wait; /* whom to answer; NULL: nobody */
 	const struct nx_peer *peer;      /* to compare only; NULL: gone */
-	char node[NX_ID_LEN + 1], leaf[24];
-	int parent, cgroup;    /* the node's and its own */
-	struct nx_boxed enter; /* who goes in first */
-	struct event *gate_event, *timer;
-	uint64_t mark; /* the command cannot have ended before */
-	pid_t pid;     /* of the command; -1: not yet */
-	bool tty, ended, failed;
+	char node[NX_ID_LEN + 1];
+	struct nx_warden warden; /* of who goes in first, and of the cgroup */
+	uint64_t mark;           /* the command cannot have ended before */
+	pid_t pid;               /* of the command; -1: not yet */
+	bool tty, failed;
+	bool silent; /* the gate has said all */
+	bool ended;
 	int ends[3], n_ends; /* for the caller */
 	struct nx_fault fault;
 	int status; /* as waitpid gives it */
-	unsigned tries;
 };
 
 /* Makes its cgroup and its terminal or pipes, and has it enter @n. 0, or -errno

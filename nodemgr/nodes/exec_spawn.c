@@ -12,7 +12,6 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "nodemgr/box/enter.h"
 #include "nodemgr/nodes/exec_internal.h"
 
 static char *const default_env[] = {
@@ -72,13 +71,14 @@ enter(struct exec *x, const struct node *n, const Nx__NodeExecRequest *request)
 	    calloc(request->n_command + 1, sizeof(*argv));
 	struct nx_enter e = {
 	    .target = n->pidfd,
-	    .cgroup = x->cgroup,
+	    .cgroup = x->warden.cgroup,
 	    .init = x->m->init,
 	    .tty = x->tty,
 	    .rows = request->rows,
 	    .columns = request->columns,
 	    .fds = {-1, -1, -1},
 	    .cwd = request->cwd,
+	    .max_procs = n->limits_enforced ? 0 : n->pids_max,
 	    .filter = &x->m->node_filter,
 	    .envp = env,
 	    .argv = argv,
@@ -92,30 +92,28 @@ enter(struct exec *x, const struct node *n, const Nx__NodeExecRequest *request)
 		r = make_pipes(x, e.fds);
 	r = nx_step(&x->fault, r, "make pipes");
 	if (r == 0)
-		r = nx_enter_spawn(&e, &x->enter, &x->fault);
+		r = nx_enter_spawn(&e, &x->warden.p, &x->fault);
 	for (int i = 0; i < 3; i++)
 		nx_close(&e.fds[i]);
 	return r;
 }
 
 static int
-make_leaf(struct exec *x, const struct node *n)
+make_group(struct exec *x, const struct node *n)
 {
 	struct nx_limits none = {0};
+	char name[32];
 
-	snprintf(
-	    x->leaf, sizeof(x->leaf), "exec-%llu", (unsigned long long)x->id);
-	x->parent = fcntl(n->cgroup, F_DUPFD_CLOEXEC, 3);
-	NX_TRY(&x->fault, NX_SYS(x->parent), "make the cgroup");
-	x->cgroup = nx_cgroup_make(x->parent, x->leaf, false, &none);
-	return nx_step(&x->fault, x->cgroup, "make the cgroup");
+	snprintf(name, sizeof(name), "exec-%llu", (unsigned long long)x->id);
+	return nx_warden_group(
+	    &x->warden, n->cgroup, name, false, &none, &x->fault);
 }
 
 int
 exec_spawn(
     struct exec *x, const struct node *n, const Nx__NodeExecRequest *request)
 {
-	int r = make_leaf(x, n);
+	int r = make_group(x, n);
 
 	return r < 0 ? r : enter(x, n, request);
 }

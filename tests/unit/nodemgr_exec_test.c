@@ -115,6 +115,29 @@ pids_in_node(void)
 	return stat.pids;
 }
 
+/* Without controllers, too: of the node's root, by RLIMIT_NPROC. */
+static void
+test_processes_are_bounded(void **state)
+{
+	Nx__NodeCreateRequest q = NX__NODE_CREATE_REQUEST__INIT;
+	struct answer a;
+	char out[64];
+
+	(void)state;
+	q.name = (char *)(uintptr_t) "x";
+	q.storage = 16 << 20;
+	q.pids_max = 64;
+	assert_int_equal(ask_as(&a, USER, NX__METHOD__NODE_CREATE, &q.base), 0);
+	forget_answer(&a);
+	(void)run_in("x",
+	    "(for i in $(seq 200); do sleep 30 & done) 2>/dev/null; set -- "
+	    "/proc/[0-9]*; echo $#",
+	    out, sizeof(out));
+	print_message("# processes: %s\n", out);
+	assert_in_range(atoi(out), 32, 64);
+	assert_int_equal(delete_node(USER, "x", true), 0);
+}
+
 /* What a command leaves behind, in whatever session, ends with it. */
 static void
 test_exec_leaves_nothing(void **state)
@@ -203,6 +226,7 @@ tests(void)
 	    cmocka_unit_test(test_exec),
 	    cmocka_unit_test(test_exec_terminal),
 	    cmocka_unit_test(test_exec_leaves_nothing),
+	    cmocka_unit_test(test_processes_are_bounded),
 	    cmocka_unit_test(test_delete_while_commands_run),
 	};
 
