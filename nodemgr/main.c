@@ -19,10 +19,9 @@
 #include "common/daemon.h"
 #include "common/err.h"
 #include "nodemgr/calls/calls.h"
-#include "nodemgr/box/mounts.h"
 #include "nodemgr/nodes/recover.h"
 #include "nodemgr/sandbox.h"
-#include "nodemgr/box/sealed.h"
+#include "nodemgr/box/box.h"
 #include "nodemgr/setup.h"
 #include "proto/serve_nodemgr.h"
 

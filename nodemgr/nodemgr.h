@@ -16,7 +16,7 @@
 #include "common/db.h"
 #include "common/hub.h"
 #include "nodemgr/cgroup/cgroup.h"
-#include "nodemgr/box/filter.h"
+#include "nodemgr/box/box.h"
 
 struct nodemgr_conf {
 	struct nx_conf_common common;

@@ -14,7 +14,7 @@
 
 #include "common/err.h"
 #include "nodemgr/sandbox.h"
-#include "nodemgr/box/syscalls.h"
+#include "nodemgr/box/box.h"
 
 #define ALLOW(call)  {.name = #call},
 #define REFUSE(call) {.name = #call, .refuse_errno = 1 /* EPERM */},

@@ -23,6 +23,7 @@
 #include "nodemgr/box/mnt.h"
 #include "nodemgr/box/mounts.h"
 #include "nodemgr/box/sealed.h"
+#include "nodemgr/box/syscalls.h"
 #include "nodemgr/box/terminal.h"
 #include "nodemgr/box/warden.h"
 

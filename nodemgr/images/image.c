@@ -12,7 +12,7 @@
 #include "common/fd.h"
 #include "common/id.h"
 #include "nodemgr/images/image.h"
-#include "nodemgr/box/mnt.h"
+#include "nodemgr/box/box.h"
 
 int
 nx_image_check(int images, const char *name)
