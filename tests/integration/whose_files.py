@@ -109,7 +109,7 @@ def fill(path):
     """The base volume, with files of nobody in particular."""
     with open(path, "wb") as f:
         f.write(os.urandom(8 * MIB))
-    for size in (8 * MIB, 512 << 10):
+    for size in (8 * MIB, 512 << 10, 64 << 10):
         os.truncate(path, size)
         while True:
             status, out, _ = ctl("-q", "file", "upload", path)
