@@ -148,9 +148,10 @@ receive(int sock, uint64_t *ret_size, int *ret_image)
 	if (n != (ssize_t)sizeof(*ret_size))
 		return n < 0 && errno == EINTR ? -EINTR : -EPIPE;
 	c = CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_type != SCM_RIGHTS ||
+	if ((msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) || !c ||
+	    c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
 	    c->cmsg_len != CMSG_LEN(sizeof(int)))
-		return -EPROTO;
+		return -EPROTO; /* what came with it goes with the child */
 	memcpy(ret_image, CMSG_DATA(c), sizeof(int));
 	return 0;
 }
