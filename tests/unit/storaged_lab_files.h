@@ -1,0 +1,318 @@
+/*
+ * What the laboratory's tests do with storaged as its callers would: volumes
+ * made, deleted and damaged, files uploaded, read, moved. Part of
+ * storaged_lab.h, for size only.
+ */
+#ifndef STORAGED_LAB_FILES_H
+#define STORAGED_LAB_FILES_H
+
+/* --- volumes ----------------------------------------------------------------*/
+
+static inline Nx__Status
+lab_volume(const char *node, uint64_t size)
+{
+	Nx__VolumeCreateRequest create = NX__VOLUME_CREATE_REQUEST__INIT;
+	Nx__VolumeSetActiveRequest active = NX__VOLUME_SET_ACTIVE_REQUEST__INIT;
+	Nx__Status status;
+
+	create.node = (char *)(uintptr_t)node;
+	create.size = size;
+	status = lab_node_call(NX__METHOD__VOLUME_CREATE, &create);
+	if (status != NX__STATUS__OK)
+		return status;
+	active.node = (char *)(uintptr_t)node;
+	active.active = true;
+	return lab_node_call(NX__METHOD__VOLUME_SET_ACTIVE, &active);
+}
+
+enum lab_delete { LAB_PLAIN, LAB_FORCE, LAB_LOSE };
+
+/* As nodemgr, for @owner, who deletes that node. */
+static inline Nx__Status
+lab_volume_delete_for(uint64_t owner, const char *node, enum lab_delete how)
+{
+	Nx__VolumeDeleteRequest q = NX__VOLUME_DELETE_REQUEST__INIT;
+
+	q.node = (char *)(uintptr_t)node;
+	q.owner = owner;
+	q.force = how == LAB_FORCE;
+	q.lose_files = how == LAB_LOSE;
+	return lab_node_call(NX__METHOD__VOLUME_DELETE, &q);
+}
+
+static inline Nx__Status
+lab_volume_delete(const char *node, bool lose)
+{
+	return lab_volume_delete_for(0, node, lose ? LAB_LOSE : LAB_PLAIN);
+}
+
+static inline void
+lab_on_done(int result, void *arg)
+{
+	*(int *)arg = result;
+}
+
+/* A row of the catalogue, as a crash may have left it. */
+static inline void
+lab_save_volume(struct catalog_volume *row)
+{
+	int result = 1;
+	struct catalog_volume_op op = {
+	    .volume = *row, .done = lab_on_done, .arg = &result};
+
+	catalog_volume_save(lab.s.catalog, &op);
+	assert_int_equal(catalog_flush(lab.s.catalog), 0);
+	assert_int_equal(result, 0);
+	row->key = op.volume.key;
+}
+
+static inline void
+lab_count_name(const char *name, uint64_t changed_at, void *arg)
+{
+	(void)name;
+	(void)changed_at;
+	++*(size_t *)arg;
+}
+
+/* Chunk files on all volumes. */
+static inline size_t
+lab_chunk_files(void)
+{
+	struct volume *v;
+	size_t n = 0;
+
+	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
+		if (v->store)
+			assert_int_equal(
+			    chunk_list(v->store, lab_count_name, &n), 0);
+	return n;
+}
+
+/* Flips a byte of the first chunk of one volume, behind the checksums. */
+static inline void
+lab_flip(struct volume *v, const char *id, off_t at)
+{
+	char path[512];
+	uint8_t byte;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/storage/mnt/%s/chunks/%s", lab.dir,
+	    v->node, id);
+	assert_int_equal(chmod(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static inline void
+lab_first_chunk(const char *id, struct catalog_chunk *ret_chunk)
+{
+	struct catalog_file file;
+
+	assert_int_equal(catalog_file_find(lab.s.catalog, 0, id, &file), 0);
+	assert_int_equal(
+	    catalog_file_chunks(lab.s.catalog, file.key, 0, ret_chunk, 1), 1);
+}
+
+/* --- files ------------------------------------------------------------------*/
+
+static inline uint8_t *
+lab_random(size_t size)
+{
+	uint8_t *data = malloc(size + 1);
+	uint64_t x = 88172645463325252ULL;
+
+	assert_non_null(data);
+	assert_int_equal(getrandom(&x, sizeof(x), 0), sizeof(x));
+	x |= 1;
+	for (size_t i = 0; i < size; i += 8) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		memcpy(data + i, &x, size - i < 8 ? size - i : 8);
+	}
+	return data;
+}
+
+/* Writes all of it while the loop runs; stops when the reader is gone. */
+static inline size_t
+lab_feed(int fd, const uint8_t *data, size_t size)
+{
+	size_t at = 0;
+
+	while (at < size) {
+		ssize_t n = write(fd, data + at, size - at);
+
+		if (n < 0 && errno == EPIPE)
+			break;
+		if (n > 0)
+			at += (size_t)n;
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+		if (n < 0)
+			usleep(100);
+	}
+	return at;
+}
+
+struct lab_upload {
+	const char *name, *path;
+	bool has_size, create_only;
+	uint64_t declared;
+	uint32_t replicas;
+};
+
+static inline Nx__Status
+lab_open_upload(
+    uint64_t user, const struct lab_upload *u, uint64_t *ret_id, int *ret_fd)
+{
+	Nx__OpenUploadRequest q = NX__OPEN_UPLOAD_REQUEST__INIT;
+	Nx__Status status;
+
+	q.name = (char *)(uintptr_t)(u->name ? u->name : "");
+	q.path = (char *)(uintptr_t)(u->path ? u->path : "");
+	q.has_size = u->has_size;
+	q.size = u->declared;
+	q.replicas = u->replicas;
+	q.create_only = u->create_only;
+	status = lab_call(user, NX__METHOD__FILE_OPEN_UPLOAD, &q);
+	if (status != NX__STATUS__OK)
+		return status;
+	*ret_id = LAB_BODY(Nx__OpenUploadReply)->upload;
+	*ret_fd = nx_take_fd(&reply.fds[0]);
+	return status;
+}
+
+static inline Nx__Status
+lab_finish(uint64_t user, uint64_t id, uint64_t size)
+{
+	Nx__FinishUploadRequest q = NX__FINISH_UPLOAD_REQUEST__INIT;
+
+	q.upload = id;
+	q.size = size;
+	return lab_call(user, NX__METHOD__FILE_FINISH_UPLOAD, &q);
+}
+
+static inline Nx__Status
+lab_upload(uint64_t user, const struct lab_upload *u, const uint8_t *data,
+    size_t size, char ret_id[33])
+{
+	uint64_t id = 0;
+	int fd = -1;
+	Nx__Status status = lab_open_upload(user, u, &id, &fd);
+
+	if (status != NX__STATUS__OK)
+		return status;
+	(void)lab_feed(fd, data, size);
+	nx_close(&fd);
+	status = lab_finish(user, id, size);
+	if (status == NX__STATUS__OK && ret_id)
+		snprintf(ret_id, 33, "%s",
+		    LAB_BODY(Nx__FinishUploadReply)->file->id);
+	return status;
+}
+
+static inline Nx__Status
+lab_put(uint64_t user, const char *path, const void *data, size_t size)
+{
+	struct lab_upload u = {.path = path};
+
+	return lab_upload(user, &u, data, size, NULL);
+}
+
+/* Reads [@offset, +@length) (0: to the end) and compares. */
+static inline Nx__Status
+lab_read(uint64_t user, const char *id, const char *path, uint64_t offset,
+    uint64_t length, const uint8_t *expected)
+{
+	Nx__OpenReadRequest q = NX__OPEN_READ_REQUEST__INIT;
+	uint64_t end = length ? offset + length : 0;
+	uint8_t *buf = malloc(CHUNK_SIZE);
+
+	q.id = (char *)(uintptr_t)(id ? id : "");
+	q.path = (char *)(uintptr_t)(path ? path : "");
+	q.offset = offset;
+	q.max_segments = 3;
+	do {
+		const Nx__OpenReadReply *a;
+		Nx__Status status;
+
+		q.length = end ? end - q.offset : 0;
+		status = lab_call(user, NX__METHOD__FILE_OPEN_READ, &q);
+		if (status != NX__STATUS__OK) {
+			free(buf);
+			return status;
+		}
+		a = LAB_BODY(Nx__OpenReadReply);
+		for (size_t i = 0; i < a->n_segments; i++) {
+			const Nx__ReadSegment *seg = a->segments[i];
+
+			assert_int_equal(
+			    fcntl(reply.fds[i], F_GETFL) & O_ACCMODE, O_RDONLY);
+			assert_int_equal(pread(reply.fds[i], buf, seg->length,
+					     (off_t)seg->offset),
+			    seg->length);
+			assert_memory_equal(
+			    buf, expected + q.offset, seg->length);
+			q.offset += seg->length;
+		}
+		if (a->next)
+			assert_int_equal(a->next, q.offset);
+		if (!a->next)
+			break;
+	} while (true);
+	free(buf);
+	return NX__STATUS__OK;
+}
+
+static inline const Nx__UsageReply *
+lab_usage(uint64_t user)
+{
+	Nx__Empty empty = NX__EMPTY__INIT;
+
+	LAB_OK(lab_call(user, NX__METHOD__STORAGE_USAGE, &empty));
+	return LAB_BODY(Nx__UsageReply);
+}
+
+static inline const Nx__StorageStatusReply *
+lab_status(void)
+{
+	Nx__Empty empty = NX__EMPTY__INIT;
+
+	LAB_OK(lab_call(0, NX__METHOD__STORAGE_STATUS, &empty));
+	return LAB_BODY(Nx__StorageStatusReply);
+}
+
+static inline Nx__Status
+lab_fs(uint64_t user, Nx__Method method, const char *path)
+{
+	Nx__FsPathRequest q = NX__FS_PATH_REQUEST__INIT;
+
+	q.path = (char *)(uintptr_t)path;
+	return lab_call(user, method, &q);
+}
+
+static inline Nx__Status
+lab_mkdir(uint64_t user, const char *path, bool parents)
+{
+	Nx__MkdirRequest q = NX__MKDIR_REQUEST__INIT;
+
+	q.path = (char *)(uintptr_t)path;
+	q.parents = parents;
+	return lab_call(user, NX__METHOD__FS_MKDIR, &q);
+}
+
+static inline Nx__Status
+lab_move(uint64_t user, const char *from, const char *to, bool replace)
+{
+	Nx__FsMoveRequest q = NX__FS_MOVE_REQUEST__INIT;
+
+	q.from = (char *)(uintptr_t)from;
+	q.to = (char *)(uintptr_t)to;
+	q.replace = replace;
+	return lab_call(user, NX__METHOD__FS_MOVE, &q);
+}
+
+#endif
