@@ -60,6 +60,9 @@ start_throttle(struct authd *a)
 	    [AUTH_BUDGET_FAIL_CLIENT] = c->failures_per_address,
 	    [AUTH_BUDGET_FAIL_PAIR] = c->failures_per_login,
 	    [AUTH_BUDGET_FAIL_ACCOUNT] = c->failures_per_account,
+	    [AUTH_BUDGET_FAIL_DEVICE] = c->failures_per_login,
+	    [AUTH_BUDGET_GUESS_CLIENT] = c->failures_per_address,
+	    [AUTH_BUDGET_GUESS_ACCOUNT] = c->guesses_per_account,
 	};
 
 	return auth_throttle_new(per_hour, &a->throttle);

@@ -10,10 +10,9 @@
 		    value, min, max                                       \
 	}
 
-/* Budgets: as many at once, and as many again within an hour. Five tries for
- * each of 20 codes an hour are a chance of 1 in 10,000 per hour, for somebody
- * who has the password already. Per address they are wide, for behind a proxy
- * or a household's router everybody has the same one. */
+/* Budgets: as many at once, and as many again within an hour; what that makes
+ * of guessing is reckoned in docs/auth.md. Per address they are wide, for behind
+ * a proxy or a household's router everybody has the same one. */
 const struct nx_conf_key auth_conf_keys[] = {
     KEY(token_hours, "24", 1, 720),
     KEY(codes_per_hour, "20", 1, 100000),
@@ -21,5 +20,8 @@ const struct nx_conf_key auth_conf_keys[] = {
     KEY(failures_per_address, "300", 1, 1000000),
     KEY(failures_per_login, "30", 1, 1000000),
     KEY(failures_per_account, "100", 1, 1000000),
+    KEY(guesses_per_account, "30", 1, 1000000),
+    {"authd", "registration", NX_CONF_STRING,
+	offsetof(struct auth_conf, registration), "open", 0, 0},
 };
 const size_t auth_conf_count = NX_ARRAY_SIZE(auth_conf_keys);

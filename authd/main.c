@@ -8,6 +8,7 @@
  * no capability at all.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "authd/authd.h"
 #include "authd/sandbox.h"
@@ -55,6 +56,11 @@ main(int argc, char **argv)
 	int r;
 
 	nx_daemon_start(&d, argc, argv);
+	if (strcmp(conf.registration, "open") != 0 &&
+	    strcmp(conf.registration, "closed") != 0)
+		nx_fatal(0,
+		    "[authd] registration = %s is neither open nor closed",
+		    conf.registration);
 	snprintf(dir, sizeof(dir), "%s/auth", conf.common.state_dir);
 	authd_sandbox_dir(dir);
 	nx_daemon_drop(&d);

@@ -282,6 +282,7 @@ nx_calls_reply(struct nx_hub *hub, struct peer *peer, struct nx_frame *frame)
 	ProtobufCMessage *body = NULL;
 	struct nx_reply reply = {.status = e->status,
 	    .error = e->error,
+	    .retry_s = e->retry_s,
 	    .fds = frame->fds,
 	    .n_fds = frame->n_fds};
 

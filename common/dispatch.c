@@ -36,6 +36,7 @@ send_reply(struct pending *p, Nx__Status status, const char *error,
 	e.method = p->pub.method->method;
 	e.status = status;
 	e.error = (char *)(uintptr_t)error;
+	e.retry_s = status == NX__STATUS__OK ? 0 : p->pub.retry_s;
 	/* Our mistake, and no reason to fail everybody else: what a receiver
 	 * finds wrong costs the edge. */
 	if (body &&

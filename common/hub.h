@@ -67,6 +67,7 @@ struct nx_request {
 	uint64_t deadline_us; /* CLOCK_MONOTONIC */
 	struct nx_principal who;
 	const ProtobufCMessage *body; /* of the method's request type */
+	uint32_t retry_s; /* seconds to wait, told by nx_refuse; 0: unsaid */
 	int fds[NX_METHOD_FDS];
 	size_t n_fds;
 };
@@ -141,6 +142,7 @@ struct nx_ask {
 struct nx_reply {
 	Nx__Status status;
 	const char *error; /* a sentence, "" when OK */
+	uint32_t retry_s;  /* seconds until it may go well; 0: unsaid */
 	const ProtobufCMessage *body;
 	int *fds;
 	size_t n_fds;

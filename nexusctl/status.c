@@ -72,6 +72,7 @@ static const struct ctl_column auth_columns[] = {
     {"Users", "users", CTL_TEXT},
     {"Sessions", "sessions", CTL_TEXT},
     {"Mails that failed", "mails_failed", CTL_TEXT},
+    {"Registration", "registration", CTL_TEXT},
 };
 
 static const struct part {

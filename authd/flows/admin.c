@@ -93,6 +93,7 @@ serve_auth_status(struct nx_request *r, struct authd *a)
 		return;
 	}
 	reply.mails_failed = a->mails_failed;
+	reply.registration = a->conf->registration;
 	nx_answer_auth_status(r, &reply);
 }
 

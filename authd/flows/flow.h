@@ -6,8 +6,18 @@
 #ifndef AUTHD_FLOW_H
 #define AUTHD_FLOW_H
 
+#include <stdbool.h>
+
 #include "common/hub.h"
 
+struct authd;
+
+/* False when the administrator has closed registration; then @r is refused. */
+bool auth_registration_open(const struct authd *a, struct nx_request *r);
+
+#define AUTH_CLOSED                                                            \
+	"Registration is closed on this server. Ask the administrator for an " \
+	"account."
 #define AUTH_SENT                                                       \
 	"A code is on its way to your mail address. It is valid for 5 " \
 	"minutes."

@@ -17,18 +17,17 @@ fold(const char *text, uint8_t *key, size_t size)
 	return i;
 }
 
+/* Pays from the budget of @key (may be NULL), @account (may be NULL), or both
+ * together; what was paid before is given back when there is none. */
 static uint64_t
-charge(struct authd *a, struct auth_charges *c, enum auth_budget budget,
-    const struct auth_client *client, const char *account)
+charge_key(struct authd *a, struct auth_charges *c, enum auth_budget budget,
+    const void *key, size_t len, const char *account)
 {
-	size_t len = 0;
 	uint64_t wait;
 
 	c->c[c->n].budget = budget;
-	if (client) {
-		memcpy(c->c[c->n].key, client, sizeof(*client));
-		len = sizeof(*client);
-	}
+	if (key)
+		memcpy(c->c[c->n].key, key, len);
 	if (account)
 		len += fold(account, c->c[c->n].key + len,
 		    sizeof(c->c[c->n].key) - len);
@@ -40,6 +39,14 @@ charge(struct authd *a, struct auth_charges *c, enum auth_budget budget,
 	else
 		auth_limit_refund(a, c);
 	return wait;
+}
+
+static uint64_t
+charge(struct authd *a, struct auth_charges *c, enum auth_budget budget,
+    const struct auth_client *client, const char *account)
+{
+	return charge_key(
+	    a, c, budget, client, client ? sizeof(*client) : 0, account);
 }
 
 uint64_t
@@ -75,13 +82,27 @@ auth_limit_login(struct authd *a, struct auth_charges *c, const char *client,
 }
 
 uint64_t
-auth_limit_verify(struct authd *a, struct auth_charges *c, const char *client)
+auth_limit_device(struct authd *a, struct auth_charges *c,
+    const uint8_t id[AUTH_DEVICE_ID_LEN])
+{
+	c->n = 0;
+	return charge_key(
+	    a, c, AUTH_BUDGET_FAIL_DEVICE, id, AUTH_DEVICE_ID_LEN, NULL);
+}
+
+uint64_t
+auth_limit_guess(struct authd *a, struct auth_charges *c, const char *client,
+    const char *email)
 {
 	struct auth_client from;
+	uint64_t wait;
 
 	c->n = 0;
 	auth_client_parse(client, &from);
-	return charge(a, c, AUTH_BUDGET_FAIL_CLIENT, &from, NULL);
+	wait = charge(a, c, AUTH_BUDGET_GUESS_CLIENT, &from, NULL);
+	if (wait == 0)
+		wait = charge(a, c, AUTH_BUDGET_GUESS_ACCOUNT, NULL, email);
+	return wait;
 }
 
 uint64_t
@@ -114,6 +135,7 @@ auth_client_hash(const struct authd *a, const char *client,
 void
 auth_refuse_wait(struct nx_request *r, uint64_t seconds)
 {
+	r->retry_s = seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds;
 	nx_refuse(r, NX__STATUS__LIMIT,
 	    "Too many attempts; try again in %" PRIu64 " seconds.", seconds);
 }

@@ -6,12 +6,19 @@
  * and the account's with all clients it does not know. Because clients from
  * which the account has been used before do not draw on the last, strangers
  * cannot keep an owner out by guessing, however many addresses they have (or,
- * as a captured gateway, claim to have).
+ * as a captured gateway, claim to have). Who shows the mark of an earlier login
+ * (credentials/device.h) draws on that device's budget alone: not even strangers
+ * behind the same address are in the way.
+ *
+ * A wrong code costs whoever began the login a try of the code itself, which is
+ * in the database and no budget. All others pay twice: from their own, and from
+ * what the account has for all of them.
  */
 #ifndef AUTHD_LIMITS_H
 #define AUTHD_LIMITS_H
 
 #include "authd/authd.h"
+#include "authd/credentials/device.h"
 #include "authd/flows/rules.h"
 #include "authd/store/store.h"
 
@@ -32,8 +39,12 @@ uint64_t auth_limit_register(struct authd *a, struct auth_charges *c,
 /* Before a password is looked at: the same for names that do not exist. */
 uint64_t auth_limit_login(struct authd *a, struct auth_charges *c,
     const char *client, const char *name, bool known);
-uint64_t
-auth_limit_verify(struct authd *a, struct auth_charges *c, const char *client);
+/* The same from a device of the account. */
+uint64_t auth_limit_device(struct authd *a, struct auth_charges *c,
+    const uint8_t id[AUTH_DEVICE_ID_LEN]);
+/* Before a code is compared for somebody who did not ask for it. */
+uint64_t auth_limit_guess(struct authd *a, struct auth_charges *c,
+    const char *client, const char *email);
 /* Before a code is sent to somebody who gave the right password. */
 uint64_t auth_limit_code(struct authd *a, uint64_t user_id);
 void auth_limit_refund(struct authd *a, struct auth_charges *c);

@@ -43,9 +43,11 @@ answer(void *arg)
 {
 	Nx__AuthMessageReply reply = NX__AUTH_MESSAGE_REPLY__INIT;
 	struct login *l = arg;
-	char message[] = AUTH_SENT;
+	char message[] = AUTH_SENT, txn[2 * AUTH_TXN_LEN + 1];
 
 	reply.message = message;
+	reply.transaction =
+	    sodium_bin2hex(txn, sizeof(txn), l->code.txn, sizeof(l->code.txn));
 	nx_answer_auth_login_init(l->r, &reply);
 	finish(l);
 }
@@ -139,7 +141,6 @@ on_verified(struct auth_pw *pw)
 static int
 look_up(struct login *l, const char *name, const char *client, bool *ret_known)
 {
-	uint8_t hash[AUTH_CLIENT_HASH_LEN];
 	struct auth_user user;
 	int r = auth_user_by_name(l->a->db, name, &user);
 
@@ -150,10 +151,23 @@ look_up(struct login *l, const char *name, const char *client, bool *ret_known)
 	    sizeof(l->pw.hash));
 	if (r == 1)
 		l->user = user;
-	auth_client_hash(l->a, client, hash);
-	r = auth_known_has(l->a->db, l->user.id, hash);
+	auth_client_hash(l->a, client, l->code.client);
+	r = auth_known_has(l->a->db, l->user.id, l->code.client);
 	*ret_known = r == 1;
 	return r < 0 ? r : 0;
+}
+
+/* A device of the user has a budget of its own, and needs no other. */
+static uint64_t
+limit(struct login *l, const Nx__LoginInitRequest *q, bool known)
+{
+	uint8_t id[AUTH_DEVICE_ID_LEN];
+
+	return l->user.id != 0 &&
+		auth_device_check(l->a->keys.pepper, l->user.id, q->device, id)
+	    ? auth_limit_device(l->a, &l->charges, id)
+	    : auth_limit_login(
+		  l->a, &l->charges, q->client, q->username, known);
 }
 
 void
@@ -179,8 +193,7 @@ serve_auth_login_init(
 		finish(l);
 		return;
 	}
-	wait =
-	    auth_limit_login(l->a, &l->charges, q->client, q->username, known);
+	wait = limit(l, q, known);
 	if (wait > 0) {
 		auth_refuse_wait(r, wait);
 		finish(l);

@@ -39,9 +39,11 @@ answer(void *arg)
 {
 	Nx__AuthMessageReply reply = NX__AUTH_MESSAGE_REPLY__INIT;
 	struct registration *g = arg;
-	char message[] = AUTH_SENT;
+	char message[] = AUTH_SENT, txn[2 * AUTH_TXN_LEN + 1];
 
 	reply.message = message;
+	reply.transaction =
+	    sodium_bin2hex(txn, sizeof(txn), g->code.txn, sizeof(g->code.txn));
 	nx_answer_auth_register_init(g->r, &reply);
 	finish(g);
 }
@@ -105,6 +107,15 @@ on_hashed(struct auth_pw *pw)
 	nx_db_write(g->a->db, write_registration, on_written, g);
 }
 
+bool
+auth_registration_open(const struct authd *a, struct nx_request *r)
+{
+	if (strcmp(a->conf->registration, "closed") != 0)
+		return true;
+	nx_refuse(r, NX__STATUS__DENIED, "%s", AUTH_CLOSED);
+	return false;
+}
+
 static const char *
 check(const Nx__RegisterInitRequest *q)
 {
@@ -126,6 +137,8 @@ serve_auth_register_init(
 	struct registration *g;
 	uint64_t wait;
 
+	if (!auth_registration_open(a, r))
+		return;
 	if (wrong) {
 		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
 		return;
@@ -145,6 +158,7 @@ serve_auth_register_init(
 		    "%s", q->username);
 		snprintf(g->code.user.email, sizeof(g->code.user.email), "%s",
 		    q->email);
+		auth_client_hash(a, q->client, g->code.client);
 		snprintf(g->to, sizeof(g->to), "%s", q->email);
 	}
 	if (!g || auth_pw_hash(a->workers, &g->pw, q->password) < 0) {

@@ -1,6 +1,6 @@
 /*
  * Budgets per hour: of codes per account, of failures per account and address,
- * of registrations per address. A budget is never a lock: it refills steadily,
+ * of registrations per address, and more (enum auth_budget). A budget is never a lock: it refills steadily,
  * and what has been refused costs nothing.
  *
  * Kept in a table of fixed size in memory. A keyed hash places the entries, so
@@ -18,9 +18,12 @@ enum auth_budget {
 	AUTH_BUDGET_CODES,           /* codes sent to an account */
 	AUTH_BUDGET_REGISTER_MAIL,   /* registration mails to an address */
 	AUTH_BUDGET_REGISTER_CLIENT, /* registrations from a client */
-	AUTH_BUDGET_FAIL_CLIENT,     /* wrong passwords and codes of a client */
+	AUTH_BUDGET_FAIL_CLIENT,     /* wrong passwords of a client */
 	AUTH_BUDGET_FAIL_PAIR,       /* wrong passwords, client and account */
 	AUTH_BUDGET_FAIL_ACCOUNT,    /* wrong passwords from unknown clients */
+	AUTH_BUDGET_FAIL_DEVICE,     /* wrong passwords of a known device */
+	AUTH_BUDGET_GUESS_CLIENT,    /* codes of others, by a client */
+	AUTH_BUDGET_GUESS_ACCOUNT,   /* codes of an account, by others */
 	AUTH_BUDGET_MAX
 };
 

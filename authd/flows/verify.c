@@ -4,6 +4,7 @@
  * work: a commit to disk takes milliseconds that could be seen, so there is one
  * in either case (auth_code_try).
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct verification {
 	enum auth_code_kind kind;
 	char email[256];
 	char code[AUTH_CODE_LEN + 1];
-	uint8_t client[AUTH_CLIENT_HASH_LEN];
+	struct auth_trier who;
 	enum outcome outcome;
 	struct auth_user user;
 	struct auth_session session;
@@ -95,7 +96,7 @@ open_session(struct nx_db *db, struct verification *v)
 	v->session.created_at = now;
 	v->session.expires_at = now + (int64_t)(v->a->conf->token_hours * 3600);
 	r = auth_session_insert(db, &v->session);
-	return r < 0 ? r : auth_known_put(db, v->user.id, v->client, now);
+	return r < 0 ? r : auth_known_put(db, v->user.id, v->who.client, now);
 }
 
 static int
@@ -106,7 +107,7 @@ write_verification(struct nx_db *db, void *arg)
 	int n, i, r;
 
 	v->outcome = WRONG;
-	n = auth_code_try(db, v->kind, v->email, codes);
+	n = auth_code_try(db, v->kind, v->email, &v->who, codes);
 	if (n < 0)
 		return n;
 	i = find_code(v, codes, n);
@@ -130,6 +131,7 @@ answer_token(struct verification *v)
 {
 	Nx__VerifyReply reply = NX__VERIFY_REPLY__INIT;
 	nx_cleanup_free char *token = NULL;
+	char device[AUTH_DEVICE_LEN + 1];
 	struct auth_claims claims = {.user_id = v->user.id,
 	    .issued = v->session.created_at,
 	    .expires = v->session.expires_at};
@@ -143,6 +145,8 @@ answer_token(struct verification *v)
 	reply.token = token;
 	reply.username = v->user.username;
 	reply.expires_at = (uint64_t)claims.expires;
+	auth_device_new(v->a->keys.pepper, v->user.id, device);
+	reply.device = device;
 	nx_answer_auth_login_verify(v->r, &reply);
 	sodium_memzero(token, strlen(token));
 }
@@ -176,13 +180,41 @@ on_written(int result, void *arg)
 	free(v);
 }
 
+/*
+ * Who is it that tries? Whoever began the login pays with its own few tries;
+ * anybody else out of budgets, so that the owner's tries stay the owner's. 0, or
+ * the answer has been given.
+ */
+static int
+admit(struct verification *v, const Nx__VerifyRequest *q)
+{
+	uint64_t wait = 0;
+	size_t len;
+	int r;
+
+	auth_client_hash(v->a, q->client, v->who.client);
+	if (sodium_hex2bin(v->who.txn, sizeof(v->who.txn), q->transaction,
+		strlen(q->transaction), NULL, &len, NULL) != 0 ||
+	    len != sizeof(v->who.txn))
+		memset(v->who.txn, 0, sizeof(v->who.txn));
+	r = auth_code_standing(v->a->db, v->kind, v->email, &v->who);
+	if (r < 0) {
+		nx_refuse_errno(v->r, r, "The code could not be checked");
+		return r;
+	}
+	if (v->who.standing == AUTH_STRANGER)
+		wait = auth_limit_guess(v->a, &v->charges, q->client, v->email);
+	if (wait > 0)
+		auth_refuse_wait(v->r, wait);
+	return wait > 0 ? -EAGAIN : 0;
+}
+
 static void
 verify(struct authd *a, struct nx_request *r, const Nx__VerifyRequest *q,
     enum auth_code_kind kind)
 {
 	const char *wrong = auth_rule_email(q->email);
 	struct verification *v;
-	uint64_t wait;
 
 	if (!wrong)
 		wrong = auth_rule_code(q->code);
@@ -195,26 +227,23 @@ verify(struct authd *a, struct nx_request *r, const Nx__VerifyRequest *q,
 		nx_refuse(r, NX__STATUS__UNAVAILABLE, AUTH_BUSY);
 		return;
 	}
-	wait = auth_limit_verify(a, &v->charges, q->client);
-	if (wait > 0) {
-		auth_refuse_wait(r, wait);
-		free(v);
-		return;
-	}
 	v->a = a;
 	v->r = r;
 	v->kind = kind;
 	snprintf(v->email, sizeof(v->email), "%s", q->email);
 	snprintf(v->code, sizeof(v->code), "%s", q->code);
-	auth_client_hash(a, q->client, v->client);
-	nx_db_write(a->db, write_verification, on_written, v);
+	if (admit(v, q) < 0)
+		free(v);
+	else
+		nx_db_write(a->db, write_verification, on_written, v);
 }
 
 void
 serve_auth_register_verify(
     struct nx_request *r, const Nx__VerifyRequest *q, struct authd *a)
 {
-	verify(a, r, q, AUTH_CODE_REGISTER);
+	if (auth_registration_open(a, r))
+		verify(a, r, q, AUTH_CODE_REGISTER);
 }
 
 void

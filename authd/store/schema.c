@@ -55,5 +55,9 @@ const char *const auth_schema[] = {
     "60),"
     " (randomblob(16), 2, 0, '-', '', '-', randomblob(32), 1 << 60, 0, 1 << "
     "60);",
+    /* 2: whose code it is. "near" are the tries of those who come from where it
+     * was asked for, but do not know the transaction. */
+    "ALTER TABLE codes ADD COLUMN client BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE codes ADD COLUMN near INTEGER NOT NULL DEFAULT 5;",
 };
 const size_t auth_schema_count = NX_ARRAY_SIZE(auth_schema);

@@ -15,6 +15,8 @@
 #include "common/db.h"
 #include "common/ticket.h"
 
+#define AUTH_CLIENT_HASH_LEN 16
+
 extern const char *const auth_schema[];
 extern const size_t auth_schema_count;
 
@@ -49,8 +51,21 @@ struct auth_code {
 	uint8_t txn[AUTH_TXN_LEN];
 	uint8_t mac[AUTH_MAC_LEN];
 	enum auth_code_kind kind;
-	struct auth_user user; /* id 0: a registration */
+	struct auth_user user;                /* id 0: a registration */
+	uint8_t client[AUTH_CLIENT_HASH_LEN]; /* where it was asked for */
 	int64_t tries, created_at, expires_at;
+};
+
+/* What somebody who tries a code has to do with it. */
+enum auth_standing {
+	AUTH_STRANGER, /* nothing: pays from budgets, takes no try */
+	AUTH_NEAR,     /* comes from where it was asked for */
+	AUTH_BEGAN,    /* knows the transaction: it is theirs */
+};
+struct auth_trier {
+	enum auth_standing standing;
+	uint8_t client[AUTH_CLIENT_HASH_LEN];
+	uint8_t txn[AUTH_TXN_LEN]; /* all zeros when none was shown */
 };
 #define AUTH_CODES_LIVE 3 /* registrations that wait on one address at most */
 
@@ -58,14 +73,19 @@ struct auth_code {
  * registration of this name and address; beyond AUTH_CODES_LIVE the oldest
  * registration on the address goes. 0 or -errno. */
 int auth_code_put(struct nx_db *db, const struct auth_code *code);
+/* Sets @who->standing to the best one they have with any code of this kind on
+ * @email that still has a try for it. 0 or -errno. */
+int auth_code_standing(struct nx_db *db, enum auth_code_kind kind,
+    const char *email, struct auth_trier *who);
 /*
- * Takes one try from every code of this kind on @email that has one left, and
- * gives those, newest first. Their number (at most AUTH_CODES_LIVE) or -errno.
- * Where there are none, a code that nobody has is tried in their place, which
- * takes the same statements and the same write to disk.
+ * Takes one try from every code of this kind on @email that @who, standing as
+ * they do, may try (a stranger's tries are paid elsewhere), and gives those,
+ * newest first. Their number (at most AUTH_CODES_LIVE) or -errno. Where none
+ * pays, a code that nobody has does in their place, which takes the same
+ * statements and the same write to disk.
  */
 int auth_code_try(struct nx_db *db, enum auth_code_kind kind, const char *email,
-    struct auth_code ret_codes[AUTH_CODES_LIVE]);
+    const struct auth_trier *who, struct auth_code ret_codes[AUTH_CODES_LIVE]);
 /* Makes @code one that nobody can ever try, but stored like any other. */
 void auth_code_decoy(struct auth_code *code);
 /* All codes of this kind on @email. */
@@ -91,7 +111,6 @@ int auth_session_list(struct nx_db *db, uint64_t user_id,
     uint8_t (*ret_ids)[NX_SESSION_LEN], size_t max);
 
 /* Clients a user has logged in from, by a keyed hash of their prefix. */
-#define AUTH_CLIENT_HASH_LEN 16
 int auth_known_put(struct nx_db *db, uint64_t user_id,
     const uint8_t client[AUTH_CLIENT_HASH_LEN], int64_t now);
 int auth_known_has(struct nx_db *db, uint64_t user_id,

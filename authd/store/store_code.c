@@ -41,12 +41,13 @@ auth_code_put(struct nx_db *db, const struct auth_code *code)
 		return r;
 	return nx_db_exec(db,
 	    "INSERT INTO codes (txn, kind, user_id, username, email, password,"
-	    " mac, tries, created_at, expires_at)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	    "biusssbiii", code->txn, sizeof(code->txn), (int64_t)code->kind,
+	    " mac, tries, near, created_at, expires_at, client)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    "biusssbiiiib", code->txn, sizeof(code->txn), (int64_t)code->kind,
 	    code->user.id, code->user.username, code->user.email,
 	    code->user.password, code->mac, sizeof(code->mac), code->tries,
-	    code->created_at, code->expires_at);
+	    code->tries, code->created_at, code->expires_at, code->client,
+	    sizeof(code->client));
 }
 
 static bool
@@ -81,6 +82,8 @@ read_code(sqlite3_stmt *s, struct auth_code *ret_code)
 	c.tries = sqlite3_column_int64(s, 7);
 	c.created_at = sqlite3_column_int64(s, 8);
 	c.expires_at = sqlite3_column_int64(s, 9);
+	/* Of a code from before there were clients, nobody's. */
+	(void)blob_column(s, 10, c.client, sizeof(c.client));
 	if (!blob_column(s, 0, c.txn, sizeof(c.txn)) ||
 	    !blob_column(s, 1, c.mac, sizeof(c.mac)) ||
 	    !text_column(s, 4, c.user.username, sizeof(c.user.username)) ||
@@ -91,18 +94,40 @@ read_code(sqlite3_stmt *s, struct auth_code *ret_code)
 	return 0;
 }
 
+/* Which codes somebody may try, and who pays. Every one of these takes email,
+ * kind, and the client or the transaction. */
+#define SELECT                                                              \
+	"SELECT txn, mac, kind, user_id, username, email, password, tries," \
+	" created_at, expires_at, client FROM codes"                        \
+	" WHERE email = ? AND kind = ?"
+#define NEWEST_FIRST " ORDER BY rowid DESC"
+static const struct {
+	const char *select, *pay;
+} ways[] = {
+    /* Not even who has used up their own tries is a stranger to a code. */
+    [AUTH_STRANGER] = {SELECT " AND tries > 0 AND client <> ?" NEWEST_FIRST,
+	"UPDATE codes SET tries = tries"
+	" WHERE email = ? AND kind = ? AND client = ? AND 0"},
+    [AUTH_NEAR] = {SELECT " AND near > 0 AND client = ?" NEWEST_FIRST,
+	"UPDATE codes SET near = near - 1"
+	" WHERE email = ? AND kind = ? AND client = ? AND near > 0"},
+    [AUTH_BEGAN] = {SELECT " AND tries > 0 AND txn = ?" NEWEST_FIRST,
+	"UPDATE codes SET tries = tries - 1"
+	" WHERE email = ? AND kind = ? AND txn = ? AND tries > 0"},
+};
+
 static int
 try_codes(struct nx_db *db, enum auth_code_kind kind, const char *email,
-    struct auth_code ret_codes[AUTH_CODES_LIVE])
+    const struct auth_trier *who, struct auth_code ret_codes[AUTH_CODES_LIVE])
 {
+	const uint8_t *by =
+	    who->standing == AUTH_BEGAN ? who->txn : who->client;
 	sqlite3_stmt *s;
 	int r, n = 0;
 
-	r = nx_db_query(db, &s,
-	    "SELECT txn, mac, kind, user_id, username, email, password, tries,"
-	    " created_at, expires_at FROM codes"
-	    " WHERE email = ? AND kind = ? AND tries > 0 ORDER BY rowid DESC",
-	    "si", email, (int64_t)kind);
+	_Static_assert(AUTH_TXN_LEN == AUTH_CLIENT_HASH_LEN, "one length");
+	r = nx_db_query(db, &s, ways[who->standing].select, "sib", email,
+	    (int64_t)kind, by, (size_t)AUTH_TXN_LEN);
 	while (r == 1 && n < AUTH_CODES_LIVE) {
 		r = read_code(s, &ret_codes[n]);
 		if (r < 0)
@@ -114,23 +139,53 @@ try_codes(struct nx_db *db, enum auth_code_kind kind, const char *email,
 		return r;
 	sqlite3_reset(s);
 	/* Paid before anything is compared. */
-	r = nx_db_exec(db,
-	    "UPDATE codes SET tries = tries - 1"
-	    " WHERE email = ? AND kind = ? AND tries > 0",
-	    "si", email, (int64_t)kind);
+	r = nx_db_exec(db, ways[who->standing].pay, "sib", email, (int64_t)kind,
+	    by, (size_t)AUTH_TXN_LEN);
 	return r < 0 ? r : n;
 }
 
-/* One hit and one miss, in either case. */
+/* One row that pays and one that does not, in any case. */
 int
 auth_code_try(struct nx_db *db, enum auth_code_kind kind, const char *email,
-    struct auth_code ret_codes[AUTH_CODES_LIVE])
+    const struct auth_trier *who, struct auth_code ret_codes[AUTH_CODES_LIVE])
 {
+	static const struct auth_trier nobody = {.standing = AUTH_STRANGER};
 	struct auth_code decoy[AUTH_CODES_LIVE];
-	int n = try_codes(db, kind, email, ret_codes);
-	int r = n < 0 ? n : try_codes(db, kind, n ? NOBODY : SOMEBODY, decoy);
+	bool paid = who->standing != AUTH_STRANGER;
+	int n = try_codes(db, kind, email, who, ret_codes);
+	int r;
 
+	if (n < 0)
+		return n;
+	if (paid && n > 0)
+		r = try_codes(db, kind, NOBODY, &nobody, decoy);
+	else
+		r = nx_db_exec(db,
+		    "UPDATE codes SET tries = tries - 1"
+		    " WHERE email = ? AND kind = ?",
+		    "si", SOMEBODY, (int64_t)kind);
 	return r < 0 ? r : n;
+}
+
+int
+auth_code_standing(struct nx_db *db, enum auth_code_kind kind,
+    const char *email, struct auth_trier *who)
+{
+	sqlite3_stmt *s;
+	int r;
+
+	who->standing = AUTH_STRANGER;
+	r = nx_db_query(db, &s,
+	    "SELECT max(CASE WHEN txn = ? AND tries > 0 THEN 2"
+	    " WHEN client = ? AND near > 0 THEN 1 ELSE 0 END)"
+	    " FROM codes WHERE email = ? AND kind = ?",
+	    "bbsi", who->txn, sizeof(who->txn), who->client,
+	    sizeof(who->client), email, (int64_t)kind);
+	if (r <= 0)
+		return r;
+	who->standing = (enum auth_standing)sqlite3_column_int(s, 0);
+	sqlite3_reset(s);
+	return 0;
 }
 
 void

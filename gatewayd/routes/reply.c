@@ -66,8 +66,10 @@ problem(struct req *r, int status, const char *code, const char *text)
 		snprintf(extra + n, sizeof(extra) - n,
 		    "WWW-Authenticate: Bearer realm=\"nexus\"\r\n");
 	else if (status == 503 || status == 429)
-		snprintf(extra + n, sizeof(extra) - n, "Retry-After: %d\r\n",
-		    status == 503 ? 1 : 30);
+		snprintf(extra + n, sizeof(extra) - n, "Retry-After: %u\r\n",
+		    r->retry_s          ? r->retry_s
+			: status == 503 ? 1
+					: 30);
 	else if (status == 405)
 		snprintf(extra + n, sizeof(extra) - n, "Allow: %s\r\n",
 		    route_allow(r));

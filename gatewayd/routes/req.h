@@ -37,6 +37,7 @@ struct req {
 	const struct route *route; /* NULL: none matched */
 	struct uri uri;            /* points into x.text */
 	const char *param;   /* what stands at the ':' of the route's pattern */
+	unsigned retry_s;    /* what a daemon said to wait; 0: nothing */
 	bool rechecked;      /* its token was checked again after a refusal */
 	struct token *token; /* whose request it is; NULL: nobody's */
 	struct share *user; /* and what that user holds; NULL: as yet unknown */

@@ -164,6 +164,7 @@ on_reply(const struct nx_reply *reply, void *arg)
 
 	nx_assert(!r->x.ended && r->call);
 	r->call = NULL;
+	r->retry_s = reply->retry_s;
 	if (reply->status == NX__STATUS__UNAUTHENTICATED &&
 	    r->callee != NX_ROLE_AUTH && r->token) {
 		if (!r->rechecked && (r->again || r->x.status == 0))

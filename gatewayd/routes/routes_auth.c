@@ -11,16 +11,22 @@
 
 struct credentials {
 	char *username, *password, *email, *code;
+	char *device, *transaction; /* optional: what an earlier answer gave */
 };
 #define TEXT(n)                                                              \
 	{                                                                    \
 #n, JSON_STRING, true, offsetof(struct credentials, n), 0, 0 \
 	}
+#define OPTIONAL(n)                                                           \
+	{                                                                     \
+#n, JSON_STRING, false, offsetof(struct credentials, n), 0, 0 \
+	}
 static const struct json_field register_fields[] = {
     TEXT(username), TEXT(password), TEXT(email)};
 static const struct json_field login_fields[] = {
-    TEXT(username), TEXT(password)};
-static const struct json_field verify_fields[] = {TEXT(email), TEXT(code)};
+    TEXT(username), TEXT(password), OPTIONAL(device)};
+static const struct json_field verify_fields[] = {
+    TEXT(email), TEXT(code), OPTIONAL(transaction)};
 
 /* Argon2 may queue. */
 static const struct req_call_opts slow = {.timeout_s = 20};
@@ -33,6 +39,7 @@ on_message(struct req *r, const struct nx_reply *reply)
 
 	json_open(&b, NULL, '{');
 	json_string(&b, "message", m->message);
+	json_string(&b, "transaction", m->transaction);
 	json_close(&b, '}');
 	reply_json(r, 200, &b);
 }
@@ -47,6 +54,7 @@ on_verified(struct req *r, const struct nx_reply *reply)
 	json_string(&b, "token", m->token);
 	json_string(&b, "username", m->username);
 	json_uint(&b, "expires_at", m->expires_at);
+	json_string(&b, "device", m->device);
 	json_close(&b, '}');
 	reply_json(r, 200, &b);
 }
@@ -77,6 +85,8 @@ auth_login_init(struct req *r)
 	m.username = c.username;
 	m.password = c.password;
 	m.client = r->x.peer;
+	if (c.device)
+		m.device = c.device;
 	req_call(r, nx_ask_auth_login_init(&m), &slow, on_message);
 }
 
@@ -91,6 +101,8 @@ verify(struct req *r, struct nx_ask (*ask)(const Nx__VerifyRequest *))
 	m.email = c.email;
 	m.code = c.code;
 	m.client = r->x.peer;
+	if (c.transaction)
+		m.transaction = c.transaction;
 	req_call(r, ask(&m), NULL, on_verified);
 }
 

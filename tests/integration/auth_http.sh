@@ -20,7 +20,7 @@ verify() { # ROUTE MAIL CODE
 
 # Everything that differs between two answers, but for what names the request.
 answer() {
-	printf '%s %s\n' "$code" "$(jq -cS 'del(.request_id, .instance)' \
+	printf '%s %s\n' "$code" "$(jq -cS 'del(.request_id, .instance, .transaction)' \
 	    <<<"$body" 2>/dev/null || printf '%s' "$body")"
 }
 
@@ -108,4 +108,31 @@ is "who is turned away is told when to come back" "$retry" "$busy"
 rm -rf "$dir"
 init login "$name" "$secret"
 is "after it, a login works" "$code" 200
+
+# A second client that shows what the answers gave it: its login is its own.
+transaction=$(field transaction)
+like "an answer names the transaction" "$transaction" '^[0-9a-f]{32}$'
+third=$(newest_code "$mail")
+json /auth/login/verify "$(jq -nc --arg m "$mail" --arg c "$third" \
+    --arg t "$transaction" '{Email: $m, Code: $c, Transaction: $t}')"
+is "which verify takes" "$code" 200
+device=$(field device)
+like "and marks the device" "$device" '^[0-9a-f]{64}$'
+
+# The header says what the sentence says.
+for i in $(seq 40); do
+	http POST /auth/login/init -D "$NEXUS_DIR/head" \
+	    -H 'Content-Type: application/json' \
+	    -d "{\"username\":\"$name\",\"password\":\"not the password\"}"
+	[ "$code" = 401 ] || break
+done
+is "wrong passwords come to an end" "$code" 429
+wait=$(sed -n 's/^Retry-After: \([0-9]*\).*/\1/pI' "$NEXUS_DIR/head")
+like "the wait in the header is that in the sentence" "$(field error)" \
+    " in $wait seconds"
+init login "$name" "$secret"
+is "for the right one, too" "$code" 429
+json /auth/login/init "$(jq -nc --arg n "$name" --arg p "$secret" \
+    --arg d "$device" '{Username: $n, Password: $p, Device: $d}')"
+is "but not for the device that signed in before" "$code" 200
 done_testing

@@ -72,6 +72,7 @@ struct h_reply {
 	bool done;
 	Nx__Status status;
 	char error[512];
+	uint32_t retry_s;
 	ProtobufCMessage *body;
 };
 
@@ -231,6 +232,8 @@ h_remove(const char *dir)
 	rmdir(dir);
 }
 
+static char h_open[] = "open";
+
 static inline int
 h_setup(void **state)
 {
@@ -246,7 +249,9 @@ h_setup(void **state)
 	    .registrations_per_address = 300,
 	    .failures_per_address = 300,
 	    .failures_per_login = 30,
-	    .failures_per_account = 100};
+	    .failures_per_account = 100,
+	    .guesses_per_account = 30,
+	    .registration = h_open};
 	h_start_authd(h);
 	h_attach(h, NX_ROLE_MAIL);
 	h_attach(h, NX_ROLE_GATEWAY);
@@ -279,6 +284,7 @@ h_on_reply(const struct nx_reply *reply, void *arg)
 
 	out->done = true;
 	out->status = reply->status;
+	out->retry_s = reply->retry_s;
 	snprintf(out->error, sizeof(out->error), "%s", reply->error);
 	if (reply->body) {
 		len = protobuf_c_message_pack(reply->body, buf);
@@ -291,10 +297,13 @@ static inline void
 h_begin(struct harness *h, enum nx_role role, Nx__Method method,
     const ProtobufCMessage *request, struct h_reply *out)
 {
+	/* However busy the machine is: hashes take their time. */
+	const struct nx_call_opts patient = {.timeout_us = 120 * 1000000ULL};
+
 	memset(out, 0, sizeof(*out));
 	assert_non_null(nx_call(h->ends[role],
-	    (struct nx_ask){NX_ROLE_AUTH, method, request}, NULL, h_on_reply,
-	    out));
+	    (struct nx_ask){NX_ROLE_AUTH, method, request}, &patient,
+	    h_on_reply, out));
 }
 
 static inline void

@@ -201,6 +201,7 @@ setup(void **state)
 	h->conf.failures_per_address = 40;
 	h->conf.failures_per_login = 6;
 	h->conf.failures_per_account = 10;
+	h->conf.guesses_per_account = 1000;
 	h_start_authd(h);
 	h_attach(h, NX_ROLE_MAIL);
 	h_attach(h, NX_ROLE_GATEWAY);

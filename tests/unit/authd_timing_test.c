@@ -108,6 +108,20 @@ verify_known(struct harness *h, unsigned i)
 	    NX__STATUS__UNAUTHENTICATED);
 }
 
+/* The same by somebody who did not ask for the code. */
+static void
+verify_strangers(struct harness *h, unsigned i)
+{
+	struct h_reply out;
+
+	(void)i;
+	assert_int_equal(
+	    h_verify_from(h, LOGIN_VERIFY, "alice@example.org",
+		strcmp(h->mail.code, "123456") ? "123456" : "123457",
+		"203.0.113.1", NULL, &out),
+	    NX__STATUS__UNAUTHENTICATED);
+}
+
 static void
 verify_unknown(struct harness *h, unsigned i)
 {
@@ -125,10 +139,12 @@ test_verify(void **state)
 	h_user(h, "alice", NULL);
 	h_login(h, "alice", PASSWORD);
 	/* Tries without end, so that all of them find the code. */
-	assert_int_equal(sqlite3_exec(nx_db_handle(h->a.db),
-			     "UPDATE codes SET tries = 1000", NULL, NULL, NULL),
+	assert_int_equal(
+	    sqlite3_exec(nx_db_handle(h->a.db),
+		"UPDATE codes SET tries = 1000, near = 1000", NULL, NULL, NULL),
 	    SQLITE_OK);
 	compare(h, verify_known, verify_unknown, MAX);
+	compare(h, verify_strangers, verify_unknown, MAX);
 }
 
 static void
@@ -185,6 +201,7 @@ setup(void **state)
 	h->conf.failures_per_address = 10000;
 	h->conf.failures_per_login = 10000;
 	h->conf.failures_per_account = 10000;
+	h->conf.guesses_per_account = 10000;
 	h_start_authd(h);
 	h_attach(h, NX_ROLE_MAIL);
 	h_attach(h, NX_ROLE_GATEWAY);
