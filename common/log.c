@@ -49,14 +49,19 @@ nx_log_safe(const char *text)
 	static char buffers[4][104];
 	static unsigned next;
 	char *out = buffers[next++ % 4];
-	size_t i;
+	bool quoted = false;
+	size_t n = 1;
 
-	for (i = 0; text && text[i] && i < 100; i++) {
-		unsigned char c = (unsigned char)text[i];
+	for (; text && *text && n <= 100; text++) {
+		bool shown = *text >= ' ' && *text < 0x7f && *text != '"' &&
+		    *text != '\\';
 
-		out[i] =
-		    c > ' ' && c < 0x7f && c != '"' && c != '=' ? (char)c : '?';
+		quoted |= *text == ' ' || *text == '=';
+		out[n++] = shown ? *text : '?';
 	}
-	out[i] = '\0';
-	return out;
+	if (quoted)
+		out[n++] = '"';
+	out[n] = '\0';
+	out[0] = '"';
+	return quoted ? out : out + 1;
 }

@@ -20,8 +20,9 @@ void nx_log(int priority, const char *fmt, ...)
 #define nx_info(...)  nx_log(6, __VA_ARGS__)
 #define nx_debug(...) nx_log(7, __VA_ARGS__)
 
-/* @text with everything but printable ASCII without spaces, '"' and '='
- * replaced by '?', at most 100 characters. One of 4 rotating static buffers. */
+/* @text as the value of a key: at most 100 characters, everything but printable
+ * ASCII, and '"' and '\', replaced by '?'; between quotes where it has a space
+ * or a '='. One of 4 rotating static buffers. */
 const char *nx_log_safe(const char *text);
 
 #endif

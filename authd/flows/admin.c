@@ -35,7 +35,7 @@ auth_answer_user(struct nx_request *r, const struct auth_user *user)
 static void
 no_such_user(struct nx_request *r, const char *name)
 {
-	nx_refuse(r, NX__STATUS__NOT_FOUND, "There is no user \"%s\".",
+	nx_refuse(r, NX__STATUS__NOT_FOUND, "There is no user %s.",
 	    nx_log_safe(name));
 }
 

@@ -87,8 +87,12 @@ logs_safely(void **state)
 {
 	(void)state;
 	assert_string_equal(nx_log_safe("a b\nevent=x \"q\" \x1b[0m"),
-	    "a?b?event?x??q??"
-	    "?[0m");
+	    "\"a b?event=x ?q? ?[0m\"");
+	assert_string_equal(nx_log_safe("plain"), "plain");
+	assert_string_equal(
+	    nx_log_safe("no \\\"way\" out"), "\"no ??way? out\"");
+	assert_string_equal(nx_log_safe(""), "");
+	assert_string_equal(nx_log_safe(NULL), "");
 }
 
 static void
