@@ -40,6 +40,7 @@ static const struct ctl_option delete_options[] = {
 };
 static const struct ctl_option logs_options[] = {
     {"tail", 0, "<number:BYTES>", NULL, "only so much from the end"},
+    {"raw", 0, NULL, NULL, "byte for byte, on a terminal too"},
 };
 static const struct ctl_option exec_options[] = {
     {"interactive", 'i', NULL, NULL,

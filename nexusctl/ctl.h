@@ -8,6 +8,7 @@
 #ifndef NEXUSCTL_CTL_H
 #define NEXUSCTL_CTL_H
 
+#include <stdio.h>
 #include <cjson/cJSON.h>
 #include <protobuf-c/protobuf-c.h>
 
@@ -117,8 +118,9 @@ int ctl_show(struct ctl *c, const ProtobufCMessage *m,
 int ctl_done(struct ctl *c, const ProtobufCMessage *m, const char *id,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 cJSON *ctl_json(const ProtobufCMessage *m);
-/* Writes the whole of the memfd @fd to @to, byte for byte. Exit code. */
-int ctl_print_memfd(struct ctl *c, int fd, int to);
+/* Prints the whole of a memfd: byte for byte into a file or a pipe, or if @raw;
+ * on a terminal what it would obey is spelled out. Exit code. */
+int ctl_print_memfd(struct ctl *c, int fd, FILE *out, bool raw);
 /* Prints @json and frees it. Returns 0. */
 int ctl_print_json(cJSON *json);
 

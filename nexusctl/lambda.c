@@ -11,6 +11,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/utf8.h"
+#include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
 #include "proto/node.rpc.h"
 
@@ -143,12 +144,12 @@ lambda_output(struct ctl *c, struct ctl_reply *reply)
 		    c, NX__STATUS__INTERNAL, "nodemgr sent no output");
 	if (c->json)
 		return lambda_json(reply);
-	ctl_print_memfd(c, reply->fds[0], STDOUT_FILENO);
-	ctl_print_memfd(c, reply->fds[1], STDERR_FILENO);
+	(void)ctl_print_memfd(c, reply->fds[0], stdout, false);
+	(void)ctl_print_memfd(c, reply->fds[1], stderr, false);
 	if (run->stdout_cut || run->stderr_cut)
 		fprintf(stderr, "nexusctl: the output was cut at its limit\n");
 	if (strcmp(run->reason, "exit") != 0)
-		fprintf(stderr, "nexusctl: the function ended by %s\n",
+		ctl_say(stderr, "nexusctl: the function ended by %s\n",
 		    run->reason);
 	return run->exit_code & 0xff;
 }

@@ -2,12 +2,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/id.h"
 #include "common/log.h"
+#include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
 #include "nexusctl/transfer.h"
 #include "proto/node.rpc.h"
@@ -248,8 +250,23 @@ ctl_node_stats(struct ctl *c)
 	return 0;
 }
 
+static int
+print_clean(int fd, size_t size, FILE *out)
+{
+	void *text;
+
+	if (size == 0)
+		return 0;
+	text = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED)
+		return -errno;
+	ctl_clean(out, text, size, true);
+	(void)munmap(text, size);
+	return fflush(out) == 0 ? 0 : -errno;
+}
+
 int
-ctl_print_memfd(struct ctl *c, int fd, int to)
+ctl_print_memfd(struct ctl *c, int fd, FILE *out, bool raw)
 {
 	struct ctl_progress none = {0};
 	size_t size;
@@ -258,7 +275,9 @@ ctl_print_memfd(struct ctl *c, int fd, int to)
 	fflush(stdout);
 	error = nx_memfd_check(fd, SIZE_MAX, &size);
 	if (error == 0)
-		error = ctl_copy(fd, 0, size, to, &none);
+		error = !raw && isatty(fileno(out))
+		    ? print_clean(fd, size, out)
+		    : ctl_copy(fd, 0, size, fileno(out), &none);
 	if (error == 0 || error == -EPIPE)
 		return 0;
 	return ctl_failf(
@@ -276,6 +295,7 @@ ctl_node_logs(struct ctl *c)
 	request.tail = (uint32_t)ctl_option_number(c, "tail");
 	exit = ctl_ask(c, nx_ask_node_logs(&request), &reply);
 	if (exit == 0 && reply.n_fds == 1)
-		exit = ctl_print_memfd(c, reply.fds[0], STDOUT_FILENO);
+		exit = ctl_print_memfd(
+		    c, reply.fds[0], stdout, ctl_flag(c, "raw"));
 	return exit;
 }

@@ -3,15 +3,19 @@
  * kernel vouches for. The hub is asynchronous; here it is turned until the one
  * answer that is waited for has come.
  */
+#include <grp.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <event2/event.h>
 
 #include "common/err.h"
 #include "common/id.h"
 #include "common/msg.h"
 #include "common/wire.h"
+#include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
 #include "proto/auth.rpc.h"
 
@@ -219,6 +223,31 @@ refuse_absent(struct ctl *c, enum nx_role role)
 	    user ? user : nx_role_name(role));
 }
 
+/* nexusd ends a connection without a word when it is of no use to the caller;
+ * this is its rule, so that it can be said. */
+static bool
+may_administer(void)
+{
+	const struct group *admins = getgrnam("nexus-admin");
+	gid_t groups[NGROUPS_MAX];
+	int n = getgroups(NGROUPS_MAX, groups);
+
+	if (geteuid() == 0 || !admins || getegid() == admins->gr_gid)
+		return true;
+	for (int i = 0; i < n; i++)
+		if (groups[i] == admins->gr_gid)
+			return true;
+	return false;
+}
+
+static Nx__Status
+refuse_stranger(struct ctl *c)
+{
+	return refuse(c, NX__STATUS__DENIED,
+	    "you need root or the group nexus-admin for this: sudo nexusctl, "
+	    "or sudo usermod -aG nexus-admin YOU and a new login");
+}
+
 Nx__Status
 ctl_call(struct ctl *c, struct nx_ask ask, const int *fds, size_t n_fds,
     uint64_t timeout_us, struct ctl_reply *ret_reply)
@@ -232,13 +261,16 @@ ctl_call(struct ctl *c, struct nx_ask ask, const int *fds, size_t n_fds,
 	struct waiting w = {c, ret_reply ? ret_reply : &none, 0, false};
 
 	if (!ctl_wait_peer(c, ask.to))
-		return refuse_absent(c, ask.to);
+		return may_administer() ? refuse_absent(c, ask.to)
+					: refuse_stranger(c);
 	if (!nx_call(c->hub, ask, &opts, answered, &w))
 		return refuse(c, NX__STATUS__INTERNAL, "out of memory");
 	while (!w.done)
 		event_base_loop(c->base, EVLOOP_ONCE);
 	ctl_reply_fini(&none);
-	return w.status;
+	return w.status == NX__STATUS__UNAVAILABLE && !may_administer()
+	    ? refuse_stranger(c)
+	    : w.status;
 }
 
 int
@@ -254,7 +286,7 @@ int
 ctl_fail(struct ctl *c, Nx__Status status)
 {
 	fflush(stdout);
-	fprintf(stderr, "nexusctl: %s\n", c->error);
+	ctl_say(stderr, "nexusctl: %s\n", c->error);
 	return nx_status_exit(status);
 }
 

@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/id.h"
 #include "common/role.h"
+#include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
 
 #define CELL 128
@@ -121,13 +123,25 @@ ctl_json(const ProtobufCMessage *m)
 	return object;
 }
 
+/* For programs as it is, and for whoever looks at it without what steers a
+ * terminal: in JSON text \u009b is the same character. */
+static void
+print_line(const char *text)
+{
+	if (isatty(STDOUT_FILENO))
+		ctl_clean(stdout, text, strlen(text), true);
+	else
+		fputs(text, stdout);
+	putchar('\n');
+}
+
 int
 ctl_print_json(cJSON *json)
 {
 	char *text = cJSON_Print(json);
 
 	if (text)
-		puts(text);
+		print_line(text);
 	cJSON_free(text);
 	cJSON_Delete(json);
 	return 0;
@@ -150,14 +164,15 @@ cell_time(uint64_t seconds, char cell[CELL])
 static void
 cell_text(const char *text, enum ctl_format format, char cell[CELL])
 {
-	char *s;
+	char begin[9];
 
 	if (!text || !*text)
 		text = "-";
-	snprintf(cell, CELL, "%.*s", format == CTL_SHORT ? 8 : CELL - 1, text);
-	for (s = cell; *s; s++)
-		if ((unsigned char)*s < ' ')
-			*s = '?';
+	if (format == CTL_SHORT) {
+		snprintf(begin, sizeof(begin), "%s", text);
+		text = begin;
+	}
+	ctl_clean_text(text, cell, CELL);
 }
 
 static void
@@ -266,7 +281,7 @@ ctl_show(struct ctl *c, const ProtobufCMessage *m,
 	if (c->json)
 		return ctl_print_json(ctl_json(m));
 	if (c->quiet) {
-		puts(string_field(m, id, buf));
+		print_line(string_field(m, id, buf));
 		return 0;
 	}
 	for (i = 0; i < n_columns; i++)
@@ -284,18 +299,18 @@ int
 ctl_done(struct ctl *c, const ProtobufCMessage *m, const char *id,
     const char *fmt, ...)
 {
+	char buf[24], text[1024];
 	va_list ap;
-	char buf[24];
 
 	if (c->json)
 		return ctl_print_json(ctl_json(m));
 	if (c->quiet) {
-		puts(string_field(m, id, buf));
+		print_line(string_field(m, id, buf));
 		return 0;
 	}
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	putchar('\n');
+	ctl_say(stdout, "%s\n", text);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "common/fd.h"
 #include "common/id.h"
 #include "common/msg.h"
+#include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
 #include "proto/auth.rpc.h"
 #include "proto/net.rpc.h"
@@ -153,7 +154,7 @@ show_part(struct ctl *c, const struct part *p, cJSON *json)
 		ctl_show(c, reply.body, p->columns, p->n_columns,
 		    p->columns[0].field);
 	else
-		printf("  %s\n", c->error);
+		ctl_say(stdout, "  %s\n", c->error);
 }
 
 int

@@ -13,6 +13,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
+#include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
 #include "nexusctl/transfer.h"
 
@@ -125,10 +126,10 @@ tables_line_up(void **state)
 	char *text = capture(print_entries);
 
 	(void)state;
-	assert_string_equal("NAME        TYPE    SIZE     ID\n"
+	assert_string_equal("NAME           TYPE    SIZE     ID\n"
 			    "\xc3\xbc"
-			    "ber        file    1.5 KiB  01234567\n"
-			    "line?break  folder  0 B      -\n",
+			    "ber           file    1.5 KiB  01234567\n"
+			    "line\\x0abreak  folder  0 B      -\n",
 	    text);
 	free(text);
 }
@@ -266,10 +267,61 @@ remove_dir(void **state)
 	return system(command);
 }
 
+static void
+terminals_are_not_steered(void **state)
+{
+	static const struct {
+		const char *text, *shown;
+	} cases[] = {
+	    {"plain", "plain"},
+	    {"\033]0;owned\007", "\\x1b]0;owned\\x07"},
+	    {"a\r\nb\tc", "a\\x0d\\x0ab\\x09c"},
+	    {"gr\303\266\303\237e \360\237\230\200",
+		"gr\303\266\303\237e \360\237\230\200"},
+	    {"\302\2332J", "\\u009b2J"}, /* C1: CSI */
+	    {"\233", "\\x9b"},           /* the bare byte */
+	    {"\177", "\\u007f"},
+	    {"a\342\200\256b", "a\\u202eb"},     /* turns around */
+	    {"\355\240\200", "\\xed\\xa0\\x80"}, /* a surrogate */
+	    {"\300\233", "\\xc0\\x9b"},          /* too long a form */
+	    {"cut\303", "cut\\xc3"},
+	};
+	char buf[128], small[8];
+
+	(void)state;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(cases); i++)
+		assert_string_equal(
+		    ctl_clean_text(cases[i].text, buf, sizeof(buf)),
+		    cases[i].shown);
+	/* Cut between characters, never within what stands for one. */
+	assert_string_equal(
+	    ctl_clean_text("abcdef\303\266", small, sizeof(small)), "abcdef");
+	assert_string_equal(
+	    ctl_clean_text("abcde\033", small, sizeof(small)), "abcde");
+}
+
+static void
+lines_stay_lines(void **state)
+{
+	static const char text[] = "one\n\ttwo\0\033[31m\n";
+	char *shown = NULL;
+	size_t len;
+	FILE *f = open_memstream(&shown, &len);
+
+	(void)state;
+	assert_non_null(f);
+	ctl_clean(f, text, sizeof(text) - 1, true);
+	assert_int_equal(fclose(f), 0);
+	assert_string_equal(shown, "one\n\ttwo\\x00\\x1b[31m\n");
+	free(shown);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(terminals_are_not_steered),
+	    cmocka_unit_test(lines_stay_lines),
 	    cmocka_unit_test(json_has_every_field),
 	    cmocka_unit_test(json_goes_into_nested_messages),
 	    cmocka_unit_test(tables_line_up),
