@@ -67,10 +67,29 @@ store_sweep(struct up_notify *n)
 	}
 }
 
+/* A program that was given its own back stores it again at every start: what is
+ * kept already, under this name, is kept once. */
+static bool
+store_has(const struct up_notify *n, int fd, const char *name)
+{
+	struct stat new, old;
+
+	if (fstat(fd, &new) < 0 || !S_ISSOCK(new.st_mode))
+		return false;
+	for (size_t i = 0; i < n->n; i++)
+		if (strcmp(n->names[i], name) == 0 &&
+		    fstat(n->fds[i], &old) == 0 && old.st_dev == new.st_dev &&
+		    old.st_ino == new.st_ino)
+			return true;
+	return false;
+}
+
 static void
 store_add(struct up_notify *n, int *fd, const char *name)
 {
 	store_sweep(n);
+	if (store_has(n, *fd, name))
+		return;
 	if (n->n >= n->program->keeps || n->n >= STORE_MAX) {
 		up_warn("%s wants more than %u descriptors kept; one is lost.",
 		    n->program->name, n->program->keeps);

@@ -2,6 +2,7 @@
  * The command line of nexus-up.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/fd.h"
 #include "packaging/launcher/up.h"
 
 static const char usage_text[] =
@@ -104,6 +106,34 @@ join(char dst[PATH_MAX], const char *dir, const char *name)
 		up_die("a path is too long: %s/%s", dir, name);
 }
 
+/*
+ * The state's directory is root's alone: whoever else could write there would
+ * have root follow links of theirs and give files to their owners.
+ */
+static void
+own(char path[PATH_MAX])
+{
+	nx_cleanup_fd int fd = -1;
+	size_t len = strlen(path);
+	struct stat st;
+
+	while (len > 1 && path[len - 1] == '/') /* that would follow a link */
+		path[--len] = '\0';
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		up_die("cannot make %s: %s", path, strerror(errno));
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		up_die("cannot use %s: %s", path,
+		    errno == ENOTDIR || errno == ELOOP
+			? "it is a link or a file, and has to be a directory"
+			: strerror(errno));
+	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		up_die("others than root may write in %s: give it to root "
+		       "alone (chown root %s; chmod go-w %s), or choose a new "
+		       "directory with --state.",
+		    path, path, path);
+}
+
 /* What was not given: from the place of this very program, build/bin. */
 static void
 defaults(struct up_options *o, const char *state, const char *bin,
@@ -118,8 +148,7 @@ defaults(struct up_options *o, const char *state, const char *bin,
 	} else {
 		join(path, o->bin, "../up");
 	}
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		up_die("cannot make %s: %s", path, strerror(errno));
+	own(path);
 	absolute(o->dir, path);
 	if (layout) {
 		absolute(o->layout, layout);

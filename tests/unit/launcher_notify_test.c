@@ -84,11 +84,13 @@ static void
 descriptors_are_kept_by_name(void **state)
 {
 	struct up_pass kept;
-	int before, pair[2];
+	int before, pair[2], others[2];
 
 	(void)state;
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, others), 0);
 	before = nx_fd_count();
 	say("FDSTORE=1\nFDNAME=one", pair[0], 1);
 	say("FDSTORE=1\nFDNAME=two", pair[0], 1);
@@ -108,8 +110,16 @@ descriptors_are_kept_by_name(void **state)
 	assert_string_equal(up_notify_kept(notify).names, "two:stored");
 	say("FDSTOREREMOVE=1\nFDNAME=stored", -1, 0);
 
+	/* What is stored again at each start is kept once. */
+	for (int i = 0; i < 200; i++)
+		say("FDSTORE=1\nFDNAME=two", pair[0], 1);
+	assert_int_equal(up_notify_kept(notify).n, 1);
+	assert_int_equal(nx_fd_count(), before + 1);
+
 	/* Beyond what the program may have kept. */
-	say("FDSTORE=1\nFDNAME=many", pair[0], 5);
+	say("FDSTORE=1\nFDNAME=many", others[0], 1);
+	say("FDSTORE=1\nFDNAME=many", others[1], 1);
+	say("FDSTORE=1\nFDNAME=much", others[0], 1);
 	assert_int_equal(up_notify_kept(notify).n, 3);
 	assert_int_equal(nx_fd_count(), before + 3);
 
@@ -122,6 +132,8 @@ descriptors_are_kept_by_name(void **state)
 	close(pair[1]);
 	assert_int_equal(up_notify_kept(notify).n, 0);
 	close(pair[0]);
+	close(others[0]);
+	close(others[1]);
 }
 
 static void
