@@ -9,6 +9,8 @@
 #	make deps       installs missing Debian packages by name
 #	make install    into DESTDIR, as packages do
 #	make format     clang-format over the tree
+#	make clean      removes what was made; the state of a Nexus stays
+#	make distclean  removes all of build/, that state too
 
 BUILD	?= build
 CC	?= gcc
@@ -183,12 +185,14 @@ fuzz-programs: $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
 
 include tests/tests.mk
 
-.PHONY: deps up install format check-format clean
+.PHONY: deps up install format check-format clean distclean
 deps:
 	@packaging/deps.sh build run
 up:
 	@packaging/deps.sh build run
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s -q all 2>/dev/null || \
+	    echo "make up: compiling, on all processors; it takes a minute or two ..."
+	@$(MAKE) --no-print-directory -s $(if $(findstring j,$(MAKEFLAGS)),,-j$(shell nproc)) all
 	@packaging/up.sh $(PORT)
 install: all
 	packaging/install.sh "$(DESTDIR)" $(BUILD)/bin
@@ -198,8 +202,22 @@ format:
 	clang-format -i $(C_FILES)
 check-format:
 	clang-format --dry-run -Werror $(C_FILES)
+
+# By name: what else lies below build/ is somebody's state, perhaps with volumes
+# mounted in it.
+MADE	:= bin libnx.a asan fuzz llhttp tests proto common authd gatewayd netd nexusctl \
+	   nexusd nodemgr storaged packaging
 clean:
-	rm -rf $(BUILD)
+	@rm -rf --one-file-system $(MADE:%=$(BUILD)/%)
+	@rmdir $(BUILD) 2>/dev/null || [ ! -d $(BUILD) ] || \
+	    echo "make clean: kept what was not made here: $$(ls -d $(BUILD)/* | tr '\n' ' ')(make distclean removes it)"
+distclean: clean
+	@! grep -q " $(abspath $(BUILD))/" /proc/self/mountinfo || \
+	    { echo "make distclean: something is mounted below $(BUILD); unmount it first" >&2; exit 1; }
+	@for lock in $$(find $(BUILD) -maxdepth 3 -name lock -type f 2>/dev/null); do \
+	    flock -n "$$lock" true || { echo "make distclean: a Nexus runs from $${lock%/lock}; stop it first" >&2; exit 1; }; \
+	done
+	rm -rf --one-file-system $(BUILD)
 
 # What each object was made from: of objects we know, for anything else below
 # build/ (state of a Nexus among it) is nobody's makefile.

@@ -94,6 +94,40 @@ kill "$squatter"
 wait "$squatter" 2>/dev/null
 nothing_left "nothing is left of that"
 
+# A directory that is not root's alone: its owner could have root follow links.
+mkdir "$dir/theirs" "$dir/target"
+chown 65534 "$dir/theirs"
+out=$(packaging/up.sh "$port" --state "$dir/theirs" 2>&1)
+is "a stranger's directory is an error" "$?" 1
+like "and what to do about it" "$out" "chown root"
+mkdir -m 777 "$dir/open"
+chmod 777 "$dir/open"
+packaging/up.sh "$port" --state "$dir/open" >/dev/null 2>&1
+is "so is one that everybody may write" "$?" 1
+ln -s target "$dir/link"
+out=$(packaging/up.sh "$port" --state "$dir/link/" 2>&1)
+is "and a link" "$?" 1
+is "none of them is touched" "$(ls -A "$dir/theirs" "$dir/open" "$dir/target" |
+    grep -vc ':$')" 2 # the empty lines between
+rm -rf "$dir/theirs" "$dir/open" "$dir/link" "$dir/target"
+
+# What is made and what is kept are two things.
+mkdir -p "$dir/built/bin" "$dir/built/common" "$dir/built/up/state/volumes"
+echo precious >"$dir/built/up/state/volumes/1.img"
+touch "$dir/built/common/fd.o" "$dir/built/libnx.a"
+out=$(make -s clean BUILD="$dir/built" 2>&1)
+is "make clean leaves the state of a Nexus" \
+    "$(cat "$dir/built/up/state/volumes/1.img")" precious
+like "and says so" "$out" "kept.*/up"
+is "what was made is gone" "$(ls "$dir/built")" up
+mount -t tmpfs none "$dir/built/up/state/volumes"
+out=$(make -s distclean BUILD="$dir/built" 2>&1)
+is "distclean stops before what is mounted" "$?" 2
+like "and says so" "$out" "unmount it"
+umount "$dir/built/up/state/volumes"
+try "else it takes it all" make -s distclean BUILD="$dir/built"
+is "away" "$(ls -d "$dir/built" 2>&1 | grep -c 'No such')" 1
+
 ip link add nexus0 type bridge
 left_over "$dir" >"$dir/before.bridge"
 out=$(timeout 60 packaging/up.sh "$port" --state "$dir/up" 2>&1)
@@ -113,6 +147,10 @@ else
 fi
 like "it says where it is" "$(cat "$dir/log")" "http://127.0.0.1:$port"
 like "and what to try" "$(cat "$dir/log")" "nexusctl node create"
+chmod 755 "$dir"
+out=$(setpriv --reuid 65534 --clear-groups nexusctl status 2>&1)
+is "a plain user is no administrator" "$?" 3
+like "and is told what to be" "$out" "root or the group nexus-admin"
 like "HTTP answers" "$(curl -s -o /dev/null -w '%{http_code}' "$NEXUS_URL/")" \
     '^[1-5][0-9][0-9]$'
 try "the socket is where it says" test -S "$NEXUS_SOCK"
