@@ -8,7 +8,6 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/id.h"
-#include "common/log.h"
 #include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
 #include "nexusctl/transfer.h"
@@ -161,9 +160,9 @@ say_lost(const Nx__NodeDeleteReply *done)
 	    done->files_lost, done->files_lost == 1 ? "" : "s",
 	    done->files_lost == 1 ? "is" : "are");
 	for (i = 0; i < done->n_lost; i++)
-		fprintf(stderr, "  %.8s  user %" PRIu64 "  %s\n",
+		ctl_say(stderr, "  %.8s  user %" PRIu64 "  %s\n",
 		    done->lost[i]->id, done->lost[i]->owner,
-		    nx_log_safe(done->lost[i]->name));
+		    done->lost[i]->name);
 	if (done->files_lost > done->n_lost)
 		fprintf(stderr, "  and %" PRIu64 " more\n",
 		    done->files_lost - done->n_lost);
