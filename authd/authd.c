@@ -1,4 +1,7 @@
-/* See authd.h: making and unmaking the state. */
+/*
+ * Making and unmaking the state, in an order: what needs files first, threads
+ * last.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -6,13 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authd/flows/admin.h"
 #include "authd/authd.h"
-#include "authd/flows/flow.h"
-#include "authd/flows/mail.h"
-#include "authd/flows/notice.h"
+#include "authd/flows/flows.h"
 #include "authd/store/store.h"
-#include "authd/credentials/token_cache.h"
 #include "common/err.h"
 #include "common/id.h"
 #include "common/log.h"

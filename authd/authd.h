@@ -1,74 +1,10 @@
 /*
- * The state of authd, in one place. Everything here is touched by the loop's
- * thread only; workers see nothing but their own job (password.h).
+ * Opening and closing authd: keys, database, workers, timer.
  */
 #ifndef AUTHD_AUTHD_H
 #define AUTHD_AUTHD_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/queue.h>
-#include <event2/event.h>
-
-#include "authd/credentials/keys.h"
-#include "authd/credentials/password.h"
-#include "authd/flows/throttle.h"
-#include "common/conf.h"
-#include "common/db.h"
-#include "common/hub.h"
-#include "common/workers.h"
-
-struct auth_conf {
-	struct nx_conf_common common;
-	uint64_t token_hours;
-	uint64_t codes_per_hour; /* per account; also per new address */
-	uint64_t registrations_per_address; /* per hour */
-	uint64_t failures_per_address;      /* per hour */
-	uint64_t failures_per_login;   /* per hour, one account and address */
-	uint64_t failures_per_account; /* per hour, from unknown addresses */
-	uint64_t guesses_per_account;  /* of codes, by others, per hour */
-	char *registration;            /* "open" or "closed" */
-};
-extern const struct nx_conf_key auth_conf_keys[];
-extern const size_t auth_conf_count;
-
-/* Tests turn the clock by hand. */
-struct auth_clock {
-	uint64_t (*mono_us)(void);
-	uint64_t (*wall_us)(void);
-};
-
-struct auth_mail;
-struct auth_token_cache;
-struct auth_waiter;
-
-struct authd {
-	const struct auth_conf *conf;
-	struct event_base *base;
-	struct nx_hub *hub; /* set once there is one */
-	struct nx_db *db;
-	struct nx_workers *workers;
-	struct auth_keys keys;
-	struct auth_token_cache *tokens;
-	struct auth_throttle *throttle;
-	struct auth_clock clock;
-	char dummy_hash[AUTH_HASH_LEN]; /* for users that do not exist */
-
-	/* of storaged and nodemgr; epoch 0 while they are away */
-	struct nx_ticket_key ticket_keys[NX_ROLE_MAX];
-	struct {
-		struct nx_call *call;
-		void *arg;       /* its lane */
-		int64_t id;      /* of the notice in flight; 0: none */
-	} lanes[NX_ROLE_MAX][2]; /* see notice.h */
-	LIST_HEAD(, auth_waiter) waiters;
-	LIST_HEAD(, auth_mail) mails;
-	struct event *tick;
-	unsigned ticks;
-	uint64_t mails_failed;
-	bool closing;
-	void (*confine)(void); /* before the first thread; NULL in tests */
-};
+#include "authd/state.h"
 
 /*
  * Opens keys and database below @dir, starts the workers (@threads; 0: one per
@@ -79,13 +15,5 @@ int
 auth_open(struct authd *a, const char *dir, unsigned threads, char error[256]);
 /* Answers what is pending; call it while the hub still lives. */
 void auth_close(struct authd *a);
-
-static inline int64_t
-auth_now(const struct authd *a)
-{
-	return (int64_t)(a->clock.wall_us() / 1000000);
-}
-
-void auth_on_peer(struct nx_peer *peer, bool up, void *ctx);
 
 #endif

@@ -1,7 +1,7 @@
 /* The [authd] section of nexus.conf. */
 #include <stddef.h>
 
-#include "authd/authd.h"
+#include "authd/state.h"
 #include "common/err.h"
 
 #define KEY(n, value, min, max)                                           \

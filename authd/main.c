@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "authd/authd.h"
+#include "authd/flows/flows.h"
 #include "authd/sandbox.h"
 #include "common/daemon.h"
 #include "common/err.h"

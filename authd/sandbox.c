@@ -1,4 +1,7 @@
-/* See sandbox.h. */
+/*
+ * authd: no capability, and its own directory. It opens no socket but the one to
+ * nexusd.
+ */
 #include "authd/sandbox.h"
 
 static struct nx_path_rule paths[] = {

@@ -1,5 +1,5 @@
 /*
- * Addresses and routes; see address.h.
+ * IPv4 addresses and routes as netlink messages.
  */
 #include <errno.h>
 #include <stdbool.h>

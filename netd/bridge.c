@@ -1,5 +1,5 @@
 /*
- * The bridge; see bridge.h.
+ * The bridge. Whose it is, is asked of the kernel each time: nothing is remembered.
  */
 #include <errno.h>
 #include <stdio.h>

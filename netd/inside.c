@@ -1,5 +1,5 @@
 /*
- * The node's end; see inside.h.
+ * The node's end, by a socket that the node may hold as well.
  */
 #include <errno.h>
 #include <linux/nsfs.h>

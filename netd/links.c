@@ -1,5 +1,5 @@
 /*
- * The nodes' links; see links.h.
+ * The nodes' links. The kernel keeps them; here is only which have to go soon.
  */
 #include <errno.h>
 #include <stdio.h>

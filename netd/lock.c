@@ -1,5 +1,5 @@
 /*
- * The lock on a bridge's name; see lock.h. Any user of the host could take the
+ * The lock on a bridge's name. Any user of the host could take the
  * name and keep Nexus from starting, and that is all there is to gain.
  */
 #include <errno.h>

@@ -1,5 +1,5 @@
 /*
- * netd; see netd.h.
+ * netd: configuration, what needs files and text rules, the drop, the loop.
  */
 #include <errno.h>
 #include <fcntl.h>

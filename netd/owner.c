@@ -1,5 +1,6 @@
 /*
- * Whose link is it; see owner.h.
+ * A link's name and alias, written and read back. An alias that is not exactly
+ * what we would write is nobody's.
  */
 #include <arpa/inet.h>
 #include <errno.h>

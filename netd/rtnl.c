@@ -1,5 +1,5 @@
 /*
- * Talking to rtnetlink; see rtnl.h.
+ * Requests to rtnetlink and their answers, one at a time.
  */
 #include <errno.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 /*
- * Taking the network away; see teardown.h.
+ * Taking the network away, as far as it is ours.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,7 @@
-/* See transfer.h. */
+/*
+ * Bytes between local files and descriptors of daemons: a local file appears
+ * whole or not at all.
+ */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * See header.h. A parser for the one JSON text we ever write there: an object
+ * A parser for the one JSON text we ever write there: an object
  * of three strings. Whatever else JSON allows is refused, not understood.
  */
 #include <sodium.h>

@@ -1,4 +1,7 @@
-/* See keyfile.h. */
+/*
+ * Secrets in files: made once, synced, and refused when anybody else could have
+ * read them.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>

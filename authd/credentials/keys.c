@@ -1,4 +1,6 @@
-/* See keys.h. Runs before the sandbox's filter, at start only. */
+/*
+ * The keys, read or made. Runs before the sandbox's filter, at start only.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,7 @@
-/* See otp.h. */
+/*
+ * One-time codes. The MAC covers the transaction, so that a code is worth nothing
+ * in another one.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "authd/flows/rules.h"
+#include "authd/credentials/rules.h"
 
 #define AUTH_TXN_LEN    16
 #define AUTH_MAC_LEN    crypto_auth_hmacsha256_BYTES

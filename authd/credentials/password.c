@@ -1,4 +1,7 @@
-/* See password.h. */
+/*
+ * Hashing in workers. The password is a copy of the job's own, wiped by whoever
+ * ends it.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,7 @@
-/* See token.h. */
+/*
+ * Tokens, signed and checked with libjwt. Everything that a token could choose for
+ * itself is compared before the library sees it.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <jwt.h>

@@ -1,4 +1,7 @@
-/* See token_cache.h. */
+/*
+ * Signatures that were found good: a token that was seen costs no second
+ * verification. What may have ended since is asked elsewhere.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

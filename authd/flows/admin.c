@@ -1,10 +1,13 @@
-/* See admin.h. */
+/*
+ * What an administrator asks: the kernel vouched for the caller, and still no
+ * secret leaves by these.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "authd/state.h"
 #include "authd/flows/admin.h"
-#include "authd/authd.h"
 #include "authd/flows/notice.h"
 #include "common/log.h"
 #include "proto/serve_authd.h"

@@ -1,4 +1,7 @@
-/* See limits.h. */
+/*
+ * Which key each budget has. Names that do not exist have one like any other, or
+ * the limits would tell which do.
+ */
 #include <inttypes.h>
 #include <string.h>
 

@@ -17,9 +17,8 @@
 #ifndef AUTHD_LIMITS_H
 #define AUTHD_LIMITS_H
 
-#include "authd/authd.h"
-#include "authd/credentials/device.h"
-#include "authd/flows/rules.h"
+#include "authd/flows/throttle.h"
+#include "authd/state.h"
 #include "authd/store/store.h"
 
 #define AUTH_CHARGE_KEY 320

@@ -1,4 +1,7 @@
-/* See mail.h. */
+/*
+ * Mails on their way to maild. Each lives by itself until maild has it, however
+ * soon whoever asked was answered.
+ */
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #ifndef AUTHD_MAIL_H
 #define AUTHD_MAIL_H
 
-#include "authd/authd.h"
+#include "authd/state.h"
 
 /* None of the texts contains anything a stranger chose: a registration can be
  * started with anybody's address, and must not become a way to send them words

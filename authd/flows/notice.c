@@ -1,4 +1,7 @@
-/* See notice.h. */
+/*
+ * Notices, from the table that keeps them to who has to confirm. What is in memory
+ * is a copy: a restart begins again from the table.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #ifndef AUTHD_NOTICE_H
 #define AUTHD_NOTICE_H
 
-#include "authd/authd.h"
+#include "authd/state.h"
 #include "authd/store/store.h"
 
 /* Sends what is pending; harmless at any time. */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authd/authd.h"
+#include "authd/flows/flows.h"
+#include "authd/state.h"
 #include "authd/flows/notice.h"
 #include "authd/store/store.h"
-#include "authd/credentials/token_cache.h"
 #include "common/log.h"
 #include "proto/serve_authd.h"
 

@@ -13,7 +13,6 @@
 #include "authd/flows/flow.h"
 #include "authd/flows/limits.h"
 #include "authd/store/store.h"
-#include "authd/credentials/token.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "proto/serve_authd.h"

@@ -1,4 +1,7 @@
-/* See address.h. */
+/*
+ * One rule for addresses, asked by authd and by maild: what is not plain ASCII is
+ * no address here.
+ */
 #include <stddef.h>
 #include <string.h>
 

@@ -1,4 +1,6 @@
-/* See deliver.h. */
+/*
+ * The table of ways to deliver: a new one is a file and a line here.
+ */
 #include <string.h>
 
 #include "authd/maild/deliver.h"

@@ -1,4 +1,7 @@
-/* See maild.h: the configuration and the one handler. */
+/*
+ * The one handler. authd is believed to mean well and not to be right: addresses
+ * and texts are checked again.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

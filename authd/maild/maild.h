@@ -1,5 +1,5 @@
 /*
- * The state of maild, and the configuration it reads.
+ * The state of maild.
  */
 #ifndef MAILD_MAILD_H
 #define MAILD_MAILD_H
@@ -7,17 +7,8 @@
 #include <stdint.h>
 
 #include "authd/maild/deliver.h"
-#include "common/conf.h"
+#include "authd/maild/conf.h"
 #include "common/hub.h"
-
-struct maild_conf {
-	struct nx_conf_common common;
-	char *from;    /* the address mails come from */
-	char *deliver; /* a name of maild_methods */
-	uint64_t keep; /* mails the outbox keeps */
-};
-extern const struct nx_conf_key maild_conf_keys[];
-extern const size_t maild_conf_count;
 
 struct maild {
 	const struct maild_conf *conf;

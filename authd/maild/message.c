@@ -1,4 +1,7 @@
-/* See message.h. */
+/*
+ * A message as text (RFC 5322), from parts that were checked: no line of a caller's
+ * becomes a header.
+ */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,6 @@
-/* See outbox.h. */
+/*
+ * The maildir. A mail that has a name in new/ is whole and on disk.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "authd/maild/maild.h"
 #include "authd/maild/outbox.h"
 #include "common/fd.h"
 #include "common/id.h"

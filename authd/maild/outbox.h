@@ -10,7 +10,7 @@
 #ifndef MAILD_OUTBOX_H
 #define MAILD_OUTBOX_H
 
-#include "authd/maild/deliver.h"
+#include "authd/maild/mailer.h"
 
 /* The three functions of struct maild_method. */
 int maild_outbox_open(const struct maild_conf *conf, const char *dir,

@@ -1,4 +1,6 @@
-/* See sandbox.h. */
+/*
+ * maild: no capability, and its own directory.
+ */
 #include "authd/maild/sandbox.h"
 
 static struct nx_path_rule paths[] = {

@@ -9,9 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "authd/credentials/otp.h"
-#include "authd/credentials/password.h"
-#include "authd/flows/rules.h"
+#include "authd/credentials/credentials.h"
 #include "common/db.h"
 #include "common/ticket.h"
 

@@ -1,4 +1,7 @@
-/* Codes in the database; see store.h. */
+/*
+ * Codes in the database. Strangers decide when these run, so each takes the same
+ * statements whether there is a code or not.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

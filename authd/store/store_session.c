@@ -1,4 +1,6 @@
-/* Sessions, known clients and notices in the database; see store.h. */
+/*
+ * Sessions, known clients and notices in the database.
+ */
 #include <errno.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
-/* Users in the database; see store.h. */
+/*
+ * Users in the database. A name and an address are one whatever the case of their
+ * letters: the columns compare so.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * The instance's cgroup; see cgroup.h.
+ * The instance's cgroup: found or mounted at the start, gone at the end.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /*
- * One daemon: started, watched, started again; see supervise_internal.h.
+ * One daemon: started, watched, started again.
  */
 #include <errno.h>
 #include <signal.h>

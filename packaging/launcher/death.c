@@ -1,5 +1,5 @@
 /*
- * Why a process ended; see death.h.
+ * Why a process ended, in words.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * The guard; see guard.h. The daemons are tied to nexus-up by their
+ * The guard. The daemons are tied to nexus-up by their
  * parent-death signal as well, but nodemgr loses it whenever it changes its
  * file system uid, and nodes never had it. The cgroup holds them all.
  */

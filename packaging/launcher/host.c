@@ -1,5 +1,5 @@
 /*
- * The listening socket, kernel modules, forwarding; see host.h.
+ * What the host is asked for: a listening socket, kernel modules, forwarding.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /*
- * nexus-up; see up.h.
+ * nexus-up: a whole Nexus in the foreground, and nothing left of it.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /*
- * Notify sockets and the descriptor store; see notify.h.
+ * Notify sockets and the descriptor store. What a daemon says is checked like any
+ * stranger's word.
  */
 #include <errno.h>
 #include <fcntl.h>

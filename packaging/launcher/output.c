@@ -1,5 +1,5 @@
 /*
- * Lines of a daemon; see output.h. What arrives is untrusted text: it is cut
+ * Lines of a daemon. What arrives is untrusted text: it is cut
  * into lines of bounded length, and control characters do not reach the
  * terminal.
  */

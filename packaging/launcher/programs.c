@@ -1,5 +1,5 @@
 /*
- * The table of programs; see programs.h.
+ * The table of programs: who is started how.
  */
 #include <linux/capability.h>
 

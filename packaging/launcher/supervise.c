@@ -1,5 +1,5 @@
 /*
- * Starting, watching and stopping all of them; see supervise.h.
+ * Starting, watching and stopping all of them.
  *
  * One event loop, and on top of it straight-line code that runs the loop until
  * something has happened or a time has passed: start-up and shut-down read as

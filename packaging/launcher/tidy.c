@@ -1,5 +1,5 @@
 /*
- * Leaving nothing behind; see tidy.h.
+ * Leaving nothing behind.
  */
 #include <dirent.h>
 #include <errno.h>

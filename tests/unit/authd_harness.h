@@ -23,6 +23,7 @@
 #include "proto/serve_authd.h"
 #include "authd/authd.h"
 #include "authd/flows/flow.h"
+#include "authd/flows/flows.h"
 #include "authd/flows/notice.h"
 #include "authd/store/store.h"
 #include "authd/credentials/token.h"

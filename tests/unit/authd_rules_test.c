@@ -1,7 +1,7 @@
 /* What names, passwords, codes and addresses may look like. */
 #include "tests/unit/authd_harness.h"
 
-#include "authd/flows/rules.h"
+#include "authd/credentials/rules.h"
 
 static void
 test_usernames(void **state)

@@ -1,10 +1,12 @@
-/* See rules.h. */
+/*
+ * What may come in, byte by byte: nothing here asks the locale.
+ */
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "authd/maild/address.h"
-#include "authd/flows/rules.h"
+#include "authd/credentials/rules.h"
 
 /* ctype.h depends on the locale; these do not. */
 static bool
