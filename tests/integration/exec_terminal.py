@@ -203,9 +203,9 @@ def test_ends():
 def test_node_killed():
     t = host_shell()
     before = t.modes()
-    t.type("nexusctl node exec %s -- sh -c 'stty raw; echo pid; sleep 1000'; "
-           "echo status=$?\n" % NODE)
-    t.expect("pid")
+    t.type("nexusctl node exec %s -- sh -c 'stty raw; echo $((20 + 1))runs; "
+           "sleep 1000'; echo status=$?\n" % NODE)
+    t.expect("21runs")
     node = json.loads(ctl("node", "inspect", NODE, "-o", "json")[1])
     os.kill(node["pid"], signal.SIGKILL)
     check("a node that is killed ends its commands by signal 9",
