@@ -44,7 +44,7 @@ OPT	:= -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer \
 	   -fno-sanitize-recover=undefined
 endif
 CFLAGS	+= -std=gnu17 $(OPT) $(HARDEN) -D_GNU_SOURCE -DNX_VERSION='"$(VERSION)"'
-CPPFLAGS += -I. -isystem $(BUILD) -isystem /usr/share/include/llhttp $(PKG_CFLAGS) -MMD -MP
+CPPFLAGS += -I. -isystem $(BUILD) -isystem /usr/share/include/llhttp $(PKG_CFLAGS) -MD -MP
 LDFLAGS	+= -pie -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=address$(comma)undefined)
 comma	:= ,
 
@@ -116,7 +116,7 @@ $(BUILD)/libnx.a: $(COMMON)
 	rm -f $@ && ar rcs $@ $^
 
 # --- rules -------------------------------------------------------------------
-$(BUILD)/%.o: %.c | $(PROTO_H)
+$(BUILD)/%.o: %.c Makefile | $(PROTO_H)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARN) $(CPPFLAGS) -c -o $@ $<
 
