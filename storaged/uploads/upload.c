@@ -14,7 +14,8 @@
 #include "storaged/trees/quota.h"
 #include "storaged/uploads/upload_internal.h"
 
-#define SYNCS_MAX 2 /* chunks being made durable while the next is read */
+#define SYNCS_MAX    2 /* chunks being made durable while the next is read */
+#define PROGRESS_MIN 4096U /* less than that in upload_idle is idleness */
 
 /* --- making and freeing -----------------------------------------------------*/
 
@@ -56,6 +57,8 @@ upload_new(struct uploads *us)
 	u->id = us->next_id++;
 	u->pipe = -1;
 	u->began = nx_wall_us() / 1000000;
+	u->window_began = nx_now_us();
+	u->rate = UINT64_MAX;
 	TAILQ_INSERT_TAIL(&us->list, u, entry);
 	us->count++;
 	return u;
@@ -174,6 +177,7 @@ rearm_idle(struct upload *u)
 {
 	struct timeval tv = {.tv_sec = (time_t)u->us->s->conf.upload_idle};
 
+	u->progress = u->received;
 	(void)evtimer_add(u->idle, &tv);
 }
 
@@ -191,7 +195,8 @@ on_idle(evutil_socket_t fd, short what, void *arg)
 	}
 	u->dead = true;
 	upload_fail(u, NX__STATUS__DEADLINE,
-	    "nothing has come for %" PRIu64 " seconds: send the file again",
+	    "next to nothing has come for %" PRIu64
+	    " seconds: send the file again",
 	    u->us->s->conf.upload_idle);
 }
 
@@ -284,6 +289,9 @@ upload_pumped(struct upload *u)
 		promise(
 		    u, u->received > u->credit ? u->received - u->credit : 0);
 	if (p->got > 0)
+		upload_count_rate(u);
+	/* A trickle does not hold a place for ever. */
+	if (u->received - u->progress >= PROGRESS_MIN || u->eof)
 		rearm_idle(u);
 	if (u->state != UPLOAD_OPEN)
 		upload_step(u);

@@ -46,6 +46,9 @@ struct upload {
 	int pipe;
 	struct event *readable, *idle;
 	uint64_t received, promised;
+	uint64_t progress; /* received when the idle timer was set */
+	/* how fast it comes: since when, from what, and in the window before */
+	uint64_t window_began, window_start, rate;
 	bool pumping, eof, dead;
 	bool full; /* no volume could take the chunk that comes now */
 	unsigned syncing;
@@ -95,6 +98,14 @@ void upload_stop_reading(struct upload *u);
 void upload_conclude(struct upload *u);
 /* Frees one that never started. */
 void upload_free(struct upload *u);
+
+/* Shares (upload_share.c). May @user have one more upload under way? A slow one
+ * of somebody who has more may have to give way, and end, for it. */
+bool upload_take_place(struct uploads *us, uint64_t user);
+/* Bytes have come. */
+void upload_count_rate(struct upload *u);
+/* u->credit stays only with the first of those that replace the same file. */
+void upload_claim_credit(struct upload *u);
 
 /* A volume goes (upload_evict.c): forgets its part in the chunk being filled.
  * False when that was the last one. Not while pumping. */

@@ -26,14 +26,7 @@
 static bool
 decide_limits(struct nx_request *r, struct uploads *us)
 {
-	uint64_t max = us->s->conf.max_uploads;
-	const struct upload *u;
-	size_t own = 0;
-
-	TAILQ_FOREACH(u, &us->list, entry)
-		own += u->owner == r->who.user_id;
-	/* One user may not take the platform from the others. */
-	if (us->count < max && own < max / 4 + 1)
+	if (upload_take_place(us, r->who.user_id))
 		return true;
 	nx_refuse(r, NX__STATUS__LIMIT,
 	    "too many uploads are under way: wait for one to finish");
@@ -105,6 +98,8 @@ place(struct upload *u, const char *text, bool into_folder, bool create_only,
 	if (r == 0)
 		r = catalog_check_target(u->us->s->catalog, u->owner, u->path,
 		    create_only, &u->credit);
+	if (r == 0)
+		upload_claim_credit(u);
 	return r == 0 || object_catalog(ret_objection, r, u->path->text);
 }
 

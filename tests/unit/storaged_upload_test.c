@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include "storaged_lab.h"
+#include "storaged/uploads/upload_internal.h"
 
 #define MIB (1024 * 1024)
 
@@ -271,6 +272,122 @@ test_side_by_side(void **state)
 	assert_int_equal(syncs.most, 2);
 }
 
+/* --- shares -----------------------------------------------------------------*/
+
+static Nx__Status
+open_one(uint64_t user, uint64_t *ret_id, int *ret_fd)
+{
+	struct lab_upload u = {.name = "f"};
+
+	return lab_open_upload(user, &u, ret_id, ret_fd);
+}
+
+/* As if @seconds had passed for all uploads under way. */
+static void
+age(unsigned seconds)
+{
+	struct upload *u;
+
+	TAILQ_FOREACH(u, &lab.s.uploads->list, entry)
+		u->window_began -= seconds * 1000000ULL;
+}
+
+static void
+test_share_of_places(void **state)
+{
+	uint64_t ids[9] = {0};
+	int fds[9];
+
+	(void)state;
+	lab.s.conf.max_uploads = 8;
+	for (int i = 0; i < 2; i++)
+		LAB_OK(open_one(1, &ids[i], &fds[i]));
+	assert_int_equal(open_one(1, &ids[2], &fds[2]), NX__STATUS__LIMIT);
+	for (int i = 2; i < 8; i++)
+		LAB_OK(open_one((uint64_t)i / 2 + 1, &ids[i], &fds[i]));
+	/* all places are taken: nobody can be told to be slow yet */
+	assert_int_equal(open_one(5, &ids[8], &fds[8]), NX__STATUS__LIMIT);
+	age(6);
+	/* who is fast keeps its place */
+	lab_feed(fds[0], (uint8_t[200000]){0}, 200000);
+	lab_feed(fds[1], (uint8_t[200000]){0}, 200000);
+	lab_settle();
+	LAB_OK(open_one(5, &ids[8], &fds[8]));
+	assert_int_equal(lab_feed(fds[0], (const uint8_t *)"x", 1), 1);
+	assert_int_equal(lab_feed(fds[1], (const uint8_t *)"x", 1), 1);
+	assert_int_equal(lab_feed(fds[2], (const uint8_t *)"x", 1), 0);
+	assert_int_equal(lab_finish(2, ids[2], 0), NX__STATUS__DEADLINE);
+	assert_non_null(strstr(reply.error, "others waited"));
+	/* the one that came in takes no more than what is fair */
+	age(6);
+	LAB_OK(open_one(6, &ids[2], &fds[2]));
+	assert_int_equal(open_one(5, &ids[3], &fds[3]), NX__STATUS__LIMIT);
+	for (int i = 0; i < 9; i++)
+		if (i != 3)
+			nx_close(&fds[i]);
+	uploads_stop(lab.s.uploads);
+	lab.s.conf.max_uploads = 256;
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 0);
+}
+
+/* A byte now and then is no progress. */
+static void
+test_trickle(void **state)
+{
+	uint64_t id = 0;
+	int fd = -1, i;
+
+	(void)state;
+	lab.s.conf.upload_idle = 1;
+	LAB_OK(open_one(1, &id, &fd));
+	for (i = 0; i < 100 && uploads_count(lab.s.uploads); i++) {
+		(void)lab_feed(fd, (const uint8_t *)"x", 1);
+		for (int k = 0; k < 10; k++) {
+			event_base_loop(lab.base, EVLOOP_NONBLOCK);
+			usleep(5000);
+		}
+	}
+	lab.s.conf.upload_idle = 60;
+	assert_int_equal(uploads_count(lab.s.uploads), 0);
+	nx_close(&fd);
+	check_nothing_left(0);
+}
+
+/* The room of what is replaced is counted on once, not by every upload that
+ * would replace it. */
+static void
+test_replaced_once(void **state)
+{
+	struct lab_upload u = {
+	    .path = "/f", .has_size = true, .declared = 7 * MIB};
+	uint8_t *data = lab_random(7 * MIB);
+	uint64_t first = 0, second = 0;
+	int fds[2];
+
+	(void)state;
+	lab.s.conf.quota = 8 * MIB;
+	LAB_OK(lab_upload(1, &u, data, 7 * MIB, NULL));
+	LAB_OK(lab_open_upload(1, &u, &first, &fds[0]));
+	assert_int_equal(
+	    lab_open_upload(1, &u, &second, &fds[1]), NX__STATUS__QUOTA);
+	/* without a size it may send what is left and no more */
+	u.has_size = false;
+	LAB_OK(lab_open_upload(1, &u, &second, &fds[1]));
+	(void)lab_feed(fds[1], data, 7 * MIB);
+	nx_close(&fds[1]);
+	assert_int_equal(lab_finish(1, second, 7 * MIB), NX__STATUS__QUOTA);
+	(void)lab_feed(fds[0], data, 7 * MIB);
+	nx_close(&fds[0]);
+	LAB_OK(lab_finish(1, first, 7 * MIB));
+	/* and again, one after the other */
+	u.has_size = true;
+	LAB_OK(lab_upload(1, &u, data, 7 * MIB, NULL));
+	check_nothing_left(1);
+	lab.s.conf.quota = 500 * MIB;
+	free(data);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, lab_teardown)
 
 int
@@ -283,6 +400,9 @@ main(void)
 	    T(test_open_into_folder),
 	    T(test_digest),
 	    T(test_side_by_side),
+	    T(test_share_of_places),
+	    T(test_trickle),
+	    T(test_replaced_once),
 	};
 
 	LAB_OR_SKIP("uploads");
