@@ -52,6 +52,10 @@ static const struct ctl_option upload_options[] = {
     {"name", 0, "<word:NAME>", NULL, "its name (that of the local file)"},
     {"replicas", 0, "<number>", "0", "copies of each chunk; 0: the default"},
 };
+static const struct ctl_option files_options[] = {
+    {"damaged", 0, NULL, NULL,
+	"only those, in folders too, not whole any more"},
+};
 static const struct ctl_option put_options[] = {
     {"new", 0, NULL, NULL, "refuse to replace what is there"},
     {"replicas", 0, "<number>", "0", "copies of each chunk; 0: the default"},
@@ -117,7 +121,11 @@ const struct ctl_command ctl_commands[] = {
 	"The file is cut into chunks of 10 MiB that are kept on the running "
 	"nodes' volumes. - reads standard input (with --name).",
 	OPT(upload_options), STORAGE, ctl_file_upload},
-    {"file ls", "list files", NULL, NO_OPT, STORAGE, ctl_file_ls},
+    {"file ls", "list files",
+	"CONDITION is good, degraded (fewer copies than wanted), damaged (a "
+	"part is good in no copy) or missing (no copy of a part is left), as "
+	"far as reading and repairing have found.",
+	OPT(files_options), STORAGE, ctl_file_ls},
     {"file info <file>", "show everything about a file", NULL, NO_OPT, STORAGE,
 	ctl_file_info},
     {"file download <file> <local:DEST>", "fetch a file",

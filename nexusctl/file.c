@@ -23,6 +23,9 @@ static const struct ctl_column file_columns[] = {
     {"Size", "size", CTL_SIZE},
     {"Chunks", "chunks", CTL_TEXT},
     {"Replicas", "replicas", CTL_TEXT},
+    {"Condition", "condition", CTL_TEXT},
+    {"Damaged chunks", "damaged", CTL_TEXT},
+    {"Missing chunks", "missing", CTL_TEXT},
     {"Checksum", "md5", CTL_TEXT},
     {"Created", "created_at", CTL_TIME},
     {"Owner", "owner", CTL_TEXT},
@@ -35,6 +38,7 @@ static const struct ctl_column entry_columns[] = {
     {"Changed", "modified_at", CTL_TIME},
     {"File", "id", CTL_TEXT},
     {"Checksum", "md5", CTL_TEXT},
+    {"Condition", "condition", CTL_TEXT},
 };
 
 static const char *
@@ -216,6 +220,7 @@ ctl_file_ls(struct ctl *c)
 {
 	Nx__FileListRequest request = NX__FILE_LIST_REQUEST__INIT;
 
+	request.damaged = ctl_flag(c, "damaged");
 	return ctl_list(c, &ctl_list_files, &request.base);
 }
 

@@ -25,6 +25,7 @@ static const struct ctl_column file_columns[] = {
     {"NAME", "name", CTL_TEXT},
     {"SIZE", "size", CTL_SIZE},
     {"CHUNKS", "chunks", CTL_TEXT},
+    {"CONDITION", "condition", CTL_TEXT},
 };
 const struct ctl_listing ctl_list_files = {NX__METHOD__FILE_LIST, "files", "id",
     file_columns, NX_ARRAY_SIZE(file_columns)};

@@ -15,6 +15,11 @@ file_members(struct buf *b, const Nx__FileInfo *f)
 	json_uint(b, "replicas", f->replicas);
 	json_string(b, "etag", f->md5);
 	json_uint(b, "created_at", f->created_at);
+	json_string(b, "condition", f->condition);
+	if (f->damaged + f->missing > 0) {
+		json_uint(b, "damaged_chunks", f->damaged);
+		json_uint(b, "missing_chunks", f->missing);
+	}
 }
 
 void
@@ -56,6 +61,7 @@ json_entry(struct buf *b, const char *name, const Nx__FsEntry *e)
 	if (!e->folder) {
 		json_string(b, "id", e->id);
 		json_string(b, "etag", e->md5);
+		json_string(b, "condition", e->condition);
 	}
 	json_close(b, '}');
 }

@@ -82,6 +82,9 @@ struct catalog_file {
 	uint32_t chunks;
 	uint32_t want;     /* replicas asked for */
 	uint32_t replicas; /* the fewest any chunk has */
+	uint32_t
+	    damaged; /* chunks known to have a block that is good nowhere */
+	uint32_t missing; /* chunks known to have no replica that can be read */
 	struct etag etag;
 	uint64_t created_at;
 	bool in_tree;
@@ -110,6 +113,9 @@ void catalog_file_place(struct catalog *c, const struct catalog_file *file,
 /* Raw files in the order they came; those after key @after. Number or
  * -errno. */
 int catalog_file_list(struct catalog *c, uint64_t owner, int64_t after,
+    struct catalog_file *ret_files, size_t max);
+/* All those, in trees too, of which something is damaged or missing. */
+int catalog_file_list_damaged(struct catalog *c, uint64_t owner, int64_t after,
     struct catalog_file *ret_files, size_t max);
 /* Chunks from @index on; number or -errno. */
 int catalog_file_chunks(struct catalog *c, int64_t file, uint32_t index,
@@ -157,6 +163,7 @@ struct catalog_entry {
 	char id[NX_ID_LEN + 1];
 	uint64_t modified_at;
 	struct etag etag;
+	uint32_t damaged, missing; /* as of struct catalog_file */
 };
 
 /* 0, CATALOG_NO_PATH, CATALOG_NOT_FOLDER; the root is a folder without name. */
@@ -290,6 +297,21 @@ struct catalog_reap {
 void catalog_reap(struct catalog *c, struct catalog_reap *op);
 /* Is there anything for it to do? 1, 0, -errno. */
 int catalog_left(struct catalog *c);
+
+/* --- damage -----------------------------------------------------------------*/
+
+enum catalog_damage {
+	CATALOG_WHOLE,
+	CATALOG_DAMAGED, /* a block of the chunk is good in no replica */
+	CATALOG_MISSING, /* no replica of it can be read */
+};
+
+/* Remembers what a reader or the healer found out about @chunk, until it is
+ * found whole. Nobody waits for it: what a crash forgets is found again. */
+void
+catalog_found(struct catalog *c, int64_t chunk, enum catalog_damage damage);
+
+/* --- what is to be unlinked -------------------------------------------------*/
 
 /* Chunk files of @volume nobody refers to any more; number or -errno. */
 int catalog_trash(

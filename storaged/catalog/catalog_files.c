@@ -30,6 +30,8 @@ catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file)
 	catalog_copy_text(stmt, 8, f->etag.text, sizeof(f->etag.text));
 	f->created_at = (uint64_t)sqlite3_column_int64(stmt, 9);
 	f->in_tree = sqlite3_column_int(stmt, 10) != 0;
+	f->damaged = (uint32_t)sqlite3_column_int64(stmt, 11);
+	f->missing = (uint32_t)sqlite3_column_int64(stmt, 12);
 }
 
 /* What was deleted with a folder or a user is not there, though its row may

@@ -9,10 +9,16 @@ struct catalog {
 	struct nx_db *db;
 };
 
+/* Chunks of a file that are known to be damaged, and to be missing. */
+#define DAMAGE_COLUMNS(file)                                             \
+	"(SELECT count(*) FROM damage d WHERE d.file = " file            \
+	" AND d.kind = 1), (SELECT count(*) FROM damage d WHERE d.file " \
+	"= " file " AND d.kind = 2)"
+
 /* Columns of struct catalog_file in the order catalog_read_file wants. */
 #define FILE_COLUMNS                                                \
 	"f.file, f.id, f.name, f.owner, f.size, f.chunks, f.want, " \
-	"f.replicas, f.md5, f.created_at, f.tree"
+	"f.replicas, f.md5, f.created_at, f.tree, " DAMAGE_COLUMNS("f.file")
 void catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file);
 void
 catalog_copy_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t size);
@@ -76,6 +82,10 @@ int catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
 int catalog_take_entry(struct nx_db *db, uint64_t owner, int64_t file);
 /* Is there still a way from the root to the entry of @file? 1, 0, -errno. */
 int catalog_is_attached(struct nx_db *db, int64_t file);
+
+/* Marks missing what is on @volume alone, before it is forgotten; inside a
+ * write. */
+int catalog_lose_volume(struct nx_db *db, int64_t volume);
 
 uint64_t catalog_now(void); /* unix seconds */
 

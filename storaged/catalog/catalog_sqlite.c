@@ -139,7 +139,20 @@ static const char schema_3[] =
     " END;"
     "CREATE INDEX files_raw_all ON files(file) WHERE tree = 0;";
 
-static const char *const migrations[] = {schema_1, schema_2, schema_3};
+/* What was found out about chunks: 1 damaged, 2 missing. */
+static const char schema_4[] =
+    "CREATE TABLE damage("
+    " chunk INTEGER PRIMARY KEY REFERENCES chunks ON DELETE CASCADE,"
+    " file INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " found_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX damage_file ON damage(file, kind);"
+    "INSERT INTO damage SELECT c.chunk, c.file, 2, f.created_at"
+    " FROM files f JOIN chunks c ON c.file = f.file WHERE f.replicas = 0"
+    " AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.chunk = c.chunk);";
+
+static const char *const migrations[] = {
+    schema_1, schema_2, schema_3, schema_4};
 
 /* Files whose replicas a write counts anew; in memory, empty between writes. */
 static const char scratch[] =

@@ -10,8 +10,9 @@
 #include "common/err.h"
 #include "storaged/catalog/catalog_internal.h"
 
-#define ENTRY_COLUMNS \
-	"e.entry, e.name, e.file, e.size, e.modified_at, f.id, f.md5"
+#define ENTRY_COLUMNS                                            \
+	"e.entry, e.name, e.file, e.size, e.modified_at, f.id, " \
+	"f.md5, " DAMAGE_COLUMNS("e.file")
 
 static void
 read_entry(sqlite3_stmt *stmt, struct catalog_entry *ret_entry)
@@ -27,6 +28,8 @@ read_entry(sqlite3_stmt *stmt, struct catalog_entry *ret_entry)
 	e->modified_at = (uint64_t)sqlite3_column_int64(stmt, 4);
 	catalog_copy_text(stmt, 5, e->id, sizeof(e->id));
 	catalog_copy_text(stmt, 6, e->etag.text, sizeof(e->etag.text));
+	e->damaged = (uint32_t)sqlite3_column_int64(stmt, 7);
+	e->missing = (uint32_t)sqlite3_column_int64(stmt, 8);
 }
 
 int

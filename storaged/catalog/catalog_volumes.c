@@ -183,6 +183,8 @@ write_forget(struct nx_db *db, void *arg)
 	    "i", volume);
 
 	if (r == 0)
+		r = catalog_lose_volume(db, volume);
+	if (r == 0)
 		r = nx_db_exec(
 		    db, "DELETE FROM replicas WHERE volume = ?", "i", volume);
 	if (r == 0)

@@ -196,6 +196,28 @@ report(struct read_job *job)
 	}
 }
 
+/* For those who list the file: what was found out about its chunks. */
+static void
+remember(struct read_job *job)
+{
+	static const enum catalog_damage found[] = {
+	    [PART_DAMAGED] = CATALOG_DAMAGED,
+	    [PART_MISSING] = CATALOG_MISSING,
+	};
+	bool known = job->file.damaged + job->file.missing > 0;
+
+	for (size_t i = 0; i < job->n; i++) {
+		const struct part *part = &job->parts[i];
+
+		if (part->fault == PART_DAMAGED || part->fault == PART_MISSING)
+			catalog_found(job->s->catalog, part->chunk.key,
+			    found[part->fault]);
+		else if (known && part->done == part->chunk.sums.size)
+			catalog_found(
+			    job->s->catalog, part->chunk.key, CATALOG_WHOLE);
+	}
+}
+
 static bool
 still_there(struct read_job *job)
 {
@@ -264,6 +286,7 @@ read_done(void *arg)
 	else
 		answer(job);
 	report(job);
+	remember(job);
 	job_free(job);
 }
 

@@ -51,9 +51,11 @@ serve_file_list(
 		return;
 	}
 	files = calloc(max + 1, sizeof(*files));
-	n = files ? catalog_file_list(
-			s->catalog, r->who.user_id, after, files, max + 1)
-		  : -ENOMEM;
+	n = -ENOMEM;
+	if (files)
+		n = (q->damaged ? catalog_file_list_damaged
+				: catalog_file_list)(
+		    s->catalog, r->who.user_id, after, files, max + 1);
 	if (n < 0) {
 		nx_refuse_errno(r, n, "listing the files");
 		free(files);

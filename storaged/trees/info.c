@@ -7,6 +7,17 @@ info_text(const char *text)
 	return (char *)(uintptr_t)text;
 }
 
+/* In one word, the worst first. */
+static const char *
+condition(uint32_t missing, uint32_t damaged, bool degraded)
+{
+	if (missing > 0)
+		return "missing";
+	if (damaged > 0)
+		return "damaged";
+	return degraded ? "degraded" : "good";
+}
+
 void
 info_file(const struct catalog_file *f, Nx__FileInfo *ret_info)
 {
@@ -19,6 +30,10 @@ info_file(const struct catalog_file *f, Nx__FileInfo *ret_info)
 	ret_info->md5 = info_text(f->etag.text);
 	ret_info->created_at = f->created_at;
 	ret_info->owner = f->owner;
+	ret_info->damaged = f->damaged;
+	ret_info->missing = f->missing;
+	ret_info->condition =
+	    info_text(condition(f->missing, f->damaged, f->replicas < f->want));
 }
 
 void
@@ -31,4 +46,7 @@ info_entry(const struct catalog_entry *e, Nx__FsEntry *ret_entry)
 	ret_entry->id = info_text(e->id);
 	ret_entry->modified_at = e->modified_at;
 	ret_entry->md5 = info_text(e->etag.text);
+	if (!e->folder)
+		ret_entry->condition =
+		    info_text(condition(e->missing, e->damaged, false));
 }

@@ -18,9 +18,9 @@ setup(void **state)
 	return 0;
 }
 
-/* Spoils block @block of the first chunk of @id, on node @node. */
+/* Six bytes of block @block of the first chunk of @id, on node @node. */
 static void
-spoil(const char *id, const char *node, uint32_t block)
+write_block(const char *id, const char *node, uint32_t block, const void *bytes)
 {
 	struct volume *v = volume_find(lab.s.volumes, node);
 	struct catalog_chunk chunk;
@@ -39,12 +39,18 @@ spoil(const char *id, const char *node, uint32_t block)
 	assert_int_equal(fchmod(fd, 0600), 0);
 	w = open(proc, O_WRONLY | O_CLOEXEC);
 	assert_true(w >= 0);
-	assert_int_equal(pwrite(w, "spoilt", 6,
-			     (off_t)(at + block * (uint64_t)CRC_BLOCK + 17)),
+	assert_int_equal(
+	    pwrite(w, bytes, 6, (off_t)(at + block * (uint64_t)CRC_BLOCK + 17)),
 	    6);
 	close(w);
 	close(fd);
 	chunk_close(reader);
+}
+
+static void
+spoil(const char *id, const char *node, uint32_t block)
+{
+	write_block(id, node, block, "spoilt");
 }
 
 static void
@@ -116,6 +122,98 @@ test_good_nowhere(void **state)
 	free(data);
 }
 
+/* --- what is known ----------------------------------------------------------*/
+
+static void
+unspoil(const char *id, const char *node, uint32_t block, const uint8_t *data)
+{
+	write_block(id, node, block, data + block * (size_t)CRC_BLOCK + 17);
+}
+
+/* The words of stat by id, stat by path, and the list. */
+static void
+check_condition(const char *id, const char *path, const char *condition)
+{
+	Nx__FileListRequest list = NX__FILE_LIST_REQUEST__INIT;
+	Nx__FileRequest q = NX__FILE_REQUEST__INIT;
+	bool whole = strcmp(condition, "good") == 0;
+	const Nx__FileInfo *info;
+
+	q.id = (char *)(uintptr_t)id;
+	LAB_OK(lab_call(1, NX__METHOD__FILE_STAT, &q));
+	info = LAB_BODY(Nx__FileInfo);
+	assert_string_equal(info->condition, condition);
+	assert_int_equal(info->damaged, strcmp(condition, "damaged") == 0);
+	assert_int_equal(info->missing, strcmp(condition, "missing") == 0);
+	LAB_OK(lab_fs(1, NX__METHOD__FS_STAT, path));
+	assert_string_equal(LAB_BODY(Nx__FsEntry)->condition, condition);
+	list.damaged = true;
+	LAB_OK(lab_call(1, NX__METHOD__FILE_LIST, &list));
+	assert_int_equal(LAB_BODY(Nx__FileListReply)->n_files, !whole);
+	if (!whole)
+		assert_string_equal(
+		    LAB_BODY(Nx__FileListReply)->files[0]->condition,
+		    condition);
+	/* somebody else's */
+	LAB_OK(lab_call(2, NX__METHOD__FILE_LIST, &list));
+	assert_int_equal(LAB_BODY(Nx__FileListReply)->n_files, 0);
+}
+
+static void
+test_damage_is_remembered(void **state)
+{
+	struct lab_upload u = {.path = "/f", .replicas = 2};
+	uint8_t *data = lab_random(MIB);
+	char id[33];
+
+	(void)state;
+	LAB_OK(lab_upload(1, &u, data, MIB, id));
+	check_condition(id, "/f", "good");
+	spoil(id, LAB_NODE("1"), 5);
+	spoil(id, LAB_NODE("2"), 5);
+	check_condition(id, "/f", "good"); /* nobody has looked */
+	assert_int_equal(
+	    lab_read(1, id, NULL, 0, 0, data), NX__STATUS__CORRUPT);
+	lab_settle();
+	check_condition(id, "/f", "damaged");
+	lab_stop();
+	lab_start();
+	check_condition(id, "/f", "damaged");
+	/* found whole again, it is */
+	unspoil(id, LAB_NODE("2"), 5, data);
+	LAB_OK(lab_read(1, id, NULL, 0, 0, data));
+	lab_settle();
+	check_condition(id, "/f", "good");
+	free(data);
+}
+
+static void
+test_missing_is_remembered(void **state)
+{
+	struct lab_upload u = {.path = "/f", .replicas = 2};
+	struct catalog_chunk chunk;
+	struct catalog_file file;
+	struct volume *v;
+	char id[33];
+
+	(void)state;
+	LAB_OK(lab_upload(1, &u, (const uint8_t *)"abc", 3, id));
+	assert_int_equal(catalog_file_find(lab.s.catalog, 0, id, &file), 0);
+	assert_int_equal(
+	    catalog_file_chunks(lab.s.catalog, file.key, 0, &chunk, 1), 1);
+	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
+		assert_int_equal(chunk_remove(v->store, &chunk.id), 0);
+	assert_int_equal(
+	    lab_read(1, id, NULL, 0, 0, NULL), NX__STATUS__CORRUPT);
+	lab_settle();
+	check_condition(id, "/f", "missing");
+	/* what is deleted is not damaged any more */
+	LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, "/f"));
+	lab_settle();
+	assert_int_equal(
+	    catalog_file_list_damaged(lab.s.catalog, 0, 0, &file, 1), 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, lab_teardown)
 
 int
@@ -125,6 +223,8 @@ main(void)
 	    T(test_composed),
 	    T(test_many_runs),
 	    T(test_good_nowhere),
+	    T(test_damage_is_remembered),
+	    T(test_missing_is_remembered),
 	};
 
 	LAB_OR_SKIP("reading");
