@@ -13,7 +13,7 @@
 #include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
 #include "storaged/trees/trees.h"
-#include "storaged/uploads/upload.h"
+#include "storaged/uploads/uploads.h"
 #include "proto/serve_storaged.h"
 
 static void

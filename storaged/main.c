@@ -17,7 +17,7 @@
 #include "storaged/trees/trees.h"
 #include "storaged/sandbox.h"
 #include "storaged/storaged.h"
-#include "storaged/uploads/upload.h"
+#include "storaged/uploads/uploads.h"
 #include "storaged/volumes/volumes.h"
 #include "proto/serve_storaged.h"
 

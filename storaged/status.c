@@ -5,7 +5,7 @@
 #include "storaged/care/care.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
-#include "storaged/uploads/upload.h"
+#include "storaged/uploads/uploads.h"
 #include "storaged/volumes/volumes.h"
 #include "proto/serve_storaged.h"
 

@@ -20,7 +20,7 @@
 #include "storaged/care/healer.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
-#include "storaged/uploads/upload.h"
+#include "storaged/uploads/uploads.h"
 #include "storaged/volumes/volumes.h"
 
 #define ROUNDS_MAX 16 /* drains of one volume */

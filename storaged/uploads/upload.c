@@ -1,4 +1,18 @@
-/* The life of an upload: see upload.h. Loop's thread only. */
+/*
+ * Making, failing and freeing uploads, and what ends them from outside. How
+ * one flows is in upload_flow.c. Loop's thread only.
+ *
+ *	OPEN ---- FINISH, and everything durable ----> COMMITTING ----> answered
+ *	  |                                                 |
+ *	  |  whatever goes wrong                            |  refused
+ *	  v                                                 |
+ *	FAILED <--------------------------------------------+
+ *	  |
+ *	  +---- FINISH, ABORT, its peer gone, idle ----> gone
+ *
+ * FAILED keeps why, for the FINISH that asks; everything else is undone as soon
+ * as the jobs that hold it are back. The first reason counts.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -13,9 +27,6 @@
 #include "common/status.h"
 #include "storaged/trees/quota.h"
 #include "storaged/uploads/upload_internal.h"
-
-#define SYNCS_MAX    2 /* chunks being made durable while the next is read */
-#define PROGRESS_MIN 4096U /* less than that in upload_idle is idleness */
 
 /* --- making and freeing -----------------------------------------------------*/
 
@@ -64,8 +75,8 @@ upload_new(struct uploads *us)
 	return u;
 }
 
-static void
-promise(struct upload *u, uint64_t bytes)
+void
+upload_promise(struct upload *u, uint64_t bytes)
 {
 	if (quota_promise(u->us->s, u->owner, u->promised, bytes) == 0)
 		u->promised = bytes;
@@ -88,7 +99,7 @@ upload_free(struct upload *u)
 	if (u->idle)
 		event_free(u->idle);
 	digest_free(u->digest);
-	promise(u, 0);
+	upload_promise(u, 0);
 	TAILQ_REMOVE(&u->us->list, u, entry);
 	u->us->count--;
 	free(u->path);
@@ -126,6 +137,7 @@ upload_settle(struct upload *u)
 {
 	struct nx_request *r = nx_take_ptr(u->finish);
 
+	nx_assert(u->state == UPLOAD_FAILED && !u->pumping && u->syncing == 0);
 	upload_stop_reading(u);
 	if (u->put || u->chunks) {
 		upload_discard(u->us->s, u->put, u->chunks, u->n_chunks);
@@ -133,7 +145,7 @@ upload_settle(struct upload *u)
 		u->chunks = NULL;
 		u->n_chunks = 0;
 	}
-	promise(u, 0);
+	upload_promise(u, 0);
 	if (r)
 		nx_refuse(r, u->status, "%s", u->why);
 	/* Else the answer waits for FINISH, ABORT or the idle timer. */
@@ -168,266 +180,6 @@ upload_fail_errno(struct upload *u, int error)
 	else
 		upload_fail(u, nx_status_of_errno(error),
 		    "the file could not be stored: %s", strerror(-error));
-}
-
-/* --- receiving --------------------------------------------------------------*/
-
-static void
-rearm_idle(struct upload *u)
-{
-	struct timeval tv = {.tv_sec = (time_t)u->us->s->conf.upload_idle};
-
-	u->progress = u->received;
-	(void)evtimer_add(u->idle, &tv);
-}
-
-static void
-on_idle(evutil_socket_t fd, short what, void *arg)
-{
-	struct upload *u = arg;
-
-	(void)fd;
-	(void)what;
-	/* Our own work is no idleness of theirs. */
-	if (u->pumping || u->syncing > 0 || u->state == UPLOAD_COMMITTING) {
-		rearm_idle(u);
-		return;
-	}
-	u->dead = true;
-	upload_fail(u, NX__STATUS__DEADLINE,
-	    "next to nothing has come for %" PRIu64
-	    " seconds: send the file again",
-	    u->us->s->conf.upload_idle);
-}
-
-/* How much the next read may take; the promise to the user grows with it. */
-static int
-grant(struct upload *u, uint64_t room, uint64_t *ret_grant)
-{
-	uint64_t left, end;
-	int r;
-
-	if (u->has_size) {
-		left = u->declared - u->received;
-		*ret_grant = left < room ? left : room;
-		return 0;
-	}
-	r = quota_left(u->us->s, u->owner, &left);
-	if (r < 0)
-		return r;
-	left += u->promised + u->credit;
-	left = left > u->received ? left - u->received : 0;
-	*ret_grant = left < room ? left : room;
-	end = u->received + *ret_grant;
-	promise(u, end > u->credit ? end - u->credit : 0);
-	return 0;
-}
-
-static int
-begin_chunk(struct upload *u)
-{
-	struct storaged *s = u->us->s;
-	uint64_t left = u->has_size ? u->declared - u->received : CHUNK_SIZE;
-	int r;
-
-	if (u->put || (u->has_size && left == 0))
-		return 0;
-	r = chunk_put_new(u->want, &u->put);
-	if (r < 0)
-		return r;
-	if (left > CHUNK_SIZE)
-		left = CHUNK_SIZE;
-	u->full = volumes_place(s->volumes, u->put, left, u->has_size) == 0;
-	/* The file may just end here: only a further byte is too much. */
-	if (u->full)
-		u->put = chunk_put_free(u->put);
-	return 0;
-}
-
-static void
-pump(struct upload *u)
-{
-	int r = begin_chunk(u);
-
-	u->pump =
-	    (struct pump){.fd = u->pipe, .put = u->put, .digest = u->digest};
-	if (r == 0)
-		r = grant(
-		    u, u->put ? CHUNK_SIZE - u->put->size : 0, &u->pump.grant);
-	if (r == 0)
-		r = upload_submit_pump(u);
-	if (r < 0) {
-		upload_fail_errno(u, r);
-		return;
-	}
-	u->pumping = true;
-}
-
-static void
-on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct upload *u = arg;
-
-	(void)fd;
-	(void)what;
-	u->pump.drained = false;
-	upload_step(u);
-}
-
-void
-upload_pumped(struct upload *u)
-{
-	const struct pump *p = &u->pump;
-	bool whole = true;
-
-	u->pumping = false;
-	if (u->evict)
-		whole = upload_evict(u, nx_take_ptr(u->evict));
-	u->received += p->got;
-	u->eof = p->eof;
-	if (!u->has_size)
-		promise(
-		    u, u->received > u->credit ? u->received - u->credit : 0);
-	if (p->got > 0)
-		upload_count_rate(u);
-	/* A trickle does not hold a place for ever. */
-	if (u->received - u->progress >= PROGRESS_MIN || u->eof)
-		rearm_idle(u);
-	if (u->state != UPLOAD_OPEN)
-		upload_step(u);
-	else if (!whole)
-		upload_fail_volume(u);
-	else if (p->error < 0)
-		upload_fail_errno(u, p->error);
-	else if (p->over && u->full)
-		upload_fail_errno(u, -ENOSPC);
-	else if (p->over && u->has_size)
-		upload_fail(u, NX__STATUS__INVALID,
-		    "more than the declared %" PRIu64 " bytes came",
-		    u->declared);
-	else if (p->over)
-		upload_fail(u, NX__STATUS__QUOTA,
-		    "the file does not fit into your quota: delete something "
-		    "first");
-	else
-		upload_step(u);
-}
-
-/* --- making durable ---------------------------------------------------------*/
-
-static int
-room_for_chunk(struct upload *u)
-{
-	uint32_t room = u->room_chunks ? u->room_chunks * 2 : 4;
-	struct catalog_chunk *more;
-
-	if (u->n_chunks < u->room_chunks)
-		return 0;
-	more = reallocarray(u->chunks, room, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	u->chunks = more;
-	u->room_chunks = room;
-	return 0;
-}
-
-static int
-sync_chunk(struct upload *u)
-{
-	struct chunk_put *put = u->put;
-	int r = room_for_chunk(u);
-
-	if (r == 0) {
-		/* Its place in the list now, its replicas when they are. */
-		memset(&u->chunks[u->n_chunks], 0, sizeof(u->chunks[0]));
-		r = upload_submit_sync(u, put, u->n_chunks);
-	}
-	if (r < 0)
-		return r;
-	u->n_chunks++;
-	u->syncing++;
-	u->put = NULL;
-	return 0;
-}
-
-void
-upload_synced(
-    struct upload *u, struct chunk_put *put, uint32_t index, int result)
-{
-	struct catalog_chunk *c = &u->chunks[index];
-
-	u->syncing--;
-	c->id = put->id;
-	c->sums = put->sums;
-	for (size_t i = 0; i < put->n_places; i++) {
-		const struct volume *v = put->places[i].owner;
-
-		/* One that is being emptied does not count any more. */
-		if (put->places[i].state == PUT_DONE &&
-		    v->state == VOLUME_READY)
-			c->volumes[c->n_replicas++] = v->key;
-	}
-	volumes_put_done(u->us->s->volumes, put);
-	chunk_put_free(put);
-	if (result < 0)
-		upload_fail_errno(u, result);
-	else if (c->n_replicas == 0)
-		upload_fail_volume(u);
-	else
-		upload_step(u);
-}
-
-/* --- what comes next --------------------------------------------------------*/
-
-void
-upload_step(struct upload *u)
-{
-	if (u->state == UPLOAD_COMMITTING)
-		return;
-	if (u->state == UPLOAD_FAILED) {
-		if (!u->pumping && u->syncing == 0)
-			upload_settle(u);
-		return;
-	}
-	if (u->pumping)
-		return;
-	if (u->put && u->put->size == 0 && u->eof) {
-		volumes_put_done(u->us->s->volumes, u->put);
-		u->put = chunk_put_free(u->put);
-	}
-	if (u->put && (u->put->size == CHUNK_SIZE || u->eof)) {
-		int r = sync_chunk(u);
-
-		if (r < 0) {
-			upload_fail_errno(u, r);
-			return;
-		}
-	}
-	if (u->eof) {
-		if (u->syncing == 0)
-			upload_conclude(u);
-		return;
-	}
-	if (u->syncing >= SYNCS_MAX && !u->put)
-		return; /* the pipe fills up: that is the backpressure */
-	if (u->pump.drained)
-		(void)event_add(u->readable, NULL);
-	else
-		pump(u);
-}
-
-int
-upload_start(struct upload *u, int pipe)
-{
-	struct event_base *base = u->us->s->base;
-
-	u->pipe = pipe;
-	u->readable = event_new(base, pipe, EV_READ, on_readable, u);
-	u->idle = evtimer_new(base, on_idle, u);
-	if (!u->readable || !u->idle)
-		return -ENOMEM;
-	rearm_idle(u);
-	return event_add(u->readable, NULL) < 0 ? -ENOMEM : 0;
 }
 
 /* --- from elsewhere ---------------------------------------------------------*/

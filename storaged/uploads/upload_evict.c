@@ -1,4 +1,7 @@
-/* What becomes of uploads when a volume goes: see upload.h. */
+/*
+ * What becomes of uploads when a volume goes: they forget what they have there,
+ * and end when it was the only replica. Loop's thread only.
+ */
 #include "common/err.h"
 #include "storaged/uploads/upload_internal.h"
 

@@ -1,4 +1,8 @@
-/* The end of an upload: the one transaction that makes it a file. */
+/*
+ * The end of an upload: the one transaction that makes it a file. Whatever is
+ * not as it was announced is refused before; after it there is nothing left to
+ * undo. Loop's thread only.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

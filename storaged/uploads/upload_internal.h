@@ -6,7 +6,7 @@
 
 #include "storaged/catalog/catalog.h"
 #include "storaged/chunks/chunks.h"
-#include "storaged/uploads/upload.h"
+#include "storaged/uploads/uploads.h"
 #include "storaged/volumes/volumes.h"
 
 enum upload_state {
@@ -93,6 +93,9 @@ void upload_fail_errno(struct upload *u, int error);
  * it. */
 void upload_settle(struct upload *u);
 void upload_stop_reading(struct upload *u);
+/* Changes what its owner has been promised for it to @bytes; as it was when
+ * memory is out. */
+void upload_promise(struct upload *u, uint64_t bytes);
 /* The pipe has ended and everything is durable: if it is what was announced,
  * and FINISH has come, makes it a file (upload_finish.c). */
 void upload_conclude(struct upload *u);

@@ -1,4 +1,8 @@
-/* What uploads do in worker threads: see upload.h. */
+/*
+ * What uploads do in worker threads: reading the pipe, making chunks durable,
+ * undoing. A job touches what it was handed and nothing else of the upload; the
+ * second half of each runs in the loop's thread and hands it back.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

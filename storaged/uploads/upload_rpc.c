@@ -1,4 +1,8 @@
-/* OPEN, FINISH and ABORT of uploads: see upload.h. */
+/*
+ * OPEN, FINISH and ABORT: what callers ask for, decided here, before a byte
+ * flows where that is possible. Trusts the ticket about the user and nothing
+ * else. Loop's thread only.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

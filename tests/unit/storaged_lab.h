@@ -40,7 +40,7 @@
 #include "storaged/volumes/loop.h"
 #include "storaged/trees/quota.h"
 #include "storaged/storaged.h"
-#include "storaged/uploads/upload.h"
+#include "storaged/uploads/uploads.h"
 #include "storaged/volumes/volumes.h"
 
 #define LAB_NODE(n) "0000000000000000000000000000000" n

@@ -1,5 +1,5 @@
 /*
- * Uploads: a pipe comes out, bytes come in, a file appears or nothing does.
+ * The door of uploads: a pipe comes out, bytes come in, a file appears or nothing does.
  *
  * OPEN decides all that can be decided and hands out the pipe's write end. The
  * loop watches the read end; when there is something, a worker reads, hashes
@@ -10,8 +10,8 @@
  *
  * Memory: one buffer per worker thread and the checksums; never the content.
  */
-#ifndef STORAGED_UPLOAD_H
-#define STORAGED_UPLOAD_H
+#ifndef STORAGED_UPLOADS_H
+#define STORAGED_UPLOADS_H
 
 #include <stdbool.h>
 #include <stdint.h>
