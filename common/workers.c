@@ -171,9 +171,12 @@ int
 nx_workers_submit(struct nx_workers *w, void (*work)(void *arg),
     void (*done)(void *arg), void *arg)
 {
-	struct job *job = malloc(sizeof(*job));
+	struct job *job;
 	bool full;
 
+	if (!w)
+		return -EAGAIN;
+	job = malloc(sizeof(*job));
 	if (!job)
 		return -ENOMEM;
 	*job = (struct job){.work = work, .done = done, .arg = arg};

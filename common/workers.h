@@ -18,7 +18,8 @@ int nx_workers_new(struct event_base *base, unsigned threads, size_t queue_max,
 struct nx_workers *nx_workers_free(struct nx_workers *w);
 /*
  * Runs @work in a thread, then @done in the loop's thread. -EAGAIN when the
- * queue is full: nothing was taken.
+ * queue is full, or there is no pool any more (NULL, while a daemon ends):
+ * nothing was taken.
  */
 int nx_workers_submit(struct nx_workers *w, void (*work)(void *arg),
     void (*done)(void *arg), void *arg);

@@ -303,6 +303,7 @@ download_to(struct ctl *c, Nx__OpenReadRequest *request, const char *local,
 	for (;;) {
 		error = write_segments(&reply, target.fd, &progress);
 		request->offset = ((Nx__OpenReadReply *)reply.body)->next;
+		request->session = ((Nx__OpenReadReply *)reply.body)->session;
 		ctl_reply_fini(&reply);
 		if (error < 0 || request->offset == 0)
 			break;

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "storaged/care/care.h"
 #include "storaged/catalog/catalog.h"
+#include "storaged/downloads/downloads.h"
 #include "storaged/storaged.h"
 #include "storaged/trees/trees.h"
 #include "storaged/uploads/uploads.h"
@@ -52,9 +53,10 @@ storaged_on_peer(struct nx_peer *peer, bool up, void *ctx)
 {
 	struct storaged *s = ctx;
 
-	if (!up)
+	if (!up) {
 		uploads_peer_gone(s->uploads, peer);
-	else if (peer->role == NX_ROLE_AUTH)
+		downloads_peer_gone(s->downloads, peer);
+	} else if (peer->role == NX_ROLE_AUTH)
 		give_key(s);
 }
 
@@ -116,6 +118,7 @@ serve_auth_user_deleted(
 	if (nx_tickets_revoke(s->tickets, q->user_id, NULL))
 		give_key(s);
 	uploads_user_gone(s->uploads, q->user_id);
+	downloads_user_gone(s->downloads, q->user_id);
 	op->s = s;
 	op->request = r;
 	op->drop.user = q->user_id;

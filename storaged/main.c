@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/care.h"
+#include "storaged/downloads/downloads.h"
 #include "storaged/trees/trees.h"
 #include "storaged/sandbox.h"
 #include "storaged/storaged.h"
@@ -120,12 +121,13 @@ make_parts(struct storaged *s)
 	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	s->quotas = quotas_new();
 	s->uploads = uploads_new(s);
+	s->downloads = downloads_new(s);
 	s->collector = collector_new(s);
 	s->healer = healer_new(s);
 	s->proofs = proofs_new(s);
 	stopping = evtimer_new(s->base, try_to_quit, NULL);
-	if (!s->tickets || !s->quotas || !s->uploads || !s->collector ||
-	    !s->healer || !s->proofs || !stopping)
+	if (!s->tickets || !s->quotas || !s->uploads || !s->downloads ||
+	    !s->collector || !s->healer || !s->proofs || !stopping)
 		nx_fatal(-ENOMEM, "starting");
 	collector_watch(s->collector, oldest_upload, s->uploads);
 }
@@ -141,6 +143,7 @@ free_parts(struct storaged *s)
 	s->healer = healer_free(s->healer);
 	s->collector = collector_free(s->collector);
 	s->uploads = uploads_free(s->uploads);
+	s->downloads = downloads_free(s->downloads);
 	s->volumes = volumes_free(s->volumes);
 	s->catalog = catalog_close(s->catalog);
 	s->reserve = reserve_free(s->reserve);

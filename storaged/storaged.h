@@ -16,6 +16,7 @@
 struct catalog;
 struct collector;
 struct downloads;
+struct downloads;
 struct formatter;
 struct healer;
 struct proofs;
@@ -55,6 +56,7 @@ struct storaged {
 	struct quotas *quotas;
 	struct reserve *reserve;
 	struct uploads *uploads;
+	struct downloads *downloads;
 	struct collector *collector;
 	struct healer *healer;
 	struct proofs *proofs;

@@ -35,6 +35,8 @@ struct window {
 };
 
 struct download {
+	struct req *req;
+	uint64_t session; /* storaged keeps the file as it is; 0: no need */
 	char id[33];
 	char path[4097];
 	char name[256];
@@ -57,10 +59,35 @@ window_close(struct window *w)
 }
 
 static void
+ignore(const struct nx_reply *reply, void *arg)
+{
+	(void)reply;
+	(void)arg;
+}
+
+/* The client went before the end: storaged need not keep the file any more. */
+static void
+close_session(struct download *d)
+{
+	Nx__OpenReadRequest m = NX__OPEN_READ_REQUEST__INIT;
+	struct nx_call_opts opts = {0};
+	const struct token *token = d->req->token;
+
+	if (d->session == 0 || !token || !token->has_storage)
+		return;
+	m.session = d->session;
+	m.close = true;
+	opts.ticket = token->storage;
+	(void)nx_call(d->req->gw->hub, nx_ask_file_open_read(&m), &opts,
+	    ignore, NULL);
+}
+
+static void
 download_free(void *state)
 {
 	struct download *d = state;
 
+	close_session(d);
 	window_close(&d->now);
 	window_close(&d->next);
 	free(d);
@@ -83,6 +110,7 @@ ask_window(struct req *r)
 		m.id = d->id;
 	else
 		m.path = d->path;
+	m.session = d->session;
 	m.offset = d->asked;
 	m.length = d->known ? d->end - d->asked : 0;
 	m.max_segments = r->x.status == 0 ? 1 : SEGMENTS;
@@ -128,6 +156,7 @@ on_window(struct req *r, const struct nx_reply *reply)
 	const Nx__OpenReadReply *m = nx_as_open_read_reply(reply->body);
 	struct download *d = r->state;
 
+	d->session = m->session;
 	if (!d->known && m->file) {
 		d->known = true;
 		d->size = d->end = m->file->size;
@@ -341,6 +370,7 @@ download_start(struct req *r, const char *id, const char *path)
 		req_fail(r, 503, "unavailable", "Out of memory; try again.");
 		return;
 	}
+	d->req = r;
 	snprintf(d->id, sizeof(d->id), "%s", id ? id : "");
 	snprintf(d->path, sizeof(d->path), "%s", path ? path : "");
 	r->state = d;

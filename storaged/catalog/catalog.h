@@ -298,6 +298,15 @@ void catalog_reap(struct catalog *c, struct catalog_reap *op);
 /* Is there anything for it to do? 1, 0, -errno. */
 int catalog_left(struct catalog *c);
 
+/* --- readers ----------------------------------------------------------------*/
+
+/* While a file is pinned its chunks stay, and catalog_file_chunks gives them by
+ * its key, though it be deleted and nobody can find it any more. Pins are
+ * counted and end with the process. 0 or -errno. */
+int catalog_pin(struct catalog *c, int64_t file);
+/* 1 when it was the last pin: what was deleted meanwhile can go; 0, -errno. */
+int catalog_unpin(struct catalog *c, int64_t file);
+
 /* --- damage -----------------------------------------------------------------*/
 
 enum catalog_damage {

@@ -83,6 +83,9 @@ int catalog_take_entry(struct nx_db *db, uint64_t owner, int64_t file);
 /* Is there still a way from the root to the entry of @file? 1, 0, -errno. */
 int catalog_is_attached(struct nx_db *db, int64_t file);
 
+/* Does somebody read it right now? Then its chunks must stay. 1, 0, -errno. */
+int catalog_is_pinned(struct nx_db *db, int64_t file);
+
 /* Marks missing what is on @volume alone, before it is forgotten; inside a
  * write. */
 int catalog_lose_volume(struct nx_db *db, int64_t volume);

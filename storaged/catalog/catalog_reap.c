@@ -6,6 +6,8 @@
  * and going_files (chunks without a file), and reaping takes it away, a bounded
  * number of rows at a time, after a restart where it stopped before.
  *
+ * What somebody reads right now waits until they have (catalog_pin).
+ *
  * Accounts were settled when it went from sight; only the number of chunks is
  * kept here, because they exist until now.
  */
@@ -73,6 +75,8 @@ catalog_drop_file(struct nx_db *db, uint64_t owner, int64_t file)
 {
 	int r = nx_db_exec(db, "DELETE FROM files WHERE file = ?", "i", file);
 
+	if (r == 0)
+		r = catalog_is_pinned(db, file); /* all of it waits */
 	if (r == 0)
 		r = drop_chunks(db, owner, file);
 	if (r > 0)
@@ -186,9 +190,11 @@ reap_folder(struct nx_db *db, int start)
 	int64_t folder;
 	int n = 0, r;
 
-	/* The newest first, which is the deepest: the table stays short. */
+	/* The newest first, which is the deepest: the table stays short. A
+	 * user's row counts what is still read; it goes after that. */
 	r = nx_db_query(db, &stmt,
-	    "SELECT owner, folder FROM going"
+	    "SELECT owner, folder FROM going WHERE folder <> 0"
+	    " OR owner NOT IN (SELECT owner FROM going_files)"
 	    " ORDER BY owner DESC, folder DESC LIMIT 1",
 	    "");
 
@@ -213,8 +219,10 @@ reap_chunks(struct nx_db *db)
 	sqlite3_stmt *stmt;
 	uint64_t owner;
 	int64_t file;
-	int r = nx_db_query(
-	    db, &stmt, "SELECT file, owner FROM going_files LIMIT 1", "");
+	int r = nx_db_query(db, &stmt,
+	    "SELECT file, owner FROM going_files WHERE file NOT IN"
+	    " (SELECT file FROM pins) LIMIT 1",
+	    "");
 
 	if (r <= 0)
 		return r;

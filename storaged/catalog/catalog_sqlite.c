@@ -154,8 +154,10 @@ static const char schema_4[] =
 static const char *const migrations[] = {
     schema_1, schema_2, schema_3, schema_4};
 
-/* Files whose replicas a write counts anew; in memory, empty between writes. */
+/* Files that are being read, and how often; files whose replicas a write counts
+ * anew, empty between writes. In memory. */
 static const char scratch[] =
+    "CREATE TEMP TABLE pins(file INTEGER PRIMARY KEY, n INTEGER NOT NULL);"
     "CREATE TEMP TABLE doomed(file INTEGER PRIMARY KEY);";
 
 int

@@ -16,6 +16,7 @@
 #include "storaged/catalog/catalog.h"
 #include "storaged/downloads/downloads.h"
 #include "storaged/downloads/pieces.h"
+#include "storaged/downloads/session.h"
 #include "storaged/storaged.h"
 #include "storaged/trees/info.h"
 #include "storaged/trees/refuse.h"
@@ -24,6 +25,8 @@
 struct read_job {
 	struct storaged *s;
 	struct nx_request *request;
+	struct session
+	    *session; /* held; NULL: this window is all, or no room */
 	struct catalog_file file;
 	uint64_t from, to; /* of the file */
 	struct pieces pieces;
@@ -57,12 +60,19 @@ find_by_path(struct nx_request *r, struct storaged *s, const char *text,
 	return result;
 }
 
+/* What the session reads; without one, or after a restart of ours, what has
+ * that id or path now. */
 static int
 find_file(struct nx_request *r, struct storaged *s,
-    const Nx__OpenReadRequest *q, struct catalog_file *ret_file)
+    const Nx__OpenReadRequest *q, struct session *se,
+    struct catalog_file *ret_file)
 {
 	int result;
 
+	if (se) {
+		*ret_file = se->file;
+		return 0;
+	}
 	if (q->path[0] != '\0')
 		return find_by_path(r, s, q->path, ret_file);
 	result = catalog_file_find(s->catalog, r->who.user_id, q->id, ret_file);
@@ -161,6 +171,8 @@ static void
 job_free(struct read_job *job)
 {
 	pieces_close(&job->pieces);
+	if (job->session)
+		session_release(job->session);
 	for (size_t i = 0; i < job->n; i++)
 		for (size_t k = 0; k < job->parts[i].n_replicas; k++)
 			volume_unref(job->parts[i].replicas[k]);
@@ -250,13 +262,17 @@ answer(struct read_job *job)
 	reply.n_segments = p->n;
 	reply.segments = list;
 	reply.next = at < job->to ? at : 0;
+	if (job->session && reply.next != 0)
+		reply.session = job->session->id;
+	else if (job->session)
+		session_end(job->session); /* descriptors need no file */
 	nx_answer_file_open_read(job->request, &reply, fds, p->n);
 }
 
 static void
 refuse(struct read_job *job, const struct part *part)
 {
-	if (!still_there(job)) {
+	if (!job->session && !still_there(job)) {
 		refuse_catalog(job->request, CATALOG_NO_FILE, job->file.id);
 		return;
 	}
@@ -281,30 +297,69 @@ read_done(void *arg)
 	for (size_t i = 0; i < job->n && !faulty; i++)
 		if (job->parts[i].fault != PART_FINE)
 			faulty = &job->parts[i];
-	if (faulty)
+	if (faulty) {
 		refuse(job, faulty);
-	else
+		if (job->session)
+			session_end(job->session);
+	} else
 		answer(job);
 	report(job);
 	remember(job);
 	job_free(job);
 }
 
+static struct session *
+find_session(struct nx_request *r, struct storaged *s, uint64_t id)
+{
+	return id == 0
+	    ? NULL
+	    : session_find(s->downloads, r->peer, r->who.user_id, id);
+}
+
+static uint64_t
+n_chunks(uint64_t from, uint64_t to)
+{
+	return to > from ? (to - 1) / CHUNK_SIZE - from / CHUNK_SIZE + 1 : 0;
+}
+
+static void
+start(struct read_job *job)
+{
+	struct storaged *s = job->s;
+	int e = fill_parts(job);
+
+	if (e == 0)
+		e = nx_workers_submit(s->io, read_work, read_done, job);
+	if (e < 0) {
+		nx_refuse_errno(job->request, e, "opening the file");
+		job_free(job);
+	}
+}
+
 /*
  * Safe to grant: the file is the caller's by its ticket; the descriptors are
  * open for reading only, of files nobody else can open, and give nothing but
- * that file's chunks.
+ * that file's chunks. A session is continued by its own peer for its own user
+ * only.
  */
 void
 serve_file_open_read(
     struct nx_request *r, const Nx__OpenReadRequest *q, struct storaged *s)
 {
+	Nx__OpenReadReply closed = NX__OPEN_READ_REPLY__INIT;
+	struct session *se = find_session(r, s, q->session);
 	struct catalog_file file;
 	struct read_job *job;
 	uint64_t end;
-	int e;
 
-	if (find_file(r, s, q, &file) != 0 || !check_range(r, q, &file, &end))
+	if (q->close) {
+		if (se)
+			session_end(se);
+		nx_answer_file_open_read(r, &closed, NULL, 0);
+		return;
+	}
+	if (find_file(r, s, q, se, &file) != 0 ||
+	    !check_range(r, q, &file, &end))
 		return;
 	job = job_new(r, s, &file, q->max_segments);
 	if (!job) {
@@ -313,11 +368,11 @@ serve_file_open_read(
 	}
 	job->from = q->offset;
 	job->to = end;
-	e = fill_parts(job);
-	if (e == 0)
-		e = nx_workers_submit(s->io, read_work, read_done, job);
-	if (e < 0) {
-		nx_refuse_errno(r, e, "opening the file");
-		job_free(job);
-	}
+	/* More than one window: what comes later must still be there then. */
+	if (!se && n_chunks(q->offset, end) > q->max_segments)
+		se =
+		    session_begin(s->downloads, r->peer, r->who.user_id, &file);
+	if (se)
+		session_hold(job->session = se);
+	start(job);
 }

@@ -37,6 +37,7 @@
 #include "proto/serve_storaged.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/care.h"
+#include "storaged/downloads/downloads.h"
 #include "storaged/volumes/loop.h"
 #include "storaged/trees/quota.h"
 #include "storaged/storaged.h"
@@ -163,6 +164,7 @@ lab_start(void)
 	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	s->quotas = quotas_new();
 	s->uploads = uploads_new(s);
+	s->downloads = downloads_new(s);
 	s->collector = collector_new(s);
 	s->healer = healer_new(s);
 	s->proofs = proofs_new(s);
@@ -213,6 +215,7 @@ lab_stop(void)
 	s->healer = healer_free(s->healer);
 	s->collector = collector_free(s->collector);
 	s->uploads = uploads_free(s->uploads);
+	s->downloads = downloads_free(s->downloads);
 	s->volumes = volumes_free(s->volumes);
 	s->catalog = catalog_close(s->catalog);
 	s->reserve = reserve_free(s->reserve);

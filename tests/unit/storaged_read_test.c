@@ -214,6 +214,207 @@ test_missing_is_remembered(void **state)
 	    catalog_file_list_damaged(lab.s.catalog, 0, 0, &file, 1), 0);
 }
 
+/* --- between check and sending ----------------------------------------------*/
+
+/* Flips a bit of the sector that holds @needle in the image of @node, below the
+ * file system, as a disk rots. */
+static void
+rot(const char *node, const uint8_t *needle, size_t len)
+{
+	size_t size = 64 * MIB;
+	uint8_t *image = malloc(size), *found;
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/volumes/%s.img", lab.dir, node);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, image, size, 0), size);
+	found = memmem(image, size, needle, len);
+	assert_non_null(found);
+	found[5] ^= 4;
+	assert_int_equal(pwrite(fd, found, len, found - image), len);
+	assert_int_equal(fsync(fd), 0);
+	close(fd);
+	free(image);
+}
+
+/* What rots after the check is not sent: sendfile takes the pages that were
+ * checked. What is asked for again is checked again. */
+static void
+test_checked_pages_are_sent(void **state)
+{
+	Nx__OpenReadRequest q = NX__OPEN_READ_REQUEST__INIT;
+	struct lab_upload u = {.name = "f", .replicas = 1};
+	uint8_t *data = lab_random(MIB), *got = malloc(MIB);
+	const char *node = LAB_NODE("1");
+	char id[33];
+	int fd;
+
+	(void)state;
+	LAB_OK(lab_volume_delete(LAB_NODE("2"), false));
+	LAB_OK(lab_upload(1, &u, data, MIB, id));
+	lab_stop(); /* nothing of it is in the page cache */
+	lab_start();
+	q.id = id;
+	q.max_segments = 1;
+	LAB_OK(lab_call(1, NX__METHOD__FILE_OPEN_READ, &q));
+	fd = nx_take_fd(&reply.fds[0]);
+	rot(node, data + 3 * CRC_BLOCK, 64);
+	assert_int_equal(pread(fd, got, MIB, 0), MIB);
+	assert_memory_equal(got, data, MIB);
+	/* were the pages gone meanwhile, it would be */
+	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	assert_int_equal(pread(fd, got, MIB, 0), MIB);
+	assert_memory_not_equal(got, data, MIB);
+	close(fd);
+	assert_int_equal(
+	    lab_read(1, id, NULL, 0, 0, data), NX__STATUS__CORRUPT);
+	free(got);
+	free(data);
+}
+
+/* --- readers of what goes -----------------------------------------------------*/
+
+struct reader {
+	char id[33];
+	const uint8_t *data;
+	uint64_t at, session;
+};
+
+/* The next window, one chunk. False after the last. */
+static bool
+read_on(struct reader *r)
+{
+	Nx__OpenReadRequest q = NX__OPEN_READ_REQUEST__INIT;
+	const Nx__OpenReadReply *a;
+	uint8_t *got = malloc(CHUNK_SIZE);
+
+	q.id = r->id;
+	q.offset = r->at;
+	q.session = r->session;
+	q.max_segments = 1;
+	LAB_OK(lab_call(1, NX__METHOD__FILE_OPEN_READ, &q));
+	a = LAB_BODY(Nx__OpenReadReply);
+	assert_int_equal(a->n_segments, 1);
+	assert_int_equal(pread(reply.fds[0], got, a->segments[0]->length,
+			     (off_t)a->segments[0]->offset),
+	    a->segments[0]->length);
+	assert_memory_equal(got, r->data + r->at, a->segments[0]->length);
+	free(got);
+	r->at += a->segments[0]->length;
+	r->session = a->session;
+	return a->next != 0;
+}
+
+static size_t
+chunks_left(void)
+{
+	lab_settle();
+	return lab_chunk_files();
+}
+
+#define READ_SIZE (2 * CHUNK_SIZE + 4 * MIB)
+
+static void
+begin_reading(struct reader *r, const char *path, const uint8_t *data)
+{
+	struct lab_upload u = {.path = path, .replicas = 1};
+
+	*r = (struct reader){.data = data};
+	LAB_OK(lab_upload(1, &u, data, READ_SIZE, r->id));
+	assert_true(read_on(r));
+	assert_true(r->session != 0);
+}
+
+static void
+test_replaced_while_read(void **state)
+{
+	uint8_t *data = lab_random(READ_SIZE);
+	struct reader r;
+
+	(void)state;
+	begin_reading(&r, "/f", data);
+	LAB_OK(lab_put(1, "/f", "new", 3));
+	assert_int_equal(chunks_left(), 3 + 2);
+	/* for its reader alone: nobody else finds it, it counts no more */
+	assert_int_equal(
+	    lab_read(1, r.id, NULL, 0, 0, data), NX__STATUS__NOT_FOUND);
+	LAB_OK(lab_read(1, NULL, "/f", 0, 0, (const uint8_t *)"new"));
+	assert_int_equal(lab_usage(1)->used, 3);
+	assert_true(read_on(&r));
+	assert_false(read_on(&r));
+	assert_int_equal(r.at, READ_SIZE);
+	assert_int_equal(r.session, 0);
+	assert_int_equal(chunks_left(), 2);
+	assert_int_equal(lab_status()->chunks, 1);
+	free(data);
+}
+
+/* By id, with its folder, and whatever ends the reading. */
+static void
+test_deleted_while_read(void **state)
+{
+	Nx__OpenReadRequest q = NX__OPEN_READ_REQUEST__INIT;
+	Nx__FileRequest del = NX__FILE_REQUEST__INIT;
+	uint8_t *data = lab_random(READ_SIZE);
+	struct reader r, second;
+
+	(void)state;
+	LAB_OK(lab_mkdir(1, "/d", false));
+	begin_reading(&r, "/d/f", data);
+	second = (struct reader){.data = data};
+	memcpy(second.id, r.id, sizeof(r.id));
+	assert_true(read_on(&second));
+	LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, "/d"));
+	while (read_on(&r))
+		;
+	/* another one still reads */
+	assert_int_equal(chunks_left(), 3);
+	assert_true(read_on(&second));
+	q.session = second.session;
+	q.close = true;
+	LAB_OK(lab_call(2, NX__METHOD__FILE_OPEN_READ, &q)); /* not theirs */
+	assert_int_equal(chunks_left(), 3);
+	LAB_OK(lab_call(1, NX__METHOD__FILE_OPEN_READ, &q));
+	assert_int_equal(chunks_left(), 0);
+	/* a peer that goes */
+	begin_reading(&r, "/f", data);
+	del.id = r.id;
+	LAB_OK(lab_call(1, NX__METHOD__FILE_DELETE, &del));
+	assert_int_equal(chunks_left(), 3);
+	lab_disconnect(NX_ROLE_ADMIN);
+	lab_connect(NX_ROLE_ADMIN);
+	assert_int_equal(chunks_left(), 0);
+	/* storaged itself */
+	begin_reading(&r, "/f", data);
+	LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, "/f"));
+	assert_int_equal(chunks_left(), 3);
+	lab_stop();
+	lab_start();
+	collector_kick(lab.s.collector);
+	assert_int_equal(chunks_left(), 0);
+	assert_int_equal(lab_status()->chunks, 0);
+	free(data);
+}
+
+/* Storaged was restarted meanwhile, the file is still there. */
+static void
+test_goes_on_after_restart(void **state)
+{
+	uint8_t *data = lab_random(READ_SIZE);
+	struct reader r;
+
+	(void)state;
+	begin_reading(&r, "/f", data);
+	lab_stop();
+	lab_start();
+	assert_true(read_on(&r));
+	assert_false(read_on(&r));
+	assert_int_equal(downloads_count(lab.s.downloads), 0);
+	free(data);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, lab_teardown)
 
 int
@@ -225,6 +426,10 @@ main(void)
 	    T(test_good_nowhere),
 	    T(test_damage_is_remembered),
 	    T(test_missing_is_remembered),
+	    T(test_checked_pages_are_sent),
+	    T(test_replaced_while_read),
+	    T(test_deleted_while_read),
+	    T(test_goes_on_after_restart),
 	};
 
 	LAB_OR_SKIP("reading");
