@@ -20,6 +20,8 @@
 #define STEP_CHILDREN 128
 #define STEP_CHUNKS   32 /* of one file; each is some four rows */
 
+#define WAITING_ROWS 8192 /* summed up when somebody asks: a millisecond */
+
 /* --- chunks -----------------------------------------------------------------*/
 
 /* Before @end in @file. */
@@ -28,10 +30,11 @@ drop_chunks_before(struct nx_db *db, uint64_t owner, int64_t file, int64_t end)
 {
 	static const struct catalog_sums none;
 	int r = nx_db_exec(db,
-	    "INSERT OR IGNORE INTO trash(volume, id) SELECT r.volume, c.id"
+	    "INSERT OR IGNORE INTO trash(volume, id, owner, size)"
+	    " SELECT r.volume, c.id, ?3, c.size"
 	    " FROM chunks c JOIN replicas r ON r.chunk = c.chunk"
-	    " WHERE c.file = ? AND c.idx < ?",
-	    "ii", file, end);
+	    " WHERE c.file = ?1 AND c.idx < ?2",
+	    "iiu", file, end, owner);
 
 	if (r == 0)
 		r = nx_db_exec(db,
@@ -81,8 +84,10 @@ catalog_drop_file(struct nx_db *db, uint64_t owner, int64_t file)
 		r = drop_chunks(db, owner, file);
 	if (r > 0)
 		r = nx_db_exec(db,
-		    "INSERT INTO going_files(file, owner) VALUES(?, ?)", "iu",
-		    file, owner);
+		    "INSERT INTO going_files(file, owner, size) VALUES(?1, ?2,"
+		    " ((SELECT max(idx) FROM chunks WHERE file = ?1) -"
+		    " (SELECT min(idx) FROM chunks WHERE file = ?1) + 1) * ?3)",
+		    "iui", file, owner, (int64_t)CHUNK_SIZE);
 	return r;
 }
 
@@ -281,4 +286,23 @@ catalog_reap(struct catalog *c, struct catalog_reap *op)
 {
 	nx_assert(op->done);
 	nx_db_write(c->db, write_reap, reap_done, op);
+}
+
+/* --- what waits -------------------------------------------------------------*/
+
+int
+catalog_waiting(struct catalog *c, uint64_t user, uint64_t *ret_bytes)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT (SELECT ifnull(sum(size), 0) FROM (SELECT size FROM trash"
+	    " WHERE owner = ?1 LIMIT ?2)) + (SELECT ifnull(sum(size), 0)"
+	    " FROM going_files WHERE owner = ?1)",
+	    "ui", user, (int64_t)WAITING_ROWS);
+
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	*ret_bytes = (uint64_t)sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	return 0;
 }

@@ -151,8 +151,15 @@ static const char schema_4[] =
     " FROM files f JOIN chunks c ON c.file = f.file WHERE f.replicas = 0"
     " AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.chunk = c.chunk);";
 
+/* Whose it was, so that what waits to be unlinked has its share too. */
+static const char schema_5[] =
+    "ALTER TABLE trash ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE trash ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE going_files ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX trash_owner ON trash(owner, size);";
+
 static const char *const migrations[] = {
-    schema_1, schema_2, schema_3, schema_4};
+    schema_1, schema_2, schema_3, schema_4, schema_5};
 
 /* Files that are being read, and how often; files whose replicas a write counts
  * anew, empty between writes. In memory. */

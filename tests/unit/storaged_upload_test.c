@@ -57,6 +57,19 @@ check_nothing_left(uint64_t files)
 	assert_int_equal(lab_chunk_files(), lab_status()->chunks);
 }
 
+/* Removing chunks fails for a while, of something the process lacks. */
+static bool no_unlink;
+
+int
+unlinkat(int dir, const char *name, int flags)
+{
+	if (__atomic_load_n(&no_unlink, __ATOMIC_SEQ_CST)) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return (int)syscall(SYS_unlinkat, dir, name, flags);
+}
+
 /* --- the place --------------------------------------------------------------*/
 
 static const Nx__FinishUploadRequest finish_init =
@@ -388,6 +401,42 @@ test_replaced_once(void **state)
 	free(data);
 }
 
+/* What waits to be unlinked is bounded by the quota as well. */
+static void
+test_share_of_trash(void **state)
+{
+	struct lab_upload u = {.path = "/f", .replicas = 1};
+	uint8_t *data = lab_random(7 * MIB);
+	Nx__Status status = NX__STATUS__OK;
+	size_t files, n;
+
+	(void)state;
+	lab.s.conf.quota = 8 * MIB;
+	no_unlink = true;
+	for (n = 0; n < 6 && status == NX__STATUS__OK; n++) {
+		status = lab_upload(1, &u, data, 7 * MIB, NULL);
+		lab_settle();
+	}
+	assert_int_equal(status, NX__STATUS__LIMIT);
+	assert_non_null(strstr(reply.error, "being freed"));
+	assert_int_equal(n, 5);
+	/* nobody else is concerned, and it goes on when it is freed */
+	LAB_OK(lab_upload(2, &u, data, 7 * MIB, NULL));
+	files = lab_chunk_files();
+	no_unlink = false;
+	lab_stop();
+	lab_start();
+	lab.s.conf.quota = 8 * MIB;
+	assert_int_equal(
+	    lab_upload(1, &u, data, 7 * MIB, NULL), NX__STATUS__LIMIT);
+	collector_kick(lab.s.collector);
+	lab_settle();
+	assert_true(lab_chunk_files() < files);
+	LAB_OK(lab_upload(1, &u, data, 7 * MIB, NULL));
+	lab.s.conf.quota = 500 * MIB;
+	free(data);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, lab_teardown)
 
 int
@@ -403,6 +452,7 @@ main(void)
 	    T(test_share_of_places),
 	    T(test_trickle),
 	    T(test_replaced_once),
+	    T(test_share_of_trash),
 	};
 
 	LAB_OR_SKIP("uploads");
