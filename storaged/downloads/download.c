@@ -12,14 +12,13 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "proto/serve_storaged.h"
-#include "storaged/care/healer.h"
+#include "storaged/care/care.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/downloads/downloads.h"
 #include "storaged/downloads/pieces.h"
 #include "storaged/downloads/session.h"
 #include "storaged/storaged.h"
-#include "storaged/trees/info.h"
-#include "storaged/trees/refuse.h"
+#include "storaged/trees/trees.h"
 
 /* One window: the parts of consecutive chunks, and what they gave. */
 struct read_job {

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "storaged/catalog/catalog.h"
-#include "storaged/volumes/volume.h"
+#include "storaged/volumes/volumes.h"
 
 #define PIECES_MAX 16U /* descriptors of one answer */
 

@@ -9,7 +9,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
-#include "storaged/care/collector.h"
+#include "storaged/care/care.h"
 #include "storaged/downloads/downloads.h"
 #include "storaged/downloads/session.h"
 

@@ -1,4 +1,4 @@
-/* See info.h. */
+/* Rows of the catalogue as messages; owns nothing, copies nothing. */
 #include "storaged/trees/info.h"
 
 char *

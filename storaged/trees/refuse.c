@@ -1,4 +1,7 @@
-/* See refuse.h. */
+/*
+ * One table of what the catalogue can say no to, with the status and the
+ * sentence for people.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -25,7 +25,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "storaged/trees/quota.h"
+#include "storaged/trees/trees.h"
 #include "storaged/uploads/upload_internal.h"
 
 /* --- making and freeing -----------------------------------------------------*/

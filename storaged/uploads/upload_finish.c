@@ -11,11 +11,8 @@
 
 #include "common/err.h"
 #include "common/log.h"
-#include "storaged/care/collector.h"
-#include "storaged/care/reserve.h"
-#include "storaged/trees/info.h"
-#include "storaged/trees/quota.h"
-#include "storaged/trees/refuse.h"
+#include "storaged/care/care.h"
+#include "storaged/trees/trees.h"
 #include "storaged/uploads/upload_internal.h"
 #include "proto/storage.rpc.h"
 

@@ -19,7 +19,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "storaged/trees/quota.h"
+#include "storaged/trees/trees.h"
 #include "storaged/uploads/upload_internal.h"
 
 #define SYNCS_MAX    2 /* chunks being made durable while the next is read */

@@ -15,9 +15,8 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "storaged/care/reserve.h"
-#include "storaged/trees/quota.h"
-#include "storaged/trees/refuse.h"
+#include "storaged/care/care.h"
+#include "storaged/trees/trees.h"
 #include "storaged/uploads/upload_internal.h"
 #include "proto/serve_storaged.h"
 

@@ -8,7 +8,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
-#include "storaged/trees/quota.h"
+#include "storaged/trees/trees.h"
 #include "storaged/uploads/upload_internal.h"
 
 #define WINDOW_US   10000000ULL /* over which a rate is looked at */

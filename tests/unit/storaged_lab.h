@@ -39,7 +39,7 @@
 #include "storaged/care/care.h"
 #include "storaged/downloads/downloads.h"
 #include "storaged/volumes/loop.h"
-#include "storaged/trees/quota.h"
+#include "storaged/trees/trees.h"
 #include "storaged/storaged.h"
 #include "storaged/uploads/uploads.h"
 #include "storaged/volumes/volumes.h"
