@@ -20,7 +20,6 @@
 #include "storaged/care/healer.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
-#include "storaged/uploads/uploads.h"
 #include "storaged/volumes/volumes.h"
 
 #define ROUNDS_MAX 16 /* drains of one volume */
@@ -469,6 +468,6 @@ serve_volume_delete(
 		return;
 	}
 	v->state = VOLUME_DRAINING;
-	uploads_volume_gone(s->uploads, v);
+	volumes_going(s->volumes, v);
 	volume_when_idle(v, begin_drain, job);
 }

@@ -48,6 +48,7 @@ uploads_new(struct storaged *s)
 	us->first_id = (us->first_id >> 1) + 1;
 	us->next_id = us->first_id;
 	TAILQ_INIT(&us->list);
+	volumes_on_going(s->volumes, uploads_volume_going, us);
 	return us;
 }
 

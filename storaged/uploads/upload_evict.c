@@ -57,8 +57,9 @@ forget_chunks(struct upload *u, int64_t volume)
 }
 
 void
-uploads_volume_gone(struct uploads *us, struct volume *v)
+uploads_volume_going(struct volume *v, void *arg)
 {
+	struct uploads *us = arg;
 	struct upload *u, *next;
 
 	for (u = TAILQ_FIRST(&us->list); u; u = next) {

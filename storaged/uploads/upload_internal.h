@@ -116,6 +116,9 @@ void upload_claim_credit(struct upload *u);
 /* A volume goes (upload_evict.c): forgets its part in the chunk being filled.
  * False when that was the last one. Not while pumping. */
 bool upload_evict(struct upload *u, struct volume *v);
+/* volumes_on_going: @v is about to go; uploads forget what they have there, and end
+ * when it was the only replica. */
+void uploads_volume_going(struct volume *v, void *arg);
 void upload_fail_volume(struct upload *u);
 
 /* Jobs (upload_jobs.c). They end in upload_pumped and upload_synced. */

@@ -28,11 +28,6 @@ struct uploads *uploads_free(struct uploads *us);
 /* Ends the uploads of a peer that is gone, of a user that was deleted. */
 void uploads_peer_gone(struct uploads *us, const struct nx_peer *peer);
 void uploads_user_gone(struct uploads *us, uint64_t user);
-struct volume;
-/* @v is about to go: uploads forget what they have there, and end when it was
- * the only replica. */
-void uploads_volume_gone(struct uploads *us, struct volume *v);
-
 size_t uploads_count(const struct uploads *us);
 /* When the oldest one under way began (unix seconds); UINT64_MAX: none. */
 uint64_t uploads_oldest(const struct uploads *us);

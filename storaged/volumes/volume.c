@@ -104,6 +104,21 @@ volumes_free(struct volumes *vs)
 	return NULL;
 }
 
+void
+volumes_on_going(
+    struct volumes *vs, void (*going)(struct volume *v, void *arg), void *arg)
+{
+	vs->going = going;
+	vs->going_arg = arg;
+}
+
+void
+volumes_going(struct volumes *vs, struct volume *v)
+{
+	if (vs->going)
+		vs->going(v, vs->going_arg);
+}
+
 struct volume *
 volume_find(struct volumes *vs, const char *node)
 {

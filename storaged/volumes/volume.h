@@ -66,6 +66,8 @@ struct volumes {
 	void *watcher_arg;
 	struct event *tick;
 	uint64_t doubts; /* how often one turned out not to be trusted */
+	void (*going)(struct volume *v, void *arg); /* volumes_on_going */
+	void *going_arg;
 };
 
 /*
@@ -78,6 +80,10 @@ void volumes_set_formatter(struct volumes *vs, struct formatter *f);
 /* Reads the catalogue, finishes what a crash interrupted, attaches the rest.
  * A volume that cannot be attached is logged and stays in the list. */
 int volumes_load(struct volumes *vs);
+/* @going is called before a volume goes: who writes there forgets it. */
+void volumes_on_going(
+    struct volumes *vs, void (*going)(struct volume *v, void *arg), void *arg);
+void volumes_going(struct volumes *vs, struct volume *v);
 /* Unmounts everything. */
 struct volumes *volumes_free(struct volumes *vs);
 
