@@ -20,6 +20,10 @@
 #define STEP_CHILDREN 128
 #define STEP_CHUNKS   32 /* of one file; each is some four rows */
 
+/* Of going_files: its readers have finished. */
+#define NOBODY_READS "file NOT IN (SELECT file FROM pins)"
+/* Of going: a user's row counts what is still read, and goes after that. */
+#define MAY_GO       "(folder <> 0 OR owner NOT IN (SELECT owner FROM going_files))"
 #define WAITING_ROWS 8192 /* summed up when somebody asks: a millisecond */
 
 /* --- chunks -----------------------------------------------------------------*/
@@ -195,11 +199,9 @@ reap_folder(struct nx_db *db, int start)
 	int64_t folder;
 	int n = 0, r;
 
-	/* The newest first, which is the deepest: the table stays short. A
-	 * user's row counts what is still read; it goes after that. */
+	/* The newest first, which is the deepest: the table stays short. */
 	r = nx_db_query(db, &stmt,
-	    "SELECT owner, folder FROM going WHERE folder <> 0"
-	    " OR owner NOT IN (SELECT owner FROM going_files)"
+	    "SELECT owner, folder FROM going WHERE " MAY_GO
 	    " ORDER BY owner DESC, folder DESC LIMIT 1",
 	    "");
 
@@ -225,8 +227,8 @@ reap_chunks(struct nx_db *db)
 	uint64_t owner;
 	int64_t file;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT file, owner FROM going_files WHERE file NOT IN"
-	    " (SELECT file FROM pins) LIMIT 1",
+	    "SELECT file, owner FROM going_files WHERE " NOBODY_READS
+	    " LIMIT 1",
 	    "");
 
 	if (r <= 0)
@@ -262,8 +264,8 @@ catalog_left(struct catalog *c)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(c->db, &stmt,
-	    "SELECT EXISTS (SELECT 1 FROM going) OR"
-	    " EXISTS (SELECT 1 FROM going_files)",
+	    "SELECT EXISTS (SELECT 1 FROM going WHERE " MAY_GO ") OR"
+	    " EXISTS (SELECT 1 FROM going_files WHERE " NOBODY_READS ")",
 	    "");
 
 	if (r <= 0)

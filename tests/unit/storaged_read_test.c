@@ -331,12 +331,16 @@ static void
 test_replaced_while_read(void **state)
 {
 	uint8_t *data = lab_random(READ_SIZE);
+	struct collector_status status;
 	struct reader r;
 
 	(void)state;
 	begin_reading(&r, "/f", data);
 	LAB_OK(lab_put(1, "/f", "new", 3));
 	assert_int_equal(chunks_left(), 3 + 2);
+	/* nothing turns while it waits */
+	collector_status(lab.s.collector, &status);
+	assert_false(status.busy);
 	/* for its reader alone: nobody else finds it, it counts no more */
 	assert_int_equal(
 	    lab_read(1, r.id, NULL, 0, 0, data), NX__STATUS__NOT_FOUND);
