@@ -217,11 +217,29 @@ copy_free(struct copy *c)
 	free(c);
 }
 
+/* For those who list the file: is the chunk whole somewhere? */
+static void
+remember(const struct copy *c)
+{
+	enum catalog_damage found = CATALOG_WHOLE;
+
+	if (!c->target || c->targets || c->result > 0)
+		return;
+	if (c->damaged || c->result == -EBADMSG)
+		found = CATALOG_DAMAGED;
+	else if (c->result == -ENOENT)
+		found = CATALOG_MISSING;
+	else if (c->result < 0)
+		return;
+	catalog_found(c->s->catalog, c->chunk.key, found);
+}
+
 static void
 copy_end(struct copy *c)
 {
 	if (c->targets)
 		volume_suspect(c->s->volumes, c->target, c->result);
+	remember(c);
 	c->done(c);
 	copy_free(c);
 }

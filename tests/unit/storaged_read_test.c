@@ -214,6 +214,33 @@ test_missing_is_remembered(void **state)
 	    catalog_file_list_damaged(lab.s.catalog, 0, 0, &file, 1), 0);
 }
 
+/* Nobody has read the block that is good nowhere; who repairs another one of the
+ * chunk comes upon it. */
+static void
+test_healer_remembers(void **state)
+{
+	struct lab_upload u = {.path = "/f", .replicas = 2};
+	uint8_t *data = lab_random(MIB);
+	char id[33];
+
+	(void)state;
+	LAB_OK(lab_upload(1, &u, data, MIB, id));
+	spoil(id, LAB_NODE("1"), 2);
+	spoil(id, LAB_NODE("1"), 9);
+	spoil(id, LAB_NODE("2"), 9);
+	for (int i = 0; i < 2; i++) /* readers take turns with the replicas */
+		LAB_OK(lab_read(1, id, NULL, 0, 5 * CRC_BLOCK, data));
+	lab_settle();
+	check_condition(id, "/f", "damaged");
+	/* and comes upon it whole */
+	unspoil(id, LAB_NODE("2"), 9, data);
+	for (int i = 0; i < 2; i++)
+		LAB_OK(lab_read(1, id, NULL, 0, 5 * CRC_BLOCK, data));
+	lab_settle();
+	check_condition(id, "/f", "good");
+	free(data);
+}
+
 /* --- between check and sending ----------------------------------------------*/
 
 /* Flips a bit of the sector that holds @needle in the image of @node, below the
@@ -430,6 +457,7 @@ main(void)
 	    T(test_good_nowhere),
 	    T(test_damage_is_remembered),
 	    T(test_missing_is_remembered),
+	    T(test_healer_remembers),
 	    T(test_checked_pages_are_sent),
 	    T(test_replaced_while_read),
 	    T(test_deleted_while_read),
