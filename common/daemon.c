@@ -192,6 +192,7 @@ nx_daemon_drop(struct nx_daemon *d)
 static void
 on_peer(struct nx_peer *peer, bool up, void *ctx)
 {
+	static struct nx_log_rate admins;
 	struct nx_daemon *d = ctx;
 
 	if (!up && d->wire) {
@@ -200,7 +201,9 @@ on_peer(struct nx_peer *peer, bool up, void *ctx)
 		else
 			nx_wire_edge_down(d->wire, peer);
 	}
-	if (peer->role != NX_ROLE_SWITCH)
+	/* An administrator's tool comes and goes with every command. */
+	if (peer->role != NX_ROLE_SWITCH &&
+	    (peer->role != NX_ROLE_ADMIN || nx_log_may(&admins, "peer")))
 		nx_info("event=peer-%s peer=%s.%u", up ? "up" : "down",
 		    nx_role_name(peer->role), peer->instance);
 	if (d->on_peer)

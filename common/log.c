@@ -5,7 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/id.h"
 #include "common/log.h"
+
+#define RATE_LINES 10
+#define RATE_US    10000000ULL
 
 static const char *log_name = "nexus";
 static bool log_debug;
@@ -41,6 +45,25 @@ nx_log(int priority, const char *fmt, ...)
 		(void)!write(STDERR_FILENO, line, (size_t)n);
 	}
 	errno = saved;
+}
+
+bool
+nx_log_may(struct nx_log_rate *rate, const char *what)
+{
+	uint64_t now = nx_now_us();
+
+	if (rate->since_us == 0 || now - rate->since_us > RATE_US) {
+		if (rate->left_out > 0)
+			nx_warn("event=lines-left-out what=%s n=%u", what,
+			    rate->left_out);
+		*rate = (struct nx_log_rate){.since_us = now};
+	}
+	if (rate->said < RATE_LINES) {
+		rate->said++;
+		return true;
+	}
+	rate->left_out++;
+	return false;
 }
 
 const char *

@@ -9,6 +9,7 @@
 #define NX_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* @name prefixes every line; debug lines are printed only when @debug. */
 void nx_log_open(const char *name, bool debug);
@@ -19,6 +20,15 @@ void nx_log(int priority, const char *fmt, ...)
 #define nx_warn(...)  nx_log(4, __VA_ARGS__)
 #define nx_info(...)  nx_log(6, __VA_ARGS__)
 #define nx_debug(...) nx_log(7, __VA_ARGS__)
+
+/* For lines that strangers can cause: ten in ten seconds, then silence, and a
+ * line that says how many were left out. One static struct per kind of line. */
+struct nx_log_rate {
+	uint64_t since_us;
+	unsigned said, left_out;
+};
+/* May another line be written? @what names them where some were left out. */
+bool nx_log_may(struct nx_log_rate *rate, const char *what);
 
 /* @text as the value of a key: at most 100 characters, everything but printable
  * ASCII, and '"' and '\', replaced by '?'; between quotes where it has a space

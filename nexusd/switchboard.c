@@ -88,9 +88,13 @@ client_free(struct client *c)
 static void
 refuse(struct switchboard *b, const char *why, uid_t uid, pid_t pid)
 {
+	static struct nx_log_rate rate;
+
+	/* Anybody may connect, as often as they like. */
 	b->refused++;
-	nx_warn(
-	    "event=client-refused reason=\"%s\" uid=%u pid=%d", why, uid, pid);
+	if (nx_log_may(&rate, "client-refused"))
+		nx_warn("event=client-refused reason=\"%s\" uid=%u pid=%d", why,
+		    uid, pid);
 }
 
 static int
@@ -151,9 +155,10 @@ switchboard_accept(struct switchboard *b, int fd, int adopted)
 		client_free(c);
 		return;
 	}
-	nx_info("event=client-%s client=%s.%u uid=%u pid=%d",
-	    adopted >= 0 ? "adopted" : "up", nx_role_name(role), c->instance,
-	    uid, pid);
+	if (role != NX_ROLE_ADMIN || nx_log_may(&b->admins, "client-up"))
+		nx_info("event=client-%s client=%s.%u uid=%u pid=%d",
+		    adopted >= 0 ? "adopted" : "up", nx_role_name(role),
+		    c->instance, uid, pid);
 	if (!is_numbered(role) || role == NX_ROLE_GATEWAY)
 		store_keep(c);
 }
@@ -184,8 +189,9 @@ switchboard_peer(struct nx_peer *peer, bool up, void *ctx)
 		c->peer = peer;
 		return;
 	}
-	nx_info("event=client-down client=%s.%u pid=%d", nx_role_name(c->role),
-	    c->instance, c->pid);
+	if (c->role != NX_ROLE_ADMIN || nx_log_may(&b->admins, "client-down"))
+		nx_info("event=client-down client=%s.%u pid=%d",
+		    nx_role_name(c->role), c->instance, c->pid);
 	if (c->role != NX_ROLE_ADMIN)
 		store_forget(c);
 	forget_edges(b, c);

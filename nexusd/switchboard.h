@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "common/hub.h"
+#include "common/log.h"
 
 #define CLIENTS_MAX       64
 #define ADMINS_MAX        24
@@ -56,7 +57,8 @@ struct switchboard {
 	unsigned n_clients;
 	uint32_t connects[NX_ROLE_MAX];
 	uint32_t refused;
-	uint64_t generation; /* of edges and of connections */
+	struct nx_log_rate admins; /* of lines about their coming and going */
+	uint64_t generation;       /* of edges and of connections */
 	uint64_t since;
 	struct event *repair; /* edges that were lost are made again */
 	struct edge_record edges[EDGES_MAX];

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -283,6 +284,35 @@ refuses_strangers(void **state)
 	settle();
 }
 
+/* Tools come and go, strangers as well: the log does not grow with each. */
+static void
+says_little_of_many(void **state)
+{
+	static char lines[1 << 16];
+	int saved = dup(STDERR_FILENO), log = memfd_create("log", MFD_CLOEXEC);
+	int pair[2], said = 0;
+	ssize_t n;
+
+	(void)state;
+	assert_true(dup2(log, STDERR_FILENO) >= 0);
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(
+		    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair),
+		    0);
+		switchboard_accept(&board, pair[0], -1);
+		close(pair[1]);
+	}
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	close(saved);
+	n = pread(log, lines, sizeof(lines) - 1, 0);
+	close(log);
+	assert_true(n > 0);
+	for (ssize_t i = 0; i < n; i++)
+		said += lines[i] == '\n';
+	print_message("said %d\n", said);
+	assert_in_range(said, 1, 60);
+}
+
 static void
 gives_admins_what_they_want(void **state)
 {
@@ -415,6 +445,7 @@ main(void)
 	    T(refuses_a_second_of_a_role),
 	    T(numbers_gateways),
 	    T(refuses_strangers),
+	    T(says_little_of_many),
 	    T(gives_admins_what_they_want),
 	    T(tells_admins_the_status),
 	    T(bounds_introductions),
