@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/err.h"
 #include "common/fd.h"
 
 void
@@ -236,4 +237,58 @@ nx_fd_is(int fd, enum nx_fd_kind kind)
 		    socket_is(fd, AF_UNIX, SOCK_SEQPACKET, 0);
 	}
 	return false;
+}
+
+/* All that came, or the kernel has put them into our table for nothing. */
+static size_t
+collect_fds(struct msghdr *msg, int *fds, size_t max)
+{
+	size_t n = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
+	     c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len;
+		     at += sizeof(int)) {
+			int fd;
+
+			memcpy(&fd, (const uint8_t *)c + at, sizeof(fd));
+			if (n < max)
+				fds[n++] = fd;
+			else
+				nx_close(&fd);
+		}
+	}
+	return n;
+}
+
+ssize_t
+nx_recv_fd(int sock, void *data, size_t len, int *ret_fd)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(2 * sizeof(int))];
+	} control;
+	struct iovec iov = {data, len};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.buf,
+	    .msg_controllen = sizeof(control.buf)};
+	ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	int fds[2];
+	size_t n_fds;
+
+	*ret_fd = -1;
+	if (n < 0)
+		return -errno;
+	n_fds = collect_fds(&msg, fds, NX_ARRAY_SIZE(fds));
+	if (n_fds == 1 && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+		*ret_fd = fds[0];
+		return n;
+	}
+	for (size_t i = 0; i < n_fds; i++)
+		nx_close(&fds[i]);
+	return n_fds || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ? -EPROTO
+								   : n;
 }

@@ -63,58 +63,23 @@ nx_gate_fail(int gate, const struct nx_fault *fault)
 	return gate_send(gate, &msg, -1);
 }
 
-/* CMSG_SPACE of one descriptor has room for two: the surplus is closed. */
-static int
-take_fds(struct msghdr *head)
-{
-	struct cmsghdr *c;
-	int fd, kept = -1;
-	size_t i, n;
-
-	for (c = CMSG_FIRSTHDR(head); c; c = CMSG_NXTHDR(head, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (i = 0; i < n; i++) {
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (kept < 0)
-				kept = fd;
-			else
-				nx_close(&fd);
-		}
-	}
-	return kept;
-}
-
 int
 nx_gate_recv(int gate, struct nx_gate_msg *ret_msg, int *ret_fd)
 {
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
 	struct nx_gate_msg msg;
-	struct iovec iov = {.iov_base = &msg, .iov_len = sizeof(msg)};
-	struct msghdr head = {
-	    .msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control.buf,
-	    .msg_controllen = sizeof(control.buf),
-	};
 	nx_cleanup_fd int fd = -1;
-	ssize_t n = recvmsg(gate, &head, MSG_CMSG_CLOEXEC);
+	ssize_t n = nx_recv_fd(gate, &msg, sizeof(msg), &fd);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EAGAIN || n == -EINTR)
 		return 0;
-	if (n < 0 && errno != ECONNRESET)
-		return -errno;
-	if (n <= 0) {
+	if (n == 0 || n == -ECONNRESET) {
 		*ret_msg = (struct nx_gate_msg){.kind = NX_GATE_CLOSED};
 		*ret_fd = -1;
 		return 1;
 	}
-	fd = take_fds(&head);
-	if (n != sizeof(msg) || (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+	if (n < 0)
+		return (int)n;
+	if (n != sizeof(msg))
 		return -EPROTO;
 	msg.fault.step[sizeof(msg.fault.step) - 1] = '\0';
 	*ret_msg = msg;

@@ -133,26 +133,14 @@ format(int image, uint64_t size, struct answer *a)
 static int
 receive(int sock, uint64_t *ret_size, int *ret_image)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {ret_size, sizeof(*ret_size)};
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control.buf,
-	    .msg_controllen = sizeof(control.buf)};
-	struct cmsghdr *c;
-	ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	nx_cleanup_fd int image = -1;
+	ssize_t n = nx_recv_fd(sock, ret_size, sizeof(*ret_size), &image);
 
-	if (n != (ssize_t)sizeof(*ret_size))
-		return n < 0 && errno == EINTR ? -EINTR : -EPIPE;
-	c = CMSG_FIRSTHDR(&msg);
-	if ((msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) || !c ||
-	    c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof(int)))
-		return -EPROTO; /* what came with it goes with the child */
-	memcpy(ret_image, CMSG_DATA(c), sizeof(int));
+	if (n == -EINTR)
+		return -EINTR;
+	if (n < 0 || image < 0 || n != (ssize_t)sizeof(*ret_size))
+		return n == 0 ? -EPIPE : -EPROTO;
+	*ret_image = nx_take_fd(&image);
 	return 0;
 }
 
