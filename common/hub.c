@@ -26,8 +26,9 @@ memory_of(int fd)
 {
 	struct stat st;
 
-	/* A file without a name: a memfd, or as good as one. */
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0
+	/* A file of memory without a name; those on disks have no seals. */
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0 &&
+		fcntl(fd, F_GET_SEALS) >= 0
 	    ? (size_t)st.st_size
 	    : 0;
 }
