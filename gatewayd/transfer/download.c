@@ -78,8 +78,8 @@ close_session(struct download *d)
 	m.session = d->session;
 	m.close = true;
 	opts.ticket = token->storage;
-	(void)nx_call(d->req->gw->hub, nx_ask_file_open_read(&m), &opts,
-	    ignore, NULL);
+	(void)nx_call(
+	    d->req->gw->hub, nx_ask_file_open_read(&m), &opts, ignore, NULL);
 }
 
 static void
