@@ -100,9 +100,9 @@ for i in $(seq 60); do
 done
 wait
 served=$(grep -l '^HTTP/1.1 401' "$dir"/* | wc -l)
-busy=$(grep -l '^HTTP/1.1 503' "$dir"/* | wc -l)
-retry=$(grep -li '^Retry-After: [0-9]' $(grep -l ' 503' "$dir"/*) /dev/null |
-    wc -l)
+busy=$(grep -lE '^HTTP/1.1 (429|503)' "$dir"/* | wc -l)
+retry=$(grep -li '^Retry-After: [0-9]' \
+    $(grep -lE '^HTTP/1.1 (429|503)' "$dir"/*) /dev/null | wc -l)
 is "60 logins at once: all are answered" "$((served + busy))" 60
 is "who is turned away is told when to come back" "$retry" "$busy"
 rm -rf "$dir"
