@@ -3,9 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "common/id.h"
 #include "common/log.h"
 
 #define RATE_LINES 10
@@ -50,8 +50,11 @@ nx_log(int priority, const char *fmt, ...)
 bool
 nx_log_may(struct nx_log_rate *rate, const char *what)
 {
-	uint64_t now = nx_now_us();
+	struct timespec ts = {0};
+	uint64_t now;
 
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 	if (rate->since_us == 0 || now - rate->since_us > RATE_US) {
 		if (rate->left_out > 0)
 			nx_warn("event=lines-left-out what=%s n=%u", what,
