@@ -379,7 +379,7 @@ serve_auth_user_deleted(
 			continue;
 		op = op_new(n, OP_DELETE, NULL);
 		nx_assert(op);
-		op->force = true;
+		op->force = op->final = true;
 		op_submit(op);
 	}
 	nx_answer_auth_user_deleted(r);

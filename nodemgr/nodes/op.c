@@ -295,6 +295,7 @@ take_over(struct op *parked, struct op *op)
 	parked->done = op->done;
 	parked->arg = op->arg;
 	parked->force = parked->force || op->force;
+	parked->final = parked->final || op->final;
 	parked->lose_files = op->lose_files;
 	op_free(op);
 	kick(parked);
@@ -378,7 +379,7 @@ op_resume(struct node *n)
 	    nx_log_safe(n->step));
 	n->op = op;
 	op->keep = n->kept;
-	op->force = n->force;
+	op->force = op->final = n->force;
 	op->ran = n->state == NODE_RUNNING;
 	op->step = find_step(plan, n->step);
 	if (!plan->resumes && op->step < plan->no_return) {

@@ -14,7 +14,8 @@
  *	row - volume - attach - box - network - exec - run | active
  *	mark - term - note - empty - inactive - detach - row        (stop)
  *	              note - empty - inactive - detach - row        (end)
- *	kill - note - empty - inactive - detach - deleting - volume | unlink - row
+ *	drain | kill - note - empty - inactive - detach -
+ *	                        deleting - volume - unlink - row   (delete)
  *
  * The bar is the way of no return: from there on a failure is tried again, not
  * undone. A node's row says which plan it is on and at which step it was last
@@ -98,6 +99,7 @@ struct op {
 	void *arg;
 	bool force, keep;    /* delete: even if running; stop: starts again */
 	bool lose_files;     /* delete: an admin's word */
+	bool final;          /* delete: nobody is left to be refused */
 	uint32_t timeout_ms; /* stop: before SIGKILL; 0: the usual */
 
 	/* the engine's */
@@ -126,6 +128,7 @@ struct op {
 	struct nx_fault fault;
 	int cgroup, volume, netlink;
 	bool ready, linked, went, closed; /* of the gate */
+	bool drained; /* the volume takes nothing any more */
 	bool program; /* @fault is the node's own program's */
 	unsigned tries;
 	uint64_t chunks_moved, files_lost;

@@ -30,13 +30,15 @@ static const struct op_step stop_steps[] = {
 };
 #define END 2
 
+/* Refused, if at all, while the node still runs. */
 static const struct op_step delete_steps[] = {
-    {"kill", kill_all, unkill},
+    {"drain", drain, NULL},
+    {"kill", kill_all, NULL},
     {"note", note, NULL},
     {"empty", empty, NULL},
     {"inactive", inactive, NULL},
     {"detach", detach, NULL},
-    {"deleting", deleting, undeleting},
+    {"deleting", deleting, NULL},
     {"volume", volume_delete, NULL},
     {"unlink", unlink_net, NULL},
     {"row", op_unsave, NULL},
@@ -81,7 +83,7 @@ static const struct op_plan delete = {
     .name = "delete",
     .steps = delete_steps,
     .n_steps = NX_ARRAY_SIZE(delete_steps),
-    .no_return = NX_ARRAY_SIZE(delete_steps) - 2,
+    .no_return = 1,
     .resumes = true,
     .meant = true,
     .wanted = delete_wanted,

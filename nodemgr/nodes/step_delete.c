@@ -50,43 +50,13 @@ delete_answer(struct op *op, struct nx_request *r)
 	nx_answer_node_delete(r, &reply);
 }
 
-enum op_turn
-kill_all(struct op *op)
-{
-	struct node *n = op->node;
-
-	/* before the kill is seen as an end of its own after a restart */
-	n->force = op->force;
-	op_note(n);
-	if (op->ran && n->cgroup >= 0)
-		(void)nx_cgroup_kill(n->cgroup);
-	return OP_NEXT;
-}
-
-enum op_turn
-deleting(struct op *op)
-{
-	struct node *n = op->node;
-
-	n->state = NODE_DELETING;
-	n->force = op->force;
-	n->desired = n->kept = false;
-	return op_save(op);
-}
-
-enum op_turn
-undeleting(struct op *op)
-{
-	op->node->state = NODE_STOPPED;
-	op->node->force = false;
-	return op_save_over(op);
-}
-
 static void
 note_lost(struct op *op, const Nx__VolumeDeleteReply *body)
 {
 	op->chunks_moved = body->chunks_moved;
 	op->files_lost = body->files_lost;
+	free(op->lost);
+	op->n_lost = 0;
 	op->lost = calloc(OP_LOST_MAX, sizeof(*op->lost));
 	for (size_t i = 0; op->lost && i < body->n_lost && i < OP_LOST_MAX;
 	     i++) {
@@ -100,36 +70,102 @@ note_lost(struct op *op, const Nx__VolumeDeleteReply *body)
 	}
 }
 
-/* What nobody waits for (a half-made node, a deleted user's) and what only
- * lacks storaged is tried again until it is done; anything else leaves a
- * stopped node. */
-static enum op_turn
-volume_deleted(struct op *op, const struct nx_reply *reply)
+static bool
+is_away(const struct nx_reply *reply)
 {
-	bool away = reply->status == NX__STATUS__UNAVAILABLE ||
+	return reply->status == NX__STATUS__UNAVAILABLE ||
 	    reply->status == NX__STATUS__DEADLINE;
-
-	if (reply->status == NX__STATUS__OK)
-		note_lost(op, nx_as_volume_delete_reply(reply->body));
-	if (reply->status == NX__STATUS__OK ||
-	    reply->status == NX__STATUS__NOT_FOUND)
-		return OP_NEXT;
-	op_fail_reply(op, reply, "the volume cannot be deleted");
-	if (op->stays || (away ? op->force || !op->r : op->force && !op->r))
-		return OP_AGAIN;
-	return OP_FAILED;
 }
 
-enum op_turn
-volume_delete(struct op *op)
+static enum op_turn
+ask_delete(struct op *op, bool drain,
+    enum op_turn (*replied)(struct op *op, const struct nx_reply *reply))
 {
 	Nx__VolumeDeleteRequest request = NX__VOLUME_DELETE_REQUEST__INIT;
 
 	request.node = op->node->id;
+	request.drain = drain;
 	/* nobody's word: nothing may be lost */
 	request.force = op->r && op->force;
 	request.owner = op->r ? op->r->who.user_id : op->node->owner;
 	request.lose_files = op->r && op->lose_files;
 	return op_call(
-	    op, nx_ask_volume_delete(&request), -1, DRAIN_MS, volume_deleted);
+	    op, nx_ask_volume_delete(&request), -1, DRAIN_MS, replied);
+}
+
+/* --- drain ---------------------------------------------------------------------- */
+
+/* A storaged that went away may have decided: it is asked again. */
+static enum op_turn
+drained(struct op *op, const struct nx_reply *reply)
+{
+	if (reply->status == NX__STATUS__OK)
+		note_lost(op, nx_as_volume_delete_reply(reply->body));
+	if (reply->status == NX__STATUS__OK ||
+	    reply->status == NX__STATUS__NOT_FOUND) {
+		op->drained = true;
+		return OP_NEXT;
+	}
+	op_fail_reply(op, reply, "the volume cannot be deleted");
+	if (is_away(reply) && (op->force || !op->r))
+		return OP_AGAIN;
+	return OP_FAILED;
+}
+
+/* The one step that may be refused. The row names it, so that what storaged
+ * decides while nodemgr is away is learnt afterwards. A node that is to go
+ * whoever objects does not run until nobody does. */
+enum op_turn
+drain(struct op *op)
+{
+	if (op->final)
+		return OP_NEXT;
+	op_note(op->node);
+	return ask_delete(op, true, drained);
+}
+
+/* --- the end ---------------------------------------------------------------------- */
+
+/* The row says that it goes, whatever comes, before the kill can be seen as an
+ * end of its own after a restart. */
+enum op_turn
+kill_all(struct op *op)
+{
+	struct node *n = op->node;
+
+	n->force = true;
+	op_note(n);
+	if (op->ran && n->cgroup >= 0)
+		(void)nx_cgroup_kill(n->cgroup);
+	return OP_NEXT;
+}
+
+enum op_turn
+deleting(struct op *op)
+{
+	struct node *n = op->node;
+
+	n->state = NODE_DELETING;
+	n->desired = n->kept = false;
+	return op_save(op);
+}
+
+/* Mostly it has been drained; of a deleted user's node that is done here, and
+ * tried until nothing of others is in the way. */
+static enum op_turn
+volume_deleted(struct op *op, const struct nx_reply *reply)
+{
+	if (reply->status == NX__STATUS__OK && op->final)
+		note_lost(op, nx_as_volume_delete_reply(reply->body));
+	if (reply->status == NX__STATUS__OK ||
+	    reply->status == NX__STATUS__NOT_FOUND)
+		return OP_NEXT;
+	op_fail_reply(op, reply, "the volume cannot be deleted");
+	return OP_AGAIN;
+}
+
+enum op_turn
+volume_delete(struct op *op)
+{
+	return ask_delete(op, false, volume_deleted);
 }

@@ -366,8 +366,7 @@ activated(struct op *op, const struct nx_reply *reply)
 }
 
 static enum op_turn
-set_active(struct op *op, bool value,
-    enum op_turn (*replied)(struct op *op, const struct nx_reply *reply))
+set_active(struct op *op, bool value)
 {
 	Nx__VolumeSetActiveRequest request =
 	    NX__VOLUME_SET_ACTIVE_REQUEST__INIT;
@@ -375,34 +374,18 @@ set_active(struct op *op, bool value,
 	request.node = op->node->id;
 	request.active = value;
 	return op_call(
-	    op, nx_ask_volume_set_active(&request), -1, ACTIVE_MS, replied);
+	    op, nx_ask_volume_set_active(&request), -1, ACTIVE_MS, activated);
 }
 
 /* storaged being away is no failure: it is told when it is back (recover.c). */
 enum op_turn
 active(struct op *op)
 {
-	return set_active(op, true, activated);
+	return set_active(op, true);
 }
 
 enum op_turn
 inactive(struct op *op)
 {
-	return op->ran ? set_active(op, false, activated) : OP_NEXT;
-}
-
-static enum op_turn
-then_unlink(struct op *op, const struct nx_reply *reply)
-{
-	(void)activated(op, reply);
-	return unlink_net(op);
-}
-
-enum op_turn
-unkill(struct op *op)
-{
-	op->node->force = false;
-	if (!op->ran || op->node->state == NODE_RUNNING)
-		return OP_NEXT;
-	return set_active(op, false, then_unlink);
+	return op->ran && !op->drained ? set_active(op, false) : OP_NEXT;
 }

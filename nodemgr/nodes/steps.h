@@ -30,11 +30,11 @@ int make_box(struct op *op, struct nx_fault *f);
 bool stop_wanted(struct op *op), end_wanted(struct op *op);
 op_step_fn mark, term, note, empty, inactive, detach, row_ended;
 
-/* Deleting it (step_delete.c). What has been killed stays so: unkill() sees to
- * it that its end is complete (step_launch.c). */
+/* Deleting it (step_delete.c). Nothing is undone: what may be refused is asked
+ * first, while the node still runs. */
 bool delete_wanted(struct op *op);
 void delete_answer(struct op *op, struct nx_request *r);
-op_step_fn kill_all, unkill, deleting, undeleting, volume_delete, unlink_net;
+op_step_fn drain, kill_all, deleting, volume_delete, unlink_net;
 
 /* A netd that is new (step_relink.c). */
 bool relink_wanted(struct op *op);

@@ -2,7 +2,8 @@
  * VOLUME_DELETE: what is only there is copied elsewhere, the catalogue forgets
  * the volume, then image and loop device go. Until the catalogue forgets it,
  * everything can be called off and nothing is lost; after that the next start
- * would finish it.
+ * would finish it. With `drain` it ends there, so that a node may run until it
+ * is decided; the image is for a second call.
  *
  * What cannot be copied decides: files of others are never lost here, those of
  * who asks only with force and only those that an earlier refusal named, any
@@ -37,7 +38,7 @@ struct delete_job {
 	struct storaged *s;
 	struct nx_request *request;
 	struct volume *volume;
-	bool force, lose_files;
+	bool force, lose_files, drain;
 	uint64_t owner;
 	unsigned rounds;
 	uint64_t doubts; /* when the drain began */
@@ -285,6 +286,18 @@ drain_again(struct delete_job *job)
 		call_off_errno(job, -EBUSY);
 }
 
+/* Nothing counts on it any more; its node has it until it ends. */
+static void
+leave_image(struct delete_job *job)
+{
+	job->volume->deleting = job->volume->active = false;
+	nx_info("event=volume-drained node=%s moved=%" PRIu64 " lost=%" PRIu64,
+	    job->volume->node, job->moved, job->n_lost);
+	answer(job);
+	healer_kick(job->s->healer);
+	job_free(job);
+}
+
 static void
 forgotten(int result, void *arg)
 {
@@ -303,7 +316,10 @@ forgotten(int result, void *arg)
 			nx_err("event=file-lost file=%s owner=%" PRIu64
 			       " node=%s",
 			    job->lost[i].id, job->lost[i].owner, v->node);
-		volume_when_idle(v, take_down, job);
+		if (job->drain)
+			leave_image(job);
+		else
+			volume_when_idle(v, take_down, job);
 	}
 }
 
@@ -460,11 +476,15 @@ serve_volume_delete(
 	job->volume = v;
 	job->force = q->force;
 	job->lose_files = q->lose_files;
+	job->drain = q->drain;
 	job->owner = q->owner;
 	v->deleting = true;
 	if (v->state == VOLUME_GOING) {
-		/* The last attempt forgot it but could not remove it. */
-		volume_when_idle(v, take_down, job);
+		/* It has been drained, or could not be removed. */
+		if (job->drain)
+			leave_image(job);
+		else
+			volume_when_idle(v, take_down, job);
 		return;
 	}
 	v->state = VOLUME_DRAINING;

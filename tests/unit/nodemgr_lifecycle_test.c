@@ -411,6 +411,35 @@ test_unwinding_is_tried_again(void **state)
 	assert_int_equal(world.volumes, 0);
 }
 
+/* What storaged refuses is refused before anything is done to the node. */
+static void
+test_refused_deletion(void **state)
+{
+	struct answer a;
+	int pid;
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "r", NULL), 0);
+	forget_answer(&a);
+	pid = world.m.nodes->pid;
+	world.fail = NX__METHOD__VOLUME_DELETE;
+	assert_int_equal(delete_node(USER, "r", true), NX__STATUS__INTERNAL);
+	world.fail = NX__METHOD__NONE;
+	assert_int_equal(world.m.nodes->state, NODE_RUNNING);
+	assert_int_equal(world.m.nodes->pid, pid);
+	assert_false(nx_pidfd_ended(world.m.nodes->pidfd));
+	assert_int_equal(world.links, 1);
+	assert_int_equal(stop_node(USER, "r"), 0);
+	world.fail = NX__METHOD__VOLUME_DELETE;
+	assert_int_equal(delete_node(USER, "r", false), NX__STATUS__INTERNAL);
+	world.fail = NX__METHOD__NONE;
+	assert_int_equal(world.m.nodes->state, NODE_STOPPED);
+	assert_int_equal(node_verb(&a, USER, NX__METHOD__NODE_START, "r"), 0);
+	forget_answer(&a);
+	assert_int_equal(delete_node(USER, "r", true), 0);
+	assert_null(world.m.nodes);
+}
+
 static void
 test_user_deleted(void **state)
 {
@@ -581,6 +610,7 @@ tests(void)
 	    cmocka_unit_test(test_keep_starts_again),
 	    cmocka_unit_test(test_half_made_is_unwound),
 	    cmocka_unit_test(test_unwinding_is_tried_again),
+	    cmocka_unit_test(test_refused_deletion),
 	    cmocka_unit_test(test_user_deleted),
 	    cmocka_unit_test(test_user_deleted_meanwhile),
 	    cmocka_unit_test(test_long_commands),

@@ -103,6 +103,10 @@ fake_volume_delete(struct nx_request *r, void *ctx)
 	(void)ctx;
 	if (world_fails(r))
 		return;
+	if (q->drain) {
+		nx_answer(r, &reply.base, NULL, 0);
+		return;
+	}
 	snprintf(path, sizeof(path), "%s/state/vol-%s", lab.dir, q->node);
 	snprintf(gone, sizeof(gone), "%s/state/gone-%s", lab.dir, q->node);
 	if (rename(path, gone) == 0)

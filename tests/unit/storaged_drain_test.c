@@ -316,6 +316,52 @@ test_missing_everywhere(void **state)
 	free(data);
 }
 
+static Nx__Status
+drain_only(const char *node)
+{
+	Nx__VolumeDeleteRequest q = NX__VOLUME_DELETE_REQUEST__INIT;
+
+	q.node = (char *)(uintptr_t)node;
+	q.owner = 7;
+	q.drain = true;
+	return lab_node_call(NX__METHOD__VOLUME_DELETE, &q);
+}
+
+/* A node that runs keeps its volume until it is decided, and until it ends. */
+static void
+test_decided_first(void **state)
+{
+	struct lab_upload u = {.name = "a", .replicas = 1};
+	uint8_t *data = lab_random(MIB);
+	struct volume *v;
+	char id[33];
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_upload(7, &u, data, MIB, id));
+	assert_int_equal(drain_only(LAB_NODE("1")), NX__STATUS__CONFLICT);
+	v = volume_find(lab.s.volumes, LAB_NODE("1"));
+	assert_true(v->state == VOLUME_READY && v->active && !v->deleting);
+	LAB_OK(lab_upload(7, &u, data, MIB, id));
+	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
+	LAB_OK(drain_only(LAB_NODE("1")));
+	assert_int_equal(LAB_BODY(Nx__VolumeDeleteReply)->chunks_moved, 2);
+	v = volume_find(lab.s.volumes, LAB_NODE("1"));
+	assert_true(v && v->attached && v->state == VOLUME_GOING);
+	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
+	LAB_OK(drain_only(LAB_NODE("1")));
+	LAB_OK(lab_volume_delete(LAB_NODE("1"), false));
+	assert_null(volume_find(lab.s.volumes, LAB_NODE("1")));
+	/* a restart in between ends it */
+	LAB_OK(lab_volume(LAB_NODE("3"), 64 * MIB));
+	LAB_OK(drain_only(LAB_NODE("2")));
+	lab_stop();
+	lab_start();
+	assert_null(volume_find(lab.s.volumes, LAB_NODE("2")));
+	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
+	free(data);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, lab_setup, lab_teardown)
 
 int
@@ -333,6 +379,7 @@ main(void)
 	    T(test_rotten_other_no_room),
 	    T(test_damaged_everywhere),
 	    T(test_missing_everywhere),
+	    T(test_decided_first),
 	};
 
 	LAB_OR_SKIP("volumes that go");
