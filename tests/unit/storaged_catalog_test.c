@@ -122,6 +122,10 @@ test_old_version(void **state)
 	    "DROP TRIGGER replica_went",
 	    "ALTER TABLE volumes DROP COLUMN chunks",
 	    "DROP INDEX files_raw_all",
+	    "DROP TABLE damage",
+	    "DROP INDEX trash_owner",
+	    "ALTER TABLE trash DROP COLUMN owner",
+	    "ALTER TABLE trash DROP COLUMN size",
 	    "DROP TABLE going",
 	    "DROP TABLE going_files",
 	    "PRAGMA user_version = 1",
@@ -139,7 +143,7 @@ test_old_version(void **state)
 	reopen();
 	recount();
 	assert_int_equal(
-	    number("SELECT user_version FROM pragma_user_version"), 3);
+	    number("SELECT user_version FROM pragma_user_version"), 5);
 }
 
 /* --- bounds -----------------------------------------------------------------*/
