@@ -19,7 +19,7 @@
 #include "common/daemon.h"
 #include "common/err.h"
 #include "nodemgr/calls/calls.h"
-#include "nodemgr/nodes/recover.h"
+#include "nodemgr/nodes/nodes.h"
 #include "nodemgr/sandbox.h"
 #include "nodemgr/box/box.h"
 #include "nodemgr/setup.h"
@@ -116,7 +116,7 @@ main(int argc, char **argv)
 	d.tickets = m.tickets;
 	nx_daemon_connect(&d);
 	m.hub = d.hub;
-	recover_all(&m);
+	nodes_recover(&m);
 	r = nx_daemon_run(&d);
 	nodemgr_close(&m);
 	return r;

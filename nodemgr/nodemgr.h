@@ -62,8 +62,6 @@ struct nodemgr {
 	void (*on_idle)(struct nodemgr *m);
 };
 
-/* The handlers' table. */
-
 /* A peer came or went: nx_daemon's on_peer. */
 void nodemgr_on_peer(struct nx_peer *peer, bool up, void *ctx);
 

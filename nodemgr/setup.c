@@ -15,13 +15,9 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/reaper.h"
-#include "nodemgr/nodes/address.h"
-#include "nodemgr/nodes/exec.h"
-#include "nodemgr/images/image.h"
-#include "nodemgr/nodes/metrics.h"
-#include "nodemgr/nodes/op.h"
+#include "nodemgr/images/images.h"
+#include "nodemgr/nodes/nodes.h"
 #include "nodemgr/setup.h"
-#include "nodemgr/nodes/store.h"
 
 static int
 open_dir(const struct nodemgr *m, const char *suffix, mode_t mode)
@@ -49,7 +45,7 @@ make_dir(const struct nodemgr *m, const char *suffix, mode_t mode)
 static void
 open_state(struct nodemgr *m)
 {
-	char path[PATH_MAX], error[256];
+	char error[256];
 
 	make_dir(m, "nodes", 0700);
 	m->logs = open_dir(m, "nodes/logs", 0700);
@@ -62,12 +58,6 @@ open_state(struct nodemgr *m)
 		nx_fatal(-ENOMEM, "scratch");
 	if (nx_image_host_make(m->images, error) < 0)
 		nx_fatal(0, "%s", error);
-	snprintf(
-	    path, sizeof(path), "%s/nodes/nodes.db", m->conf.common.state_dir);
-	if (node_store_open(m, path) < 0)
-		nx_fatal(0, "cannot open %s", path);
-	if (node_store_load(m) < 0)
-		nx_fatal(0, "cannot read %s", path);
 }
 
 static void
@@ -81,11 +71,6 @@ open_host(struct nodemgr *m)
 	    strcmp(m->conf.limits, "best-effort") != 0)
 		nx_fatal(0, "[nodemgr] limits is enforce or best-effort");
 	m->best_effort = strcmp(m->conf.limits, "best-effort") == 0;
-	if (address_parse(m) < 0)
-		nx_fatal(0,
-		    "[nexus] subnet = %s is not an address and a "
-		    "prefix, as 10.0.42.1/24",
-		    m->conf.common.subnet);
 	r = nx_read_file(
 	    AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &m->boot_id);
 	if (r < 0)
@@ -117,24 +102,17 @@ nodemgr_open(struct nodemgr *m)
 	open_host(m);
 	open_state(m);
 	m->tickets = nx_tickets_new(NX_ROLE_NODE);
-	if (!m->tickets || metrics_start(m) < 0)
+	if (!m->tickets)
 		nx_fatal(-ENOMEM, "start");
+	nodes_open(m);
 }
 
 void
 nodemgr_close(struct nodemgr *m)
 {
 	m->stopping = true;
-	exec_close(m);
-	m->db = nx_db_close(m->db);
-	while (m->nodes) {
-		op_abandon(m->nodes);
-		node_free(m->nodes);
-	}
+	nodes_close(m);
 	nx_reaper_stop();
-	if (m->sampler)
-		event_free(m->sampler);
-	m->sampler = NULL;
 	m->tickets = nx_tickets_free(m->tickets);
 	nx_filter_fini(&m->node_filter);
 	nx_filter_fini(&m->function_filter);

@@ -12,7 +12,7 @@
 #include "common/fd.h"
 #include "common/id.h"
 #include "nodemgr/calls/call.h"
-#include "nodemgr/images/image.h"
+#include "nodemgr/images/images.h"
 
 #define START_MS 10000
 

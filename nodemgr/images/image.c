@@ -1,5 +1,5 @@
 /*
- * Opening images as detached mounts; see image.h.
+ * Opening images as detached mounts; see images.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/id.h"
-#include "nodemgr/images/image.h"
+#include "nodemgr/images/images.h"
 #include "nodemgr/box/box.h"
 
 int

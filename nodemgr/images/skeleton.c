@@ -14,7 +14,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "nodemgr/images/image.h"
+#include "nodemgr/images/images.h"
 
 #define COPY_MAX (4U << 20)
 

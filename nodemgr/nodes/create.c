@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/id.h"
-#include "nodemgr/images/image.h"
+#include "nodemgr/images/images.h"
 #include "nodemgr/nodes/op.h"
 #include "proto/serve_nodemgr.h"
 

@@ -10,8 +10,8 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "nodemgr/nodes/hosts.h"
-#include "nodemgr/images/image.h"
-#include "nodemgr/box/mnt.h"
+#include "nodemgr/images/images.h"
+#include "nodemgr/box/box.h"
 #include "nodemgr/nodes/steps.h"
 
 static char *const node_env[] = {

@@ -7,7 +7,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "nodemgr/box/idmap.h"
+#include "nodemgr/box/box.h"
 #include "nodemgr/nodes/node.h"
 #include "proto/node.rpc.h"
 

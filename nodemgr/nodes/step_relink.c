@@ -8,7 +8,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "nodemgr/box/enter.h"
+#include "nodemgr/box/box.h"
 #include "nodemgr/nodes/steps.h"
 
 #define FETCH_MS 5000

@@ -29,7 +29,7 @@
 #include "common/sandbox.h"
 #include "nodemgr/box/box.h"
 #include "nodemgr/cgroup/cgroup.h"
-#include "nodemgr/images/image.h"
+#include "nodemgr/images/images.h"
 #include "nodemgr/box/mnt.h"
 #include "nodemgr/sandbox.h"
 #include "nodemgr/box/sealed.h"

@@ -38,7 +38,7 @@
 #include "nodemgr/cgroup/cgroup.h"
 #include "nodemgr/box/enter.h"
 #include "nodemgr/box/filter.h"
-#include "nodemgr/images/image.h"
+#include "nodemgr/images/images.h"
 #include "nodemgr/box/mnt.h"
 #include "nodemgr/box/mounts.h"
 #include "nodemgr/sandbox.h"

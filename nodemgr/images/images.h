@@ -1,11 +1,11 @@
 /*
- * Images: root filesystems below <state_dir>/images. The built-in one, `host`,
+ * The door of images/: root filesystems below <state_dir>/images. The built-in one, `host`,
  * is a skeleton (a made-up /etc, links, mount points) under the host's own
  * /usr, so that a node starts without any download. All others are plain
  * directories whose files bear the ids 0..65535 of the inside.
  */
-#ifndef NODEMGR_IMAGE_H
-#define NODEMGR_IMAGE_H
+#ifndef NODEMGR_IMAGES_H
+#define NODEMGR_IMAGES_H
 
 #include <stdint.h>
 
