@@ -65,7 +65,7 @@ log_result(const struct op *op)
 		nx_log(asked ? LOG_INFO : LOG_WARNING,
 		    "event=node-%s-failed node=%s step=%s status=%s why=%s",
 		    op->plan->name, op->node->id,
-		    op->plan->steps[op->step].name, nx_status_name(op->status),
+		    op->plan->steps[op->failed].name, nx_status_name(op->status),
 		    nx_log_safe(op->text));
 }
 
@@ -117,6 +117,7 @@ op_fail(struct op *op, Nx__Status status, const char *fmt, ...)
 	if (op->status != NX__STATUS__OK)
 		return;
 	op->status = status;
+	op->failed = op->step;
 	va_start(ap, fmt);
 	vsnprintf(op->text, sizeof(op->text), fmt, ap);
 	va_end(ap);

@@ -135,8 +135,9 @@ struct op {
 	struct op_lost *lost; /* the first of files_lost */
 	size_t n_lost;
 
-	/* how it failed; OK while it has not */
+	/* how it failed, and at which step; OK while it has not */
 	Nx__Status status;
+	unsigned failed;
 	char text[OP_TEXT];
 	uint64_t started_us;
 };

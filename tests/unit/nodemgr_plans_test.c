@@ -303,6 +303,45 @@ test_every_step_fails(void **state)
 		}
 }
 
+/* What a file in memory, which stood in for stderr, has got. */
+static void
+read_back(int log, char *text, size_t size)
+{
+	ssize_t n = pread(log, text, size - 1, 0);
+
+	assert_true(n >= 0);
+	text[n] = '\0';
+}
+
+/* The log names the step that failed, however far back it went from there. */
+static void
+test_says_which_step(void **state)
+{
+	int log = memfd_create("log", MFD_CLOEXEC), fds = nx_fd_count();
+	int real = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	static char text[65536];
+	struct answer a;
+
+	(void)state;
+	assert_true(log >= 0 && real >= 0);
+	replace(OP_CREATE, 4);
+	assert_string_equal(bent.steps[4].name, "network");
+	assert_int_equal(dup2(log, STDERR_FILENO), STDERR_FILENO);
+	trigger(OP_CREATE, &a);
+	settle(&a);
+	until_idle();
+	assert_int_equal(dup2(real, STDERR_FILENO), STDERR_FILENO);
+	close(real);
+	straighten();
+	read_back(log, text, sizeof(text));
+	print_message("# %s\n", text);
+	assert_non_null(strstr(text, "event=node-create-failed"));
+	assert_non_null(strstr(text, " step=network "));
+	forget_answer(&a);
+	clean_up(fds);
+	close(log);
+}
+
 /* --- kills ------------------------------------------------------------------------ */
 
 static void
@@ -377,6 +416,7 @@ tests(void)
 	const struct CMUnitTest all[] = {
 	    cmocka_unit_test(test_tables),
 	    cmocka_unit_test(test_every_step_fails),
+	    cmocka_unit_test(test_says_which_step),
 	    cmocka_unit_test(test_killed_at_every_step),
 	};
 
