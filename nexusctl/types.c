@@ -101,6 +101,8 @@ static const struct ctl_type types[] = {
 	"a name: lower-case letters, digits and hyphens, at most 63, not "
 	"beginning with a hyphen"},
     {"node", check_any, "a node: its name, its id, or how its id begins"},
+    {"volume", check_any,
+	"a volume: the name or id of its node, or base-1 and so on"},
     {"file", check_file, "a file: its id or at least the first 4 digits of it"},
     {"path", check_path, "a path in a user's folders, such as /docs/a.txt"},
     {"local", check_any, "a file on this machine"},
