@@ -65,8 +65,8 @@ log_result(const struct op *op)
 		nx_log(asked ? LOG_INFO : LOG_WARNING,
 		    "event=node-%s-failed node=%s step=%s status=%s why=%s",
 		    op->plan->name, op->node->id,
-		    op->plan->steps[op->failed].name, nx_status_name(op->status),
-		    nx_log_safe(op->text));
+		    op->plan->steps[op->failed].name,
+		    nx_status_name(op->status), nx_log_safe(op->text));
 }
 
 /* Tells whoever asked, once. */
