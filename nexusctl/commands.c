@@ -1,5 +1,6 @@
 /* Every command once. Parsing, checks and help come from here. */
 #include "common/err.h"
+#include "common/node_limits.h"
 #include "nexusctl/ctl.h"
 
 #define AUTH    NX_ROLE_BIT(NX_ROLE_AUTH)
@@ -21,11 +22,14 @@ const struct ctl_option ctl_globals[] = {
 const size_t ctl_globals_count = NX_ARRAY_SIZE(ctl_globals);
 
 static const struct ctl_option create_options[] = {
-    {"mem", 0, "<mb:MB>", "128", "memory it gets"},
-    {"cpu", 0, "<weight>", "512", "its share when processors are short"},
-    {"storage", 0, "<size>", NULL, "size of its volume, at least 16M"},
+    {"mem", 0, "<mb:MB>", NX_NODE_TEXT(NX_NODE_MEMORY_MIB), "memory it gets"},
+    {"cpu", 0, "<weight>", NX_NODE_TEXT(NX_NODE_CPU_STANDARD),
+	"its share when processors are short"},
+    {"storage", 0, "<size>", NULL,
+	"size of its volume, at least " NX_NODE_TEXT(NX_NODE_STORAGE_MIB) "M"},
     {"image", 0, "<name:IMAGE>", NULL, "root file system (host)"},
-    {"pids", 0, "<number>", "512", "processes it may have"},
+    {"pids", 0, "<number>", NX_NODE_TEXT(NX_NODE_PIDS_STANDARD),
+	"processes it may have"},
 };
 static const struct ctl_option stop_options[] = {
     {"all", 0, NULL, NULL, "every node"},

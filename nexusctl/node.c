@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/id.h"
+#include "common/node_limits.h"
 #include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
 #include "nexusctl/transfer.h"
@@ -44,6 +45,25 @@ static const struct ctl_column stats_columns[] = {
     {"SAMPLED", "sampled_at", CTL_TIME},
 };
 
+/* What this host has, nodemgr knows. 0, or the exit code. */
+static int
+check_limits(struct ctl *c)
+{
+	static const char *const options[NX_NODE_LIMITS] = {
+	    [NX_NODE_MEMORY] = "mem",
+	    [NX_NODE_STORAGE] = "storage",
+	    [NX_NODE_CPU] = "cpu",
+	    [NX_NODE_PIDS] = "pids",
+	};
+	char why[NX_NODE_LIMIT_WHY];
+
+	for (unsigned i = 0; i < NX_NODE_LIMITS; i++)
+		if (!nx_node_limit_ok((enum nx_node_limit)i,
+			ctl_option_number(c, options[i]), 0, why))
+			return ctl_failf(c, NX__STATUS__INVALID, "%s", why);
+	return 0;
+}
+
 int
 ctl_node_create(struct ctl *c)
 {
@@ -51,11 +71,15 @@ ctl_node_create(struct ctl *c)
 	ctl_cleanup_reply struct ctl_reply reply = {0};
 	const Nx__NodeInfo *node;
 	Nx__Status status;
+	int r;
 
 	if (!ctl_option(c->args, "storage")->set)
 		return ctl_failf(c, NX__STATUS__INVALID,
 		    "--storage is missing: how large shall the node's volume "
 		    "be? For example --storage 1G");
+	r = check_limits(c);
+	if (r != 0)
+		return r;
 	request.name = ctl_text(c, "NAME");
 	request.memory = ctl_option_number(c, "mem");
 	request.cpu_weight = (uint32_t)ctl_option_number(c, "cpu");

@@ -5,6 +5,7 @@
 
 #include "common/err.h"
 #include "common/id.h"
+#include "common/node_limits.h"
 #include "nexusctl/args.h"
 
 static bool
@@ -72,8 +73,10 @@ check_mb(const char *text, uint64_t *ret_number)
 static bool
 check_weight(const char *text, uint64_t *ret_number)
 {
-	return check_number(text, ret_number) && *ret_number >= 1 &&
-	    *ret_number <= 10000;
+	char why[NX_NODE_LIMIT_WHY];
+
+	return check_number(text, ret_number) && *ret_number != 0 &&
+	    nx_node_limit_ok(NX_NODE_CPU, *ret_number, 0, why);
 }
 
 static bool
@@ -109,7 +112,8 @@ static const struct ctl_type types[] = {
     {"user", check_any, "a user name"},
     {"size", check_size, "a size, such as 500M or 1G"},
     {"mb", check_mb, "a number of MB, or a size such as 1G"},
-    {"weight", check_weight, "a weight between 1 and 10000"},
+    {"weight", check_weight,
+	"a weight between 1 and " NX_NODE_TEXT(NX_NODE_CPU_MAX)},
     {"number", check_u32, "a number"},
     {"seconds", check_seconds, "a number of seconds between 1 and 900"},
     {"format", check_format, "a format: table or json"},

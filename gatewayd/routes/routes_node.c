@@ -6,6 +6,7 @@
 
 #include "common/err.h"
 #include "common/id.h"
+#include "common/node_limits.h"
 #include "gatewayd/routes/page.h"
 #include "gatewayd/routes/route.h"
 #include "proto/node.rpc.h"
@@ -79,8 +80,8 @@ static const struct json_field create_fields[] = {
     FIELD(storage_size, STRING, true, 0, 0),
     FIELD(image, STRING, false, 0, 0),
     FIELD(memory_mb, UINT, false, 0, 1 << 30),
-    FIELD(cpu_shares, UINT, false, 0, 10000),
-    FIELD(pids_max, UINT, false, 0, 1 << 22),
+    FIELD(cpu_shares, UINT, false, 0, NX_NODE_CPU_MAX),
+    FIELD(pids_max, UINT, false, 0, NX_NODE_PIDS_MAX),
     FIELD(command, STRINGS, false, 0, 0),
 };
 

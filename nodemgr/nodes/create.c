@@ -6,42 +6,37 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/err.h"
 #include "common/id.h"
+#include "common/node_limits.h"
 #include "nodemgr/images/images.h"
 #include "nodemgr/nodes/op.h"
 #include "proto/serve_nodemgr.h"
 
-#define MEMORY      (128ULL << 20)
-#define MEMORY_MIN  (4ULL << 20)
-#define STORAGE_MIN (16ULL << 20)
-#define CPU_WEIGHT  512
-#define CPU_MAX     10000
-#define PIDS        512
-#define PIDS_MIN    4
-#define PIDS_MAX    4194304
 #define COMMAND_MAX 16384 /* bytes; every answer about the node carries it */
 
 static bool
 sizes_ok(
     struct nodemgr *m, struct nx_request *r, const Nx__NodeCreateRequest *q)
 {
-	if (q->memory && (q->memory < MEMORY_MIN || q->memory > m->host_memory))
-		nx_refuse(r, NX__STATUS__INVALID,
-		    "memory must be between 4 MiB and the host's %s",
-		    nx_size_format(m->host_memory));
-	else if (q->storage < STORAGE_MIN)
-		nx_refuse(
-		    r, NX__STATUS__INVALID, "storage must be at least 16 MiB");
-	else if (q->cpu_weight > CPU_MAX)
-		nx_refuse(r, NX__STATUS__INVALID,
-		    "the CPU weight must be between 1 and 10000");
-	else if (q->pids_max &&
-	    (q->pids_max < PIDS_MIN || q->pids_max > PIDS_MAX))
-		nx_refuse(r, NX__STATUS__INVALID,
-		    "the number of processes must be between 4 and 4194304");
-	else
-		return true;
-	return false;
+	const struct {
+		enum nx_node_limit limit;
+		uint64_t value, host;
+	} asked[] = {
+	    {NX_NODE_MEMORY, q->memory, m->host_memory},
+	    {NX_NODE_STORAGE, q->storage, 0}, /* storaged knows its disk */
+	    {NX_NODE_CPU, q->cpu_weight, 0},
+	    {NX_NODE_PIDS, q->pids_max, 0},
+	};
+	char why[NX_NODE_LIMIT_WHY];
+
+	for (size_t i = 0; i < NX_ARRAY_SIZE(asked); i++)
+		if (!nx_node_limit_ok(
+			asked[i].limit, asked[i].value, asked[i].host, why)) {
+			nx_refuse(r, NX__STATUS__INVALID, "%s", why);
+			return false;
+		}
+	return true;
 }
 
 static size_t
@@ -130,10 +125,11 @@ fill(struct node *n, uint64_t owner, const Nx__NodeCreateRequest *q)
 	snprintf(n->image, sizeof(n->image), "%s",
 	    q->image[0] ? q->image : NX_IMAGE_HOST);
 	n->owner = owner;
-	n->memory = q->memory ? q->memory : MEMORY;
+	n->memory = nx_node_limit_value(NX_NODE_MEMORY, q->memory);
 	n->storage = q->storage;
-	n->cpu_weight = q->cpu_weight ? q->cpu_weight : CPU_WEIGHT;
-	n->pids_max = q->pids_max ? q->pids_max : PIDS;
+	n->cpu_weight =
+	    (uint32_t)nx_node_limit_value(NX_NODE_CPU, q->cpu_weight);
+	n->pids_max = (uint32_t)nx_node_limit_value(NX_NODE_PIDS, q->pids_max);
 	n->created_at = nx_wall_us() / 1000000;
 	n->state = NODE_CREATING;
 	n->fresh = true;
