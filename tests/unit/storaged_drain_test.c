@@ -100,7 +100,7 @@ test_both_replicas_together(void **state)
 	LAB_OK(lab_volume(nodes[0], 64 * MIB));
 	LAB_OK(lab_volume(nodes[1], 64 * MIB));
 	for (int i = 0; i < 8; i++) {
-		char path[8];
+		char path[16];
 
 		snprintf(path, sizeof(path), "/%d", i);
 		LAB_OK(lab_put(7, path, data, 3 * MIB));
@@ -119,7 +119,7 @@ test_both_replicas_together(void **state)
 	while (answered < 2)
 		event_base_loop(lab.base, EVLOOP_ONCE);
 	for (int i = 0; i < 8; i++) {
-		char path[8];
+		char path[16];
 
 		snprintf(path, sizeof(path), "/%d", i);
 		LAB_OK(lab_read(7, NULL, path, 0, 0, data));

@@ -24,7 +24,7 @@ test_trusted_by_command(void **state)
 	(void)state;
 	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
 	for (int i = 0; i < 5; i++) {
-		char path[8];
+		char path[16];
 
 		snprintf(path, sizeof(path), "/%d", i);
 		LAB_OK(lab_put(7, path, "hello", 5));
@@ -112,7 +112,7 @@ test_vanished_counts(void **state)
 	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
 	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
 	for (int i = 0; i < 3; i++) {
-		char path[8];
+		char path[16];
 
 		snprintf(path, sizeof(path), "/%d", i);
 		LAB_OK(lab_put(7, path, data, MIB));
@@ -161,7 +161,7 @@ test_vanished_is_copied_anew(void **state)
 	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
 	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
 	for (int i = 0; i < 3; i++) {
-		char path[8];
+		char path[16];
 
 		snprintf(path, sizeof(path), "/%d", i);
 		LAB_OK(lab_put(7, path, data, MIB));
@@ -176,7 +176,7 @@ test_vanished_is_copied_anew(void **state)
 	/* the first may go now: the third has all of it */
 	LAB_OK(lab_volume_delete_for(8, LAB_NODE("1"), LAB_PLAIN));
 	for (int i = 0; i < 3; i++) {
-		char path[8];
+		char path[16];
 
 		snprintf(path, sizeof(path), "/%d", i);
 		LAB_OK(lab_read(7, NULL, path, 0, 0, data));
