@@ -30,8 +30,9 @@ struct session {
 	struct ctl_pump pumps[STREAMS];
 	struct event *signals[8];
 	size_t n_signals;
-	int ended_by; /* a signal of ours; 0: none */
-	bool over;    /* the wait has been answered */
+	int ended_by;         /* a signal of ours; 0: none */
+	struct nx_call *wait; /* for the end; NULL: none, or answered */
+	bool over;            /* it has been answered */
 	Nx__Status status;
 	int exit_code;
 };
@@ -41,6 +42,7 @@ on_end(const struct nx_reply *reply, void *arg)
 {
 	struct session *s = arg;
 
+	s->wait = NULL;
 	s->over = true;
 	s->status = reply->status;
 	if (reply->status == NX__STATUS__OK)
@@ -243,14 +245,17 @@ ask_for_end(struct session *s, uint64_t exec)
 	};
 
 	request.exec = exec;
-	return nx_call(s->c->hub, nx_ask_node_exec_wait(&request), &opts,
-		   on_end, s) != NULL;
+	s->wait = nx_call(
+	    s->c->hub, nx_ask_node_exec_wait(&request), &opts, on_end, s);
+	return s->wait != NULL;
 }
 
 static void
 session_fini(struct session *s)
 {
 	ctl_tty_restore();
+	nx_call_cancel(s->wait);
+	s->wait = NULL;
 	for (int i = 0; i < STREAMS; i++) {
 		ctl_pump_stop(&s->pumps[i]);
 		nx_close(&s->fds[i]);

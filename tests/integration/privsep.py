@@ -41,7 +41,7 @@ TABLE = {
                  namespace=1)),
     "netd": dict(
         user="nexus-net", caps=NET_ADMIN, threads=1, own_network=False,
-        fds=dict(COMMON, netlink=2, namespace=2)),
+        fds=dict(COMMON, netlink=3, namespace=2)),
     "authd": dict(
         user="nexus-auth", caps=0, threads=9,
         fds=dict(COMMON, state=16)),
