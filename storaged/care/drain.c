@@ -68,9 +68,12 @@ sort_risks(struct drained *r)
 static bool
 is_known(const struct drained *r, int64_t file, bool gone)
 {
-	const struct drain_risk *last = &r->risks[r->n_risks - 1];
+	const struct drain_risk *last;
 
-	return r->n_risks > 0 && last->file == file && last->gone == gone;
+	if (r->n_risks == 0)
+		return false;
+	last = &r->risks[r->n_risks - 1];
+	return last->file == file && last->gone == gone;
 }
 
 static struct drain_risk *
