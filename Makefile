@@ -223,6 +223,6 @@ distclean: clean
 # build/ (state of a Nexus among it) is nobody's makefile.
 OBJECTS	:= $(sort $(COMMON) $(NEXUSD_O) $(NODEMGR_O) $(STORAGED_O) $(NETD_O) $(AUTHD_O) \
 	   $(MAILD_O) $(GATEWAYD_O) $(NEXUSCTL_O) $(UP_O) $(UNIT_BIN:=.o) \
-	   $(FUZZERS:%=$(BUILD)/tests/fuzz/%.o) $(INTEGRATION:%=$(BUILD)/tests/integration/%.o) \
+	   $(FUZZERS:%=$(BUILD)/tests/fuzz/%.o) $(INTEGRATION:%=$(BUILD)/tests/integration/%.o) $(INTEGRATION_O_hostile_gateway) \
 	   $(BENCH:%=$(BUILD)/tests/bench/%.o))
 -include $(wildcard $(OBJECTS:.o=.d))

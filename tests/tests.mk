@@ -31,10 +31,13 @@ bench:
 fuzz: check-deps
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
 
-# Programs the integration tests start: tests/integration/NAME.c.
+# Programs the integration tests start: tests/integration/NAME.c, and a folder of
+# more where one file would be too long.
 INTEGRATION := $(patsubst tests/integration/%.c,%,$(wildcard tests/integration/*.c))
+INTEGRATION_O_hostile_gateway := \
+    $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/integration/hostile/*.c))
 define integration_program
-$(BUILD)/tests/integration/$(1): $(BUILD)/tests/integration/$(1).o $(BUILD)/libnx.a
+$(BUILD)/tests/integration/$(1): $(BUILD)/tests/integration/$(1).o $(INTEGRATION_O_$(1)) $(BUILD)/libnx.a
 	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_COMMON)
 endef
 $(foreach t,$(INTEGRATION),$(eval $(call integration_program,$(t))))
