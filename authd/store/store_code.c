@@ -119,18 +119,12 @@ static const struct {
 	" WHERE email = ? AND kind = ? AND txn = ? AND tries > 0"},
 };
 
+/* The codes that a SELECT finds; number or -errno. */
 static int
-try_codes(struct nx_db *db, enum auth_code_kind kind, const char *email,
-    const struct auth_trier *who, struct auth_code ret_codes[AUTH_CODES_LIVE])
+read_codes(sqlite3_stmt *s, int r, struct auth_code ret_codes[AUTH_CODES_LIVE])
 {
-	const uint8_t *by =
-	    who->standing == AUTH_BEGAN ? who->txn : who->client;
-	sqlite3_stmt *s;
-	int r, n = 0;
+	int n = 0;
 
-	_Static_assert(AUTH_TXN_LEN == AUTH_CLIENT_HASH_LEN, "one length");
-	r = nx_db_query(db, &s, ways[who->standing].select, "sib", email,
-	    (int64_t)kind, by, (size_t)AUTH_TXN_LEN);
 	while (r == 1 && n < AUTH_CODES_LIVE) {
 		r = read_code(s, &ret_codes[n]);
 		if (r < 0)
@@ -138,35 +132,65 @@ try_codes(struct nx_db *db, enum auth_code_kind kind, const char *email,
 		n++;
 		r = nx_db_next(s);
 	}
-	if (r < 0)
-		return r;
 	sqlite3_reset(s);
+	return r < 0 ? r : n;
+}
+
+static int
+try_codes(struct nx_db *db, enum auth_code_kind kind, const char *email,
+    const struct auth_trier *who, struct auth_code ret_codes[AUTH_CODES_LIVE])
+{
+	const uint8_t *by =
+	    who->standing == AUTH_BEGAN ? who->txn : who->client;
+	sqlite3_stmt *s;
+	int r, n;
+
+	_Static_assert(AUTH_TXN_LEN == AUTH_CLIENT_HASH_LEN, "one length");
+	r = nx_db_query(db, &s, ways[who->standing].select, "sib", email,
+	    (int64_t)kind, by, (size_t)AUTH_TXN_LEN);
+	n = r < 0 ? r : read_codes(s, r, ret_codes);
+	if (n < 0)
+		return n;
 	/* Paid before anything is compared. */
 	r = nx_db_exec(db, ways[who->standing].pay, "sib", email, (int64_t)kind,
 	    by, (size_t)AUTH_TXN_LEN);
 	return r < 0 ? r : n;
 }
 
-/* One row that pays and one that does not, in any case. */
+/* What makes the work of try_codes the same for all: finds a code where it found
+ * none, pays a try where it paid none. */
+static int
+try_decoys(struct nx_db *db, enum auth_code_kind kind, bool found, bool paid)
+{
+	struct auth_code decoys[AUTH_CODES_LIVE];
+	sqlite3_stmt *s;
+	int r;
+
+	r = nx_db_query(db, &s, SELECT NEWEST_FIRST, "si",
+	    found ? NOBODY : SOMEBODY, (int64_t)kind);
+	if (r >= 0)
+		r = read_codes(s, r, decoys);
+	if (r < 0)
+		return r;
+	return nx_db_exec(db,
+	    "UPDATE codes SET tries = tries - 1"
+	    " WHERE email = ? AND kind = ?",
+	    "si", paid ? NOBODY : SOMEBODY, (int64_t)kind);
+}
+
+/* One SELECT that finds and one that does not, one row that pays and one that
+ * does not, in any case. */
 int
 auth_code_try(struct nx_db *db, enum auth_code_kind kind, const char *email,
     const struct auth_trier *who, struct auth_code ret_codes[AUTH_CODES_LIVE])
 {
-	static const struct auth_trier nobody = {.standing = AUTH_STRANGER};
-	struct auth_code decoy[AUTH_CODES_LIVE];
-	bool paid = who->standing != AUTH_STRANGER;
+	bool pays = who->standing != AUTH_STRANGER;
 	int n = try_codes(db, kind, email, who, ret_codes);
 	int r;
 
 	if (n < 0)
 		return n;
-	if (paid && n > 0)
-		r = try_codes(db, kind, NOBODY, &nobody, decoy);
-	else
-		r = nx_db_exec(db,
-		    "UPDATE codes SET tries = tries - 1"
-		    " WHERE email = ? AND kind = ?",
-		    "si", SOMEBODY, (int64_t)kind);
+	r = try_decoys(db, kind, n > 0, pays && n > 0);
 	return r < 0 ? r : n;
 }
 
