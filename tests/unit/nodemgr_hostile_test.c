@@ -1,0 +1,206 @@
+/*
+ * Functions that attack: what they cannot do, and the limits that end them.
+ */
+#include "tests/unit/nodemgr_function_lab.h"
+
+static void
+test_limits(void **state)
+{
+	struct result *r;
+	uint64_t start = nx_now_us();
+
+	(void)state;
+	r = call("print('before')\nwhile True: pass", 500, 0);
+	assert_string_equal(r->reason, "timeout");
+	assert_string_equal(r->out, "before\n");
+	assert_true(nx_now_us() - start < 5000000);
+	r = call("import os\ntry:\n"
+		 " while True: os.fork() or os.kill(os.getppid(), 0)\n"
+		 "except OSError: pass\nimport time; time.sleep(100)",
+	    1000, 0);
+	assert_string_equal(r->reason, "timeout");
+	r = call("x = bytearray(1 << 30)", 0, 0);
+	assert_int_not_equal(r->code, 0);
+	r = call("import sys\nwhile True: sys.stdout.write('x' * 65536)", 0, 0);
+	assert_string_equal(r->reason, "output-limit");
+	assert_true(r->cut);
+	assert_int_equal(r->out_len, CALL_OUTPUT_MAX);
+	r = call("print('x' * 1500000)", 0, 0);
+	assert_string_equal(r->reason, "exit");
+	assert_true(r->cut);
+	r = call("f = open('/tmp/full', 'wb')\n"
+		 "try:\n for i in range(1000): f.write(b'x' * 1000000)\n"
+		 "except OSError as e: print(e.errno)",
+	    0, 0);
+	assert_string_equal(r->out, "28\n");
+}
+
+/* Each of these has to fail within the function; it prints what worked. */
+static void
+test_attacks(void **state)
+{
+	static const char code[] =
+	    "import os, socket, ctypes, errno\n"
+	    "libc = ctypes.CDLL(None, use_errno=True)\n"
+	    "def check(name, fn):\n"
+	    "    try:\n"
+	    "        r = fn()\n"
+	    "    except (OSError, PermissionError) as e:\n"
+	    "        return\n"
+	    "    print(name, 'worked:', r)\n"
+	    "def call(*args):\n"
+	    "    r = libc.syscall(*args)\n"
+	    "    if r < 0: raise OSError(ctypes.get_errno(), 'x')\n"
+	    "    return r\n"
+	    "check('socket', lambda: socket.socket())\n"
+	    "check('packet', lambda: socket.socket(17, 3))\n"
+	    "check('alg', lambda: socket.socket(38, 5))\n"
+	    "check('unix', lambda: socket.socket(1, 1))\n"
+	    "check('mount', lambda: call(165, b'x', b'/tmp', b'tmpfs', 0, 0))\n"
+	    "check('unshare', lambda: call(272, 0x10000000))\n"
+	    "check('setns', lambda: call(308, 0, 0))\n"
+	    "check('ptrace', lambda: call(101, 16, 1, 0, 0))\n"
+	    "check('bpf', lambda: call(321, 0, 0, 0))\n"
+	    "check('io_uring', lambda: call(425, 8, 0))\n"
+	    "check('keyctl', lambda: call(250, 0, 0))\n"
+	    "check('setuid', lambda: call(105, 0))\n"
+	    "check('mknod', lambda: call(133, b'/tmp/n', 0o20666, 0x103))\n"
+	    "check('open_by_handle', lambda: call(304, 0, 0, 0))\n"
+	    "check('userfaultfd', lambda: call(323, 0))\n"
+	    "check('perf', lambda: call(298, 0, 0, 0, 0, 0))\n"
+	    "check('usr', lambda: open('/usr/bin/x', 'w'))\n"
+	    "check('etc', lambda: open('/etc/passwd', 'a'))\n"
+	    "check('root', lambda: os.mkdir('/x'))\n"
+	    "check('init fd', lambda: os.listdir('/proc/1/fd'))\n"
+	    "check('init mem', lambda: open('/proc/1/mem', 'rb'))\n"
+	    "check('init exe', lambda: os.readlink('/proc/1/exe'))\n"
+	    "check('kcore', lambda: open('/proc/kcore', 'rb'))\n"
+	    "check('meminfo', lambda: open('/proc/meminfo', 'rb'))\n"
+	    "check('sysrq', lambda: open('/proc/sysrq-trigger', 'w'))\n"
+	    "check('sys', lambda: os.listdir('/sys/class'))\n"
+	    "fds = sorted(int(x) for x in os.listdir('/proc/self/fd'))\n"
+	    "fds = [f for f in fds if os.path.exists('/proc/self/fd/%d' % f)]\n"
+	    "if fds != [0, 1, 2]: print('fds', fds)\n"
+	    "st = open('/proc/self/status').read()\n"
+	    "for line in st.splitlines():\n"
+	    "    if line.startswith('Cap') and line.split()[1].strip('0'):\n"
+	    "        print(line)\n"
+	    "    if line.startswith('NoNewPrivs') and line[-1] != '1':\n"
+	    "        print(line)\n"
+	    "if os.getuid() != 1000 or os.getgroups(): print('ids')\n"
+	    "pids = [p for p in os.listdir('/proc') if p.isdigit()]\n"
+	    "if sorted(map(int, pids)) != [1, os.getpid()]: print(pids)\n"
+	    "check('net', lambda: open('/proc/net/dev'))\n"
+	    "mounts = [m.split() for m in open('/proc/self/mounts')]\n"
+	    "w = [m[1] for m in mounts if not m[3].startswith('ro')]\n"
+	    "ok = ['/dev/null', '/dev/random', '/dev/shm', '/dev/urandom',"
+	    " '/dev/zero', '/proc', '/tmp']\n"
+	    "if sorted(w) != ok: print(sorted(w))\n"
+	    "check('dev', lambda: open('/dev/x', 'w'))\n"
+	    "check('dev dir', lambda: os.mkdir('/dev/d'))\n"
+	    "check('unlink', lambda: os.unlink('/dev/null'))\n"
+	    "info = open('/proc/self/mountinfo').read()\n"
+	    "if 'nexus' in info or 'images' in info: print(info)\n"
+	    "print('end')\n";
+	struct result *r = call(code, 0, 0);
+
+	(void)state;
+	if (r->err && r->err[0])
+		print_message("# %s\n", r->err);
+	assert_string_equal(r->out, "end\n");
+	/* the sandbox's own init is not to be ended from inside */
+	r = call("import os, time\nos.kill(1, 9)\nprint('alive')", 0, 0);
+	assert_string_equal(r->out, "alive\n");
+	/* nothing of one call is there in the next */
+	(void)call("open('/tmp/left', 'w').write('x')\n"
+		   "open('/dev/shm/left', 'w').write('x')",
+	    0, 0);
+	r = call("import os; print(os.listdir('/tmp'), os.listdir('/dev/shm'))",
+	    0, 0);
+	assert_string_equal(r->out, "['function.py'] []\n");
+	/* a daemon that is left behind ends with the call */
+	r = call("import os, time\n"
+		 "if os.fork() == 0:\n os.setsid()\n time.sleep(1000)\n",
+	    0, 0);
+	assert_string_equal(r->reason, "exit");
+	assert_true(r->execution_us < 5000000);
+}
+
+/* The lab has no controllers: each bound is one of our own. */
+static void
+test_memory_is_bounded(void **state)
+{
+	struct result *r;
+
+	(void)state;
+	r = call("import os\ntry: os.memfd_create('x')\n"
+		 "except OSError as e: print(e.errno)",
+	    0, 0);
+	assert_string_equal(r->out, "38\n");
+	/* shared memory: as much as there is, by /dev/zero, too */
+	r = call("import mmap, time\nm = mmap.mmap(-1, 512 << 20)\n"
+		 "for i in range(0, 512 << 20, 4096): m[i] = 1\n"
+		 "time.sleep(5); print('took 512 MiB')",
+	    20000, 0);
+	assert_string_equal(r->reason, "out-of-memory");
+	assert_int_equal(r->code, 137);
+	r = call("import mmap, time\nf = open('/dev/zero', 'r+b')\n"
+		 "m = mmap.mmap(f.fileno(), 512 << 20)\n"
+		 "for i in range(0, 512 << 20, 4096): m[i] = 1\n"
+		 "time.sleep(5); print('took 512 MiB')",
+	    20000, 0);
+	assert_string_equal(r->reason, "out-of-memory");
+	/* each within its limit, and too much together */
+	r = call("import os, time\nfor i in range(16):\n"
+		 " if os.fork() == 0:\n"
+		 "  x = bytearray(b'x') * (64 << 20); time.sleep(5)\n"
+		 "  print('took it'); os._exit(0)\n"
+		 "for i in range(16): os.wait()",
+	    20000, 0);
+	assert_string_equal(r->reason, "out-of-memory");
+	/* what fits is left alone: workers that share what they were forked
+	 * with, and one that uses nearly all */
+	r = call("import os, time\nfor i in range(24):\n"
+		 " if os.fork() == 0: time.sleep(0.3); os._exit(0)\n"
+		 "for i in range(24): os.wait()\nprint('fine')",
+	    20000, 0);
+	assert_string_equal(r->out, "fine\n");
+	r = call("import time\nx = bytearray(b'x') * (90 << 20)\n"
+		 "time.sleep(0.3); print('fine')",
+	    20000, 0);
+	assert_string_equal(r->out, "fine\n");
+}
+
+static void
+test_processes_are_bounded(void **state)
+{
+	struct result *r;
+
+	(void)state;
+	r = call("import os, time\nn = 0\ntry:\n for i in range(600):\n"
+		 "  if os.fork() == 0: time.sleep(5); os._exit(0)\n"
+		 "  n += 1\nexcept OSError: pass\nprint(n)",
+	    20000, 0);
+	print_message("# %s more processes\n", r->out);
+	assert_in_range(atoi(r->out), 50, CALL_PIDS);
+}
+
+static int
+tests(void)
+{
+	const struct CMUnitTest all[] = {
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_attacks),
+	    cmocka_unit_test(test_memory_is_bounded),
+	    cmocka_unit_test(test_processes_are_bounded),
+	};
+
+	world_open();
+	return cmocka_run_group_tests_name("nodemgr_hostile", all, NULL, NULL);
+}
+
+int
+main(void)
+{
+	return lab_main(tests);
+}
