@@ -57,7 +57,7 @@ new_bridge(const char *name, uint32_t address)
 }
 
 static int
-create(int fd, const char *name, const struct netd_subnet *s,
+create(int fd, const char *name, const struct nx_subnet *s,
     struct netd_link *ret_link, char error[256])
 {
 	int r;
@@ -74,7 +74,7 @@ create(int fd, const char *name, const struct netd_subnet *s,
 }
 
 int
-netd_bridge_ensure(int fd, const char *name, const struct netd_subnet *s,
+netd_bridge_ensure(int fd, const char *name, const struct nx_subnet *s,
     uint32_t *ret_index, char error[256])
 {
 	struct netd_link link;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/subnet.h"
 #include "netd/conf.h"
 #include "netd/rtnl.h"
 
@@ -24,7 +25,7 @@ void netd_mac(uint32_t address, uint8_t ret_mac[6]);
  * away what an earlier configuration gave it), and sets it up. 0, or -errno with
  * a sentence in @error; -EEXIST: a stranger's.
  */
-int netd_bridge_ensure(int fd, const char *name, const struct netd_subnet *s,
+int netd_bridge_ensure(int fd, const char *name, const struct nx_subnet *s,
     uint32_t *ret_index, char error[256]);
 
 /*

@@ -6,7 +6,6 @@
 #define NETD_CONF_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "common/conf.h"
 
@@ -26,20 +25,6 @@ struct netd_conf {
 extern const struct nx_conf_key netd_conf_keys[];
 extern const size_t netd_conf_count;
 
-/* The bridge's address and what follows from it, in host byte order. */
-struct netd_subnet {
-	uint32_t address;
-	uint32_t mask;
-	uint32_t prefix; /* 8..30 */
-	char text[32];   /* "10.0.42.1/24" */
-};
-
-/* "10.0.42.1/24". 0 or -EINVAL. */
-int netd_subnet_parse(const char *text, struct netd_subnet *ret_subnet);
-/* May @address with @prefix be a node's: in the subnet, neither the network's
- * own, nor the broadcast, nor the bridge's address? */
-bool netd_subnet_holds(
-    const struct netd_subnet *s, uint32_t address, uint32_t prefix);
 /* [a-z0-9-]{1,15}, beginning with a letter. */
 bool netd_ifname_valid(const char *name);
 

@@ -274,10 +274,10 @@ setup_filter(const struct netd_conf *conf, const char *cidr,
 
 void
 netd_firewall_setup(const struct netd_conf *conf,
-    const struct netd_subnet *subnet, const struct netd_binding *links,
-    size_t n, struct netd_firewall *ret_firewall)
+    const struct nx_subnet *subnet, const struct netd_binding *links, size_t n,
+    struct netd_firewall *ret_firewall)
 {
-	uint32_t net = subnet->address & subnet->mask;
+	uint32_t net = nx_subnet_network(subnet);
 	nx_cleanup_free char *cidr =
 	    format(ADDRESS "/%u", OCTETS(net), subnet->prefix);
 	nx_cleanup_free char *gateway =

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/subnet.h"
 #include "netd/conf.h"
 #include "netd/sets.h"
 
@@ -35,7 +36,7 @@ struct netd_firewall {
  * error but a warning in the log, and false in *ret_firewall.
  */
 void netd_firewall_setup(const struct netd_conf *conf,
-    const struct netd_subnet *subnet, const struct netd_binding *links,
-    size_t n, struct netd_firewall *ret_firewall);
+    const struct nx_subnet *subnet, const struct netd_binding *links, size_t n,
+    struct netd_firewall *ret_firewall);
 
 #endif

@@ -50,7 +50,8 @@ serve_net_attach(
 		nx_refuse(r, NX__STATUS__INVALID, "not the id of a node");
 		return;
 	}
-	if (!netd_subnet_holds(&n->subnet, q->address, q->prefix)) {
+	if (q->prefix != n->subnet.prefix ||
+	    !nx_subnet_holds(&n->subnet, q->address)) {
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "the address is not a node's in %s", n->subnet.text);
 		return;

@@ -45,8 +45,8 @@ link_up(int sock, const char *name, uint64_t deadline_us)
 }
 
 int
-netd_inside_configure(int sock, const struct netd_subnet *s, uint32_t address,
-    uint64_t deadline_us)
+netd_inside_configure(
+    int sock, const struct nx_subnet *s, uint32_t address, uint64_t deadline_us)
 {
 	struct netd_link eth0;
 	int r;

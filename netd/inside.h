@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "common/subnet.h"
 #include "netd/conf.h"
 #include "netd/rtnl.h"
 
@@ -15,8 +16,8 @@
 
 /* lo up; eth0 up with @address and the default route through the bridge. 0 or
  * -errno. May be repeated. */
-int netd_inside_configure(int sock, const struct netd_subnet *s,
-    uint32_t address, uint64_t deadline_us);
+int netd_inside_configure(int sock, const struct nx_subnet *s, uint32_t address,
+    uint64_t deadline_us);
 
 /*
  * Whose namespace @sock lives in: it must be a namespace of a node, that is

@@ -262,7 +262,7 @@ make(struct netd_links *l, uint32_t index, const struct netd_owner *owner,
 }
 
 static int
-finish(struct netd_links *l, const struct netd_subnet *s,
+finish(struct netd_links *l, const struct nx_subnet *s,
     const struct netd_owner *owner, int sock, const struct netd_link *link)
 {
 	struct netd_binding b;
@@ -299,7 +299,7 @@ explain(int error)
 
 int
 netd_links_attach(struct netd_links *l, uint32_t index,
-    const struct netd_subnet *s, const struct netd_owner *owner, int sock,
+    const struct nx_subnet *s, const struct netd_owner *owner, int sock,
     char ret_ifname[NETD_IFNAME_LEN + 1], char error[256])
 {
 	struct netd_link link = {0};

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <event2/event.h>
 
+#include "common/subnet.h"
 #include "netd/conf.h"
 #include "netd/owner.h"
 
@@ -31,7 +32,7 @@ struct netd_links *netd_links_free(struct netd_links *l);
  * sentence in @error; nothing is left then.
  */
 int netd_links_attach(struct netd_links *l, uint32_t index,
-    const struct netd_subnet *s, const struct netd_owner *owner, int sock,
+    const struct nx_subnet *s, const struct netd_owner *owner, int sock,
     char ret_ifname[NETD_IFNAME_LEN + 1], char error[256]);
 
 /*

@@ -75,10 +75,8 @@ prepare(struct netd *n)
 	if (!netd_ifname_valid(n->conf.bridge))
 		nx_fatal(0, "[netd] bridge = %s is no name for an interface",
 		    n->conf.bridge);
-	if (netd_subnet_parse(n->conf.common.subnet, &n->subnet) < 0)
-		nx_fatal(0,
-		    "[nexus] subnet = %s is not an address with a prefix of 8 "
-		    "to 30, as 10.0.42.1/24",
+	if (nx_subnet_parse(n->conf.common.subnet, &n->subnet) < 0)
+		nx_fatal(0, "[nexus] subnet = %s is not " NX_SUBNET_FORM,
 		    n->conf.common.subnet);
 	n->lock = netd_lock("netd", n->conf.bridge);
 	if (n->lock == -EADDRINUSE)

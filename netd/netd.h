@@ -9,6 +9,7 @@
 #define NETD_NETD_H
 
 #include "common/hub.h"
+#include "common/subnet.h"
 #include "netd/conf.h"
 #include "netd/firewall.h"
 #include "netd/links.h"
@@ -16,7 +17,7 @@
 
 struct netd {
 	struct netd_conf conf;
-	struct netd_subnet subnet;
+	struct nx_subnet subnet;
 	int lock; /* on the bridge's name */
 	int rtnl, nfnl;
 	int own_net, own_user;

@@ -15,6 +15,7 @@
 #include "common/conf.h"
 #include "common/db.h"
 #include "common/hub.h"
+#include "common/subnet.h"
 #include "nodemgr/cgroup/cgroup.h"
 #include "nodemgr/box/box.h"
 
@@ -48,8 +49,7 @@ struct nodemgr {
 	int images, logs, status; /* directories */
 	int init;                 /* sealed nexus-init */
 	struct nx_filter node_filter, function_filter;
-	uint32_t subnet, subnet_mask, gateway; /* host byte order */
-	unsigned prefix;
+	struct nx_subnet subnet;
 	uint64_t host_memory;
 	struct node *nodes; /* oldest first */
 	struct event *sampler;

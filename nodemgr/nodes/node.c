@@ -112,11 +112,10 @@ address_used(const struct nodemgr *m, uint32_t address)
 uint32_t
 node_free_address(const struct nodemgr *m)
 {
-	uint32_t last = m->subnet | ~m->subnet_mask, a;
+	uint32_t last = nx_subnet_broadcast(&m->subnet), a;
 
-	/* neither the network's own address nor its broadcast */
-	for (a = m->subnet + 1; a < last; a++)
-		if (a != m->gateway && !address_used(m, a))
+	for (a = nx_subnet_network(&m->subnet); a < last; a++)
+		if (nx_subnet_holds(&m->subnet, a) && !address_used(m, a))
 			return a;
 	return 0;
 }

@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "common/err.h"
-#include "nodemgr/nodes/address.h"
 #include "nodemgr/nodes/exec.h"
 #include "nodemgr/nodes/metrics.h"
 #include "nodemgr/nodes/nodes.h"
@@ -20,10 +19,8 @@ nodes_open(struct nodemgr *m)
 {
 	char path[PATH_MAX];
 
-	if (address_parse(m) < 0)
-		nx_fatal(0,
-		    "[nexus] subnet = %s is not an address and a "
-		    "prefix, as 10.0.42.1/24",
+	if (nx_subnet_parse(m->conf.common.subnet, &m->subnet) < 0)
+		nx_fatal(0, "[nexus] subnet = %s is not " NX_SUBNET_FORM,
 		    m->conf.common.subnet);
 	snprintf(
 	    path, sizeof(path), "%s/nodes/nodes.db", m->conf.common.state_dir);

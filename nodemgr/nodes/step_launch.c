@@ -189,7 +189,7 @@ net_attach(struct op *op,
 	request.node = op->node->id;
 	request.name = op->node->name;
 	request.address = op->node->address;
-	request.prefix = op->m->prefix;
+	request.prefix = op->m->subnet.prefix;
 	request.owner = op->node->owner;
 	return op_call(op, nx_ask_net_attach(&request), fd, LINK_MS, replied);
 }

@@ -12,6 +12,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
+#include "common/subnet.h"
 #include "packaging/launcher/config.h"
 
 #define CONF UP_ROOT "/etc/nexus.conf"
@@ -58,7 +59,7 @@ write_conf(const struct up *up)
 void
 up_config(struct up *up)
 {
-	struct netd_subnet subnet;
+	struct nx_subnet subnet;
 	char error[256];
 
 	write_conf(up);
@@ -74,9 +75,9 @@ up_config(struct up *up)
 		up_die("%s/etc/nexus.conf: [netd] bridge = %s is not a name "
 		       "for an interface: a-z, 0-9 and -, at most %d.",
 		    up->opt.dir, up->net.bridge, NETD_IFNAME_LEN);
-	if (netd_subnet_parse(up->net.common.subnet, &subnet) < 0)
-		up_die("%s/etc/nexus.conf: [nexus] subnet = %s is not an "
-		       "address with a prefix of 8 to 30, as 10.0.42.1/24.",
+	if (nx_subnet_parse(up->net.common.subnet, &subnet) < 0)
+		up_die("%s/etc/nexus.conf: [nexus] subnet = %s is "
+		       "not " NX_SUBNET_FORM ".",
 		    up->opt.dir, up->net.common.subnet);
 }
 

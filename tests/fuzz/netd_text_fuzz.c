@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/subnet.h"
 #include "netd/conf.h"
 #include "netd/owner.h"
 
@@ -17,15 +18,15 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = strndup((const char *)data, size);
-	struct netd_subnet s, again;
+	struct nx_subnet s, again;
 	struct netd_owner o, p;
 	char alias[NETD_ALIAS_LEN + 1];
 
 	if (!text)
 		return 0;
-	if (netd_subnet_parse(text, &s) == 0) {
-		assert(!netd_subnet_holds(&s, s.address, s.prefix));
-		assert(netd_subnet_parse(s.text, &again) == 0);
+	if (nx_subnet_parse(text, &s) == 0) {
+		assert(!nx_subnet_holds(&s, s.address));
+		assert(nx_subnet_parse(s.text, &again) == 0);
 		assert(again.address == s.address && again.mask == s.mask);
 	}
 	if (netd_owner_parse(text, &o) == 0) {

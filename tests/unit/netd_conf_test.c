@@ -1,5 +1,5 @@
 /*
- * The arithmetic of the subnet, names, and what a link's alias says.
+ * Names, and what a link's alias says.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -14,59 +14,6 @@
 #include "netd/lan.h"
 #include "netd/links.h"
 #include "netd/resolvers.h"
-
-static void
-subnets_are_read(void **state)
-{
-	static const struct {
-		const char *text;
-		int result;
-		uint32_t address, mask;
-	} cases[] = {
-	    {"10.0.42.1/24", 0, 0x0a002a01, 0xffffff00},
-	    {"10.0.0.1/8", 0, 0x0a000001, 0xff000000},
-	    {"192.168.7.9/30", 0, 0xc0a80709, 0xfffffffc},
-	    {"10.0.42.1", -EINVAL, 0, 0},
-	    {"10.0.42.1/", -EINVAL, 0, 0},
-	    {"10.0.42.1/7", -EINVAL, 0, 0},
-	    {"10.0.42.1/31", -EINVAL, 0, 0},
-	    {"10.0.42.1/24x", -EINVAL, 0, 0},
-	    {"10.0.42.1/+24", -EINVAL, 0, 0},
-	    {"10.0.42.0/24", -EINVAL, 0, 0},
-	    {"10.0.42.255/24", -EINVAL, 0, 0},
-	    {"10.0.42/24", -EINVAL, 0, 0},
-	    {"fd00::1/64", -EINVAL, 0, 0},
-	    {"1000000000000000000000000/24", -EINVAL, 0, 0},
-	    {"", -EINVAL, 0, 0},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct netd_subnet s = {0};
-
-		assert_int_equal(
-		    netd_subnet_parse(cases[i].text, &s), cases[i].result);
-		assert_int_equal(s.address, cases[i].address);
-		assert_int_equal(s.mask, cases[i].mask);
-	}
-}
-
-static void
-only_nodes_addresses_are_taken(void **state)
-{
-	struct netd_subnet s;
-
-	(void)state;
-	assert_int_equal(netd_subnet_parse("10.0.42.1/24", &s), 0);
-	assert_true(netd_subnet_holds(&s, 0x0a002a02, 24));
-	assert_true(netd_subnet_holds(&s, 0x0a002afe, 24));
-	assert_false(netd_subnet_holds(&s, 0x0a002a01, 24)); /* the bridge */
-	assert_false(netd_subnet_holds(&s, 0x0a002a00, 24)); /* the network */
-	assert_false(netd_subnet_holds(&s, 0x0a002aff, 24)); /* broadcast */
-	assert_false(netd_subnet_holds(&s, 0x0a002b02, 24)); /* next door */
-	assert_false(netd_subnet_holds(&s, 0x0a002a02, 16));
-	assert_false(netd_subnet_holds(&s, 0, 24));
-}
 
 static void
 names_of_interfaces(void **state)
@@ -165,8 +112,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(subnets_are_read),
-	    cmocka_unit_test(only_nodes_addresses_are_taken),
 	    cmocka_unit_test(names_of_interfaces),
 	    cmocka_unit_test(owners_survive_the_kernel),
 	    cmocka_unit_test(name_servers_are_found),

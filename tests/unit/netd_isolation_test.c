@@ -16,7 +16,7 @@ static struct event_base *base;
 static struct netd_links *links;
 static struct netd_watch *watch;
 static struct netd_conf conf;
-static struct netd_subnet subnet;
+static struct nx_subnet subnet;
 static struct netd_firewall firewall;
 static uint32_t bridge;
 static int rtnl = -1, nfnl = -1, own_net = -1, own_user = -1, listener = -1;
@@ -258,7 +258,7 @@ setup(void **state)
 	config.own_net = own_net = netd_netns_of(rtnl);
 	config.own_user = own_user =
 	    open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(netd_subnet_parse("10.0.42.1/24", &subnet), 0);
+	assert_int_equal(nx_subnet_parse("10.0.42.1/24", &subnet), 0);
 	assert_int_equal(
 	    netd_bridge_ensure(rtnl, "nexus0", &subnet, &bridge, error), 0);
 	netd_firewall_setup(&conf, &subnet, NULL, 0, &firewall);

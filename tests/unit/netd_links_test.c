@@ -6,7 +6,7 @@
 static struct event_base *base;
 static struct netd_links *links;
 static struct netd_conf conf;
-static struct netd_subnet subnet;
+static struct nx_subnet subnet;
 static struct netd_firewall firewall;
 static uint32_t bridge;
 static int rtnl = -1, nfnl = -1, own_net = -1, own_user = -1;
@@ -138,12 +138,12 @@ strangers_are_refused(void **state)
 static void
 a_changed_subnet_replaces_the_address(void **state)
 {
-	struct netd_subnet other;
+	struct nx_subnet other;
 	char error[256];
 	uint32_t index;
 
 	(void)state;
-	assert_int_equal(netd_subnet_parse("10.0.43.1/24", &other), 0);
+	assert_int_equal(nx_subnet_parse("10.0.43.1/24", &other), 0);
 	assert_int_equal(
 	    netd_bridge_ensure(rtnl, "nexus0", &other, &index, error), 0);
 	assert_int_equal(
@@ -335,7 +335,7 @@ setup(void **state)
 	rtnl = netd_rtnl_open();
 	own_net = netd_netns_of(rtnl);
 	own_user = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(netd_subnet_parse("10.0.42.1/24", &subnet), 0);
+	assert_int_equal(nx_subnet_parse("10.0.42.1/24", &subnet), 0);
 	assert_int_equal(
 	    netd_bridge_ensure(rtnl, "nexus0", &subnet, &bridge, error), 0);
 	netd_firewall_setup(&conf, &subnet, NULL, 0, &firewall);

@@ -14,7 +14,6 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "nodemgr/nodes/address.h"
 #include "nodemgr/box/filter.h"
 #include "nodemgr/calls/call.h"
 #include "nodemgr/nodes/hosts.h"
@@ -23,39 +22,13 @@
 static struct nodemgr m;
 
 static void
-test_subnet(void **state)
-{
-	static const struct {
-		const char *text;
-		int result;
-	} subnets[] = {
-	    {"10.0.42.1/24", 0},
-	    {"192.168.0.1/30", 0},
-	    {"10.0.42.1", -EINVAL},
-	    {"10.0.42.1/7", -EINVAL},
-	    {"10.0.42.1/31", -EINVAL},
-	    {"10.0.42.1/24x", -EINVAL},
-	    {"10.0.42/24", -EINVAL},
-	    {"", -EINVAL},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < NX_ARRAY_SIZE(subnets); i++) {
-		m.conf.common.subnet = (char *)(uintptr_t)subnets[i].text;
-		assert_int_equal(address_parse(&m), subnets[i].result);
-	}
-}
-
-static void
 test_lowest_free(void **state)
 {
 	struct node *a, *b;
 
 	(void)state;
-	m.conf.common.subnet = (char *)(uintptr_t) "10.0.42.2/29";
+	assert_int_equal(nx_subnet_parse("10.0.42.2/29", &m.subnet), 0);
 	m.conf.id_base = 1000000;
-	assert_int_equal(address_parse(&m), 0);
 	assert_int_equal(node_free_address(&m), 0x0a002a01);
 	a = node_new(&m);
 	a->address = 0x0a002a01;
@@ -218,7 +191,6 @@ int
 main(void)
 {
 	const struct CMUnitTest all[] = {
-	    cmocka_unit_test(test_subnet),
 	    cmocka_unit_test(test_lowest_free),
 	    cmocka_unit_test(test_command),
 	    cmocka_unit_test(test_output_is_bounded),
