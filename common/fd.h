@@ -61,15 +61,6 @@ int nx_read_file(int dirfd, const char *path, size_t max, char **ret_text);
 /* Writes @text in one write(2) to an existing file (cgroupfs, procfs). */
 int nx_write_file(int dirfd, const char *path, const char *text);
 
-/*
- * One message of at most @len bytes and at most one descriptor from a socket
- * beside the edges (they have common/msg.h). Returns the bytes, 0 at the end;
- * *ret_fd is CLOEXEC, or -1 when none came. -EPROTO when the message or its
- * control data was cut, or more than one descriptor came: all are closed.
- * Another -errno from recvmsg(2), -EAGAIN and -EINTR among them.
- */
-ssize_t nx_recv_fd(int sock, void *data, size_t len, int *ret_fd);
-
 /* A sealed, read-only-from-now-on memfd holding @data. The fd or -errno. */
 int nx_memfd_sealed(const char *name, const void *data, size_t len);
 /* Checks that @fd is a memfd with all of WRITE, SHRINK, GROW sealed and at

@@ -11,6 +11,7 @@
 #include "common/fd.h"
 #include "common/limits.h"
 #include "common/msg.h"
+#include "common/rights.h"
 
 /* --- bounded unpacking ------------------------------------------------------
  *
@@ -136,74 +137,18 @@ nx_frame_fini(struct nx_frame *frame)
 	frame->envelope = NULL;
 }
 
-/* Collects every descriptor of every control message, so that all can be
- * closed. Room is for one more than allowed: CMSG_SPACE's padding may bring
- * one that was not asked for. Returns their number, or -EPROTO (all closed). */
-static ssize_t
-take_descriptors(struct msghdr *mh, int fds[NX_FRAME_FDS])
-{
-	struct cmsghdr *c;
-	size_t n = 0;
-	bool bad = false;
-
-	for (c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
-		size_t i, count;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
-			bad = true;
-			continue;
-		}
-		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (n < NX_FRAME_FDS)
-				fds[n++] = fd;
-			else {
-				nx_close(&fd);
-				bad = true;
-			}
-		}
-	}
-	if (bad) {
-		close_all(fds, n);
-		return -EPROTO;
-	}
-	return (ssize_t)n;
-}
-
 static int
 receive(int sock, uint8_t *buf, size_t *ret_len, struct nx_frame *frame)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int) * (NX_FRAME_FDS + 1))];
-	} control;
-	struct iovec iov = {buf, NX_FRAME_MAX};
-	struct msghdr mh = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control.space,
-	    .msg_controllen = sizeof(control.space)};
-	ssize_t len, n;
+	ssize_t len = nx_recv_fds(sock, buf, NX_FRAME_MAX, frame->fds,
+	    NX_FRAME_FDS, MSG_DONTWAIT, &frame->n_fds);
 
-	do
-		len = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	while (len < 0 && errno == EINTR);
-	if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+	if (len == -EAGAIN)
 		return 0;
+	if (len == 0 || len == -ECONNRESET)
+		return -EPIPE;
 	if (len < 0)
-		return errno == ECONNRESET ? -EPIPE : -errno;
-	n = take_descriptors(&mh, frame->fds);
-	if (n < 0)
-		return -EPROTO;
-	frame->n_fds = (size_t)n;
-	/* MSG_CTRUNC is set without any control message when the receiver is
-	 * out of descriptors, so it is tested on its own. */
-	if (mh.msg_flags & (MSG_CTRUNC | MSG_TRUNC))
-		return -EPROTO;
-	if (len == 0)
-		return n == 0 ? -EPIPE : -EPROTO;
+		return (int)len;
 	*ret_len = (size_t)len;
 	return 1;
 }
@@ -248,31 +193,9 @@ int
 nx_frame_send(
     int sock, const uint8_t *data, size_t len, const int *fds, size_t n_fds)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int) * NX_FRAME_FDS)];
-	} control = {0};
-	struct iovec iov = {(void *)(uintptr_t)data, len};
-	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
+	int r;
 
 	nx_assert(n_fds <= NX_FRAME_FDS);
-	if (n_fds > 0) {
-		struct cmsghdr *c;
-
-		mh.msg_control = control.space;
-		mh.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-		c = CMSG_FIRSTHDR(&mh);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-		memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
-	}
-	do
-		n = sendmsg(sock, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == ECONNRESET || errno == ENOTCONN ? -EPIPE
-								: -errno;
-	return (size_t)n == len ? 0 : -EIO;
+	r = nx_send_fds(sock, data, len, fds, n_fds, MSG_DONTWAIT);
+	return r == -ECONNRESET || r == -ENOTCONN ? -EPIPE : r;
 }

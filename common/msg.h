@@ -1,7 +1,7 @@
 /*
  * Frames: one Envelope with its descriptors is one SEQPACKET datagram. This is
- * the only place that calls sendmsg and recvmsg on an edge, with every check a
- * receiver of descriptors has to make.
+ * the only place that sends and receives on an edge; what a receiver of
+ * descriptors has to check is checked below it (common/rights.h).
  */
 #ifndef NX_MSG_H
 #define NX_MSG_H

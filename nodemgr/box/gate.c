@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "common/fd.h"
+#include "common/rights.h"
 #include "nodemgr/box/gate.h"
 
 int
@@ -24,27 +24,7 @@ nx_step(struct nx_fault *f, int r, const char *what)
 static int
 gate_send(int gate, const struct nx_gate_msg *msg, int fd)
 {
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {0};
-	struct iovec iov = {
-	    .iov_base = (void *)(uintptr_t)msg, .iov_len = sizeof(*msg)};
-	struct msghdr head = {.msg_iov = &iov, .msg_iovlen = 1};
-	struct cmsghdr *c;
-
-	if (fd >= 0) {
-		head.msg_control = control.buf;
-		head.msg_controllen = sizeof(control.buf);
-		c = CMSG_FIRSTHDR(&head);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	}
-	if (sendmsg(gate, &head, MSG_NOSIGNAL) < 0)
-		return -errno;
-	return 0;
+	return nx_send_fds(gate, msg, sizeof(*msg), &fd, fd >= 0, 0);
 }
 
 int
@@ -68,9 +48,10 @@ nx_gate_recv(int gate, struct nx_gate_msg *ret_msg, int *ret_fd)
 {
 	struct nx_gate_msg msg;
 	nx_cleanup_fd int fd = -1;
-	ssize_t n = nx_recv_fd(gate, &msg, sizeof(msg), &fd);
+	size_t n_fds;
+	ssize_t n = nx_recv_fds(gate, &msg, sizeof(msg), &fd, 1, 0, &n_fds);
 
-	if (n == -EAGAIN || n == -EINTR)
+	if (n == -EAGAIN)
 		return 0;
 	if (n == 0 || n == -ECONNRESET) {
 		*ret_msg = (struct nx_gate_msg){.kind = NX_GATE_CLOSED};

@@ -15,11 +15,11 @@
 
 #include "common/err.h"
 #include "common/fd.h"
+#include "common/rights.h"
 #include "packaging/launcher/notify.h"
 
 #define STORE_MAX 128
 #define NAME_LEN  63
-#define PASS_MAX  253 /* SCM_MAX_FD of the kernel */
 
 struct up_notify {
 	const struct up_program *program;
@@ -150,53 +150,26 @@ act(struct up_notify *n, const struct notice *notice, int *fds, size_t n_fds)
 		n->fn(UP_NOTICE_ALIVE, n->arg);
 }
 
-static size_t
-collect(struct msghdr *msg, int *fds)
-{
-	size_t n = 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
-	     c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(c), n * sizeof(int));
-	}
-	return n;
-}
-
 static void
 on_readable(evutil_socket_t sock, short what, void *arg)
 {
-	union {
-		char buf[CMSG_SPACE(sizeof(int) * PASS_MAX)];
-		struct cmsghdr align;
-	} control;
-	char text[4096];
-	struct iovec iov = {.iov_base = text, .iov_len = sizeof(text) - 1};
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control.buf,
-	    .msg_controllen = sizeof(control.buf)};
 	struct up_notify *n = arg;
 	struct notice notice;
-	int fds[PASS_MAX + 1];
-	size_t n_fds;
-	ssize_t len;
+	char text[4096];
+	int fds[NX_RIGHTS_MAX];
+	size_t n_fds = 0;
+	ssize_t len = nx_recv_fds((int)sock, text, sizeof(text) - 1, fds,
+	    NX_RIGHTS_MAX, MSG_DONTWAIT, &n_fds);
 
 	(void)what;
-	len = recvmsg((int)sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	if (len < 0)
-		return;
-	n_fds = collect(&msg, fds);
-	text[len] = '\0';
-	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+	if (len == -EPROTO)
 		up_warn("a notification of %s was cut short and is ignored.",
 		    n->program->name);
-	} else {
-		parse(text, &notice);
-		act(n, &notice, fds, n_fds);
-	}
+	if (len < 0)
+		return;
+	text[len] = '\0';
+	parse(text, &notice);
+	act(n, &notice, fds, n_fds);
 	for (size_t i = 0; i < n_fds; i++)
 		nx_close(&fds[i]);
 }

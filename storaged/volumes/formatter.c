@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/rights.h"
 #include "storaged/volumes/formatter.h"
 #include "storaged/sandbox.h"
 
@@ -134,10 +135,10 @@ static int
 receive(int sock, uint64_t *ret_size, int *ret_image)
 {
 	nx_cleanup_fd int image = -1;
-	ssize_t n = nx_recv_fd(sock, ret_size, sizeof(*ret_size), &image);
+	size_t n_fds;
+	ssize_t n = nx_recv_fds(
+	    sock, ret_size, sizeof(*ret_size), &image, 1, 0, &n_fds);
 
-	if (n == -EINTR)
-		return -EINTR;
 	if (n < 0 || image < 0 || n != (ssize_t)sizeof(*ret_size))
 		return n == 0 ? -EPIPE : -EPROTO;
 	*ret_image = nx_take_fd(&image);
@@ -163,8 +164,6 @@ child(int sock)
 		uint64_t size;
 		int image, r = receive(sock, &size, &image);
 
-		if (r == -EINTR)
-			continue;
 		if (r < 0)
 			_exit(0);
 		format(image, size, &a);
@@ -216,27 +215,6 @@ formatter_stop(struct formatter *f)
 	return NULL;
 }
 
-static int
-ask(int sock, int image, uint64_t size)
-{
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov = {&size, sizeof(size)};
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control.buf,
-	    .msg_controllen = sizeof(control.buf)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &image, sizeof(int));
-	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 int
 formatter_run(struct formatter *f, int image, uint64_t size, char *error)
 {
@@ -246,7 +224,7 @@ formatter_run(struct formatter *f, int image, uint64_t size, char *error)
 
 	error[0] = '\0';
 	pthread_mutex_lock(&f->mutex);
-	r = ask(f->sock, image, size);
+	r = nx_send_fds(f->sock, &size, sizeof(size), &image, 1, 0);
 	if (r == 0)
 		do
 			n = read(f->sock, &a, sizeof(a));

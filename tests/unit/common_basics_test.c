@@ -268,59 +268,6 @@ seals_memory(void **state)
 	assert_false(nx_fd_is(-1, NX_FD_ANY));
 }
 
-/* Sends @len bytes with @n descriptors, and receives what comes of it. */
-static ssize_t
-pass(size_t len, size_t n, int *ret_fd)
-{
-	char control[CMSG_SPACE(sizeof(int) * 4)] = {0}, data[16] = {0};
-	struct iovec iov = {data, len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	int pair[2];
-	ssize_t r;
-
-	assert_int_equal(
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	if (n > 0) {
-		struct cmsghdr *c;
-
-		msg.msg_control = control;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n);
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int) * n);
-		for (size_t i = 0; i < n; i++)
-			memcpy(CMSG_DATA(c) + i * sizeof(int), &pair[0],
-			    sizeof(int));
-	}
-	assert_int_equal(sendmsg(pair[0], &msg, 0), len);
-	r = nx_recv_fd(pair[1], data, 8, ret_fd);
-	nx_close(&pair[0]);
-	nx_close(&pair[1]);
-	return r;
-}
-
-/* One at most, closed on exec; what is more, or cut, leaves nothing open. */
-static void
-takes_one_descriptor(void **state)
-{
-	int before = nx_fd_count(), fd;
-
-	(void)state;
-	assert_int_equal(pass(8, 0, &fd), 8);
-	assert_int_equal(fd, -1);
-	assert_int_equal(pass(5, 1, &fd), 5);
-	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-	nx_close(&fd);
-	for (size_t n = 2; n <= 4; n++) {
-		assert_int_equal(pass(8, n, &fd), -EPROTO);
-		assert_int_equal(fd, -1);
-	}
-	assert_int_equal(pass(9, 1, &fd), -EPROTO);
-	assert_int_equal(fd, -1);
-	assert_int_equal(nx_fd_count(), before);
-}
-
 int
 main(void)
 {
@@ -334,7 +281,6 @@ main(void)
 	    cmocka_unit_test(refuses_configuration),
 	    cmocka_unit_test(works_in_threads),
 	    cmocka_unit_test(seals_memory),
-	    cmocka_unit_test(takes_one_descriptor),
 	};
 
 	return cmocka_run_group_tests_name("basics", tests, NULL, NULL);

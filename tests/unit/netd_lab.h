@@ -29,6 +29,7 @@
 #include <cmocka.h>
 
 #include "common/fd.h"
+#include "common/rights.h"
 #include "netd/address.h"
 #include "netd/bridge.h"
 #include "netd/firewall.h"
@@ -178,13 +179,6 @@ lab_obey(int sock, const struct message *m)
 static _Noreturn void
 lab_node(int command, int flags)
 {
-	char control[CMSG_SPACE(sizeof(int))] = {0}, byte = 0;
-	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control,
-	    .msg_controllen = sizeof(control)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	struct message m;
 	int sock, own;
 
@@ -193,11 +187,7 @@ lab_node(int command, int flags)
 		_exit(1);
 	sock = netd_rtnl_open();
 	own = netd_rtnl_open();
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &sock, sizeof(int));
-	if (sock < 0 || sendmsg(command, &msg, 0) < 0)
+	if (sock < 0 || nx_send_fds(command, "", 1, &sock, 1, 0) < 0)
 		_exit(1);
 	while (recv(command, &m, sizeof(m), 0) == sizeof(m)) {
 		m.result = lab_obey(m.order == STEAL ? sock : own, &m);
@@ -209,14 +199,10 @@ lab_node(int command, int flags)
 static struct node
 node_new(int flags)
 {
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control,
-	    .msg_controllen = sizeof(control)};
 	struct node n;
 	int pair[2];
+	size_t n_fds;
+	char byte;
 
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
@@ -227,8 +213,9 @@ node_new(int flags)
 	}
 	close(pair[1]);
 	n.command = pair[0];
-	assert_int_equal(recvmsg(n.command, &msg, MSG_CMSG_CLOEXEC), 1);
-	memcpy(&n.sock, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
+	assert_int_equal(
+	    nx_recv_fds(n.command, &byte, 1, &n.sock, 1, 0, &n_fds), 1);
+	assert_int_equal(n_fds, 1);
 	return n;
 }
 
