@@ -112,9 +112,19 @@ def one_base_volume():
 
 
 def fill(path):
-    """The base volume, with files of nobody in particular."""
+    """The base volume, with files of nobody in particular; what was deleted
+    before gives its room back for a while yet."""
     with open(path, "wb") as f:
         f.write(os.urandom(8 * MIB))
+    idle = 0
+    while idle < 3:
+        added = list(fill_once(path))
+        yield from added
+        idle = 0 if added else idle + 1
+        time.sleep(1)
+
+
+def fill_once(path):
     for size in (8 * MIB, 512 << 10, 64 << 10):
         os.truncate(path, size)
         while True:
@@ -214,7 +224,6 @@ def main():
     try:
         one_base_volume()
         test_moves(ada, bob)
-        time.sleep(3)  # what was deleted gives its room back first
         filled += fill(path)
         victim, only, data = test_stays(ada, bob, names[1])
         test_own(ada)
