@@ -49,7 +49,13 @@ nx_warden_init(struct nx_warden *w, struct event_base *base,
     const struct nx_warden_ops *ops, void *arg)
 {
 	*w = (struct nx_warden){
-	    .p = {-1, -1, -1}, .base = base, .ops = ops, .arg = arg};
+	    .p = {-1, -1, -1},
+	    .parent = -1,
+	    .cgroup = -1,
+	    .base = base,
+	    .ops = ops,
+	    .arg = arg,
+	};
 }
 
 int
@@ -59,14 +65,13 @@ nx_warden_group(struct nx_warden *w, int parent, const char *name, bool enforce,
 	nx_cleanup_fd int above = fcntl(parent, F_DUPFD_CLOEXEC, 3);
 	int fd;
 
-	nx_assert(!w->grouped);
+	nx_assert(w->cgroup < 0);
 	NX_TRY(f, NX_SYS(above), "make the cgroup");
 	fd = nx_cgroup_make(above, name, enforce, limits);
 	NX_TRY(f, fd, "make the cgroup and set its limits");
 	snprintf(w->name, sizeof(w->name), "%s", name);
 	w->parent = nx_take_fd(&above);
 	w->cgroup = fd;
-	w->grouped = true;
 	return 0;
 }
 
@@ -150,8 +155,26 @@ nx_warden_deadline(struct nx_warden *w, uint64_t ms)
 void
 nx_warden_kill(struct nx_warden *w)
 {
-	if (w->grouped)
+	if (w->cgroup >= 0)
 		(void)nx_cgroup_kill(w->cgroup);
+}
+
+static void on_empty(evutil_socket_t fd, short what, void *arg);
+
+/* True: its cgroup is gone, or there is no more to be done about it. */
+static bool
+try_empty(struct nx_warden *w)
+{
+	nx_warden_kill(w);
+	if (w->cgroup < 0 || nx_cgroup_remove(w->parent, w->name) == 0)
+		return true;
+	if (w->tries++ < EMPTY_TRIES) {
+		set_timer(
+		    w, w->tries <= EMPTY_FIRST ? 1 : EMPTY_MS, on_empty);
+		return false;
+	}
+	nx_err("event=cgroup-not-empty cgroup=%s", w->name);
+	return true;
 }
 
 static void
@@ -161,40 +184,28 @@ on_empty(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	nx_warden_kill(w);
-	if (w->grouped && nx_cgroup_remove(w->parent, w->name) < 0) {
-		if (w->tries++ < EMPTY_TRIES) {
-			set_timer(w, w->tries <= EMPTY_FIRST ? 1 : EMPTY_MS,
-			    on_empty);
-			return;
-		}
-		nx_err("event=cgroup-not-empty cgroup=%s", w->name);
-	}
-	w->ops->emptied(w->arg);
+	if (try_empty(w))
+		w->ops->emptied(w->arg);
 }
 
-void
+bool
 nx_warden_empty(struct nx_warden *w)
 {
-	nx_assert(w->ops);
+	nx_assert(w->ops && w->ops->emptied);
 	close_gate(w);
+	nx_warden_deadline(w, 0);
 	w->tries = 0;
-	on_empty(-1, 0, w);
+	return try_empty(w);
 }
 
 void
 nx_warden_destroy(struct nx_warden *w)
 {
-	if (w->timer)
-		event_free(w->timer);
-	w->timer = NULL;
+	nx_warden_deadline(w, 0);
 	close_gate(w);
 	nx_boxed_destroy(&w->p);
-	if (w->grouped) {
-		nx_close(&w->cgroup);
-		nx_close(&w->parent);
-	}
-	w->grouped = false;
+	nx_close(&w->cgroup);
+	nx_close(&w->parent);
 }
 
 void

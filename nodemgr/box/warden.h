@@ -48,8 +48,7 @@ struct nx_warden_ops {
 
 struct nx_warden {
 	struct nx_boxed p;
-	/* its own cgroup; only with @grouped */
-	bool grouped;
+	/* its own cgroup, @name below @parent; -1: none */
 	int parent, cgroup;
 	char name[40];
 	/* while it is watched */
@@ -77,9 +76,9 @@ void nx_warden_deadline(struct nx_warden *w, uint64_t ms);
 void nx_warden_listen(struct nx_warden *w);
 /* SIGKILL for everything in its own cgroup. */
 void nx_warden_kill(struct nx_warden *w);
-/* Kills until the cgroup is gone; then ops->emptied, which may come from
- * within. */
-void nx_warden_empty(struct nx_warden *w);
+/* Kills until the cgroup is gone. True: that is done; else ops->emptied comes,
+ * from the loop. */
+bool nx_warden_empty(struct nx_warden *w);
 /* Ends all watches, destroys the process, closes the cgroup; fine for one that
  * was never watched. */
 void nx_warden_destroy(struct nx_warden *w);

@@ -52,7 +52,8 @@ clear(struct call *c)
 	nx_assert(!c->r && c->state != CLEARING);
 	c->state = CLEARING;
 	call_memory_unwatch(c);
-	nx_warden_empty(&c->warden);
+	if (nx_warden_empty(&c->warden))
+		call_over(c);
 }
 
 static void

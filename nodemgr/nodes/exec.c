@@ -130,7 +130,8 @@ clear(struct exec *x)
 		x->failed = true;
 		answer_fault(x);
 	}
-	nx_warden_empty(&x->warden);
+	if (nx_warden_empty(&x->warden))
+		over(x);
 }
 
 /* --- the beginning ------------------------------------------------------------ */
