@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <linux/netlink.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -166,33 +165,16 @@ nx_enter_spawn(const struct nx_enter *e, struct nx_boxed *ret_boxed,
     struct nx_fault *ret_fault)
 {
 	struct nx_fault f = {0};
-	nx_cleanup_fd int outer = -1, inner = -1;
-	int pidfd = -1, pair[2];
-	struct clone_args args = {
-	    .flags = CLONE_PIDFD | CLONE_INTO_CGROUP,
-	    .pidfd = (uint64_t)(uintptr_t)&pidfd,
-	    .exit_signal = SIGCHLD,
-	    .cgroup = (unsigned)e->cgroup,
-	};
-	pid_t pid;
+	int gate;
+	pid_t pid = nx_boxed_clone(0, e->cgroup, ret_boxed, &gate, ret_fault);
 
-	NX_TRY(ret_fault,
-	    NX_SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)),
-	    "socketpair");
-	outer = pair[0];
-	inner = pair[1];
-	NX_TRY(ret_fault, nx_fd_nonblock(outer, true), "socketpair");
-	pid = sys_clone3(&args);
-	NX_TRY(ret_fault, pid, "clone3");
 	if (pid == 0) {
-		gate_fd = inner;
-		if (first(e, inner, &f) < 0)
+		gate_fd = gate;
+		if (first(e, gate, &f) < 0)
 			(void)nx_gate_fail(gate_fd, &f);
 		_exit(0);
 	}
-	*ret_boxed = (struct nx_boxed){
-	    .pid = pid, .pidfd = pidfd, .gate = nx_take_fd(&outer)};
-	return 0;
+	return pid < 0 ? pid : 0;
 }
 
 static void
@@ -208,33 +190,15 @@ send_netlink(int target, int gate)
 }
 
 int
-nx_enter_netlink(int target, struct nx_boxed *ret_boxed)
+nx_enter_netlink(
+    int target, struct nx_boxed *ret_boxed, struct nx_fault *ret_fault)
 {
-	int pidfd = -1, pair[2];
-	struct clone_args args = {
-	    .flags = CLONE_PIDFD,
-	    .pidfd = (uint64_t)(uintptr_t)&pidfd,
-	    .exit_signal = SIGCHLD,
-	};
-	nx_cleanup_fd int outer = -1, inner = -1;
-	pid_t pid;
-	int r;
+	int gate;
+	pid_t pid = nx_boxed_clone(0, -1, ret_boxed, &gate, ret_fault);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	outer = pair[0];
-	inner = pair[1];
-	r = nx_fd_nonblock(outer, true);
-	if (r < 0)
-		return r;
-	pid = sys_clone3(&args);
-	if (pid < 0)
-		return pid;
 	if (pid == 0) {
-		send_netlink(target, inner);
+		send_netlink(target, gate);
 		_exit(0);
 	}
-	*ret_boxed = (struct nx_boxed){
-	    .pid = pid, .pidfd = pidfd, .gate = nx_take_fd(&outer)};
-	return 0;
+	return pid < 0 ? pid : 0;
 }

@@ -42,7 +42,8 @@ int nx_enter_spawn(const struct nx_enter *e, struct nx_boxed *ret_boxed,
 
 /* Has a child fetch an rtnetlink socket of the network namespace of the
  * process behind @target. On the gate comes NETLINK with it, or nothing but the
- * end of file. 0 or -errno. */
-int nx_enter_netlink(int target, struct nx_boxed *ret_boxed);
+ * end of file. 0, or -errno with the step in *ret_fault. */
+int nx_enter_netlink(
+    int target, struct nx_boxed *ret_boxed, struct nx_fault *ret_fault);
 
 #endif

@@ -7,11 +7,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/reaper.h"
+#include "nodemgr/box/sys.h"
 #include "nodemgr/box/warden.h"
 #include "nodemgr/cgroup/cgroup.h"
 
@@ -169,8 +171,7 @@ try_empty(struct nx_warden *w)
 	if (w->cgroup < 0 || nx_cgroup_remove(w->parent, w->name) == 0)
 		return true;
 	if (w->tries++ < EMPTY_TRIES) {
-		set_timer(
-		    w, w->tries <= EMPTY_FIRST ? 1 : EMPTY_MS, on_empty);
+		set_timer(w, w->tries <= EMPTY_FIRST ? 1 : EMPTY_MS, on_empty);
 		return false;
 	}
 	nx_err("event=cgroup-not-empty cgroup=%s", w->name);
@@ -206,6 +207,38 @@ nx_warden_destroy(struct nx_warden *w)
 	nx_boxed_destroy(&w->p);
 	nx_close(&w->cgroup);
 	nx_close(&w->parent);
+}
+
+pid_t
+nx_boxed_clone(uint64_t flags, int cgroup, struct nx_boxed *ret_boxed,
+    int *ret_gate, struct nx_fault *f)
+{
+	nx_cleanup_fd int outer = -1, inner = -1;
+	int pair[2], pidfd = -1;
+	struct clone_args args = {
+	    .flags = flags | CLONE_PIDFD,
+	    .pidfd = (uint64_t)(uintptr_t)&pidfd,
+	    .exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+
+	if (cgroup >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (unsigned)cgroup;
+	}
+	NX_TRY(f,
+	    NX_SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)),
+	    "socketpair");
+	outer = pair[0];
+	inner = pair[1];
+	NX_TRY(f, nx_fd_nonblock(outer, true), "socketpair");
+	pid = sys_clone3(&args);
+	NX_TRY(f, pid, "clone3");
+	if (pid == 0)
+		*ret_gate = nx_take_fd(&inner);
+	else
+		*ret_boxed = (struct nx_boxed){pid, pidfd, nx_take_fd(&outer)};
+	return pid;
 }
 
 void

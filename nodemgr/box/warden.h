@@ -83,6 +83,13 @@ bool nx_warden_empty(struct nx_warden *w);
  * was never watched. */
 void nx_warden_destroy(struct nx_warden *w);
 
+/*
+ * clone3 with @flags into @cgroup (-1: where we are), and a gate: in the parent
+ * the pid, and *ret_boxed; in the child 0, and its end of the gate in *ret_gate.
+ * -errno with the step in *f, and nothing is left.
+ */
+pid_t nx_boxed_clone(uint64_t flags, int cgroup, struct nx_boxed *ret_boxed,
+    int *ret_gate, struct nx_fault *f);
 /* Kills it, ends a watch on it, closes its descriptors. It may live a moment
  * longer: the reaper gets it in the end (common/reaper.h). */
 void nx_boxed_destroy(struct nx_boxed *b);

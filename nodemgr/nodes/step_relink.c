@@ -38,7 +38,7 @@ fetched(struct op *op)
 enum op_turn
 netlink(struct op *op)
 {
-	if (nx_enter_netlink(op->node->pidfd, &op->boxed) < 0)
+	if (nx_enter_netlink(op->node->pidfd, &op->boxed, &op->fault) < 0)
 		return no_socket(op);
 	(void)gate_open(op);
 	op->heard = fetched;
