@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 
@@ -60,6 +61,16 @@ nx_warden_init(struct nx_warden *w, struct event_base *base,
 	};
 }
 
+/* Consumes @parent and @cgroup. */
+static void
+own(struct nx_warden *w, int parent, const char *name, int cgroup)
+{
+	nx_assert(w->cgroup < 0 && strlen(name) < sizeof(w->name));
+	snprintf(w->name, sizeof(w->name), "%s", name);
+	w->parent = parent;
+	w->cgroup = cgroup;
+}
+
 int
 nx_warden_group(struct nx_warden *w, int parent, const char *name, bool enforce,
     struct nx_limits *limits, struct nx_fault *f)
@@ -71,9 +82,23 @@ nx_warden_group(struct nx_warden *w, int parent, const char *name, bool enforce,
 	NX_TRY(f, NX_SYS(above), "make the cgroup");
 	fd = nx_cgroup_make(above, name, enforce, limits);
 	NX_TRY(f, fd, "make the cgroup and set its limits");
-	snprintf(w->name, sizeof(w->name), "%s", name);
-	w->parent = nx_take_fd(&above);
-	w->cgroup = fd;
+	own(w, nx_take_fd(&above), name, fd);
+	return 0;
+}
+
+int
+nx_warden_regroup(struct nx_warden *w, int parent, const char *name)
+{
+	nx_cleanup_fd int above = -1;
+	int fd;
+
+	if (w->cgroup >= 0)
+		return 0;
+	above = fcntl(parent, F_DUPFD_CLOEXEC, 3);
+	fd = above < 0 ? -errno : nx_cgroup_open(above, name);
+	if (fd < 0)
+		return fd;
+	own(w, nx_take_fd(&above), name, fd);
 	return 0;
 }
 
@@ -130,6 +155,27 @@ on_end(int status, const struct rusage *usage, void *arg)
 	w->ops->ended(w->arg, status, usage);
 }
 
+static void
+on_adopted_end(evutil_socket_t pidfd, short what, void *arg)
+{
+	struct nx_warden *w = arg;
+
+	(void)pidfd;
+	(void)what;
+	event_free(w->end_event);
+	w->end_event = NULL;
+	on_end(-1, NULL, w);
+}
+
+void
+nx_warden_adopt(struct nx_warden *w, int pidfd)
+{
+	nx_assert(w->p.pid < 0 && w->p.pidfd < 0 && w->ops->ended);
+	w->p.pidfd = pidfd;
+	w->end_event = event_new(w->base, pidfd, EV_READ, on_adopted_end, w);
+	nx_assert(w->end_event && event_add(w->end_event, NULL) == 0);
+}
+
 void
 nx_warden_watch(struct nx_warden *w, uint64_t ms)
 {
@@ -163,18 +209,20 @@ nx_warden_kill(struct nx_warden *w)
 
 static void on_empty(evutil_socket_t fd, short what, void *arg);
 
-/* True: its cgroup is gone, or there is no more to be done about it. */
+/* True: nothing is left, or there is no more to be done about it. */
 static bool
 try_empty(struct nx_warden *w)
 {
 	nx_warden_kill(w);
-	if (w->cgroup < 0 || nx_cgroup_remove(w->parent, w->name) == 0)
-		return true;
-	if (w->tries++ < EMPTY_TRIES) {
-		set_timer(w, w->tries <= EMPTY_FIRST ? 1 : EMPTY_MS, on_empty);
-		return false;
+	if (w->cgroup >= 0 && nx_cgroup_remove(w->parent, w->name) < 0) {
+		if (w->tries++ < EMPTY_TRIES) {
+			set_timer(w, w->tries <= EMPTY_FIRST ? 1 : EMPTY_MS,
+			    on_empty);
+			return false;
+		}
+		nx_err("event=cgroup-not-empty cgroup=%s", w->name);
 	}
-	nx_err("event=cgroup-not-empty cgroup=%s", w->name);
+	nx_warden_destroy(w);
 	return true;
 }
 
@@ -199,15 +247,48 @@ nx_warden_empty(struct nx_warden *w)
 	return try_empty(w);
 }
 
+/* --- letting go ----------------------------------------------------------------- */
+
+static void
+boxed_forget(struct nx_boxed *b)
+{
+	if (b->pid > 0)
+		nx_reaper_forget(b->pid);
+	b->pid = -1;
+	nx_close(&b->pidfd);
+	nx_close(&b->gate);
+}
+
 void
-nx_warden_destroy(struct nx_warden *w)
+nx_boxed_destroy(struct nx_boxed *b)
+{
+	if (b->pidfd >= 0)
+		(void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
+	boxed_forget(b);
+}
+
+void
+nx_warden_leave(struct nx_warden *w)
 {
 	nx_warden_deadline(w, 0);
 	close_gate(w);
-	nx_boxed_destroy(&w->p);
+	if (w->end_event)
+		event_free(w->end_event);
+	w->end_event = NULL;
+	boxed_forget(&w->p);
 	nx_close(&w->cgroup);
 	nx_close(&w->parent);
 }
+
+void
+nx_warden_destroy(struct nx_warden *w)
+{
+	if (w->p.pidfd >= 0)
+		(void)pidfd_send_signal(w->p.pidfd, SIGKILL, NULL, 0);
+	nx_warden_leave(w);
+}
+
+/* --- making --------------------------------------------------------------------- */
 
 pid_t
 nx_boxed_clone(uint64_t flags, int cgroup, struct nx_boxed *ret_boxed,
@@ -239,16 +320,4 @@ nx_boxed_clone(uint64_t flags, int cgroup, struct nx_boxed *ret_boxed,
 	else
 		*ret_boxed = (struct nx_boxed){pid, pidfd, nx_take_fd(&outer)};
 	return pid;
-}
-
-void
-nx_boxed_destroy(struct nx_boxed *b)
-{
-	if (b->pidfd >= 0)
-		(void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
-	if (b->pid > 0)
-		nx_reaper_forget(b->pid);
-	nx_close(&b->pidfd);
-	nx_close(&b->gate);
-	b->pid = -1;
 }

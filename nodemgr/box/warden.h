@@ -11,6 +11,10 @@
  *	nx_warden_empty()	kill what is left, until the cgroup is gone
  *	nx_warden_destroy()	at any time, and in the end
  *
+ * A node outlives nodemgr: nx_warden_leave() instead of the last two, and in the
+ * next nodemgr nx_warden_regroup() and nx_warden_adopt() instead of the three in
+ * the middle.
+ *
  * Nothing here waits.
  */
 #ifndef NODEMGR_WARDEN_H
@@ -40,7 +44,8 @@ struct nx_warden_ops {
 	bool (*heard)(void *arg, const struct nx_gate_msg *msg, int *fd);
 	/* Its deadline has passed. */
 	void (*late)(void *arg);
-	/* It has ended and is reaped. NULL: somebody else looks after that. */
+	/* It has ended. @status as waitpid(2) gives it; of one that was adopted
+	 * -1, and no @usage. NULL: somebody else looks after that. */
 	void (*ended)(void *arg, int status, const struct rusage *usage);
 	/* Its cgroup is gone, or does not get empty and is given up. */
 	void (*emptied)(void *arg);
@@ -55,7 +60,7 @@ struct nx_warden {
 	const struct nx_warden_ops *ops;
 	void *arg;
 	struct event_base *base;
-	struct event *gate_event, *timer;
+	struct event *gate_event, *end_event, *timer;
 	unsigned tries;
 };
 
@@ -66,6 +71,12 @@ void nx_warden_init(struct nx_warden *w, struct event_base *base,
  * @enforce. 0, or -errno with the step in *f. */
 int nx_warden_group(struct nx_warden *w, int parent, const char *name,
     bool enforce, struct nx_limits *limits, struct nx_fault *f);
+/* The cgroup @name below @parent (borrowed) is its own: one before us made it.
+ * 0, also when it has one; -errno: there is none. */
+int nx_warden_regroup(struct nx_warden *w, int parent, const char *name);
+/* Watches the end of a process that one before us made; there is no gate, and
+ * nobody knows its status. Consumes @pidfd. */
+void nx_warden_adopt(struct nx_warden *w, int pidfd);
 /* The process in w->p lives: begins to call ops, with a deadline in @ms. Exits
  * when memory is out. */
 void nx_warden_watch(struct nx_warden *w, uint64_t ms);
@@ -76,12 +87,14 @@ void nx_warden_deadline(struct nx_warden *w, uint64_t ms);
 void nx_warden_listen(struct nx_warden *w);
 /* SIGKILL for everything in its own cgroup. */
 void nx_warden_kill(struct nx_warden *w);
-/* Kills until the cgroup is gone. True: that is done; else ops->emptied comes,
- * from the loop. */
+/* Kills until the cgroup is gone; then it is destroyed. True: that is done; else
+ * ops->emptied comes, from the loop. */
 bool nx_warden_empty(struct nx_warden *w);
 /* Ends all watches, destroys the process, closes the cgroup; fine for one that
- * was never watched. */
+ * was never watched. It is as after nx_warden_init() then. */
 void nx_warden_destroy(struct nx_warden *w);
+/* The same, but the process lives on. */
+void nx_warden_leave(struct nx_warden *w);
 
 /*
  * clone3 with @flags into @cgroup (-1: where we are), and a gate: in the parent

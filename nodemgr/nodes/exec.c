@@ -341,7 +341,7 @@ exec_peer_gone(struct nodemgr *m, const struct nx_peer *peer)
 void
 exec_adopt(const struct node *n)
 {
-	(void)nx_cgroup_kill_below(n->cgroup);
+	(void)nx_cgroup_kill_below(n->warden.cgroup);
 }
 
 void

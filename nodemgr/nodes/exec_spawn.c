@@ -70,7 +70,7 @@ enter(struct exec *x, const struct node *n, const Nx__NodeExecRequest *request)
 	nx_cleanup_free char **argv =
 	    calloc(request->n_command + 1, sizeof(*argv));
 	struct nx_enter e = {
-	    .target = n->pidfd,
+	    .target = n->warden.p.pidfd,
 	    .cgroup = x->warden.cgroup,
 	    .init = x->m->init,
 	    .tty = x->tty,
@@ -106,7 +106,7 @@ make_group(struct exec *x, const struct node *n)
 
 	snprintf(name, sizeof(name), "exec-%llu", (unsigned long long)x->id);
 	return nx_warden_group(
-	    &x->warden, n->cgroup, name, false, &none, &x->fault);
+	    &x->warden, n->warden.cgroup, name, false, &none, &x->fault);
 }
 
 int

@@ -53,13 +53,14 @@ make_cgroup(struct op *op, struct nx_fault *f)
 		 * so does the node */
 	    .oom_group = false,
 	};
+	int r;
 
 	n->limits_enforced = m->cgroups.controllers;
-	op->cgroup = nx_cgroup_make(
-	    m->cgroups.nodes, n->id, n->limits_enforced, &limits);
-	NX_TRY(f, op->cgroup, "make the cgroup and set its limits");
-	n->memory = limits.memory;
-	return 0;
+	r = nx_warden_group(&n->warden, m->cgroups.nodes, n->id,
+	    n->limits_enforced, &limits, f);
+	if (r == 0)
+		n->memory = limits.memory;
+	return r;
 }
 
 /* The layers as the node is to see them: on disk are the ids 0..65535, the
@@ -97,7 +98,7 @@ spawn(struct op *op, struct nx_image_mounts *mounts, int log, int status,
 	    .map = {.outer_uid = n->uid_base,
 		.outer_gid = n->uid_base,
 		.count = NX_ID_RANGE},
-	    .cgroup = op->cgroup,
+	    .cgroup = n->warden.cgroup,
 	    .fds = {[NX_BOX_GATE] = -1,
 		[NX_BOX_INIT] = op->m->init,
 		[NX_BOX_STATUS] = status,
@@ -119,7 +120,7 @@ spawn(struct op *op, struct nx_image_mounts *mounts, int log, int status,
 	if (!argv || !hosts || !resolv)
 		return nx_step(f, -ENOMEM, "memory");
 	box.argv = argv;
-	return nx_box_spawn(&box, &op->boxed, f);
+	return nx_box_spawn(&box, &n->warden.p, f);
 }
 
 int

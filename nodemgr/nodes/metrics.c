@@ -14,8 +14,8 @@ sample(struct node *n)
 {
 	struct node_sample s = {.at_us = nx_now_us()};
 
-	if (n->state != NODE_RUNNING || n->cgroup < 0 ||
-	    nx_cgroup_read(n->cgroup, &s.stat) < 0)
+	if (n->state != NODE_RUNNING || n->warden.cgroup < 0 ||
+	    nx_cgroup_read(n->warden.cgroup, &s.stat) < 0)
 		return;
 	n->last_sample = (n->last_sample + 1) % NODE_SAMPLES;
 	n->samples[n->last_sample] = s;

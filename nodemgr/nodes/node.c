@@ -19,7 +19,8 @@ node_new(struct nodemgr *m)
 	if (!n)
 		return NULL;
 	n->m = m;
-	n->pidfd = n->cgroup = n->status = -1;
+	n->status = -1;
+	nx_warden_init(&n->warden, m->base, &node_warden_ops, n);
 	for (end = &m->nodes; *end; end = &(*end)->next)
 		;
 	*end = n;
@@ -39,7 +40,10 @@ node_free(struct node *n)
 			*link = n->next;
 			break;
 		}
-	node_unwatch(n);
+	if (n->state == NODE_RUNNING)
+		nx_warden_leave(&n->warden); /* for the next nodemgr */
+	else
+		nx_warden_destroy(&n->warden);
 	free(n->command);
 	free(n);
 }
@@ -180,7 +184,7 @@ node_oom_kills(const struct node *n)
 {
 	struct nx_cgroup_stat stat;
 
-	if (n->cgroup < 0 || nx_cgroup_read(n->cgroup, &stat) < 0)
+	if (n->warden.cgroup < 0 || nx_cgroup_read(n->warden.cgroup, &stat) < 0)
 		return n->oom_kills;
 	return n->oom_kills + stat.oom_kills;
 }

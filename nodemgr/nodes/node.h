@@ -51,10 +51,8 @@ struct node {
 	char plan[NODE_STEP_LEN], step[NODE_STEP_LEN];
 
 	/* found again */
-	int pidfd, cgroup;
-	bool child; /* of this process: the reaper tells its end and how */
-	int status; /* then: as waitpid gives it; -1: it has not ended */
-	struct event *exit_event; /* otherwise: on the pidfd */
+	struct nx_warden warden; /* of init, and of the cgroup; watch.c */
+	int status; /* of init, as waitpid gives it; -1: not known */
 	struct op *op, *queue;
 	bool plan_stored; /* the row says that one is under way */
 	struct node_sample samples[NODE_SAMPLES];
@@ -92,19 +90,18 @@ int node_command_set(struct node *n, char **words, size_t n_words);
  * @n; free() it. NULL: out of memory. */
 char **node_command_get(const struct node *n, size_t reserve);
 
-/* --- watching a running node (watch.c) -------------------------------------- */
+/* --- watching its init (watch.c) -------------------------------------------- */
 
-/* Takes over a live init: node_ended() when it ends. A @child was cloned
- * since the loop last turned. Consumes @pidfd and @cgroup. 0 or -ENOMEM. */
-int node_watch(struct node *n, int pidfd, int cgroup, bool child);
-void node_unwatch(struct node *n);
-/* Init is no more: the operation that waits for it goes on, or `end` begins. */
-void node_ended(struct node *n);
+#define NODE_START_MS 15000 /* for the child's part, network included */
+
+/* @arg is the node. What is heard goes into the operation that launches it; an
+ * end that no operation waits for begins `end`. */
+extern const struct nx_warden_ops node_warden_ops;
 /* After its end: fills in exit_reason, failed, oom_kills. */
 void node_note_end(struct node *n, bool stopped);
-/* Finds the init of a node that should be running after a restart: 1 it lives
- * and is watched, 0 it does not. */
-int node_adopt(struct node *n);
+/* Finds the cgroup and the init of a node that should be running after a
+ * restart; does it live? Then it is watched. */
+bool node_adopt(struct node *n);
 /* Start time of @pid in clock ticks since boot, 0: no such process. */
 uint64_t node_pid_start(pid_t pid);
 

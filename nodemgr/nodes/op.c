@@ -26,8 +26,8 @@ op_new(struct node *n, enum op_kind kind, struct nx_request *r)
 	op->m = n->m;
 	op->node = n;
 	op->r = r;
-	op->boxed = (struct nx_boxed){-1, -1, -1};
-	op->cgroup = op->volume = op->netlink = -1;
+	nx_warden_init(&op->helper, n->m->base, NULL, NULL);
+	op->volume = op->netlink = -1;
 	op->status = NX__STATUS__OK;
 	op->started_us = nx_now_us();
 	return op;
@@ -37,10 +37,7 @@ static void
 op_free(struct op *op)
 {
 	op_quiet(op);
-	if (op->gate_event)
-		event_free(op->gate_event);
-	nx_boxed_destroy(&op->boxed);
-	nx_close(&op->cgroup);
+	nx_warden_destroy(&op->helper);
 	nx_close(&op->volume);
 	nx_close(&op->netlink);
 	free(op->lost);

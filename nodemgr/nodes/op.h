@@ -118,19 +118,17 @@ struct op {
 	enum op_turn (*replied)(struct op *op, const struct nx_reply *reply);
 	struct event *timer;
 	op_step_fn *on_timer;
-	op_step_fn *heard; /* the gate said something */
-	bool awaits_end;   /* of the node's init */
+	op_step_fn *heard; /* the node's warden said something */
 
 	/* what steps hand on to later ones, and their undo closes */
 	bool ran; /* the node was running when it began */
-	struct event *gate_event;
-	struct nx_boxed boxed;
-	struct nx_fault fault;
-	int cgroup, volume, netlink;
-	bool ready, linked, went, closed; /* of the gate */
-	bool drained; /* the volume takes nothing any more */
-	bool program; /* @fault is the node's own program's */
-	unsigned tries;
+	int volume, netlink;
+	struct nx_warden helper; /* of who fetches @netlink from a node */
+	bool ready;              /* the gate: the root stands */
+	struct nx_fault fault;   /* the gate: it did not go well */
+	bool program;            /* @fault is the node's own program's */
+	bool linked;             /* netd has done its part */
+	bool drained;            /* the volume takes nothing any more */
 	uint64_t chunks_moved, files_lost;
 	struct op_lost *lost; /* the first of files_lost */
 	size_t n_lost;

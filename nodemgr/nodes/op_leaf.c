@@ -165,5 +165,4 @@ op_quiet(struct op *op)
 	nx_call_cancel(op->call);
 	op->call = NULL;
 	op->heard = NULL;
-	op->awaits_end = false;
 }

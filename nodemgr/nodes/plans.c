@@ -10,7 +10,7 @@ static const struct op_step make_steps[] = {
     {"row", row_make, row_unmake},
     {"volume", volume_make, volume_unmake},
     {"attach", attach, unattach},
-    {"box", box, unbox},
+    {"box", box, empty},
     {"network", network, unnetwork},
     {"exec", go, NULL},
     {"run", run, unrun},

@@ -89,8 +89,8 @@ lost_by_platform(const struct node *n)
 		return false;
 	if (strcmp(n->boot_id, n->m->boot_id) != 0)
 		return true;
-	if (n->cgroup >= 0)
-		(void)nx_cgroup_read(n->cgroup, &stat);
+	if (n->warden.cgroup >= 0)
+		(void)nx_cgroup_read(n->warden.cgroup, &stat);
 	return !node_status_read(n, word, &value) && !stat.oom_kills;
 }
 
@@ -110,10 +110,8 @@ guess_plan(struct node *n)
 static void
 recover(struct node *n)
 {
-	bool lives = n->state == NODE_RUNNING && node_adopt(n) == 1;
+	bool lives = n->state == NODE_RUNNING && node_adopt(n);
 
-	if (n->state == NODE_RUNNING && !lives)
-		n->cgroup = nx_cgroup_open(n->m->cgroups.nodes, n->id);
 	guess_plan(n);
 	if (n->plan[0])
 		op_resume(n);

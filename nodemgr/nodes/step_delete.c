@@ -135,8 +135,8 @@ kill_all(struct op *op)
 
 	n->force = true;
 	op_note(n);
-	if (op->ran && n->cgroup >= 0)
-		(void)nx_cgroup_kill(n->cgroup);
+	if (op->ran)
+		nx_warden_kill(&n->warden);
 	return OP_NEXT;
 }
 

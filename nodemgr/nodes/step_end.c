@@ -12,9 +12,8 @@
 #include "common/reaper.h"
 #include "nodemgr/nodes/steps.h"
 
-#define STOP_MS     5000  /* before SIGKILL, unless the caller says another */
-#define KILL_MS     10000 /* after it; then the rest goes on without */
-#define CLEAR_TRIES 2000  /* of 5 ms: 10 s */
+#define STOP_MS 5000  /* before SIGKILL, unless the caller says another */
+#define KILL_MS 10000 /* after it; then the rest goes on without */
 
 /* --- stop --------------------------------------------------------------------- */
 
@@ -50,19 +49,23 @@ static enum op_turn
 kill_it(struct op *op)
 {
 	nx_info("event=node-killed node=%s why=timeout", op->node->id);
-	(void)nx_cgroup_kill(op->node->cgroup);
+	nx_warden_kill(&op->node->warden);
 	return op_after(op, KILL_MS, give_up);
+}
+
+static enum op_turn
+ended(struct op *op)
+{
+	return nx_pidfd_ended(op->node->warden.p.pidfd) ? OP_NEXT : OP_WAIT;
 }
 
 enum op_turn
 term(struct op *op)
 {
-	struct node *n = op->node;
-
-	if (!op->ran || nx_pidfd_ended(n->pidfd))
+	if (!op->ran || ended(op) == OP_NEXT)
 		return OP_NEXT;
-	op->awaits_end = true;
-	(void)pidfd_send_signal(n->pidfd, SIGTERM, NULL, 0);
+	op->heard = ended;
+	(void)pidfd_send_signal(op->node->warden.p.pidfd, SIGTERM, NULL, 0);
 	return op_after(op, op->timeout_ms ? op->timeout_ms : STOP_MS, kill_it);
 }
 
@@ -71,21 +74,7 @@ term(struct op *op)
 bool
 end_wanted(struct op *op)
 {
-	return op->ran && nx_pidfd_ended(op->node->pidfd);
-}
-
-/* The pidfd, or the reaper, says that init is no more. */
-void
-node_ended(struct node *n)
-{
-	struct op *op = n->op;
-
-	if (!op || !op->awaits_end) {
-		op_begin(n, OP_END, false, false);
-		return;
-	}
-	op_quiet(op);
-	op_continue(op, OP_NEXT);
+	return op->ran && nx_pidfd_ended(op->node->warden.p.pidfd);
 }
 
 enum op_turn
@@ -104,37 +93,19 @@ note(struct op *op)
 	return OP_NEXT;
 }
 
-static enum op_turn
-try_empty(struct op *op)
-{
-	struct nodemgr *m = op->m;
-	nx_cleanup_fd int fd = nx_cgroup_open(m->cgroups.nodes, op->node->id);
-
-	if (fd < 0)
-		return OP_NEXT;
-	(void)nx_cgroup_kill(fd);
-	if (nx_cgroup_populated(fd) != 1 &&
-	    nx_cgroup_remove(m->cgroups.nodes, op->node->id) == 0)
-		return OP_NEXT;
-	if (op->tries++ < CLEAR_TRIES)
-		return op_after(op, op->tries < 5 ? 1 : 5, try_empty);
-	nx_err("event=cgroup-not-empty node=%s", op->node->id);
-	return OP_NEXT;
-}
-
-/* Kills what is in the cgroup until nothing is, and removes it. Init may be a
- * zombie's parent for a moment longer; nobody waits for that. */
+/* Kills what is in the cgroup until nothing is, and removes it: also one that
+ * the nodemgr before this one made. Init may be a zombie's parent for a moment
+ * longer; nobody waits for that. */
 enum op_turn
 empty(struct op *op)
 {
 	struct node *n = op->node;
 
-	op->tries = 0;
-	node_unwatch(n);
 	if (n->state == NODE_RUNNING)
 		n->state = NODE_STOPPED;
 	n->pid = 0;
-	return try_empty(op);
+	(void)nx_warden_regroup(&n->warden, op->m->cgroups.nodes, n->id);
+	return nx_warden_empty(&n->warden) ? OP_NEXT : OP_WAIT;
 }
 
 enum op_turn

@@ -18,7 +18,6 @@
 #include "proto/net.rpc.h"
 #include "proto/storage.rpc.h"
 
-#define GATE_MS   15000 /* for the child's part, network included */
 #define ATTACH_MS 30000
 #define LINK_MS   10000
 #define ACTIVE_MS 5000
@@ -88,93 +87,19 @@ unattach(struct op *op)
 
 /* --- box ---------------------------------------------------------------------- */
 
-static enum op_turn
-on_timeout(struct op *op)
-{
-	op_fail(op, NX__STATUS__DEADLINE,
-	    "the node did not start within %d seconds", GATE_MS / 1000);
-	return OP_FAILED;
-}
-
-/* Files what the gate says. */
-static void
-file(struct op *op, const struct nx_gate_msg *msg, int *fd)
-{
-	switch ((enum nx_gate_kind)msg->kind) {
-	case NX_GATE_NETLINK:
-		if (op->netlink < 0 && nx_fd_is(*fd, NX_FD_RTNETLINK))
-			op->netlink = nx_take_fd(fd);
-		break;
-	case NX_GATE_READY: op->ready = true; break;
-	case NX_GATE_CLOSED: op->closed = true; break;
-	case NX_GATE_FAILED:
-		if (op->fault.error)
-			break;
-		op->fault = msg->fault;
-		op->program = msg->value == NX_GATE_PROGRAM;
-		break;
-	case NX_GATE_MAPPED:
-	case NX_GATE_GO:
-	case NX_GATE_CHILD:
-	case NX_GATE_TERMINAL:
-	default: op->fault = (struct nx_fault){-EPROTO, "read the gate"}; break;
-	}
-}
-
-static void
-on_gate(evutil_socket_t gate, short what, void *arg)
-{
-	struct op *op = arg;
-	struct nx_gate_msg msg;
-	enum op_turn turn;
-	int fd, r = 1;
-
-	(void)what;
-	while (!op->closed && r == 1) {
-		r = nx_gate_recv(gate, &msg, &fd);
-		if (r < 0)
-			op->fault = (struct nx_fault){r, "read the gate"};
-		if (r == 1)
-			file(op, &msg, &fd);
-		if (r == 1)
-			nx_close(&fd);
-	}
-	if (op->closed || r < 0)
-		(void)event_del(op->gate_event);
-	turn = op->heard ? op->heard(op) : OP_WAIT;
-	if (turn != OP_WAIT)
-		op_continue(op, turn);
-}
-
-enum op_turn
-gate_open(struct op *op)
-{
-	op->gate_event = event_new(
-	    op->m->base, op->boxed.gate, EV_READ | EV_PERSIST, on_gate, op);
-	nx_assert(op->gate_event && event_add(op->gate_event, NULL) == 0);
-	return OP_NEXT;
-}
-
 enum op_turn
 box(struct op *op)
 {
 	struct nx_fault f = {0};
+	struct node *n = op->node;
 
 	if (make_box(op, &f) < 0)
 		return fail_step(op, &f);
-	(void)op_after(op, GATE_MS, on_timeout); /* until it runs */
-	return gate_open(op);
-}
-
-enum op_turn
-unbox(struct op *op)
-{
-	if (op->gate_event)
-		event_free(op->gate_event);
-	op->gate_event = NULL;
-	nx_boxed_destroy(&op->boxed);
-	nx_close(&op->cgroup);
-	return empty(op);
+	n->status = -1;
+	n->pid = n->warden.p.pid;
+	n->pid_start = node_pid_start(n->pid);
+	nx_warden_watch(&n->warden, NODE_START_MS); /* until it runs */
+	return OP_NEXT;
 }
 
 /* --- network ------------------------------------------------------------------ */
@@ -203,7 +128,7 @@ fail_vanished(struct op *op)
 	};
 	struct nx_cgroup_stat stat = {0};
 
-	(void)nx_cgroup_read(op->cgroup, &stat);
+	(void)nx_cgroup_read(op->node->warden.cgroup, &stat);
 	if (stat.oom_kills)
 		op_fail(op, NX__STATUS__INVALID,
 		    "the node did not start: its memory of %s is too small",
@@ -229,7 +154,7 @@ network(struct op *op)
 	op->heard = network;
 	if (op->fault.error)
 		return fail_step(op, &op->fault);
-	if (op->closed)
+	if (op->node->warden.p.gate < 0)
 		return fail_vanished(op);
 	if (op->netlink >= 0 && !op->linked && !op->call)
 		return net_attach(op, linked);
@@ -287,7 +212,7 @@ has_become(const struct op *op)
 	char word[16];
 	int value;
 
-	return !nx_pidfd_ended(op->boxed.pidfd) ||
+	return !nx_pidfd_ended(op->node->warden.p.pidfd) ||
 	    node_status_read(op->node, word, &value);
 }
 
@@ -297,7 +222,7 @@ gone(struct op *op)
 	if (op->fault.error)
 		return op->program ? fail_program(op)
 				   : fail_step(op, &op->fault);
-	if (!op->closed)
+	if (op->node->warden.p.gate >= 0)
 		return OP_WAIT;
 	return has_become(op) ? OP_NEXT : fail_vanished(op);
 }
@@ -305,10 +230,9 @@ gone(struct op *op)
 enum op_turn
 go(struct op *op)
 {
-	nx_assert(op->ready && op->linked && !op->went);
-	op->went = true;
+	nx_assert(op->ready && op->linked);
 	op->heard = gone;
-	(void)nx_gate_send(op->boxed.gate, NX_GATE_GO, 0, -1);
+	(void)nx_gate_send(op->node->warden.p.gate, NX_GATE_GO, 0, -1);
 	return gone(op);
 }
 
@@ -319,12 +243,9 @@ run(struct op *op)
 {
 	struct node *n = op->node;
 
+	nx_assert(n->warden.p.gate < 0);
 	op_quiet(op);
-	event_free(op->gate_event);
-	op->gate_event = NULL;
-	nx_close(&op->boxed.gate);
-	n->pid = op->boxed.pid;
-	n->pid_start = node_pid_start(n->pid);
+	nx_warden_deadline(&n->warden, 0);
 	snprintf(n->boot_id, sizeof(n->boot_id), "%s", op->m->boot_id);
 	n->started_at = nx_wall_us() / 1000000;
 	n->state = NODE_RUNNING;
@@ -332,16 +253,12 @@ run(struct op *op)
 	n->fresh = n->kept = n->failed = false;
 	n->exit_reason[0] = '\0';
 	memset(n->samples, 0, sizeof(n->samples));
-	op->boxed.pid = -1;
-	if (node_watch(n, nx_take_fd(&op->boxed.pidfd), nx_take_fd(&op->cgroup),
-		true) < 0) {
-		op_fail(op, NX__STATUS__INTERNAL, "out of memory");
-		return OP_FAILED;
-	}
+	if (n->warden.p.pid < 0) /* that was short */
+		op_begin(n, OP_END, false, false);
 	return op_save_over(op);
 }
 
-/* What is in the box is killed with it (unbox). */
+/* What is in the box is killed with it (empty). */
 enum op_turn
 unrun(struct op *op)
 {
@@ -349,8 +266,6 @@ unrun(struct op *op)
 
 	if (n->state == NODE_RUNNING)
 		n->state = NODE_STOPPED;
-	node_unwatch(n);
-	n->pid = 0;
 	return OP_NEXT;
 }
 

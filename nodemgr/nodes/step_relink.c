@@ -16,7 +16,7 @@
 bool
 relink_wanted(struct op *op)
 {
-	return op->ran && op->node->pidfd >= 0;
+	return op->ran && op->node->warden.p.pidfd >= 0;
 }
 
 static enum op_turn
@@ -27,22 +27,40 @@ no_socket(struct op *op)
 	return OP_FAILED;
 }
 
-static enum op_turn
-fetched(struct op *op)
+/* One message is all that is awaited. */
+static bool
+on_heard(void *arg, const struct nx_gate_msg *msg, int *fd)
 {
-	if (op->netlink >= 0)
-		return OP_NEXT;
-	return op->closed || op->fault.error ? no_socket(op) : OP_WAIT;
+	struct op *op = arg;
+
+	if (msg->kind == NX_GATE_NETLINK && nx_fd_is(*fd, NX_FD_RTNETLINK))
+		op->netlink = nx_take_fd(fd);
+	nx_warden_destroy(&op->helper);
+	op_continue(op, op->netlink >= 0 ? OP_NEXT : no_socket(op));
+	return false;
 }
+
+static void
+on_late(void *arg)
+{
+	op_continue(arg, no_socket(arg));
+}
+
+static const struct nx_warden_ops helper_ops = {
+    .heard = on_heard,
+    .late = on_late,
+};
 
 enum op_turn
 netlink(struct op *op)
 {
-	if (nx_enter_netlink(op->node->pidfd, &op->boxed, &op->fault) < 0)
+	struct nx_warden *w = &op->helper;
+
+	nx_warden_init(w, op->m->base, &helper_ops, op);
+	if (nx_enter_netlink(op->node->warden.p.pidfd, &w->p, &op->fault) < 0)
 		return no_socket(op);
-	(void)gate_open(op);
-	op->heard = fetched;
-	return op_after(op, FETCH_MS, no_socket);
+	nx_warden_watch(w, FETCH_MS);
+	return OP_WAIT;
 }
 
 static enum op_turn
@@ -57,6 +75,5 @@ relinked(struct op *op, const struct nx_reply *reply)
 enum op_turn
 relink(struct op *op)
 {
-	op_quiet(op);
 	return net_attach(op, relinked);
 }

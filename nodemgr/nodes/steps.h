@@ -12,12 +12,8 @@ op_step_fn row_make, row_unmake, volume_make, volume_unmake;
 
 /* Launching it (step_launch.c): from its volume to its running. */
 bool start_wanted(struct op *op);
-op_step_fn attach, unattach, box, unbox, network, unnetwork, go, run, unrun,
-    active;
+op_step_fn attach, unattach, box, network, unnetwork, go, run, unrun, active;
 
-/* What the gate of a box, or of a helper, has said so far goes into @op; then
- * op->heard decides. */
-enum op_turn gate_open(struct op *op);
 /* NET_ATTACH with op->netlink, which it consumes; @replied as in op_call(). */
 enum op_turn net_attach(struct op *op,
     enum op_turn (*replied)(struct op *op, const struct nx_reply *reply));

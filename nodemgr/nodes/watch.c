@@ -1,6 +1,6 @@
 /*
- * Watching a running node through the pidfd of its init, and finding it again
- * after a restart of nodemgr.
+ * What a node's warden says: to the operation that waits for it, or an end that
+ * nobody waits for. And finding a node again after a restart of nodemgr.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,60 +11,82 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "common/reaper.h"
 #include "nodemgr/nodes/exec.h"
 #include "nodemgr/nodes/node.h"
 #include "nodemgr/nodes/op.h"
 
-static void
-on_exit_event(evutil_socket_t fd, short what, void *arg)
+/* Tells the operation that waits for it. True: it went on, and may be gone. */
+static bool
+tell(struct node *n)
 {
-	(void)fd;
-	(void)what;
-	node_ended(arg);
+	struct op *op = n->op;
+	enum op_turn turn = op && op->heard ? op->heard(op) : OP_WAIT;
+
+	if (turn == OP_WAIT)
+		return false;
+	op_continue(op, turn);
+	return true;
+}
+
+static bool
+on_heard(void *arg, const struct nx_gate_msg *msg, int *fd)
+{
+	struct node *n = arg;
+	struct op *op = n->op;
+
+	nx_assert(op && n->state != NODE_RUNNING);
+	if (msg->kind == NX_GATE_NETLINK && op->netlink < 0 &&
+	    nx_fd_is(*fd, NX_FD_RTNETLINK)) {
+		op->netlink = nx_take_fd(fd);
+	} else if (msg->kind == NX_GATE_READY) {
+		op->ready = true;
+	} else if (msg->kind == NX_GATE_FAILED) {
+		op->fault = msg->fault;
+		op->program = msg->value == NX_GATE_PROGRAM;
+	} else if (msg->kind != NX_GATE_CLOSED) {
+		op->fault = (struct nx_fault){-EPROTO, "read the gate"};
+	}
+	return !tell(n);
 }
 
 static void
-on_reaped(int status, const struct rusage *usage, void *arg)
+on_late(void *arg)
+{
+	struct node *n = arg;
+
+	if (!n->op->heard)
+		return; /* it is being undone */
+	op_fail(n->op, NX__STATUS__DEADLINE,
+	    "the node did not start within %d seconds", NODE_START_MS / 1000);
+	op_continue(n->op, OP_FAILED);
+}
+
+static void
+on_ended(void *arg, int status, const struct rusage *usage)
 {
 	struct node *n = arg;
 
 	(void)usage;
 	n->status = status;
-	node_ended(n);
+	if (!tell(n) && n->state == NODE_RUNNING)
+		op_begin(n, OP_END, false, false);
 }
 
-int
-node_watch(struct node *n, int pidfd, int cgroup, bool child)
+static void
+on_emptied(void *arg)
 {
-	n->pidfd = pidfd;
-	n->cgroup = cgroup;
-	n->child = child;
-	n->status = -1;
-	if (child) {
-		nx_reaper_watch(n->pid, on_reaped, n);
-		return 0;
-	}
-	n->exit_event = event_new(n->m->base, pidfd, EV_READ, on_exit_event, n);
-	if (!n->exit_event || event_add(n->exit_event, NULL) < 0)
-		return -ENOMEM;
-	return 0;
+	op_continue(((struct node *)arg)->op, OP_NEXT);
 }
 
-void
-node_unwatch(struct node *n)
-{
-	if (n->exit_event)
-		event_free(n->exit_event);
-	n->exit_event = NULL;
-	if (n->child)
-		nx_reaper_forget(n->pid);
-	n->child = false;
-	nx_close(&n->pidfd);
-	nx_close(&n->cgroup);
-}
+const struct nx_warden_ops node_warden_ops = {
+    .heard = on_heard,
+    .late = on_late,
+    .ended = on_ended,
+    .emptied = on_emptied,
+};
 
 /* How init itself ended: known to its parent only. */
 static void
@@ -91,8 +113,8 @@ node_note_end(struct node *n, bool stopped)
 
 	if (!node_status_read(n, word, &value))
 		describe(n, word, &value);
-	if (n->cgroup >= 0)
-		(void)nx_cgroup_read(n->cgroup, &stat);
+	if (n->warden.cgroup >= 0)
+		(void)nx_cgroup_read(n->warden.cgroup, &stat);
 	n->oom_kills += stat.oom_kills;
 	if (stopped)
 		snprintf(n->exit_reason, sizeof(n->exit_reason), "stopped");
@@ -124,24 +146,22 @@ node_pid_start(pid_t pid)
 	return p ? strtoull(p, NULL, 10) : 0;
 }
 
-int
+bool
 node_adopt(struct node *n)
 {
-	nx_cleanup_fd int pidfd = -1, cgroup = -1;
+	struct nx_warden *w = &n->warden;
+	nx_cleanup_fd int pidfd = -1;
 
-	if (n->pid <= 0 || strcmp(n->boot_id, n->m->boot_id) != 0)
-		return 0;
+	if (nx_warden_regroup(w, n->m->cgroups.nodes, n->id) < 0 ||
+	    n->pid <= 0 || strcmp(n->boot_id, n->m->boot_id) != 0)
+		return false;
 	pidfd = pidfd_open(n->pid, 0);
-	cgroup = nx_cgroup_open(n->m->cgroups.nodes, n->id);
-	if (pidfd < 0 || cgroup < 0)
-		return 0;
 	/* the pidfd holds whom we check from here on */
-	if (node_pid_start(n->pid) != n->pid_start ||
-	    !nx_cgroup_holds(cgroup, n->pid))
-		return 0;
-	if (node_watch(n, nx_take_fd(&pidfd), nx_take_fd(&cgroup), false) < 0)
-		return 0;
+	if (pidfd < 0 || node_pid_start(n->pid) != n->pid_start ||
+	    !nx_cgroup_holds(w->cgroup, n->pid))
+		return false;
+	nx_warden_adopt(w, nx_take_fd(&pidfd));
 	exec_adopt(n);
 	nx_info("event=node-adopted node=%s pid=%d", n->id, (int)n->pid);
-	return 1;
+	return true;
 }

@@ -113,7 +113,8 @@ pids_in_node(void)
 {
 	struct nx_cgroup_stat stat;
 
-	assert_int_equal(nx_cgroup_read(world.m.nodes->cgroup, &stat), 0);
+	assert_int_equal(
+	    nx_cgroup_read(world.m.nodes->warden.cgroup, &stat), 0);
 	assert_true(stat.memory > 0);
 	return stat.pids;
 }

@@ -124,7 +124,8 @@ trigger(enum op_kind kind, struct answer *a)
 	create.storage = 16 << 20;
 	del.force = true;
 	if (kind == OP_END)
-		(void)pidfd_send_signal(world.m.nodes->pidfd, SIGTERM, NULL, 0);
+		(void)pidfd_send_signal(
+		    world.m.nodes->warden.p.pidfd, SIGTERM, NULL, 0);
 	else if (kind == OP_RELINK)
 		op_begin(world.m.nodes, OP_RELINK, false, false);
 	else
@@ -167,8 +168,9 @@ assert_consistent(void)
 	assert_null(n->next);
 	assert_true(runs || n->state == NODE_STOPPED);
 	assert_int_equal(n->plan[0], '\0');
-	assert_int_equal(runs ? nx_cgroup_populated(n->cgroup) : 0, runs);
-	assert_true(!runs || !nx_pidfd_ended(n->pidfd));
+	assert_int_equal(
+	    runs ? nx_cgroup_populated(n->warden.cgroup) : 0, runs);
+	assert_true(!runs || !nx_pidfd_ended(n->warden.p.pidfd));
 }
 
 /* And so has the database. */

@@ -206,7 +206,7 @@ test_refused_deletion(void **state)
 	world.fail = NX__METHOD__NONE;
 	assert_int_equal(world.m.nodes->state, NODE_RUNNING);
 	assert_int_equal(world.m.nodes->pid, pid);
-	assert_false(nx_pidfd_ended(world.m.nodes->pidfd));
+	assert_false(nx_pidfd_ended(world.m.nodes->warden.p.pidfd));
 	assert_int_equal(world.links, 1);
 	assert_int_equal(stop_node(USER, "r"), 0);
 	world.fail = NX__METHOD__VOLUME_DELETE;
