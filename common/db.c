@@ -144,6 +144,32 @@ nx_db_next(sqlite3_stmt *stmt)
 	return rc == SQLITE_DONE ? 0 : nx_db_errno_of(rc);
 }
 
+bool
+nx_db_text(sqlite3_stmt *stmt, int column, char *buf, size_t size)
+{
+	const unsigned char *text = sqlite3_column_text(stmt, column);
+	size_t len = (size_t)sqlite3_column_bytes(stmt, column);
+
+	nx_assert(size > 0);
+	buf[0] = '\0';
+	if (!text || len >= size || memchr(text, 0, len))
+		return false;
+	memcpy(buf, text, len);
+	buf[len] = '\0';
+	return true;
+}
+
+bool
+nx_db_blob(sqlite3_stmt *stmt, int column, void *buf, size_t size)
+{
+	const void *blob = sqlite3_column_blob(stmt, column);
+
+	if (!blob || (size_t)sqlite3_column_bytes(stmt, column) != size)
+		return false;
+	memcpy(buf, blob, size);
+	return true;
+}
+
 int
 nx_db_exec(struct nx_db *db, const char *sql, const char *types, ...)
 {

@@ -13,6 +13,7 @@
 #ifndef NX_DB_H
 #define NX_DB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <event2/event.h>
@@ -45,6 +46,18 @@ int nx_db_exec(struct nx_db *db, const char *sql, const char *types, ...);
 int nx_db_query(struct nx_db *db, sqlite3_stmt **ret_stmt, const char *sql,
     const char *types, ...);
 int nx_db_next(sqlite3_stmt *stmt);
+
+/*
+ * A column of the row that is there, copied before the statement moves on.
+ * nx_db_text: a string with its NUL into @size bytes. False, and the empty
+ * string, when it is null, has a NUL within or does not fit.
+ * nx_db_blob: exactly @size bytes; false, and @buf untouched, when it is null
+ * or of another length.
+ * What a schema lets be null may be asked for without looking at the result;
+ * whatever else is false was not written by us.
+ */
+bool nx_db_text(sqlite3_stmt *stmt, int column, char *buf, size_t size);
+bool nx_db_blob(sqlite3_stmt *stmt, int column, void *buf, size_t size);
 
 /* -errno for the last SQLite error (-ENOSPC for SQLITE_FULL, -EIO ...). */
 int nx_db_errno(struct nx_db *db);

@@ -53,28 +53,6 @@ auth_code_put(struct nx_db *db, const struct auth_code *code)
 	    sizeof(code->client));
 }
 
-static bool
-blob_column(sqlite3_stmt *s, int column, uint8_t *buf, size_t size)
-{
-	const void *blob = sqlite3_column_blob(s, column);
-
-	if (!blob || (size_t)sqlite3_column_bytes(s, column) != size)
-		return false;
-	memcpy(buf, blob, size);
-	return true;
-}
-
-static bool
-text_column(sqlite3_stmt *s, int column, char *buf, size_t size)
-{
-	const char *text = (const char *)sqlite3_column_text(s, column);
-
-	if (!text || strlen(text) >= size)
-		return false;
-	memcpy(buf, text, strlen(text) + 1);
-	return true;
-}
-
 static int
 read_code(sqlite3_stmt *s, struct auth_code *ret_code)
 {
@@ -86,12 +64,12 @@ read_code(sqlite3_stmt *s, struct auth_code *ret_code)
 	c.created_at = sqlite3_column_int64(s, 8);
 	c.expires_at = sqlite3_column_int64(s, 9);
 	/* Of a code from before there were clients, nobody's. */
-	(void)blob_column(s, 10, c.client, sizeof(c.client));
-	if (!blob_column(s, 0, c.txn, sizeof(c.txn)) ||
-	    !blob_column(s, 1, c.mac, sizeof(c.mac)) ||
-	    !text_column(s, 4, c.user.username, sizeof(c.user.username)) ||
-	    !text_column(s, 5, c.user.email, sizeof(c.user.email)) ||
-	    !text_column(s, 6, c.user.password, sizeof(c.user.password)))
+	(void)nx_db_blob(s, 10, c.client, sizeof(c.client));
+	if (!nx_db_blob(s, 0, c.txn, sizeof(c.txn)) ||
+	    !nx_db_blob(s, 1, c.mac, sizeof(c.mac)) ||
+	    !nx_db_text(s, 4, c.user.username, sizeof(c.user.username)) ||
+	    !nx_db_text(s, 5, c.user.email, sizeof(c.user.email)) ||
+	    !nx_db_text(s, 6, c.user.password, sizeof(c.user.password)))
 		return -EBADMSG;
 	*ret_code = c;
 	return 0;

@@ -72,11 +72,10 @@ auth_session_list(struct nx_db *db, uint64_t user_id,
 	    "SELECT id FROM sessions WHERE user_id = ? LIMIT ?", "uu", user_id,
 	    (uint64_t)max);
 	while (r == 1 && (size_t)n < max) {
-		if (sqlite3_column_bytes(s, 0) != NX_SESSION_LEN) {
+		if (!nx_db_blob(s, 0, ret_ids[n++], NX_SESSION_LEN)) {
 			sqlite3_reset(s);
 			return -EBADMSG;
 		}
-		memcpy(ret_ids[n++], sqlite3_column_blob(s, 0), NX_SESSION_LEN);
 		r = nx_db_next(s);
 	}
 	if (r < 0)
@@ -135,7 +134,6 @@ auth_notice_next(struct nx_db *db, enum nx_role role,
     enum auth_notice_kind kind, struct auth_notice *ret_notice)
 {
 	struct auth_notice n = {.role = role, .kind = kind};
-	const void *session;
 	sqlite3_stmt *s;
 	int r;
 
@@ -147,10 +145,7 @@ auth_notice_next(struct nx_db *db, enum nx_role role,
 		return r;
 	n.id = sqlite3_column_int64(s, 0);
 	n.user_id = (uint64_t)sqlite3_column_int64(s, 1);
-	session = sqlite3_column_blob(s, 2);
-	n.has_session = session && sqlite3_column_bytes(s, 2) == NX_SESSION_LEN;
-	if (n.has_session)
-		memcpy(n.session, session, NX_SESSION_LEN);
+	n.has_session = nx_db_blob(s, 2, n.session, NX_SESSION_LEN);
 	n.created_at = sqlite3_column_int64(s, 3);
 	sqlite3_reset(s);
 	*ret_notice = n;

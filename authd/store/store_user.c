@@ -10,18 +10,6 @@
 
 #define COLUMNS "id, username, email, password, disabled, created_at"
 
-/* A column into a fixed array; what does not fit was not written by us. */
-static bool
-text_column(sqlite3_stmt *s, int column, char *buf, size_t size)
-{
-	const char *text = (const char *)sqlite3_column_text(s, column);
-
-	if (!text || strlen(text) >= size)
-		return false;
-	memcpy(buf, text, strlen(text) + 1);
-	return true;
-}
-
 static int
 read_user(sqlite3_stmt *s, struct auth_user *ret_user)
 {
@@ -30,9 +18,9 @@ read_user(sqlite3_stmt *s, struct auth_user *ret_user)
 	u.id = (uint64_t)sqlite3_column_int64(s, 0);
 	u.disabled = sqlite3_column_int(s, 4) != 0;
 	u.created_at = sqlite3_column_int64(s, 5);
-	if (u.id == 0 || !text_column(s, 1, u.username, sizeof(u.username)) ||
-	    !text_column(s, 2, u.email, sizeof(u.email)) ||
-	    !text_column(s, 3, u.password, sizeof(u.password)))
+	if (u.id == 0 || !nx_db_text(s, 1, u.username, sizeof(u.username)) ||
+	    !nx_db_text(s, 2, u.email, sizeof(u.email)) ||
+	    !nx_db_text(s, 3, u.password, sizeof(u.password)))
 		return -EBADMSG;
 	*ret_user = u;
 	return 0;

@@ -99,14 +99,6 @@ node_store_delete(struct nx_db *db, void *arg)
 	return nx_db_exec(db, "DELETE FROM nodes WHERE id = ?", "s", n->id);
 }
 
-static void
-text(sqlite3_stmt *s, int column, char *buf, size_t size)
-{
-	const unsigned char *t = sqlite3_column_text(s, column);
-
-	snprintf(buf, size, "%s", t ? (const char *)t : "");
-}
-
 static uint64_t
 number(sqlite3_stmt *s, int column)
 {
@@ -137,10 +129,10 @@ read_row(struct nodemgr *m, sqlite3_stmt *s)
 
 	if (!n)
 		return -ENOMEM;
-	text(s, 0, n->id, sizeof(n->id));
+	nx_db_text(s, 0, n->id, sizeof(n->id));
 	n->owner = number(s, 1);
-	text(s, 2, n->name, sizeof(n->name));
-	text(s, 3, n->image, sizeof(n->image));
+	nx_db_text(s, 2, n->name, sizeof(n->name));
+	nx_db_text(s, 3, n->image, sizeof(n->image));
 	n->memory = number(s, 4);
 	n->storage = number(s, 5);
 	n->cpu_weight = (uint32_t)number(s, 6);
@@ -159,11 +151,11 @@ read_row(struct nodemgr *m, sqlite3_stmt *s)
 	n->limits_enforced = flags & ENFORCED;
 	n->pid = (pid_t)number(s, 14);
 	n->pid_start = number(s, 15);
-	text(s, 16, n->boot_id, sizeof(n->boot_id));
-	text(s, 17, n->exit_reason, sizeof(n->exit_reason));
+	nx_db_text(s, 16, n->boot_id, sizeof(n->boot_id));
+	nx_db_text(s, 17, n->exit_reason, sizeof(n->exit_reason));
 	n->oom_kills = number(s, 18);
-	text(s, 20, n->plan, sizeof(n->plan));
-	text(s, 21, n->step, sizeof(n->step));
+	nx_db_text(s, 20, n->plan, sizeof(n->plan));
+	nx_db_text(s, 21, n->step, sizeof(n->step));
 	return read_command(n, s, 19);
 }
 

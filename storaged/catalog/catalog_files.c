@@ -20,14 +20,14 @@ catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file)
 	struct catalog_file *f = ret_file;
 
 	f->key = sqlite3_column_int64(stmt, 0);
-	catalog_copy_text(stmt, 1, f->id, sizeof(f->id));
-	catalog_copy_text(stmt, 2, f->name, sizeof(f->name));
+	nx_db_text(stmt, 1, f->id, sizeof(f->id));
+	nx_db_text(stmt, 2, f->name, sizeof(f->name));
 	f->owner = (uint64_t)sqlite3_column_int64(stmt, 3);
 	f->size = (uint64_t)sqlite3_column_int64(stmt, 4);
 	f->chunks = (uint32_t)sqlite3_column_int64(stmt, 5);
 	f->want = (uint32_t)sqlite3_column_int64(stmt, 6);
 	f->replicas = (uint32_t)sqlite3_column_int64(stmt, 7);
-	catalog_copy_text(stmt, 8, f->etag.text, sizeof(f->etag.text));
+	nx_db_text(stmt, 8, f->etag.text, sizeof(f->etag.text));
 	f->created_at = (uint64_t)sqlite3_column_int64(stmt, 9);
 	f->in_tree = sqlite3_column_int(stmt, 10) != 0;
 	f->damaged = (uint32_t)sqlite3_column_int64(stmt, 11);
@@ -128,16 +128,16 @@ catalog_read_chunk(sqlite3_stmt *stmt, struct catalog_chunk *ret_chunk)
 	int64_t size = sqlite3_column_int64(stmt, 3);
 
 	if (size < 0 || size > CHUNK_SIZE ||
-	    sqlite3_column_bytes(stmt, 4) != (int)MD5_LEN ||
 	    (size_t)n_crc !=
 		checksum_blocks((uint32_t)size) * sizeof(c->sums.crc[0]))
 		return -EBADMSG;
 	memset(c, 0, sizeof(*c));
 	c->key = sqlite3_column_int64(stmt, 0);
 	c->file = sqlite3_column_int64(stmt, 1);
-	catalog_copy_text(stmt, 2, c->id.text, sizeof(c->id.text));
+	nx_db_text(stmt, 2, c->id.text, sizeof(c->id.text));
 	c->sums.size = (uint32_t)size;
-	memcpy(c->sums.md5, sqlite3_column_blob(stmt, 4), MD5_LEN);
+	if (!nx_db_blob(stmt, 4, c->sums.md5, MD5_LEN))
+		return -EBADMSG;
 	if (n_crc > 0)
 		memcpy(
 		    c->sums.crc, sqlite3_column_blob(stmt, 5), (size_t)n_crc);

@@ -20,8 +20,6 @@ struct catalog {
 	"f.file, f.id, f.name, f.owner, f.size, f.chunks, f.want, " \
 	"f.replicas, f.md5, f.created_at, f.tree, " DAMAGE_COLUMNS("f.file")
 void catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file);
-void
-catalog_copy_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t size);
 
 /* What an entry adds to the folder it is in, or a change of that. */
 struct catalog_sums {

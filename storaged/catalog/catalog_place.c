@@ -47,7 +47,7 @@ step_up(struct nx_db *db, int64_t *entry, char name[PATH_NAME_MAX + 1])
 	if (r <= 0)
 		return r;
 	*entry = sqlite3_column_int64(stmt, 0);
-	catalog_copy_text(stmt, 1, name, PATH_NAME_MAX + 1);
+	nx_db_text(stmt, 1, name, PATH_NAME_MAX + 1);
 	sqlite3_reset(stmt);
 	return 1;
 }

@@ -234,11 +234,3 @@ catalog_now(void)
 {
 	return (uint64_t)time(NULL);
 }
-
-void
-catalog_copy_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t size)
-{
-	const char *text = (const char *)sqlite3_column_text(stmt, column);
-
-	(void)snprintf(ret_text, size, "%s", text ? text : "");
-}

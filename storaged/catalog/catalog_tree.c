@@ -21,13 +21,13 @@ read_entry(sqlite3_stmt *stmt, struct catalog_entry *ret_entry)
 
 	memset(e, 0, sizeof(*e));
 	e->key = sqlite3_column_int64(stmt, 0);
-	catalog_copy_text(stmt, 1, e->name, sizeof(e->name));
+	nx_db_text(stmt, 1, e->name, sizeof(e->name));
 	e->folder = sqlite3_column_type(stmt, 2) == SQLITE_NULL;
 	e->file = sqlite3_column_int64(stmt, 2);
 	e->size = (uint64_t)sqlite3_column_int64(stmt, 3);
 	e->modified_at = (uint64_t)sqlite3_column_int64(stmt, 4);
-	catalog_copy_text(stmt, 5, e->id, sizeof(e->id));
-	catalog_copy_text(stmt, 6, e->etag.text, sizeof(e->etag.text));
+	nx_db_text(stmt, 5, e->id, sizeof(e->id));
+	nx_db_text(stmt, 6, e->etag.text, sizeof(e->etag.text));
 	e->damaged = (uint32_t)sqlite3_column_int64(stmt, 7);
 	e->missing = (uint32_t)sqlite3_column_int64(stmt, 8);
 }

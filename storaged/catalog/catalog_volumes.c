@@ -33,7 +33,7 @@ catalog_volumes(struct catalog *c,
 		    .suspect = sqlite3_column_int(stmt, 5) != 0,
 		};
 
-		catalog_copy_text(stmt, 1, v.node, sizeof(v.node));
+		nx_db_text(stmt, 1, v.node, sizeof(v.node));
 		each(&v, arg);
 		r = nx_db_next(stmt);
 	}
@@ -353,8 +353,7 @@ catalog_trash(
 	    (uint64_t)max);
 
 	while (r > 0) {
-		catalog_copy_text(
-		    stmt, 0, ret_ids[n].text, sizeof(ret_ids[n].text));
+		nx_db_text(stmt, 0, ret_ids[n].text, sizeof(ret_ids[n].text));
 		n++;
 		r = nx_db_next(stmt);
 	}

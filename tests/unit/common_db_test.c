@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -224,6 +225,38 @@ tells_a_full_disk(void **state)
 	assert_int_equal(puts[1999].result, -ENOSPC);
 }
 
+/* Text and blobs come out whole, or not at all. */
+static void
+columns_are_copied(void **state)
+{
+	static const struct {
+		const char *sql;
+		bool text, blob; /* into 5 bytes, of 4 bytes */
+	} cases[] = {
+	    {"SELECT ''", true, false},
+	    {"SELECT 'abcd'", true, true},
+	    {"SELECT 'abcde'", false, false},
+	    {"SELECT 'ab' || char(0) || 'd'", false, true},
+	    {"SELECT x'61626364'", true, true},
+	    {"SELECT 1234", true, true},
+	    {"SELECT NULL", false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[8] = "#######", blob[5] = "####";
+		sqlite3_stmt *s = NULL;
+
+		assert_int_equal(nx_db_query(db, &s, cases[i].sql, ""), 1);
+		assert_int_equal(nx_db_text(s, 0, text, 5), cases[i].text);
+		assert_true(text[0] == '\0' || cases[i].text);
+		assert_memory_equal(text + 5, "##", 3);
+		assert_int_equal(nx_db_blob(s, 0, blob, 4), cases[i].blob);
+		assert_true(blob[0] != '#' || !cases[i].blob);
+		sqlite3_reset(s);
+	}
+}
+
 int
 main(void)
 {
@@ -236,6 +269,7 @@ main(void)
 	    T(refuses_a_newer_schema),
 	    T(refuses_a_damaged_file),
 	    T(tells_a_full_disk),
+	    T(columns_are_copied),
 	};
 
 	return cmocka_run_group_tests_name("db", tests, NULL, NULL);
