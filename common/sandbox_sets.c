@@ -8,6 +8,7 @@
 #include <fcntl.h>
 
 #include "common/err.h"
+#include "common/namespaces.h"
 #include "common/sandbox_internal.h"
 
 #define ANY(n)            \
@@ -146,7 +147,7 @@ static const struct nx_sys_rule sqlite[] = {
 static const struct nx_sys_rule threads[] = {
     /* glibc starts a thread with clone3 and falls back on clone. */
     {.name = "clone3", .refuse_errno = 38 /* ENOSYS: arguments unseen */},
-    MASK("clone", 0, 0x7e020000 /* CLONE_NEW* */, 0),
+    MASK("clone", 0, NX_NAMESPACES, 0),
     ANY("set_tid_address"),
     ANY("prctl"),
     ANY("sched_setaffinity"),

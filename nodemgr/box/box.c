@@ -3,13 +3,8 @@
  * into its cgroup and all its namespaces, and writes the maps of ids that it
  * alone may write. Trusts the child only until it has executed nexus-init.
  */
-#include <sched.h>
-
+#include "common/namespaces.h"
 #include "nodemgr/box/child.h"
-
-#define ALL_NAMESPACES                                               \
-	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | \
-	    CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
 
 /* Nobody is in its new user namespace before that. */
 static int
@@ -27,7 +22,7 @@ nx_box_spawn(const struct nx_box *box, struct nx_boxed *ret_boxed,
 	struct nx_boxed b;
 	int gate, r;
 	pid_t pid =
-	    nx_boxed_clone(ALL_NAMESPACES, box->cgroup, &b, &gate, ret_fault);
+	    nx_boxed_clone(NX_NAMESPACES, box->cgroup, &b, &gate, ret_fault);
 
 	if (pid < 0)
 		return pid;

@@ -21,13 +21,10 @@
 
 #include "common/err.h"
 #include "common/fd.h"
+#include "common/namespaces.h"
 #include "nodemgr/box/caps.h"
 #include "nodemgr/box/child.h"
 #include "nodemgr/box/sys.h"
-
-#define NODE_NAMESPACES                                              \
-	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | \
-	    CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
 
 /* The descriptors of who enters; 0-2 are the command's. */
 enum { GATE = 3, TARGET, INIT, END };
@@ -151,7 +148,7 @@ first(const struct nx_enter *e, int gate, struct nx_fault *f)
 
 	NX_TRY(f, NX_SYS(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)), "dumpable");
 	NX_TRY(f, gather_fds(e, gate), "gather descriptors");
-	NX_TRY(f, NX_SYS(setns(TARGET, NODE_NAMESPACES)), "join the node");
+	NX_TRY(f, NX_SYS(setns(TARGET, NX_NAMESPACES)), "join the node");
 	(void)close(TARGET);
 	pid = sys_clone3(&args);
 	NX_TRY(f, pid, "clone3");

@@ -18,6 +18,7 @@
 
 #include "common/err.h"
 #include "common/fd.h"
+#include "common/namespaces.h"
 #include "nodemgr/box/filter.h"
 #include "nodemgr/box/syscalls.h"
 
@@ -39,7 +40,8 @@ struct refused_arg {
 #define EVERY   (KIND(NODE) | FUNC)
 #define FUNC    (KIND(FUNCTION) | KIND(FUNCTION_UNCOUNTED))
 
-#define LOW 0xffffffffULL
+#define LOW            0xffffffffULL
+#define NO_CLONE(flag) {"clone", 0, flag, flag, EPERM, EVERY},
 static const struct refused_arg refused_args[] = {
     /* input pushed into a terminal (CVE-2017-5226); the kernel looks at
 	 * the low half of the argument only, and so do we */
@@ -49,13 +51,7 @@ static const struct refused_arg refused_args[] = {
     {"socket", 0, LOW, AF_ALG, EAFNOSUPPORT, EVERY},
     {"socket", 0, LOW, AF_VSOCK, EAFNOSUPPORT, EVERY},
     /* namespaces within namespaces widen what the kernel shows */
-    {"clone", 0, CLONE_NEWNS, CLONE_NEWNS, EPERM, EVERY},
-    {"clone", 0, CLONE_NEWCGROUP, CLONE_NEWCGROUP, EPERM, EVERY},
-    {"clone", 0, CLONE_NEWUTS, CLONE_NEWUTS, EPERM, EVERY},
-    {"clone", 0, CLONE_NEWIPC, CLONE_NEWIPC, EPERM, EVERY},
-    {"clone", 0, CLONE_NEWUSER, CLONE_NEWUSER, EPERM, EVERY},
-    {"clone", 0, CLONE_NEWPID, CLONE_NEWPID, EPERM, EVERY},
-    {"clone", 0, CLONE_NEWNET, CLONE_NEWNET, EPERM, EVERY},
+    NX_EACH_NAMESPACE(NO_CLONE)
     /* a mask of 0 is met by any argument. As a kernel without it: what a
      * memfd holds belongs to no process and is bounded by no limit of one */
     {"memfd_create", 0, 0, 0, ENOSYS, KIND(FUNCTION_UNCOUNTED)},
