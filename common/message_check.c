@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "common/utf8.h"
 
 static int check_message(const ProtobufCMessage *m, const char **ret_field);
 
@@ -34,72 +35,30 @@ limit_of(const struct nx_message_limits *limits, uint32_t tag)
 	return &none;
 }
 
-/* Length of the valid UTF-8 sequence at @s, 0 if it is none (RFC 3629). */
-static size_t
-utf8_sequence(const unsigned char *s)
-{
-	size_t n, i;
-	uint32_t c;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		n = 2;
-	else if (s[0] >= 0xe0 && s[0] <= 0xef)
-		n = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	c = s[0] & (0x7fU >> n);
-	for (i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if ((n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10ffff ||
-	    (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	return n;
-}
-
-/* Length of the character at @s that may stand in a text, 0 if it may not. */
-static size_t
-text_character(const unsigned char *s)
-{
-	size_t n = utf8_sequence(s);
-
-	if (n == 1 && ((*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f))
-		return 0;
-	return n;
-}
+/* The control characters that a text may have. */
+#define LINES "\n\t"
 
 static bool
 text_is_clean(const char *text, size_t max)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	size_t len = strnlen(text, max + 1);
 
-	if (strnlen(text, max + 1) > max)
-		return false;
-	while (*s) {
-		size_t n = text_character(s);
-
-		if (n == 0)
-			return false;
-		s += n;
-	}
-	return true;
+	return len <= max && nx_text_clean(text, len, LINES);
 }
 
 void
 nx_text_repair(char *text)
 {
-	while (*text) {
-		size_t n = text_character((unsigned char *)text);
+	size_t left = strlen(text);
 
-		if (n == 0)
+	while (left > 0) {
+		size_t n = nx_utf8_next(text, left, NULL);
+
+		if (!nx_text_clean(text, n ? n : 1, LINES))
 			*text = '?';
-		text += n ? n : 1;
+		n = n ? n : 1;
+		text += n;
+		left -= n;
 	}
 }
 

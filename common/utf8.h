@@ -1,50 +1,39 @@
 /*
- * UTF-8 as RFC 3629 has it: no overlong form, no surrogate, nothing beyond
- * U+10FFFF.
+ * UTF-8 as RFC 3629 has it, no overlong form, no surrogate, nothing beyond
+ * U+10FFFF, and the text of others: which of it is clean, and how it stands in
+ * JSON.
+ *
+ * Who shows text somewhere has rules of its own on top, and keeps them there: a
+ * terminal obeys more characters than there are control characters
+ * (nexusctl/clean.h), a name in a path has to be told from others
+ * (storaged/catalog/path.h), a value in a log line ends at the next blank
+ * (common/log.h).
  */
 #ifndef NX_UTF8_H
 #define NX_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* Length of the sequence at the start of the @len > 0 bytes at @s; 0 if it is
- * none. */
-static inline size_t
-nx_utf8_sequence(const unsigned char *s, size_t len)
-{
-	size_t n = s[0] < 0x80 ? 1
-	    : s[0] < 0xc2      ? 0
-	    : s[0] < 0xe0      ? 2
-	    : s[0] < 0xf0      ? 3
-	    : s[0] < 0xf5      ? 4
-			       : 0;
-
-	if (n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if (n >= 3 &&
-	    ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f)))
-		return 0;
-	return n;
-}
+/* Length of the sequence at the start of the @len bytes at @s, and what it
+ * stands for in *ret_point unless that is NULL; 0 if it is none or @len is 0. */
+size_t nx_utf8_next(const void *s, size_t len, uint32_t *ret_point);
 
 /* Are these @len bytes all UTF-8, whatever they say? */
-static inline bool
-nx_utf8_valid(const void *data, size_t len)
-{
-	const unsigned char *s = data;
-	size_t n;
+bool nx_utf8_valid(const void *data, size_t len);
 
-	for (; len > 0; s += n, len -= n) {
-		n = nx_utf8_sequence(s, len);
-		if (n == 0)
-			return false;
-	}
-	return true;
-}
+/* Are they UTF-8 without control characters (U+0000 to U+001F and U+007F) but
+ * for those in @allowed? */
+bool nx_text_clean(const void *data, size_t len, const char *allowed);
+
+/* The longest piece of a JSON string, with its NUL: "\u001b". */
+#define NX_JSON_PIECE 8
+/*
+ * What the first of the @len > 0 bytes at @s become within a JSON string
+ * (RFC 8259): a character, an escape, or U+FFFD for one byte that begins no
+ * UTF-8. Returns how many bytes of @s that is.
+ */
+size_t nx_json_piece(const void *s, size_t len, char ret_piece[NX_JSON_PIECE]);
 
 #endif

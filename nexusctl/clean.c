@@ -5,45 +5,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "nexusctl/clean.h"
 
 #define SPELLED 8 /* "\u202e" and its NUL */
-
-/* Length of the UTF-8 character at @s and what it is; 0: it is none (RFC 3629:
- * no surrogates, nothing longer than need be). */
-static size_t
-character(const unsigned char *s, size_t left, uint32_t *ret_code)
-{
-	static const struct {
-		unsigned char mask, lead;
-		uint32_t least;
-	} kinds[] = {
-	    {0x80, 0x00, 0},
-	    {0xe0, 0xc0, 0x80},
-	    {0xf0, 0xe0, 0x800},
-	    {0xf8, 0xf0, 0x10000},
-	};
-
-	for (size_t n = 0; n < 4; n++) {
-		uint32_t code = s[0] & (uint8_t)~kinds[n].mask;
-
-		if ((s[0] & kinds[n].mask) != kinds[n].lead)
-			continue;
-		if (n >= left)
-			return 0;
-		for (size_t i = 1; i <= n; i++) {
-			if ((s[i] & 0xc0) != 0x80)
-				return 0;
-			code = code << 6 | (s[i] & 0x3f);
-		}
-		if (code < kinds[n].least || code > 0x10ffff ||
-		    (code >= 0xd800 && code < 0xe000))
-			return 0;
-		*ret_code = code;
-		return n + 1;
-	}
-	return 0;
-}
 
 static bool
 harmless(uint32_t c)
@@ -59,7 +24,7 @@ next(const char *s, size_t left, bool lines, char spelled[SPELLED],
     const char **ret_piece, size_t *ret_len)
 {
 	uint32_t code = 0;
-	size_t n = character((const unsigned char *)s, left, &code);
+	size_t n = nx_utf8_next(s, left, &code);
 
 	*ret_piece = s;
 	*ret_len = n;

@@ -54,24 +54,14 @@ static char *
 json_string(const unsigned char *data, size_t len)
 {
 	char *text = malloc(len * 6 + 3), *to = text;
-	size_t n;
+	char piece[NX_JSON_PIECE];
 
 	if (!text)
 		return NULL;
 	*to++ = '"';
-	for (size_t i = 0; i < len; i += n) {
-		n = nx_utf8_sequence(data + i, len - i);
-		if (n == 0) {
-			to = stpcpy(to, "\xef\xbf\xbd");
-			n = 1;
-		} else if (data[i] < 0x20 || data[i] == 0x7f) {
-			to += sprintf(to, "\\u%04x", data[i]);
-		} else {
-			if (data[i] == '"' || data[i] == '\\')
-				*to++ = '\\';
-			memcpy(to, data + i, n);
-			to += n;
-		}
+	for (size_t i = 0; i < len;) {
+		i += nx_json_piece(data + i, len - i, piece);
+		to = stpcpy(to, piece);
 	}
 	strcpy(to, "\"");
 	return text;

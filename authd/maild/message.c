@@ -10,6 +10,7 @@
 #include "authd/maild/address.h"
 #include "authd/maild/message.h"
 #include "common/id.h"
+#include "common/utf8.h"
 
 static bool
 subject_ok(const char *subject)
@@ -23,56 +24,17 @@ subject_ok(const char *subject)
 	return i > 0;
 }
 
-/* Length of the UTF-8 sequence at @p (RFC 3629, table 3-7 of Unicode), 0 when
- * it is none. A NUL ends every sequence too early, so none is read across. */
-static size_t
-utf8_len(const unsigned char *p)
-{
-	static const struct {
-		unsigned char from, to, second_from, second_to;
-		size_t len;
-	} forms[] = {
-	    {0xc2, 0xdf, 0x80, 0xbf, 2},
-	    {0xe0, 0xe0, 0xa0, 0xbf, 3},
-	    {0xe1, 0xec, 0x80, 0xbf, 3},
-	    {0xed, 0xed, 0x80, 0x9f, 3},
-	    {0xee, 0xef, 0x80, 0xbf, 3},
-	    {0xf0, 0xf0, 0x90, 0xbf, 4},
-	    {0xf1, 0xf3, 0x80, 0xbf, 4},
-	    {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-	size_t i, k;
-
-	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
-		if (p[0] >= forms[i].from && p[0] <= forms[i].to)
-			break;
-	if (i == sizeof(forms) / sizeof(forms[0]) ||
-	    p[1] < forms[i].second_from || p[1] > forms[i].second_to)
-		return 0;
-	for (k = 2; k < forms[i].len; k++)
-		if ((p[k] & 0xc0) != 0x80)
-			return 0;
-	return forms[i].len;
-}
-
 static bool
 text_ok(const char *text)
 {
-	const unsigned char *p = (const unsigned char *)text;
-	size_t line = 0, len;
+	size_t len = strnlen(text, MAILD_TEXT_MAX + 1), line;
 
-	if (strnlen(text, MAILD_TEXT_MAX + 1) > MAILD_TEXT_MAX)
+	if (len > MAILD_TEXT_MAX || !nx_text_clean(text, len, "\n\t"))
 		return false;
-	while (*p) {
-		if (*p < 0x80)
-			len = (*p >= ' ' && *p != 0x7f) || *p == '\n' ||
-			    *p == '\t';
-		else
-			len = utf8_len(p);
-		line = *p == '\n' ? 0 : line + len;
-		if (len == 0 || line > MAILD_LINE_MAX)
+	for (; *text; text += line + (text[line] == '\n')) {
+		line = strcspn(text, "\n");
+		if (line > MAILD_LINE_MAX)
 			return false;
-		p += len;
 	}
 	return true;
 }

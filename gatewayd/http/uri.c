@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "common/err.h"
+#include "common/utf8.h"
 #include "gatewayd/http/uri.h"
 
 static const struct http_error
@@ -31,61 +32,6 @@ hex(char c)
 	return -1;
 }
 
-/* Length of the UTF-8 sequence that starts at @s, 0 if it is none. */
-static size_t
-utf8_len(const unsigned char *s, size_t len)
-{
-	static const struct {
-		unsigned char mask, lead, low;
-		size_t n;
-	} forms[] = {
-	    {0x80, 0x00, 0, 1},
-	    {0xe0, 0xc0, 0, 2},
-	    {0xf0, 0xe0, 0, 3},
-	    {0xf8, 0xf0, 0, 4},
-	};
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	uint32_t c;
-	size_t f, i;
-
-	for (f = 0; f < NX_ARRAY_SIZE(forms); f++)
-		if ((s[0] & forms[f].mask) == forms[f].lead)
-			break;
-	if (f == NX_ARRAY_SIZE(forms) || forms[f].n > len)
-		return 0;
-	c = s[0] & (unsigned char)~forms[f].mask;
-	for (i = 1; i < forms[f].n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (c < least[forms[f].n] || c > 0x10ffff || (c >> 11) == 0x1b)
-		return 0;
-	return forms[f].n;
-}
-
-bool
-text_is_clean(const char *s, size_t len, bool lines)
-{
-	const unsigned char *p = (const unsigned char *)s;
-	size_t i = 0, n;
-
-	while (i < len) {
-		if (p[i] < 0x20 || p[i] == 0x7f) {
-			if (!lines || p[i] == 0x7f ||
-			    !memchr("\t\n\r", p[i], 3))
-				return false;
-			i++;
-			continue;
-		}
-		n = utf8_len(p + i, len - i);
-		if (n == 0)
-			return false;
-		i += n;
-	}
-	return true;
-}
-
 /* Decodes @s (NUL-terminated) in place. */
 static const struct http_error *
 decode(char *s, bool plus, bool slash)
@@ -106,7 +52,7 @@ decode(char *s, bool plus, bool slash)
 		if (*out == '/' && !slash)
 			return &text;
 	}
-	if (!text_is_clean(start, (size_t)(out - start), false))
+	if (!nx_text_clean(start, (size_t)(out - start), ""))
 		return &text;
 	*out = '\0';
 	return NULL;

@@ -29,8 +29,4 @@ uri_parse(struct uri *ret_uri, char *target, size_t len);
 /* The value of a parameter, or NULL. */
 const char *uri_param(const struct uri *u, const char *name);
 
-/* True when the @len bytes are UTF-8 (RFC 3629) without control characters,
- * NUL included; @lines lets \t, \n and \r pass. */
-bool text_is_clean(const char *text, size_t len, bool lines);
-
 #endif

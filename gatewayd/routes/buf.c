@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "gatewayd/routes/buf.h"
 #include "gatewayd/http/http.h"
 
@@ -108,43 +109,23 @@ json_close(struct buf *b, char bracket)
 	b->comma = true;
 }
 
-static void
-json_escape(struct buf *b, unsigned char c)
-{
-	static const char from[] = "\"\\\n\r\t", to[] = "\"\\nrt";
-	const char *p = c ? strchr(from, c) : NULL;
-
-	if (p) {
-		char two[2] = {'\\', to[p - from]};
-
-		buf_add(b, two, 2);
-	} else {
-		buf_printf(b, "\\u%04x", c);
-	}
-}
-
-/* How many bytes at @s can be copied as they are. */
+/* How many bytes at @s can be copied as they are, without a look at each
+ * character: most text is of these. */
 static size_t
 plain(const char *s, size_t len)
 {
-	size_t i = 0, n;
+	size_t i = 0;
 
-	while (i < len) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
-			break;
-		n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-		if (n > 1 && (n > len - i || !text_is_clean(s + i, n, false)))
-			break;
-		i += n;
-	}
+	while (i < len && s[i] >= ' ' && s[i] < 0x7f && s[i] != '"' &&
+	    s[i] != '\\')
+		i++;
 	return i;
 }
 
 void
 json_bytes(struct buf *b, const char *name, const char *s, size_t len)
 {
+	char piece[NX_JSON_PIECE];
 	size_t i = 0, n;
 
 	json_name(b, name);
@@ -155,11 +136,8 @@ json_bytes(struct buf *b, const char *name, const char *s, size_t len)
 		i += n;
 		if (i == len)
 			break;
-		if ((unsigned char)s[i] < 0x80)
-			json_escape(b, (unsigned char)s[i]);
-		else
-			buf_add(b, "\xef\xbf\xbd", 3);
-		i++;
+		i += nx_json_piece(s + i, len - i, piece);
+		buf_text(b, piece);
 	}
 	buf_add(b, "\"", 1);
 }

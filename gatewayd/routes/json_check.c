@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/utf8.h"
 #include "gatewayd/routes/json_in.h"
 #include "gatewayd/http/http.h"
 
@@ -107,7 +108,7 @@ check_string(struct scan *s)
 			return false;
 	}
 	/* Without the lines allowed: raw control characters are not JSON. */
-	if (!text_is_clean(start, (size_t)(s->p - start), false))
+	if (!nx_text_clean(start, (size_t)(s->p - start), ""))
 		return fail(s, &utf8);
 	return take(s, '"') || fail(s, &syntax);
 }

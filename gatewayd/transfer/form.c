@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/utf8.h"
 #include "gatewayd/transfer/form.h"
 #include "gatewayd/transfer/form_internal.h"
 
@@ -101,7 +102,7 @@ begin_part(struct form *f)
 static enum upload_result
 end_part(struct form *f)
 {
-	bool bad = f->in_path && !text_is_clean(f->path, f->path_len, false);
+	bool bad = f->in_path && !nx_text_clean(f->path, f->path_len, "");
 
 	f->in_file = f->in_path = false;
 	return bad ? refuse(f, &path_long) : UPLOAD_OK;

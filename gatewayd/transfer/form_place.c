@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "gatewayd/transfer/form_internal.h"
 #include "proto/storage.rpc.h"
 
@@ -27,7 +28,7 @@ take_name(struct form *f, const char *filename)
 	base = base ? base + 1 : filename;
 	if (*base == '\0' || strlen(base) > FORM_NAME_MAX ||
 	    strcmp(base, ".") == 0 || strcmp(base, "..") == 0 ||
-	    !text_is_clean(base, strlen(base), false))
+	    !nx_text_clean(base, strlen(base), ""))
 		return false;
 	strcpy(f->name, base);
 	return true;

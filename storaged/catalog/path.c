@@ -5,48 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "storaged/catalog/path.h"
-
-/* Length of the well-formed UTF-8 sequence at @s (RFC 3629: no surrogates, no
- * overlong forms), its code point in *ret_point; 0 when there is none. */
-static size_t
-utf8_next(const unsigned char *s, size_t len, uint32_t *ret_point)
-{
-	static const struct {
-		unsigned char mask, lead;
-		uint32_t least;
-	} form[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800},
-	    {0xf8, 0xf0, 0x10000}};
-
-	for (size_t n = 0; n < 4 && n < len; n++) {
-		uint32_t point;
-
-		if ((s[0] & form[n].mask) != form[n].lead)
-			continue;
-		point = s[0] & (uint32_t)(unsigned char)~form[n].mask;
-		for (size_t i = 1; i <= n; i++) {
-			if ((s[i] & 0xc0) != 0x80)
-				return 0;
-			point = point << 6 | (s[i] & 0x3fU);
-		}
-		if (point < form[n].least || point > 0x10ffff ||
-		    (point >= 0xd800 && point <= 0xdfff))
-			return 0;
-		*ret_point = point;
-		return n + 1;
-	}
-	return 0;
-}
 
 static const char *
 check_text(const char *text, size_t len)
 {
-	const unsigned char *s = (const unsigned char *)text;
-
 	for (size_t i = 0, n; i < len; i += n) {
 		uint32_t point = 0;
 
-		n = utf8_next(s + i, len - i, &point);
+		n = nx_utf8_next(text + i, len - i, &point);
 		if (n == 0)
 			return "a name must be valid UTF-8";
 		if (point < 0x20 || (point >= 0x7f && point < 0xa0))

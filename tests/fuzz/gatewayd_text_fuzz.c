@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "common/err.h"
 #include "gatewayd/http/mime.h"
 #include "gatewayd/http/range.h"
@@ -25,8 +26,8 @@ target(const char *text, size_t size)
 	if (memchr(copy, 0, size) == NULL && size > 0 &&
 	    uri_parse(&u, copy, size) == NULL)
 		for (i = 0; i < u.n_segments; i++) {
-			nx_assert(text_is_clean(
-			    u.segment[i], strlen(u.segment[i]), false));
+			nx_assert(nx_text_clean(
+			    u.segment[i], strlen(u.segment[i]), ""));
 			nx_assert(!strchr(u.segment[i], '/'));
 		}
 	free(copy);
@@ -50,7 +51,7 @@ values(const char *text, size_t size)
 	copy[size] = '\0';
 	mime_attachment(copy, out, sizeof(out));
 	nx_assert(strlen(out) < sizeof(out) && !strpbrk(out, "\r\n") &&
-	    text_is_clean(out, strlen(out), false));
+	    nx_text_clean(out, strlen(out), ""));
 	free(copy);
 }
 
