@@ -2,48 +2,17 @@
  * What authd tells, and who comes and goes. Requests about nodes are answered in
  * nodes/, those about functions in calls/.
  */
-#include "common/err.h"
-#include "common/log.h"
+#include "common/ticket_edge.h"
 #include "nodemgr/calls/calls.h"
 #include "nodemgr/nodes/nodes.h"
 #include "proto/serve_nodemgr.h"
 
 /* --- from authd ---------------------------------------------------------------- */
 
-static void
-key_told(const struct nx_reply *reply, void *arg)
-{
-	(void)arg;
-	if (reply->status != NX__STATUS__OK)
-		nx_warn("event=ticket-key-refused why=%s",
-		    nx_log_safe(reply->error));
-}
-
-static void
-tell_key(struct nodemgr *m)
-{
-	const struct nx_ticket_key *key = nx_tickets_key(m->tickets);
-	const struct nx_call_opts opts = {0};
-	Nx__TicketKey body = NX__TICKET_KEY__INIT;
-
-	body.epoch = key->epoch;
-	body.key.data = (uint8_t *)(uintptr_t)key->key;
-	body.key.len = sizeof(key->key);
-	(void)nx_call(
-	    m->hub, nx_ask_auth_ticket_key(&body), &opts, key_told, NULL);
-}
-
 void
 serve_auth_revoke(struct nx_request *r, const Nx__Revoke *q, struct nodemgr *m)
 {
-	if (q->session.len != 0 && q->session.len != NX_SESSION_LEN) {
-		nx_refuse(r, NX__STATUS__INVALID, "not a session");
-		return;
-	}
-	if (nx_tickets_revoke(m->tickets, q->user_id,
-		q->session.len ? q->session.data : NULL))
-		tell_key(m);
-	nx_answer_auth_revoke(r);
+	nx_tickets_serve_revoke(r, q, m->tickets);
 }
 
 void
@@ -72,7 +41,7 @@ nodemgr_on_peer(struct nx_peer *peer, bool up, void *ctx)
 		return;
 	}
 	if (peer->role == NX_ROLE_AUTH)
-		tell_key(m);
+		nx_tickets_give(m->hub, m->tickets);
 	else
 		nodes_peer_came(m, peer);
 }
