@@ -19,9 +19,13 @@ void
 serve_auth_user_deleted(
     struct nx_request *r, const Nx__UserDeleted *q, struct nodemgr *m)
 {
-	/* what is the operator's (0) nobody takes along */
-	int error = q->user_id ? nodes_delete_of(m, q->user_id) : 0;
+	int error = 0;
 
+	/* what is the operator's (0) nobody takes along */
+	if (q->user_id) {
+		nx_tickets_drop_user(m->hub, m->tickets, q->user_id);
+		error = nodes_delete_of(m, q->user_id);
+	}
 	if (error < 0)
 		nx_refuse_errno(r, error, "cannot write the list of nodes");
 	else

@@ -223,10 +223,19 @@ static void
 test_user_deleted(void **state)
 {
 	Nx__UserDeleted q = NX__USER_DELETED__INIT;
+	struct nx_ticket t = {.audience = NX_ROLE_NODE,
+	    .user_id = USER,
+	    .expiry_us = nx_now_us() + NX_TICKET_LIFE_US,
+	    .rights = NX_RIGHT_ALL};
+	const uint8_t *ticket = (const uint8_t *)&t;
 	struct answer a;
 	int i;
 
 	(void)state;
+	nx_ticket_seal(nx_tickets_key(world.m.tickets), &t);
+	assert_int_equal(
+	    nx_tickets_check(world.m.tickets, ticket, sizeof(t), &t),
+	    NX_TICKET_OK);
 	assert_int_equal(create_node(&a, USER, "a", NULL), 0);
 	forget_answer(&a);
 	assert_int_equal(create_node(&a, USER + 1, "b", NULL), 0);
@@ -237,6 +246,10 @@ test_user_deleted(void **state)
 	settle(&a);
 	assert_int_equal(a.status, 0);
 	forget_answer(&a);
+	/* Nor does a ticket from before make them a node nobody deletes. */
+	assert_int_equal(
+	    nx_tickets_check(world.m.tickets, ticket, sizeof(t), &t),
+	    NX_TICKET_REVOKED);
 	for (i = 0; i < 200 && world.volumes > 1; i++)
 		turn();
 	assert_int_equal(world.volumes, 1);
