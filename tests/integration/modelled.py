@@ -394,6 +394,17 @@ class Worker(threading.Thread):
             return answer["status"]
         return None
 
+    def node_settled(self, node):
+        """The same, waited for."""
+        def seen():
+            return self.node_seen(node)
+        try:
+            return insist(seen)
+        except Fault:
+            status, answer = ask("GET", f"/api/nodes/{node}", None, self.token)
+            raise Fault(f"node {node} is on its way for {PATIENCE} s: "
+                        f"{status} {answer}") from None
+
     def node_named(self, name):
         status, answer = ask("GET", "/api/nodes", None, self.token)
         if status != 200 or not isinstance(answer, list):
@@ -421,7 +432,7 @@ class Worker(threading.Thread):
         if not self.say(f"{verb} {node}", *answer, wanted):
             # What a lost answer began is finished later: none of it may be a
             # third thing.
-            found = insist(lambda: self.node_seen(node))
+            found = self.node_settled(node)
             if found not in (before, result):
                 raise Fault(f"{verb} {node}, answer lost: {found}")
             result = found
@@ -437,9 +448,11 @@ class Worker(threading.Thread):
         if self.say(f"create {name}", status, answer, 201):
             self.nodes[answer["id"]] = (name, "Running")
             return
-        node = insist(lambda: self.node_named(name))
+        def named():
+            return self.node_named(name)
+        node = insist(named)
         if node != "none":
-            self.nodes[node] = (name, insist(lambda: self.node_seen(node)))
+            self.nodes[node] = (name, self.node_settled(node))
 
     def function(self):
         n = self.rng.randrange(10000)
@@ -470,7 +483,7 @@ class Worker(threading.Thread):
             if status != 200 or etag(data) != tag:
                 raise Fault(f"at the end: {file}: {status} {data!r:.100}")
         for node, (name, wanted) in self.nodes.items():
-            found = insist(lambda node=node: self.node_seen(node))
+            found = self.node_settled(node)
             if found != wanted:
                 raise Fault(f"at the end: node {name}: {found}, not {wanted}")
 
