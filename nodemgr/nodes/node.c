@@ -9,6 +9,7 @@
 #include "common/fd.h"
 #include "nodemgr/box/box.h"
 #include "nodemgr/nodes/node.h"
+#include "nodemgr/nodes/op.h"
 #include "proto/node.rpc.h"
 
 struct node *
@@ -189,9 +190,13 @@ node_oom_kills(const struct node *n)
 	return n->oom_kills + stat.oom_kills;
 }
 
+/* What is being deleted says so from the first step on, though it runs until
+ * nothing is in the way. */
 static const char *
 status_word(const struct node *n)
 {
+	if (n->op && n->op->plan == op_plans[OP_DELETE])
+		return "Deleting";
 	switch (n->state) {
 	case NODE_CREATING: return "Creating";
 	case NODE_RUNNING: return "Running";

@@ -204,6 +204,9 @@ test_refused_deletion(void **state)
 	world.fail = NX__METHOD__VOLUME_DELETE;
 	assert_int_equal(delete_node(USER, "r", true), NX__STATUS__INTERNAL);
 	world.fail = NX__METHOD__NONE;
+	/* nobody is told "Running" of what may be gone a moment later */
+	assert_string_equal(world.at_drain, "Deleting");
+	assert_true(becomes(USER, "r", "Running", NULL));
 	assert_int_equal(world.m.nodes->state, NODE_RUNNING);
 	assert_int_equal(world.m.nodes->pid, pid);
 	assert_false(nx_pidfd_ended(world.m.nodes->warden.p.pidfd));

@@ -33,6 +33,7 @@ static struct {
 	bool bogus_volume;          /* a directory instead of a mount */
 	uint64_t deleted_user;      /* told to nodemgr together with a detach */
 	bool told;                  /* and accepted by it */
+	char at_drain[16];          /* what a node's status was then */
 	unsigned volumes, links, active, keys;
 	char linked[16][NX_ID_LEN + 1]; /* whose link netd made */
 } world;
@@ -94,6 +95,22 @@ fake_volume_active(struct nx_request *r, void *ctx)
 }
 
 static inline void
+note_status(const char *id)
+{
+	const struct node *n = world.m.nodes;
+	Nx__NodeInfo info;
+
+	while (n && strcmp(n->id, id) != 0)
+		n = n->next;
+	if (!n)
+		return;
+	node_info(n, &info);
+	(void)snprintf(
+	    world.at_drain, sizeof(world.at_drain), "%s", info.status);
+	node_info_fini(&info);
+}
+
+static inline void
 fake_volume_delete(struct nx_request *r, void *ctx)
 {
 	const Nx__VolumeDeleteRequest *q = nx_as_volume_delete_request(r->body);
@@ -101,6 +118,7 @@ fake_volume_delete(struct nx_request *r, void *ctx)
 	char path[160], gone[160];
 
 	(void)ctx;
+	note_status(q->node);
 	if (world_fails(r))
 		return;
 	if (q->drain) {
