@@ -73,13 +73,16 @@ attach(struct op *op)
 	    op, nx_ask_volume_attach(&request), -1, ATTACH_MS, attached);
 }
 
-/* storaged keeps no account of who holds the mount: closing it is all. */
+/* storaged keeps no account of who holds the mount: closing it is all. That a
+ * service was away says nothing of the node, which is then what it was. */
 enum op_turn
 unattach(struct op *op)
 {
 	struct node *n = op->node;
 
 	nx_close(&op->volume);
+	if (op->status == NX__STATUS__UNAVAILABLE)
+		return OP_NEXT;
 	n->failed = true;
 	snprintf(n->exit_reason, sizeof(n->exit_reason), "start failed");
 	return OP_NEXT;

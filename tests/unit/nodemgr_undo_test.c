@@ -222,6 +222,35 @@ test_refused_deletion(void **state)
 	assert_null(world.m.nodes);
 }
 
+/* A start that is refused because a service is away leaves the node as it was;
+ * any other is the node's, and seen. */
+static void
+test_refused_start(void **state)
+{
+	struct answer a;
+	char reason[64];
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "s", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(stop_node(USER, "s"), 0);
+	world.fail = NX__METHOD__NET_ATTACH;
+	world.with = NX__STATUS__UNAVAILABLE;
+	assert_int_equal(node_verb(&a, USER, NX__METHOD__NODE_START, "s"),
+	    NX__STATUS__UNAVAILABLE);
+	forget_answer(&a);
+	assert_true(becomes(USER, "s", "Stopped", reason));
+	assert_string_equal(reason, "stopped");
+	world.with = NX__STATUS__OK;
+	assert_int_equal(node_verb(&a, USER, NX__METHOD__NODE_START, "s"),
+	    NX__STATUS__INTERNAL);
+	forget_answer(&a);
+	assert_true(becomes(USER, "s", "Failed", reason));
+	assert_string_equal(reason, "start failed");
+	world.fail = NX__METHOD__NONE;
+	assert_int_equal(delete_node(USER, "s", true), 0);
+}
+
 static void
 test_user_deleted(void **state)
 {
@@ -291,6 +320,7 @@ tests(void)
 	    cmocka_unit_test(test_half_made_is_unwound),
 	    cmocka_unit_test(test_unwinding_is_tried_again),
 	    cmocka_unit_test(test_refused_deletion),
+	    cmocka_unit_test(test_refused_start),
 	    cmocka_unit_test(test_user_deleted),
 	    cmocka_unit_test(test_user_deleted_meanwhile),
 	};

@@ -29,7 +29,8 @@ static struct {
 	struct nodemgr m;
 	struct nx_hub *storage, *net, *auth, *admin;
 	uint64_t generation;
-	Nx__Method fail, also_fail; /* answered with INTERNAL */
+	Nx__Method fail, also_fail; /* answered with INTERNAL, or else */
+	Nx__Status with;            /* with this */
 	bool bogus_volume;          /* a directory instead of a mount */
 	uint64_t deleted_user;      /* told to nodemgr together with a detach */
 	bool told;                  /* and accepted by it */
@@ -44,7 +45,8 @@ world_fails(struct nx_request *r)
 	if (r->method->method != world.fail &&
 	    r->method->method != world.also_fail)
 		return false;
-	nx_refuse(r, NX__STATUS__INTERNAL, "as the test wants it");
+	nx_refuse(r, world.with ? world.with : NX__STATUS__INTERNAL,
+	    "as the test wants it");
 	return true;
 }
 
