@@ -4,6 +4,23 @@
  * DEADLINE. An idempotent one waits for the peer's next generation instead and
  * is sent again there; nobody waits longer than three seconds for a peer that
  * is not there at all.
+ *
+ * From nx_call() to its end a call is in its bucket with its timer armed, in one
+ * of three states:
+ *
+ *	sent	peer is set, failed is OK; the timer is the deadline.
+ *		-> the end	its reply came from that very peer, or the timer
+ *		-> waiting	the peer went, and it may be sent twice
+ *		-> failed	the peer went, or would not take it
+ *	waiting	peer is NULL, failed is OK, packet is kept; the timer is three
+ *		seconds, or the deadline if that is earlier.
+ *		-> sent		such a peer came
+ *		-> the end	the timer: UNAVAILABLE
+ *	failed	peer is NULL, failed says why; the timer is now.
+ *		-> the end	the timer, in the loop's next turn
+ *
+ * The end is deliver(): the call is freed first, then its callback runs, which
+ * may do anything. Cancelled, it is freed and nobody is told.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -32,12 +49,14 @@ call_free(struct nx_call *c)
 	free(c);
 }
 
+/* Once for each call: there is no call any more when the callback runs. */
 static void
 deliver(struct nx_call *c, const struct nx_reply *reply)
 {
 	nx_reply_fn *fn = c->fn;
 	void *arg = c->arg;
 
+	nx_assert(fn && reply->error);
 	call_free(c);
 	fn(reply, arg);
 }
@@ -53,10 +72,12 @@ arm(struct nx_call *c, uint64_t at_us)
 	(void)evtimer_add(c->timer, &tv);
 }
 
-/* Ends @c from the loop's next turn. */
+/* Ends @c from the loop's next turn: whoever asks is not answered from within
+ * its own question. */
 static void
 fail_later(struct nx_call *c, Nx__Status status)
 {
+	nx_assert(status != NX__STATUS__OK && c->failed == NX__STATUS__OK);
 	c->peer = NULL;
 	c->failed = status;
 	arm(c, 0);
@@ -73,6 +94,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	nx_assert(status == NX__STATUS__OK || !c->peer);
 	if (status == NX__STATUS__OK)
 		status =
 		    absent ? NX__STATUS__UNAVAILABLE : NX__STATUS__DEADLINE;
@@ -117,7 +139,7 @@ place(struct nx_call *c, struct peer *peer)
 		fail_later(c, NX__STATUS__UNAVAILABLE);
 }
 
-/* Packs the request; NULL when it cannot be sent at all. */
+/* Packs the request, which is borrowed for as long; NULL when it cannot be sent at all. */
 static struct packet *
 pack_request(struct nx_call *c, const ProtobufCMessage *request,
     const struct nx_call_opts *opts)
@@ -156,7 +178,8 @@ nx_call(struct nx_hub *hub, struct nx_ask ask, const struct nx_call_opts *opts,
 	c->hub = hub;
 	c->id = hub->next_id++;
 	c->method = nx_method_find(ask.method);
-	nx_assert(c->method);
+	nx_assert(c->method && fn);
+	nx_assert(!opts->peer || opts->peer->role == ask.to);
 	c->role = ask.to;
 	c->any_instance = !opts->peer;
 	c->instance = opts->peer ? opts->peer->instance : 0;
@@ -208,6 +231,8 @@ nx_notify(struct nx_peer *peer, struct nx_ask ask)
 
 /* --- what happens to calls --------------------------------------------------*/
 
+/* waiting -> sent, in the order they were asked within a bucket; across buckets
+ * nothing is promised, nor is it by peers that answer when they can. */
 void
 nx_calls_peer_up(struct nx_hub *hub, struct peer *peer)
 {
@@ -229,6 +254,8 @@ nx_calls_peer_up(struct nx_hub *hub, struct peer *peer)
 	}
 }
 
+/* sent -> waiting or failed, for all that were sent to @peer, which is out of
+ * the hub's list. Nothing is delivered from here. */
 void
 nx_calls_peer_down(struct nx_hub *hub, struct peer *peer)
 {
@@ -245,10 +272,13 @@ nx_calls_peer_down(struct nx_hub *hub, struct peer *peer)
 					c->instance));
 			else
 				fail_later(c, NX__STATUS__UNAVAILABLE);
+			nx_assert(c->peer != peer);
 		}
 	}
 }
 
+/* The call that @e answers: asked of this peer, with this method. Anything else
+ * under a number of ours is a stranger's guess, and nobody's reply. */
 static struct nx_call *
 find_call(struct nx_hub *hub, struct peer *peer, const Nx__Envelope *e)
 {
@@ -289,6 +319,7 @@ nx_calls_reply(struct nx_hub *hub, struct peer *peer, struct nx_frame *frame)
 	/* Cancelled or past its deadline: nobody waits. */
 	if (!c)
 		return 0;
+	nx_assert(c->failed == NX__STATUS__OK);
 	if (!reply_fds_fit(c->method, frame))
 		return -EPROTO;
 	if (e->status == NX__STATUS__OK) {
@@ -303,6 +334,7 @@ nx_calls_reply(struct nx_hub *hub, struct peer *peer, struct nx_frame *frame)
 	return 0;
 }
 
+/* Callbacks may ask again while the hub ends: those calls end here as well. */
 void
 nx_calls_free(struct nx_hub *hub)
 {

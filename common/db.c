@@ -129,6 +129,8 @@ bind_all(sqlite3_stmt *stmt, const char *types, va_list ap)
 			    stmt, i, data, len, SQLITE_TRANSIENT);
 		}
 	}
+	nx_assert(
+	    rc != SQLITE_OK || i - 1 == sqlite3_bind_parameter_count(stmt));
 	return nx_db_errno_of(rc);
 }
 

@@ -72,7 +72,11 @@ static int
 try_batch(struct nx_db *db, struct nx_db_writes *batch)
 {
 	struct nx_db_write *w;
-	int r = nx_db_run(db, "BEGIN IMMEDIATE");
+	int r;
+
+	/* No write writes now, and none is left half done. */
+	nx_assert(sqlite3_get_autocommit(db->sqlite));
+	r = nx_db_run(db, "BEGIN IMMEDIATE");
 
 	STAILQ_FOREACH(w, batch, entry) {
 		if (r < 0)
@@ -171,6 +175,7 @@ enqueue(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
 			done(-ENOMEM, arg);
 		return;
 	}
+	nx_assert(write);
 	w->write = write;
 	w->done = done;
 	w->arg = arg;

@@ -2,6 +2,12 @@
  * Requests coming in. The order of the checks is the security of the system:
  * known method, handler here, caller's role, number of descriptors, their
  * kinds, message, written limits, ticket. Default deny.
+ *
+ * From the frame to its answer a request is a struct pending. While its peer is
+ * here it is in peer->requests and counted there; when the peer goes it is
+ * neither (pub.peer is NULL), and its handler, which may be waiting for a disk,
+ * does not notice. nx_answer() or nx_refuse() ends it, once, in either state:
+ * after that the pointer is nobody's.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -18,6 +24,8 @@
 
 const Nx__Empty nx_empty = NX__EMPTY__INIT;
 
+/* Sends, or drops what cannot be sent: whoever asked runs into its deadline, and
+ * no handler has to care. A request without a number (nx_notify) wants none. */
 static void
 send_reply(struct pending *p, Nx__Status status, const char *error,
     const ProtobufCMessage *body, const int *fds, size_t n_fds)
@@ -31,6 +39,7 @@ send_reply(struct pending *p, Nx__Status status, const char *error,
 
 	if (!peer || p->call_id == 0)
 		return;
+	nx_assert(!peer->gone && peer->n_requests > 0);
 	e.call_id = p->call_id;
 	e.reply = true;
 	e.method = p->pub.method->method;
@@ -57,6 +66,7 @@ send_reply(struct pending *p, Nx__Status status, const char *error,
 	nx_packet_unref(packet);
 }
 
+/* The end of a request: descriptors that nobody took are closed. */
 static void
 pending_free(struct pending *p)
 {
@@ -124,8 +134,12 @@ nx_refuse_errno(struct nx_request *r, int error, const char *doing)
 	nx_refuse(r, status, "%s: %s", doing, strerror(-error));
 }
 
-/* --- the checks -------------------------------------------------------------*/
+/* --- the checks -------------------------------------------------------------
+ *
+ * Each is true, or has refused the request, which is gone then.
+ */
 
+/* Whose edge it came on decides, as nexusd introduced it; no field of it does. */
 static bool
 check_role(struct nx_request *r)
 {
@@ -138,6 +152,7 @@ check_role(struct nx_request *r)
 	return false;
 }
 
+/* Before anything is read from them: a handler may take the kind for granted. */
 static bool
 check_fds(struct nx_request *r)
 {
@@ -159,11 +174,13 @@ check_fds(struct nx_request *r)
 	return true;
 }
 
+/* From here on every field is within its written limits. */
 static bool
 check_body(struct pending *p, const Nx__Envelope *e)
 {
 	const char *field = NULL;
 
+	nx_assert(!p->body);
 	p->body = nx_message_unpack(
 	    p->pub.method->request, e->body.data, e->body.len, &field);
 	p->pub.body = p->body;
@@ -175,6 +192,8 @@ check_body(struct pending *p, const Nx__Envelope *e)
 	return false;
 }
 
+/* Who asks through a gateway is whom authd's seal names, with the rights it
+ * names, and no gateway's word counts. */
 static bool
 check_ticket(struct nx_request *r, const Nx__Envelope *e)
 {
@@ -227,6 +246,8 @@ check_principal(struct nx_request *r, const Nx__Envelope *e)
 	return r->method->ticket == NX_NO_TICKET || check_ticket(r, e);
 }
 
+/* Takes the descriptors out of @frame, all of them: what is refused below is
+ * closed with the request. */
 static struct pending *
 pending_new(
     struct peer *peer, const struct nx_method *method, struct nx_frame *frame)
@@ -237,6 +258,7 @@ pending_new(
 
 	if (!p)
 		return NULL;
+	nx_assert(!peer->gone && !e->reply && frame->n_fds <= NX_METHOD_FDS);
 	p->call_id = e->call_id;
 	p->pub.hub = peer->hub;
 	p->pub.peer = &peer->pub;
@@ -252,6 +274,8 @@ pending_new(
 	return p;
 }
 
+/* 0 whatever becomes of the request, or -errno that costs the edge: no method of
+ * ours, which no honest peer sends, or no memory. */
 int
 nx_dispatch(struct nx_hub *hub, struct peer *peer, struct nx_frame *frame)
 {
@@ -281,11 +305,14 @@ nx_dispatch(struct nx_hub *hub, struct peer *peer, struct nx_frame *frame)
 		return 0;
 	}
 	if (check_fds(&p->pub) && check_body(p, e) &&
-	    check_principal(&p->pub, e))
+	    check_principal(&p->pub, e)) {
+		nx_assert(p->body->descriptor == method->request);
 		handler->fn(&p->pub, handler->ctx);
+	}
 	return 0;
 }
 
+/* The peer goes; its requests stay with whoever works on them. */
 void
 nx_requests_orphan(struct peer *peer)
 {

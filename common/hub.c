@@ -3,6 +3,21 @@
  *
  * A peer that sends what it must not is disconnected, counted and logged; its
  * calls end with UNAVAILABLE, the requests it made are answered into nothing.
+ *
+ * The life of a peer:
+ *
+ *	made	by nx_hub_attach, which owns the descriptor from then on. It
+ *		ends here when it is older than what was seen, or no socket.
+ *	here	in hub->peers, found by (role, instance), of which there is one
+ *		at a time; readable all the time, writable while its queue is
+ *		not empty. Everything that was said to it is sent or queued, in
+ *		order; there is no third place.
+ *	gone	out of hub->peers, so that nobody finds it, while those it
+ *		leaves behind are told. Nothing is sent to it and nothing of it
+ *		is read any more. Its memory ends with on_peer(up = false).
+ *
+ * Any callback may drop any peer, its own among them: whoever has called one
+ * looks the peer up again before it goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +48,9 @@ memory_of(int fd)
 	    : 0;
 }
 
+/* Packed once, however often it is sent; with descriptors of its own, so that
+ * what the caller does with its ones no longer matters. NULL when it does not
+ * fit into a frame, memory is out, or the table of descriptors is full. */
 struct packet *
 nx_packet_new(Nx__Envelope *envelope, const int *fds, size_t n_fds)
 {
@@ -85,13 +103,16 @@ has_room(const struct peer *peer, const struct packet *p)
 	    peer->queued_held + p->held <= NX_QUEUE_HELD;
 }
 
+/* What waits already goes first: a frame is sent at once only past an empty
+ * queue. A full queue refuses the frame, not the peer, which may be slow for a
+ * reason; whose frame it was is told (-ENOBUFS). */
 int
 nx_peer_send(struct peer *peer, struct packet *p)
 {
 	int r = -EAGAIN;
 
-	nx_assert(p);
-
+	nx_assert(p && p->refs > 0);
+	nx_assert(TAILQ_EMPTY(&peer->queue) == (peer->queued == 0));
 	if (peer->gone)
 		return -EPIPE;
 	if (TAILQ_EMPTY(&peer->queue))
@@ -143,6 +164,8 @@ nx_peer_fd(const struct nx_peer *peer)
 	return ((const struct peer *)(const void *)peer)->fd;
 }
 
+/* Sent, or never to be: the queue's reference ends. The sums are of what is in
+ * the queue, so none of them can get below what leaves it. */
 static void
 unqueue(struct peer *p, struct packet *packet)
 {
@@ -156,6 +179,8 @@ unqueue(struct peer *p, struct packet *packet)
 	nx_packet_unref(packet);
 }
 
+/* The last step of a peer that is gone, or of one that has never been here.
+ * Nothing may be left that points at it. */
 static void
 peer_free(struct peer *p)
 {
@@ -171,6 +196,20 @@ peer_free(struct peer *p)
 	free(p);
 }
 
+/*
+ * From here to gone. Each step may run callbacks, and those may make calls, drop
+ * others or attach the next generation; in this order none of them meets half a
+ * peer:
+ *
+ *	out of the list	nobody finds it, nobody sends to it
+ *	the queue	a packet is in one queue at most, and its call may want
+ *			to go into another one
+ *	its requests	whoever works on one may still answer, into nothing
+ *	our calls	fail, or wait for the next generation
+ *	on_peer		the daemon lets go of what it kept for it
+ *
+ * Once: a callback that drops it again finds it gone.
+ */
 static void
 peer_down(struct peer *p)
 {
@@ -180,7 +219,6 @@ peer_down(struct peer *p)
 		return;
 	p->gone = true;
 	TAILQ_REMOVE(&hub->peers, p, entry);
-	/* First the queue: its calls may go into another one next. */
 	while (!TAILQ_EMPTY(&p->queue))
 		unqueue(p, TAILQ_FIRST(&p->queue));
 	nx_requests_orphan(p);
@@ -193,10 +231,13 @@ peer_down(struct peer *p)
 void
 nx_hub_drop(struct nx_hub *hub, struct nx_peer *peer)
 {
-	(void)hub;
-	peer_down((struct peer *)(void *)peer);
+	struct peer *p = (struct peer *)(void *)peer;
+
+	nx_assert(p->hub == hub);
+	peer_down(p);
 }
 
+/* 0, or -errno that costs the edge: only what no honest peer sends. */
 static int
 handle_frame(struct peer *p, struct nx_frame *frame)
 {
@@ -204,6 +245,9 @@ handle_frame(struct peer *p, struct nx_frame *frame)
 				      : nx_dispatch(p->hub, p, frame);
 }
 
+/* A bounded number of frames, or one loud peer would hold the loop. What this
+ * peer is is kept aside: it may be freed by the time a frame is handled, and
+ * another may have been attached in its place, at the same address even. */
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -215,6 +259,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	int i, r = 1;
 
 	(void)what;
+	nx_assert(!p->gone && p->fd == fd);
 	for (i = 0; i < FRAMES_PER_TURN && r > 0; i++) {
 		struct nx_frame frame;
 
@@ -241,6 +286,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	peer_down(p);
 }
 
+/* Watched while something waits, and no longer. A peer that cannot be written to
+ * is down: what it did not get it can no longer get in order. */
 static void
 on_writable(evutil_socket_t fd, short what, void *arg)
 {
@@ -248,6 +295,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	struct packet *packet;
 
 	(void)what;
+	nx_assert(!p->gone && p->fd == fd);
 	while ((packet = TAILQ_FIRST(&p->queue))) {
 		int r = nx_frame_send(
 		    fd, packet->data, packet->len, packet->fds, packet->n_fds);
@@ -260,16 +308,24 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		}
 		unqueue(p, packet);
 	}
+	nx_assert(packet || p->queued == 0);
 	if (packet)
 		(void)event_add(p->writable, NULL);
 }
 
+/*
+ * Generations of an edge only grow, whoever is in between: an end that was made
+ * earlier and comes later (nexusd restarted, a slow program) must not replace
+ * one that works. Roles with one instance are remembered beyond their peer's
+ * end; of the numbered ones only those that are here. -ESTALE, or 0.
+ */
 static int
 generation_check(struct nx_hub *hub, enum nx_role role, struct peer *old,
     uint64_t generation)
 {
 	bool numbered = role == NX_ROLE_ADMIN || role == NX_ROLE_GATEWAY;
 
+	nx_assert((unsigned)role < NX_ROLE_MAX);
 	if (old && old->pub.generation >= generation)
 		return -ESTALE;
 	if (!numbered && hub->seen[role] >= generation && generation != 0)
@@ -314,6 +370,7 @@ nx_hub_attach(struct nx_hub *hub, enum nx_role role, uint32_t instance,
 		peer_free(p);
 		return -ENOMEM;
 	}
+	nx_assert(!nx_hub_find(hub, role, false, instance));
 	TAILQ_INSERT_TAIL(&hub->peers, p, entry);
 	if (hub->config.on_peer)
 		hub->config.on_peer(&p->pub, true, hub->config.ctx);
@@ -355,6 +412,8 @@ nx_hub_new(const struct nx_hub_config *config, struct nx_hub **ret_hub)
 	return 0;
 }
 
+/* Peers first, whose calls end or wait; then what waits ends too. So every call
+ * has been answered, and no request can be: their peers are gone. */
 struct nx_hub *
 nx_hub_free(struct nx_hub *hub)
 {

@@ -130,6 +130,7 @@ close_all(int *fds, size_t n)
 void
 nx_frame_fini(struct nx_frame *frame)
 {
+	nx_assert(frame->n_fds <= NX_FRAME_FDS);
 	close_all(frame->fds, frame->n_fds);
 	frame->n_fds = 0;
 	if (frame->envelope)

@@ -43,6 +43,7 @@ nx_ticket_seal(const struct nx_ticket_key *key, struct nx_ticket *ticket)
 {
 	uint64_t latest = nx_now_us() + NX_TICKET_LIFE_US;
 
+	nx_assert(key->epoch != 0 && ticket->user_id != 0);
 	ticket->version = TICKET_VERSION;
 	ticket->reserved = 0;
 	ticket->epoch = key->epoch;
@@ -59,6 +60,7 @@ new_key(struct nx_tickets *t)
 	randombytes_buf(t->key.key, sizeof(t->key.key));
 	t->key.epoch = now > t->key.epoch ? now : t->key.epoch + 1;
 	t->n = 0;
+	nx_assert(t->key.epoch != 0);
 }
 
 struct nx_tickets *
@@ -160,6 +162,7 @@ nx_tickets_revoke(
 		new_key(t);
 		return true;
 	}
+	nx_assert(t->n < REVOKED_MAX);
 	r = &t->revoked[t->n++];
 	*r = (struct revoked){.user_id = user_id,
 	    .until_us = nx_now_us() + NX_TICKET_LIFE_US,

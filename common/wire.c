@@ -36,6 +36,7 @@ on_attach(struct nx_request *r, void *ctx)
 	const Nx__Attach *a = nx_as_attach(r->body);
 	int result;
 
+	nx_assert(r->n_fds == 1); /* so the table says */
 	if (a->peer_role >= NX_ROLE_MAX) {
 		nx_refuse(r, NX__STATUS__INVALID, "no such role");
 		return;
@@ -57,6 +58,7 @@ on_hello(const struct nx_reply *reply, void *arg)
 	struct nx_wire *w = arg;
 	struct nx_peer *peer;
 
+	nx_assert(w->hello);
 	w->hello = NULL;
 	if (reply->status == NX__STATUS__OK)
 		return;
@@ -76,6 +78,8 @@ connect_once(struct nx_wire *w)
 	Nx__Hello hello = NX__HELLO__INIT;
 	int r;
 
+	/* That of the connection before ended with it: it is not idempotent. */
+	nx_assert(!w->hello);
 	if (fd < 0)
 		return -errno;
 	if (connect(fd, (const struct sockaddr *)&w->address,
@@ -126,6 +130,7 @@ nx_wire_peer_down(struct nx_wire *w)
 	/* Not at once: nexusd may have turned us away. */
 	struct timeval tv = {.tv_usec = 200000};
 
+	nx_assert(!nx_hub_peer(w->config.hub, NX_ROLE_SWITCH));
 	nx_warn("event=nexusd-lost");
 	(void)evtimer_add(w->retry, &tv);
 }
@@ -135,6 +140,7 @@ nx_wire_edge_down(struct nx_wire *w, const struct nx_peer *peer)
 {
 	Nx__Attach lost = NX__ATTACH__INIT;
 
+	nx_assert(peer->role != NX_ROLE_SWITCH);
 	lost.peer_role = (uint32_t)peer->role;
 	lost.peer_instance = peer->instance;
 	lost.generation = peer->generation;

@@ -54,6 +54,7 @@ thread_main(void *arg)
 			continue;
 		}
 		STAILQ_REMOVE_HEAD(&w->waiting, entry);
+		nx_assert(w->n_waiting > 0);
 		w->n_waiting--;
 		pthread_mutex_unlock(&w->mutex);
 		job->work(job->arg);
@@ -76,6 +77,7 @@ run_finished(struct nx_workers *w)
 	pthread_mutex_unlock(&w->mutex);
 	while ((job = STAILQ_FIRST(&finished))) {
 		STAILQ_REMOVE_HEAD(&finished, entry);
+		nx_assert(w->pending > 0);
 		w->pending--;
 		job->done(job->arg);
 		free(job);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/daemon.h"
+#include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "nexusd/switchboard.h"
@@ -23,8 +24,10 @@ void
 store_keep(const struct client *c)
 {
 	char name[64], text[128];
-	int fd = nx_peer_fd(c->peer);
+	int fd;
 
+	nx_assert(c->peer);
+	fd = nx_peer_fd(c->peer);
 	name_of(c, name);
 	(void)snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s", name);
 	nx_notify_supervisor(text, &fd, 1);
@@ -66,6 +69,7 @@ assume_edges(struct switchboard *b)
 		for (y = TAILQ_NEXT(x, entry); y; y = TAILQ_NEXT(y, entry)) {
 			if (!nx_role_edge(x->role, y->role) || n >= EDGES_MAX)
 				continue;
+			nx_assert(!b->edges[n].used);
 			b->edges[n++] = (struct edge_record){.role_a = x->role,
 			    .instance_a = x->instance,
 			    .role_b = y->role,

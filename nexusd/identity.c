@@ -65,6 +65,8 @@ switchboard_identify(
 	socklen_t len = sizeof(cred);
 	int role;
 
+	/* An id of nobody's must not be anybody's. */
+	nx_assert(b->uids[NX_ROLE_NONE] == (uid_t)-1);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return NX_ROLE_NONE;
 	*ret_pid = cred.pid;

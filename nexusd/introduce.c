@@ -1,6 +1,11 @@
 /*
  * Introductions: one socketpair per edge whose two ends are present, one end to
  * each side. The edge matrix (common/role.c) decides, no name from a client.
+ *
+ * An edge is remembered as used from the moment both ends were sent to the end
+ * of either client, or until one of them says that it lost it. Whatever goes
+ * wrong in between (an end not taken, a client that dies with it on the way)
+ * closes that end, and the other side's news of it makes the edge anew.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,6 +44,7 @@ on_taken(const struct nx_reply *reply, void *arg)
 
 	if (!c)
 		return;
+	nx_assert(c->outstanding > 0);
 	c->outstanding--;
 	if (reply->status != NX__STATUS__OK)
 		nx_warn("event=introduction-refused client=%s.%u reason=\"%s\"",
@@ -56,6 +62,7 @@ hand_over(
 	struct nx_call_opts opts = {.peer = to->peer, .fds = &fd, .n_fds = 1};
 	Nx__Attach attach = NX__ATTACH__INIT;
 
+	nx_assert(to->peer && to->outstanding < INTRODUCTIONS_MAX);
 	if (!a)
 		return false;
 	a->board = to->board;
@@ -112,8 +119,11 @@ introduce(struct switchboard *b, struct client *x, struct client *y)
 	int pair[2];
 	bool sent;
 
+	nx_assert(x != y && x->ready && y->ready);
+	nx_assert(nx_role_edge(x->role, y->role));
 	if (!e)
 		return;
+	nx_assert(!e->used);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		0, pair) < 0) {
 		nx_warn("event=socketpair error=\"%s\"", strerror(errno));

@@ -1,4 +1,17 @@
-/* Clients coming and going, hello, status. */
+/*
+ * Clients coming and going, hello, status.
+ *
+ * A client is in b->clients, and counted, exactly as long as the hub has its
+ * peer: it is put there before nx_hub_attach, whose on_peer gives it its peer,
+ * and taken out by the on_peer that tells the peer's end, which also frees it.
+ * So whoever finds one may use c->peer, and nobody keeps a pointer to one across
+ * a turn of the loop (introduce.c names it by its connection's generation).
+ *
+ *	admitted	it has HELLO_WAIT_S to say hello and is introduced to
+ *			nobody
+ *	ready		it has said hello, now or to the nexusd before us: edges
+ *			are made as others become ready
+ */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -41,8 +54,10 @@ find(struct switchboard *b, enum nx_role role, uint32_t instance)
 static bool
 is_hung_up(const struct client *c)
 {
-	struct pollfd p = {.fd = nx_peer_fd(c->peer), .events = POLLIN};
+	struct pollfd p = {.events = POLLIN};
 
+	nx_assert(c->peer);
+	p.fd = nx_peer_fd(c->peer);
 	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR));
 }
 
@@ -72,6 +87,7 @@ on_no_hello(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	nx_assert(!c->ready && c->peer);
 	nx_warn(
 	    "event=no-hello client=%s.%u", nx_role_name(c->role), c->instance);
 	nx_hub_drop(c->board->hub, c->peer);
@@ -97,12 +113,16 @@ refuse(struct switchboard *b, const char *why, uid_t uid, pid_t pid)
 		    uid, pid);
 }
 
+/* Consumes @fd. 0, and @c has its peer; or -errno, and it is the caller's to
+ * free. */
 static int
 admit(struct switchboard *b, struct client *c, int fd)
 {
 	struct timeval wait = {.tv_sec = HELLO_WAIT_S};
 	int r;
 
+	nx_assert(b->n_clients < CLIENTS_MAX);
+	nx_assert(!find(b, c->role, c->instance));
 	c->hello_timer = evtimer_new(b->base, on_no_hello, c);
 	if (!c->hello_timer) {
 		nx_close(&fd);
@@ -116,6 +136,7 @@ admit(struct switchboard *b, struct client *c, int fd)
 		b->n_clients--;
 		return r;
 	}
+	nx_assert(c->peer && c->peer->generation == b->generation);
 	if (!c->ready)
 		(void)evtimer_add(c->hello_timer, &wait);
 	return 0;
@@ -186,9 +207,11 @@ switchboard_peer(struct nx_peer *peer, bool up, void *ctx)
 	if (!c)
 		return;
 	if (up) {
+		nx_assert(!c->peer);
 		c->peer = peer;
 		return;
 	}
+	nx_assert(c->peer == peer && b->n_clients > 0);
 	if (c->role != NX_ROLE_ADMIN || nx_log_may(&b->admins, "client-down"))
 		nx_info("event=client-down client=%s.%u pid=%d",
 		    nx_role_name(c->role), c->instance, c->pid);
@@ -222,6 +245,7 @@ serve_switch_hello(
 		    NX_PROTO_VERSION);
 		return;
 	}
+	nx_assert(c->hello_timer && c->outstanding == 0);
 	c->ready = true;
 	c->wants = hello->wants;
 	(void)evtimer_del(c->hello_timer);
@@ -269,6 +293,7 @@ serve_switch_status(struct nx_request *r, struct switchboard *b)
 	reply.clients = client_list;
 	reply.edges = edge_list;
 	TAILQ_FOREACH(c, &b->clients, entry) {
+		nx_assert(reply.n_clients < CLIENTS_MAX);
 		fill_client(&clients[reply.n_clients], c);
 		client_list[reply.n_clients] = &clients[reply.n_clients];
 		reply.n_clients++;

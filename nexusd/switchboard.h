@@ -79,7 +79,6 @@ void switchboard_accept(struct switchboard *b, int fd, int adopted);
 /* The hub's on_peer. */
 void switchboard_peer(struct nx_peer *peer, bool up, void *ctx);
 
-/* introduce.c: what a client says of an edge it lost. */
 /* introduce.c: makes the pairs @c is to have with everyone who is ready. */
 void switchboard_introduce(struct switchboard *b, struct client *c);
 
@@ -88,7 +87,7 @@ void switchboard_introduce(struct switchboard *b, struct client *c);
 enum nx_role switchboard_identify(
     const struct switchboard *b, int fd, pid_t *ret_pid, uid_t *ret_uid);
 
-/* store.c: connections outlive nexusd in the supervisor's descriptor store. */
+/* fdstore.c: connections outlive nexusd in the supervisor's descriptor store. */
 void store_keep(const struct client *c);
 void store_forget(const struct client *c);
 void store_keep_listener(int fd);
