@@ -1,5 +1,22 @@
 /*
  * The nodes' links. The kernel keeps them; here is only which have to go soon.
+ *
+ * The life of a link:
+ *
+ *	made		one request to the kernel: the pair, its bridge, our
+ *			group, the far end in the node's namespace. There is no
+ *			moment in which it is half ours.
+ *	owned		its alias says whose it is. Without one (we died in
+ *			between) it is ours by its group and name, and sends
+ *			nothing past a filter: no set knows it.
+ *	bound		the sets of the firewall let it send; only then is the
+ *			inside given its address and route, and nodemgr told
+ *	condemned	out of the sets at once, and on the list: the end of
+ *			the node's namespace removes it for nothing, or we do
+ *			when its second has passed
+ *
+ * A name is used again (NETD_GENERATIONS of them per node) while an earlier link
+ * is still condemned, so whatever comes later is told apart by its number.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -35,7 +52,11 @@ struct netd_links {
 	size_t n_condemned;
 };
 
-/* --- removing ---------------------------------------------------------------*/
+/* --- removing ---------------------------------------------------------------
+ *
+ * The list is in the order of condemnation, which is that of falling due. Its
+ * timer is armed whenever it is not empty.
+ */
 
 static void
 arm(struct netd_links *l, unsigned ms)
@@ -63,11 +84,13 @@ execute_first(struct netd_links *l)
 {
 	struct condemned first = l->condemned[0];
 
+	nx_assert(l->n_condemned > 0 && l->n_condemned <= CONDEMNED_MAX);
 	memmove(
 	    l->condemned, l->condemned + 1, --l->n_condemned * sizeof(first));
 	execute(l, &first);
 }
 
+/* One per turn: each costs the kernel some 33 ms, in which we serve nobody. */
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -98,6 +121,8 @@ unbind(struct netd_links *l, const struct netd_link *link,
 	(void)netd_sets_bind(l->c.nfnl, l->c.bridge, &b, false);
 }
 
+/* Silent at once, gone soon. Once is enough: it may be asked for again as often as
+ * an attach or a detach finds it. A full list costs its oldest the grace. */
 static void
 condemn(struct netd_links *l, const struct netd_link *link)
 {
@@ -111,10 +136,13 @@ condemn(struct netd_links *l, const struct netd_link *link)
 			return;
 	if (l->n_condemned == CONDEMNED_MAX)
 		execute_first(l);
+	nx_assert(l->n_condemned < CONDEMNED_MAX);
 	c = &l->condemned[l->n_condemned++];
 	c->due_us = nx_now_us() + GRACE_MS * 1000;
 	c->index = link->index;
 	memcpy(c->name, link->name, sizeof(c->name));
+	nx_assert(l->n_condemned == 1 ||
+	    l->condemned[l->n_condemned - 2].due_us <= c->due_us);
 	if (!evtimer_pending(l->timer, NULL))
 		arm(l, GRACE_MS);
 }
@@ -231,6 +259,10 @@ set_alias(int rtnl, uint32_t index, const struct netd_owner *owner)
 	return netd_talk(rtnl, msg, netd_soon(), NULL, NULL);
 }
 
+/* Made, or found made: a request may be repeated whose reply was lost. The netlink
+ * socket is the node's; where it leads is checked before it is used, and the
+ * link's far end is put where it leads. 0 or -errno; ret_link->index is set as soon
+ * as there is something to take back. */
 static int
 make(struct netd_links *l, uint32_t index, const struct netd_owner *owner,
     int sock, struct netd_link *ret_link)
@@ -261,6 +293,8 @@ make(struct netd_links *l, uint32_t index, const struct netd_owner *owner,
 	return r;
 }
 
+/* owned -> bound, then the inside. In this order, so that a node whose address
+ * answers can also send. */
 static int
 finish(struct netd_links *l, const struct nx_subnet *s,
     const struct netd_owner *owner, int sock, const struct netd_link *link)
@@ -268,6 +302,7 @@ finish(struct netd_links *l, const struct nx_subnet *s,
 	struct netd_binding b;
 	int r;
 
+	nx_assert(link->index != 0 && link->name[0]);
 	r = set_alias(l->c.rtnl, link->index, owner);
 	if (r == 0 && l->c.nfnl >= 0) {
 		netd_owner_binding(link, owner, &b);
@@ -318,6 +353,7 @@ netd_links_attach(struct netd_links *l, uint32_t index,
 		    owner->node, explain(r));
 		return r;
 	}
+	nx_assert(link.index != 0);
 	memcpy(ret_ifname, link.name, sizeof(link.name));
 	return 0;
 }

@@ -1,6 +1,10 @@
 /*
  * What an administrator asks: the kernel vouched for the caller, and still no
  * secret leaves by these.
+ *
+ * A change is one transaction: the user's row and the notices that tell of it
+ * are there together or not at all. It is answered when the daemons that are
+ * here know (auth_notice_answer), or at once when it takes nothing from anybody.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,6 +13,7 @@
 #include "authd/state.h"
 #include "authd/flows/admin.h"
 #include "authd/flows/notice.h"
+#include "common/err.h"
 #include "common/log.h"
 #include "proto/serve_authd.h"
 
@@ -69,6 +74,7 @@ serve_auth_user_list(
 	size_t limit = q->limit && q->limit < PAGE ? q->limit : PAGE;
 	int n = auth_user_list(a->db, q->after, users, limit + 1);
 
+	nx_assert(n <= (int)limit + 1);
 	if (n < 0) {
 		nx_refuse_errno(r, n, "The users could not be read");
 		return;
@@ -134,6 +140,8 @@ revoke_sessions(struct nx_db *db, struct change *c)
 	return r;
 }
 
+/* The body of the request is read here, where the user is: nothing decided before
+ * the transaction can be old. 1: there is no such user. */
 static int
 write_disabled(struct nx_db *db, void *arg)
 {
@@ -155,6 +163,9 @@ write_disabled(struct nx_db *db, void *arg)
 	return r;
 }
 
+/* Revoked first, so that what is answered for is the revocation, which is quick;
+ * the deletion of what they own has its own notice and takes as long as it takes.
+ * 1: there is no such user. */
 static int
 write_deleted(struct nx_db *db, void *arg)
 {
@@ -179,6 +190,7 @@ on_changed(int result, void *arg)
 {
 	struct change *c = arg;
 
+	nx_assert(result <= 1 && (result != 0 || c->user.id != 0));
 	if (result == 1)
 		nx_refuse(c->r, NX__STATUS__NOT_FOUND,
 		    "There is no user of this name.");

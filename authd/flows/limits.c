@@ -1,11 +1,14 @@
 /*
  * Which key each budget has. Names that do not exist have one like any other, or
- * the limits would tell which do.
+ * the limits would tell which do. An attempt holds what it has paid in its
+ * charges, at most one of each of its budgets, until it turns out well (refund)
+ * or is forgotten (paid for).
  */
 #include <inttypes.h>
 #include <string.h>
 
 #include "authd/flows/limits.h"
+#include "common/err.h"
 
 /* Names and addresses are the same whatever the case of their letters. */
 static size_t
@@ -28,6 +31,7 @@ charge_key(struct authd *a, struct auth_charges *c, enum auth_budget budget,
 {
 	uint64_t wait;
 
+	nx_assert(c->n < NX_ARRAY_SIZE(c->c) && len <= sizeof(c->c[0].key));
 	c->c[c->n].budget = budget;
 	if (key)
 		memcpy(c->c[c->n].key, key, len);
@@ -52,6 +56,8 @@ charge(struct authd *a, struct auth_charges *c, enum auth_budget budget,
 	    a, c, budget, client, client ? sizeof(*client) : 0, account);
 }
 
+/* Per client before per address: who is over their own budget costs the owner of
+ * an address nothing. */
 uint64_t
 auth_limit_register(struct authd *a, struct auth_charges *c, const char *client,
     const char *email)
@@ -67,6 +73,8 @@ auth_limit_register(struct authd *a, struct auth_charges *c, const char *client,
 	return wait;
 }
 
+/* The narrow budgets first, the account's last: it is the one that others have to
+ * share, and what the first refuse never gets there. */
 uint64_t
 auth_limit_login(struct authd *a, struct auth_charges *c, const char *client,
     const char *name, bool known)
@@ -115,6 +123,7 @@ auth_limit_code(struct authd *a, uint64_t user_id)
 	    sizeof(user_id), a->clock.mono_us());
 }
 
+/* All that was paid, in the order it was not; nothing is left to give back. */
 void
 auth_limit_refund(struct authd *a, struct auth_charges *c)
 {

@@ -3,6 +3,17 @@
  * as one that does and gets the same answer as a wrong password; throttling
  * looks at the name as given, so it tells nothing either. Only the right
  * password leads on: to a code by mail, out of the account's own budget.
+ *
+ *	serve		the account or a dummy is looked up, the attempt is paid
+ *			for beforehand (limits.h)
+ *	on_verified	in a worker the password was compared; right: what was
+ *			paid is given back, and a code's budget is drawn on
+ *	write_login	the account has not changed since; the code is stored
+ *	on_written	the code is on disk: the mail goes out
+ *	answer		maild has it, or two seconds have passed
+ *
+ * A login owns itself until it has been answered or refused; each of its steps
+ * is called once, by the one before.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +22,7 @@
 #include "authd/flows/limits.h"
 #include "authd/flows/mail.h"
 #include "authd/store/store.h"
+#include "common/err.h"
 #include "common/log.h"
 #include "proto/serve_authd.h"
 
@@ -24,6 +36,7 @@ struct login {
 	char digits[AUTH_CODE_LEN + 1];
 };
 
+/* The end of every way: nothing of a password or a code stays in memory. */
 static void
 finish(struct login *l)
 {
@@ -45,6 +58,7 @@ answer(void *arg)
 	struct login *l = arg;
 	char message[] = AUTH_SENT, txn[2 * AUTH_TXN_LEN + 1];
 
+	nx_assert(l->user.id != 0 && l->code.user.id == l->user.id);
 	reply.message = message;
 	reply.transaction =
 	    sodium_bin2hex(txn, sizeof(txn), l->code.txn, sizeof(l->code.txn));
@@ -52,7 +66,8 @@ answer(void *arg)
 	finish(l);
 }
 
-/* The account as it is now, not as it was before the hash. */
+/* The account as it is now, not as it was before the hash. 1: it is not there or
+ * has another password, 2: it is disabled. */
 static int
 write_login(struct nx_db *db, void *arg)
 {
@@ -95,11 +110,13 @@ on_written(int result, void *arg)
 	finish(l);
 }
 
+/* Only its MAC is stored; the digits are in the mail and nowhere else. */
 static void
 make_code(struct login *l)
 {
 	struct auth_otp otp;
 
+	nx_assert(l->user.id != 0 && l->charges.n == 0);
 	auth_otp_new(l->a->keys.pepper, &otp);
 	memcpy(l->code.txn, otp.txn, sizeof(otp.txn));
 	memcpy(l->code.mac, otp.mac, sizeof(otp.mac));
@@ -118,6 +135,7 @@ on_verified(struct auth_pw *pw)
 	struct login *l = pw->arg;
 	uint64_t wait;
 
+	nx_assert(pw == &l->pw && l->charges.n > 0);
 	if (pw->result < 0) {
 		auth_limit_refund(l->a, &l->charges);
 		refuse(l, NX__STATUS__UNAVAILABLE, AUTH_BUSY);

@@ -1,6 +1,12 @@
 /*
  * Mails on their way to maild. Each lives by itself until maild has it, however
  * soon whoever asked was answered.
+ *
+ * A mail is in a->mails from auth_mail_send() to mail_free(), and always either
+ * waiting for its timer @again or for the reply to @call, never both. Beside
+ * that runs the patience of whoever asked: @done is owed until it has been called
+ * or patience ends, and it is called once. So what decides when an answer leaves
+ * is never how many tries a mail took.
  */
 #include <errno.h>
 #include <sodium.h>
@@ -9,6 +15,7 @@
 #include <string.h>
 
 #include "authd/flows/mail.h"
+#include "common/err.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "proto/mail.rpc.h"
@@ -55,6 +62,7 @@ struct auth_mail {
 	void *arg;
 };
 
+/* What is owed, if it still is. */
 static void
 tell(struct auth_mail *m)
 {
@@ -65,10 +73,12 @@ tell(struct auth_mail *m)
 		done(m->arg);
 }
 
+/* Whoever waits is told first: nothing of @m is used by @done. */
 static void
 mail_free(struct auth_mail *m)
 {
 	tell(m);
+	nx_assert(!m->done);
 	LIST_REMOVE(m, entry);
 	nx_call_cancel(m->call);
 	if (m->again)
@@ -93,6 +103,7 @@ on_reply(const struct nx_reply *reply, void *arg)
 	static const struct timeval second = {.tv_sec = 1};
 	struct auth_mail *m = arg;
 
+	nx_assert(m->call && m->tries < TRIES);
 	m->call = NULL;
 	if (reply->status == NX__STATUS__OK)
 		mail_free(m);
@@ -112,6 +123,7 @@ try_now(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	nx_assert(!m->call);
 	snprintf(subject, sizeof(subject), "%s", texts[m->kind].subject);
 	q.to = m->to;
 	q.subject = subject;
@@ -121,6 +133,7 @@ try_now(evutil_socket_t fd, short what, void *arg)
 		failed(m, "out of memory");
 }
 
+/* The mail goes on; who asked has waited long enough. */
 static void
 on_patience(evutil_socket_t fd, short what, void *arg)
 {
@@ -147,6 +160,7 @@ auth_mail_send(struct authd *a, enum auth_mail_kind kind, const char *to,
 	static const struct timeval at_once, patience = {.tv_sec = ANSWER_SEC};
 	struct auth_mail *m = calloc(1, sizeof(*m));
 
+	nx_assert(kind < AUTH_MAIL_MAX && done);
 	if (!m)
 		return -ENOMEM;
 	LIST_INSERT_HEAD(&a->mails, m, entry);
@@ -161,6 +175,7 @@ auth_mail_send(struct authd *a, enum auth_mail_kind kind, const char *to,
 		mail_free(m);
 		return -ENOMEM;
 	}
+	/* Owed from here on, and not before: what failed above is returned. */
 	m->done = done;
 	m->arg = arg;
 	return 0;

@@ -1,6 +1,17 @@
 /*
  * Notices, from the table that keeps them to who has to confirm. What is in memory
  * is a copy: a restart begins again from the table.
+ *
+ * A lane (role, kind) is free (id 0) or busy with one notice. It is taken in
+ * pump_lane(), for the oldest row, when the role is here; then
+ *
+ *	called		call is set; on_reply gets the answer
+ *	confirmed	call is NULL; the row is being deleted
+ *	-> free		on_confirmed; the next row is looked at
+ *	-> free		the call failed, or the row stayed: the same row is sent
+ *			again, when the daemon comes back or at the next tick
+ *
+ * Both kinds bear repetition, so a row is only ever deleted after an answer.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -40,9 +51,12 @@ struct lane {
 
 /* --- who waits --------------------------------------------------------------*/
 
+/* Whatever became of it: the change itself is on disk since before. Once, and
+ * the waiter is gone. */
 static void
 answer(struct auth_waiter *w)
 {
+	nx_assert(w->r && w->id > 0);
 	LIST_REMOVE(w, entry);
 	if (w->has_user)
 		auth_answer_user(w->r, &w->user);
@@ -129,6 +143,8 @@ on_confirmed(int result, void *arg)
 	struct lane *lane = arg;
 	struct authd *a = lane->a;
 
+	nx_assert(a->lanes[lane->role][lane->kind].id == lane->id);
+	nx_assert(!a->lanes[lane->role][lane->kind].call);
 	a->lanes[lane->role][lane->kind].id = 0;
 	free(lane);
 	if (result < 0) {
@@ -146,6 +162,7 @@ on_reply(const struct nx_reply *reply, void *arg)
 	struct lane *lane = arg;
 	struct authd *a = lane->a;
 
+	nx_assert(a->lanes[lane->role][lane->kind].id == lane->id);
 	a->lanes[lane->role][lane->kind].call = NULL;
 	/* Who does not know the user has nothing of theirs. */
 	if (reply->status == NX__STATUS__OK ||
@@ -182,6 +199,8 @@ send_notice(struct authd *a, struct lane *lane, struct auth_notice *n)
 	    on_reply, lane);
 }
 
+/* One notice at a time and lane, or revocations would wait behind the deletion of
+ * a user's files; the oldest first, or an id's order would mean nothing. */
 static void
 pump_lane(struct authd *a, enum nx_role role, enum auth_notice_kind kind)
 {
@@ -191,6 +210,7 @@ pump_lane(struct authd *a, enum nx_role role, enum auth_notice_kind kind)
 	if (a->lanes[role][kind].id != 0 || !nx_hub_peer(a->hub, role) ||
 	    auth_notice_next(a->db, role, kind, &n) != 1)
 		return;
+	nx_assert(n.id > 0 && !a->lanes[role][kind].call);
 	lane = calloc(1, sizeof(*lane));
 	if (!lane)
 		return;

@@ -5,6 +5,16 @@
  * What is the matter is said in the mail, to the owner of the address. The
  * interface forces one leak: who owns the address they give learns whether a
  * name is taken, at the price of a mail from their budget per try.
+ *
+ *	serve		rules, then budgets: who is over them pays nothing more
+ *	on_hashed	in a worker the password was hashed; the code is made
+ *	write		who is there already decides which mail it will be; a
+ *			row is written in every case, if need be a decoy
+ *	on_written	the mail goes out
+ *	answer		maild has it, or two seconds have passed
+ *
+ * No account is opened here: that takes the code (verify.c), and until then the
+ * name and the address are anybody's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +24,7 @@
 #include "authd/flows/limits.h"
 #include "authd/flows/mail.h"
 #include "authd/store/store.h"
+#include "common/err.h"
 #include "common/log.h"
 #include "proto/serve_authd.h"
 
@@ -27,6 +38,7 @@ struct registration {
 	enum auth_mail_kind mail;
 };
 
+/* The end of every way: nothing of a password or a code stays in memory. */
 static void
 finish(struct registration *g)
 {
@@ -48,7 +60,7 @@ answer(void *arg)
 	finish(g);
 }
 
-/* What becomes of it depends on who is there already. */
+/* May run twice, as every write. What becomes of it depends on who is there already. */
 static int
 write_registration(struct nx_db *db, void *arg)
 {
@@ -56,6 +68,7 @@ write_registration(struct nx_db *db, void *arg)
 	struct auth_user taken;
 	int by_email, by_name;
 
+	nx_assert(g->code.kind == AUTH_CODE_REGISTER && g->code.user.id == 0);
 	by_email = auth_user_by_email(db, g->code.user.email, &taken);
 	by_name = auth_user_by_name(db, g->code.user.username, &taken);
 	if (by_email < 0 || by_name < 0)
@@ -75,6 +88,7 @@ on_written(int result, void *arg)
 	struct registration *g = arg;
 	int r = result;
 
+	nx_assert(r <= 0);
 	if (r == 0)
 		r = auth_mail_send(g->a, g->mail, g->to, g->digits, answer, g);
 	if (r == 0)
@@ -89,6 +103,7 @@ on_hashed(struct auth_pw *pw)
 	struct registration *g = pw->arg;
 	struct auth_otp otp;
 
+	nx_assert(pw == &g->pw);
 	if (pw->result < 0) {
 		nx_refuse(g->r, NX__STATUS__UNAVAILABLE, AUTH_BUSY);
 		finish(g);

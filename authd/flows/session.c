@@ -9,6 +9,7 @@
 #include "authd/state.h"
 #include "authd/flows/notice.h"
 #include "authd/store/store.h"
+#include "common/err.h"
 #include "common/log.h"
 #include "proto/serve_authd.h"
 
@@ -51,6 +52,7 @@ static void
 seal(struct authd *a, enum nx_role audience, const struct auth_claims *claims,
     uint64_t expiry_us, struct nx_ticket *t, ProtobufCBinaryData *ret_data)
 {
+	nx_assert(audience == NX_ROLE_STORAGE || audience == NX_ROLE_NODE);
 	if (a->ticket_keys[audience].epoch == 0)
 		return;
 	*t = (struct nx_ticket){.audience = (uint32_t)audience,
@@ -163,6 +165,8 @@ serve_auth_ticket_key(
 {
 	struct nx_ticket_key *key = &a->ticket_keys[r->role];
 
+	/* No other role may call this: proto/auth.proto. */
+	nx_assert(r->role == NX_ROLE_STORAGE || r->role == NX_ROLE_NODE);
 	if (q->epoch == 0 || q->key.len != NX_TICKET_KEY_LEN) {
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "A ticket key has 32 bytes and an epoch above 0.");

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "authd/flows/throttle.h"
+#include "common/err.h"
 
 #define SETS    4096
 #define WAYS    4
@@ -87,6 +88,8 @@ auth_throttle_take(struct auth_throttle *t, enum auth_budget budget,
 	struct slot *s = slot_of(t, tag);
 	uint64_t full = s->tag == tag && s->full > now_us ? s->full : now_us;
 
+	/* Never more than an hour ahead: nothing is owed beyond a full budget. */
+	nx_assert(budget < AUTH_BUDGET_MAX && full <= now_us + HOUR_US);
 	if (full + cost > now_us + HOUR_US)
 		return (full + cost - now_us - HOUR_US) / 1000000 + 1;
 	s->tag = tag;
@@ -94,6 +97,8 @@ auth_throttle_take(struct auth_throttle *t, enum auth_budget budget,
 	return 0;
 }
 
+/* When the slot has given way to another meanwhile, there is nothing to give back
+ * to: that one's debt is not touched. */
 void
 auth_throttle_return(struct auth_throttle *t, enum auth_budget budget,
     const void *key, size_t len, uint64_t now_us)

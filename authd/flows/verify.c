@@ -4,6 +4,19 @@
  * work: a commit to disk takes milliseconds that could be seen, so there is one
  * in either case (auth_code_try). What is left of a difference, microseconds of
  * rows found or not, goes into the grid on which refusals leave.
+ *
+ *	verify		the rules for what a code and an address look like
+ *	admit		who tries, and out of which budget; refused here when
+ *			that is empty, before any code is looked at
+ *	write		one transaction: a try is spent, the code compared, and
+ *			used up if it is right; the account and the session are
+ *			made in it or not at all
+ *	on_written	the outcome is on disk, or nothing is
+ *	finish		the answer; for all that are not right it waits for the
+ *			grid
+ *
+ * The verification owns itself from verify() to finish(); the request waits as
+ * long, and may outlive the gateway that made it.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -15,6 +28,7 @@
 #include "authd/flows/flow.h"
 #include "authd/flows/limits.h"
 #include "authd/store/store.h"
+#include "common/err.h"
 #include "common/fd.h"
 #include "common/id.h"
 #include "common/log.h"
@@ -81,6 +95,8 @@ accept_registration(
 	return r;
 }
 
+/* Into an account that is there and may be used, as it is now. Deleted in the
+ * meantime it is like a code that never was. */
 static int
 accept_login(
     struct nx_db *db, struct verification *v, const struct auth_code *code)
@@ -92,12 +108,14 @@ accept_login(
 	return r < 0 ? r : 0;
 }
 
+/* From now on the client is known to the account: it draws on other budgets. */
 static int
 open_session(struct nx_db *db, struct verification *v)
 {
 	int64_t now = auth_now(v->a);
 	int r;
 
+	nx_assert(v->outcome == RIGHT && v->user.id != 0);
 	randombytes_buf(v->session.id, sizeof(v->session.id));
 	v->session.user_id = v->user.id;
 	v->session.created_at = now;
@@ -106,6 +124,8 @@ open_session(struct nx_db *db, struct verification *v)
 	return r < 0 ? r : auth_known_put(db, v->user.id, v->who.client, now);
 }
 
+/* May run twice, when the commit failed with others: it sets all that it has
+ * anything to do with, and only the last run counts. */
 static int
 write_verification(struct nx_db *db, void *arg)
 {
@@ -117,6 +137,7 @@ write_verification(struct nx_db *db, void *arg)
 	n = auth_code_try(db, v->kind, v->email, &v->who, codes);
 	if (n < 0)
 		return n;
+	nx_assert(n <= AUTH_CODES_LIVE);
 	i = find_code(v, codes, n);
 	if (i < 0)
 		return 0;
@@ -133,6 +154,8 @@ write_verification(struct nx_db *db, void *arg)
 
 /* --- after it ---------------------------------------------------------------*/
 
+/* The session is on disk, so the token is good from its first use; if it cannot
+ * be made, the session is one that nobody has and ends by itself. */
 static void
 answer_token(struct verification *v)
 {
@@ -143,6 +166,7 @@ answer_token(struct verification *v)
 	    .issued = v->session.created_at,
 	    .expires = v->session.expires_at};
 
+	nx_assert(v->user.id != 0 && v->session.user_id == v->user.id);
 	memcpy(claims.session, v->session.id, sizeof(claims.session));
 	if (auth_token_sign(&v->a->keys, &claims, &token) < 0) {
 		nx_refuse(v->r, NX__STATUS__UNAVAILABLE,
@@ -179,6 +203,7 @@ refused(struct verification *v)
 	    [DISABLED] = {NX__STATUS__DENIED, AUTH_DISABLED},
 	};
 
+	nx_assert(v->result < 0 || v->outcome != RIGHT);
 	if (v->result < 0)
 		nx_refuse_errno(
 		    v->r, v->result, "The code could not be checked");
@@ -227,6 +252,7 @@ admit(struct verification *v, const Nx__VerifyRequest *q)
 	size_t len;
 	int r;
 
+	nx_assert(v->charges.n == 0);
 	auth_client_hash(v->a, q->client, v->who.client);
 	if (sodium_hex2bin(v->who.txn, sizeof(v->who.txn), q->transaction,
 		strlen(q->transaction), NULL, &len, NULL) != 0 ||
