@@ -55,15 +55,14 @@ def ask(method, path, value=None, token=None):
         return status, data
 
 
-def insist(what):
+def insist(what, name=None):
     """what() until it gives something else than None."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        result = what()
-        if result is not None:
+        if (result := what()) is not None:
             return result
         time.sleep(0.1)
-    raise Fault(f"{what.__name__}: no answer for {PATIENCE} s")
+    raise Fault(f"{name or what.__name__}: no answer for {PATIENCE} s")
 
 
 def query(**parameters):
@@ -71,8 +70,7 @@ def query(**parameters):
 
 
 def etag(data):
-    """As storaged makes them: MD5, or MD5 of the chunks' MD5s and their
-    number."""
+    """As storaged makes them: MD5, or MD5 of the chunks' MD5s, how many."""
     if len(data) <= CHUNK:
         return hashlib.md5(data).hexdigest()
     sums = [hashlib.md5(data[i:i + CHUNK]).digest()
@@ -396,14 +394,11 @@ class Worker(threading.Thread):
 
     def node_settled(self, node):
         """The same, waited for."""
-        def seen():
-            return self.node_seen(node)
         try:
-            return insist(seen)
+            return insist(lambda: self.node_seen(node), node)
         except Fault:
             status, answer = ask("GET", f"/api/nodes/{node}", None, self.token)
-            raise Fault(f"node {node} is on its way for {PATIENCE} s: "
-                        f"{status} {answer}") from None
+            raise Fault(f"node on its way: {status} {answer}") from None
 
     def node_named(self, name):
         status, answer = ask("GET", "/api/nodes", None, self.token)
@@ -448,9 +443,7 @@ class Worker(threading.Thread):
         if self.say(f"create {name}", status, answer, 201):
             self.nodes[answer["id"]] = (name, "Running")
             return
-        def named():
-            return self.node_named(name)
-        node = insist(named)
+        node = insist(lambda: self.node_named(name), name)
         if node != "none":
             self.nodes[node] = (name, self.node_settled(node))
 

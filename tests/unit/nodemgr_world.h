@@ -19,9 +19,7 @@
 #include "nodemgr/nodes/recover.h"
 #include "common/reaper.h"
 #include "nodemgr/setup.h"
-#include "proto/auth.pb-c.h"
 #include "proto/net.pb-c.h"
-#include "proto/node.pb-c.h"
 #include "proto/storage.rpc.h"
 
 static struct {
@@ -35,7 +33,7 @@ static struct {
 	uint64_t deleted_user;      /* told to nodemgr together with a detach */
 	bool told;                  /* and accepted by it */
 	char at_drain[16];          /* what a node's status was then */
-	unsigned volumes, links, active, keys;
+	unsigned volumes, links, active;
 	char linked[16][NX_ID_LEN + 1]; /* whose link netd made */
 } world;
 
@@ -195,19 +193,16 @@ static inline void
 fake_ticket_key(struct nx_request *r, void *ctx)
 {
 	(void)ctx;
-	world.keys++;
 	nx_answer(r, &nx_empty.base, NULL, 0);
 }
 
 static inline struct nx_hub *
 world_hub(enum nx_role self, const struct nx_handler *handlers, size_t n)
 {
-	struct nx_hub_config config = {
-	    .base = world.base,
+	struct nx_hub_config config = {.base = world.base,
 	    .self = self,
 	    .handlers = handlers,
-	    .n_handlers = n,
-	};
+	    .n_handlers = n};
 	struct nx_hub *hub;
 
 	assert_int_equal(nx_hub_new(&config, &hub), 0);
@@ -234,13 +229,11 @@ world_link(struct nx_hub *hub, enum nx_role role)
 static inline void
 world_open_nodemgr(void)
 {
-	struct nx_hub_config config = {
-	    .self = NX_ROLE_NODE,
+	struct nx_hub_config config = {.self = NX_ROLE_NODE,
 	    .handlers = nodemgr_handlers,
 	    .n_handlers = nodemgr_handlers_count,
 	    .ctx = &world.m,
-	    .on_peer = nodemgr_on_peer,
-	};
+	    .on_peer = nodemgr_on_peer};
 	static char state[96], subnet[] = "10.0.42.1/29", cgroup[] = "auto",
 			       limits[] = "best-effort", empty[] = "";
 
@@ -254,8 +247,7 @@ world_open_nodemgr(void)
 	    .id_base = LAB_BASE,
 	    .log_size = 1 << 20,
 	    .functions = 4,
-	    .function_queue = 8,
-	};
+	    .function_queue = 8};
 	world.m.base = config.base = world.base;
 	world.m.init = lab.init;
 	nodemgr_open(&world.m);
