@@ -40,6 +40,18 @@ try "the host's /usr is not its to write" bash -c \
     "! nexusctl node exec $name -- touch /usr/bin/env"
 is "the volume's other half is not to be seen" \
     "$(ctl node exec "$name" -- sh -c 'ls /data')" f
+# What the kernel tells of its mounts names no place of the host's state: not as
+# it is outside, not as the daemons see it.
+place="nexus|images|volumes|${NEXUS_STATE:-/state}|${NEXUS_DIR:-/state}"
+for file in mountinfo mounts mountstats; do
+	is "a node's $file does not tell where the state is" \
+	    "$(ctl node exec "$name" -- cat "/proc/self/$file" |
+		grep -E "$place")" ""
+	told=$(echo "print(open('/proc/self/$file').read(), end='')" |
+	    ctl lambda run -)
+	like "a function has a $file" "$told" /usr
+	is "that does not tell either" "$(grep -E "$place" <<<"$told")" ""
+done
 ctl node exec "$name" -- sh -c 'exit 7' >/dev/null
 is "an exit code comes back" $? 7
 is "stdin is the caller's" "$(echo in | ctl node exec "$name" -- cat)" in
