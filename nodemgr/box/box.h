@@ -22,6 +22,7 @@
 #include "nodemgr/box/idmap.h"
 #include "nodemgr/box/mnt.h"
 #include "nodemgr/box/mounts.h"
+#include "nodemgr/box/owner.h"
 #include "nodemgr/box/sealed.h"
 #include "nodemgr/box/syscalls.h"
 #include "nodemgr/box/terminal.h"

@@ -24,6 +24,7 @@
 #include "common/namespaces.h"
 #include "nodemgr/box/caps.h"
 #include "nodemgr/box/child.h"
+#include "nodemgr/box/owner.h"
 #include "nodemgr/box/sys.h"
 
 /* The descriptors of who enters; 0-2 are the command's. */
@@ -146,6 +147,7 @@ first(const struct nx_enter *e, int gate, struct nx_fault *f)
 	struct clone_args args = {.flags = CLONE_PARENT};
 	pid_t pid;
 
+	NX_TRY(f, nx_owner_take(e->owner), "be its owner");
 	NX_TRY(f, NX_SYS(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)), "dumpable");
 	NX_TRY(f, gather_fds(e, gate), "gather descriptors");
 	NX_TRY(f, NX_SYS(setns(TARGET, NX_NAMESPACES)), "join the node");
@@ -175,11 +177,12 @@ nx_enter_spawn(const struct nx_enter *e, struct nx_boxed *ret_boxed,
 }
 
 static void
-send_netlink(int target, int gate)
+send_netlink(uint32_t owner, int target, int gate)
 {
 	int fd;
 
-	if (setns(target, CLONE_NEWUSER | CLONE_NEWNET) < 0)
+	if (nx_owner_take(owner) < 0 ||
+	    setns(target, CLONE_NEWUSER | CLONE_NEWNET) < 0)
 		return;
 	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (fd >= 0)
@@ -187,14 +190,14 @@ send_netlink(int target, int gate)
 }
 
 int
-nx_enter_netlink(
-    int target, struct nx_boxed *ret_boxed, struct nx_fault *ret_fault)
+nx_enter_netlink(uint32_t owner, int target, struct nx_boxed *ret_boxed,
+    struct nx_fault *ret_fault)
 {
 	int gate;
 	pid_t pid = nx_boxed_clone(0, -1, ret_boxed, &gate, ret_fault);
 
 	if (pid == 0) {
-		send_netlink(target, gate);
+		send_netlink(owner, target, gate);
 		_exit(0);
 	}
 	return pid < 0 ? pid : 0;

@@ -19,6 +19,7 @@
 
 struct nx_enter {
 	int target;             /* pidfd of the node's init */
+	uint32_t owner;         /* of the node: its first id outside */
 	int cgroup;             /* where it goes: the node's, or one below it */
 	int init;               /* sealed nexus-init */
 	bool tty;               /* a terminal of the node's; else @fds */
@@ -41,9 +42,9 @@ int nx_enter_spawn(const struct nx_enter *e, struct nx_boxed *ret_boxed,
     struct nx_fault *ret_fault);
 
 /* Has a child fetch an rtnetlink socket of the network namespace of the
- * process behind @target. On the gate comes NETLINK with it, or nothing but the
+ * process behind @target, in a box of @owner's. On the gate comes NETLINK with it, or nothing but the
  * end of file. 0, or -errno with the step in *ret_fault. */
-int nx_enter_netlink(
-    int target, struct nx_boxed *ret_boxed, struct nx_fault *ret_fault);
+int nx_enter_netlink(uint32_t owner, int target, struct nx_boxed *ret_boxed,
+    struct nx_fault *ret_fault);
 
 #endif

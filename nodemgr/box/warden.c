@@ -283,6 +283,7 @@ nx_warden_leave(struct nx_warden *w)
 void
 nx_warden_destroy(struct nx_warden *w)
 {
+	nx_warden_kill(w);
 	if (w->p.pidfd >= 0)
 		(void)pidfd_send_signal(w->p.pidfd, SIGKILL, NULL, 0);
 	nx_warden_leave(w);

@@ -71,6 +71,7 @@ enter(struct exec *x, const struct node *n, const Nx__NodeExecRequest *request)
 	    calloc(request->n_command + 1, sizeof(*argv));
 	struct nx_enter e = {
 	    .target = n->warden.p.pidfd,
+	    .owner = n->uid_base,
 	    .cgroup = x->warden.cgroup,
 	    .init = x->m->init,
 	    .tty = x->tty,

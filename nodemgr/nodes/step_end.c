@@ -62,10 +62,12 @@ ended(struct op *op)
 enum op_turn
 term(struct op *op)
 {
+	const struct node *n = op->node;
+
 	if (!op->ran || ended(op) == OP_NEXT)
 		return OP_NEXT;
 	op->heard = ended;
-	(void)pidfd_send_signal(op->node->warden.p.pidfd, SIGTERM, NULL, 0);
+	(void)nx_owner_signal(n->uid_base, n->warden.p.pidfd, SIGTERM);
 	return op_after(op, op->timeout_ms ? op->timeout_ms : STOP_MS, kill_it);
 }
 

@@ -57,7 +57,8 @@ netlink(struct op *op)
 	struct nx_warden *w = &op->helper;
 
 	nx_warden_init(w, op->m->base, &helper_ops, op);
-	if (nx_enter_netlink(op->node->warden.p.pidfd, &w->p, &op->fault) < 0)
+	if (nx_enter_netlink(op->node->uid_base, op->node->warden.p.pidfd,
+		&w->p, &op->fault) < 0)
 		return no_socket(op);
 	nx_warden_watch(w, FETCH_MS);
 	return OP_WAIT;

@@ -91,7 +91,7 @@ test_directory_image(void **state)
 	b.argv[2] = "/bin/tool";
 	assert_int_equal(lab_start(&b), 0);
 	usleep(100000);
-	assert_int_equal(pidfd_send_signal(b.boxed.pidfd, SIGTERM, NULL, 0), 0);
+	assert_int_equal(nx_owner_signal(LAB_BASE, b.boxed.pidfd, SIGTERM), 0);
 	status = lab_wait(&b, 5000);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	lab_end(&b);
@@ -110,7 +110,7 @@ test_stop(void **state)
 	lab_node(&b, NULL);
 	assert_int_equal(lab_start(&b), 0);
 	usleep(50000);
-	assert_int_equal(pidfd_send_signal(b.boxed.pidfd, SIGTERM, NULL, 0), 0);
+	assert_int_equal(nx_owner_signal(LAB_BASE, b.boxed.pidfd, SIGTERM), 0);
 	status = lab_wait(&b, 5000);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	lab_end(&b);
@@ -118,7 +118,7 @@ test_stop(void **state)
 	    &b, "trap 'echo got; exit 3' TERM; while :; do sleep 0.1; done");
 	assert_int_equal(lab_start(&b), 0);
 	usleep(200000);
-	assert_int_equal(pidfd_send_signal(b.boxed.pidfd, SIGTERM, NULL, 0), 0);
+	assert_int_equal(nx_owner_signal(LAB_BASE, b.boxed.pidfd, SIGTERM), 0);
 	status = lab_wait(&b, 5000);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
 	assert_string_equal(lab_log(), "got\n");

@@ -263,6 +263,7 @@ enter_with(struct lab_box *b, char *const *argv, const char *cwd)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fd, status = -1, r;
 	const struct nx_enter e = {
 	    .target = b->boxed.pidfd,
+	    .owner = LAB_BASE,
 	    .cgroup = b->cgroup,
 	    .init = lab.init,
 	    .fds = {null, null, null},

@@ -109,37 +109,105 @@ test_exec_terminal(void **state)
 
 /* Now, and not when it was sampled last. */
 static unsigned
-pids_in_node(void)
+pids_of(const struct node *n)
 {
 	struct nx_cgroup_stat stat;
 
-	assert_int_equal(
-	    nx_cgroup_read(world.m.nodes->warden.cgroup, &stat), 0);
+	assert_int_equal(nx_cgroup_read(n->warden.cgroup, &stat), 0);
 	assert_true(stat.memory > 0);
 	return stat.pids;
 }
 
-/* Without controllers, too: of the node's root, by RLIMIT_NPROC. */
 static void
-test_processes_are_bounded(void **state)
+create_small(const char *name)
 {
 	Nx__NodeCreateRequest q = NX__NODE_CREATE_REQUEST__INIT;
 	struct answer a;
-	char out[64];
 
-	(void)state;
-	q.name = (char *)(uintptr_t) "x";
+	q.name = (char *)(uintptr_t)name;
 	q.storage = 16 << 20;
 	q.pids_max = 64;
 	assert_int_equal(ask_as(&a, USER, NX__METHOD__NODE_CREATE, &q.base), 0);
 	forget_answer(&a);
-	(void)run_in("x",
+}
+
+/* Without controllers, too: of a whole node, whoever in there they belong to,
+ * and no other node has fewer for it. */
+static void
+test_processes_are_bounded(void **state)
+{
+	static const char by_many[] =
+	    "exec python3 -c \"\n"
+	    "import os, time\n"
+	    "for uid in range(100, 110):\n"
+	    " if os.fork(): continue\n"
+	    " os.setuid(uid)\n"
+	    " for i in range(40):\n"
+	    "  try:\n"
+	    "   if os.fork() == 0: time.sleep(30); os._exit(0)\n"
+	    "  except OSError: time.sleep(0.01)\n"
+	    " time.sleep(30)\n"
+	    "time.sleep(30)\"\n";
+	struct command bomb;
+	unsigned n, most = 0;
+	char out[64];
+
+	(void)state;
+	create_small("y");
+	create_small("x");
+	assert_string_equal(world.m.nodes->next->name, "x");
+	begin_sh(&bomb, "x", by_many, false);
+	/* a while longer than it takes, to see that there it ends */
+	for (int i = 0; i < 500 && (most < 60 || i < 50); i++) {
+		turn();
+		n = pids_of(world.m.nodes->next);
+		most = n > most ? n : most;
+	}
+	print_message("# processes of ten users: %u\n", most);
+	assert_in_range(most, 60, 64);
+	(void)run_in("y",
 	    "(for i in $(seq 200); do sleep 30 & done) 2>/dev/null; set -- "
 	    "/proc/[0-9]*; echo $#",
 	    out, sizeof(out));
-	print_message("# processes: %s\n", out);
-	assert_in_range(atoi(out), 32, 64);
+	print_message("# of another node: %s\n", out);
+	assert_in_range(atoi(out), 60, 64);
+	close_command(&bomb);
 	assert_int_equal(delete_node(USER, "x", true), 0);
+	assert_int_equal(delete_node(USER, "y", true), 0);
+}
+
+/* What the kernel gives to each user is each node's: one that takes all of it
+ * leaves as much to the others. */
+static void
+test_counts_are_apart(void **state)
+{
+	static const char take_all[] =
+	    "exec python3 -c \"\n"
+	    "import ctypes, os, time\n"
+	    "libc = ctypes.CDLL(None)\n"
+	    "n = 0\n"
+	    "while n < 500 and libc.inotify_init() >= 0: n += 1\n"
+	    "print(n, flush=True)\n"
+	    "os.read(0, 1)\"\n";
+	struct command x, y;
+	char of_x[16], of_y[16];
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "x", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(create_node(&a, USER, "y", NULL), 0);
+	forget_answer(&a);
+	begin_sh(&x, "x", take_all, false);
+	assert_true(see(x.fds[1], "\n", of_x, sizeof(of_x)));
+	begin_sh(&y, "y", take_all, false);
+	assert_true(see(y.fds[1], "\n", of_y, sizeof(of_y)));
+	print_message("# inotify instances: %s# and %s", of_x, of_y);
+	assert_true(atoi(of_x) > 16 && atoi(of_y) > 16);
+	close_command(&x);
+	close_command(&y);
+	assert_int_equal(delete_node(USER, "x", true), 0);
+	assert_int_equal(delete_node(USER, "y", true), 0);
 }
 
 /* What a command leaves behind, in whatever session, ends with it. */
@@ -157,19 +225,19 @@ test_exec_leaves_nothing(void **state)
 			     "</dev/null >/dev/null 2>&1 & sleep 0.2; exit 4",
 			     NULL, 0),
 	    4);
-	assert_int_equal(pids_in_node(), 1);
+	assert_int_equal(pids_of(world.m.nodes), 1);
 	/* and so do all when the caller goes */
 	begin_sh(&c, "x", "setsid sleep 1000 & sleep 1000", false);
 	for (int i = 0; i < 10; i++)
 		turn();
-	assert_int_equal(pids_in_node(), 4);
+	assert_int_equal(pids_of(world.m.nodes), 4);
 	assert_non_null(world.m.execs);
 	world_link(world.admin, NX_ROLE_ADMIN); /* the old pair is gone */
 	for (int i = 0; i < 100 && world.m.execs; i++)
 		turn();
 	assert_null(world.m.execs);
 	close_command(&c);
-	assert_int_equal(pids_in_node(), 1);
+	assert_int_equal(pids_of(world.m.nodes), 1);
 	assert_int_equal(delete_node(USER, "x", true), 0);
 }
 
@@ -231,6 +299,7 @@ tests(void)
 	    cmocka_unit_test(test_exec_terminal),
 	    cmocka_unit_test(test_exec_leaves_nothing),
 	    cmocka_unit_test(test_processes_are_bounded),
+	    cmocka_unit_test(test_counts_are_apart),
 	    cmocka_unit_test(test_delete_while_commands_run),
 	};
 

@@ -124,8 +124,8 @@ trigger(enum op_kind kind, struct answer *a)
 	create.storage = 16 << 20;
 	del.force = true;
 	if (kind == OP_END)
-		(void)pidfd_send_signal(
-		    world.m.nodes->warden.p.pidfd, SIGTERM, NULL, 0);
+		(void)nx_owner_signal(world.m.nodes->uid_base,
+		    world.m.nodes->warden.p.pidfd, SIGTERM);
 	else if (kind == OP_RELINK)
 		op_begin(world.m.nodes, OP_RELINK, false, false);
 	else
