@@ -95,8 +95,9 @@ ctl_node_create(struct ctl *c)
 	node = nx_as_node_info(reply.body);
 	if (!node->limits_enforced)
 		fprintf(stderr,
-		    "nexusctl: this host cannot enforce the node's limits; "
-		    "nexusctl doctor says why\n");
+		    "nexusctl: this host cannot enforce the node's limits of "
+		    "memory and CPU, only that of processes; nexusctl doctor "
+		    "says why\n");
 	return ctl_done(c, reply.body, "id", "%s is %s at %s, id %.8s",
 	    node->name, node->status, node->ip, node->id);
 }

@@ -65,7 +65,8 @@ up_config(struct up *up)
 	write_conf(up);
 	if (!up->controllers)
 		up_warn("this host has no cgroup v2 controllers for memory, "
-			"cpu and pids, so nodes run without limits (limits = "
+			"cpu and pids, so nodes run without limits but that of "
+			"processes (limits = "
 			"best-effort in %s/etc/nexus.conf).",
 		    up->opt.dir);
 	if (nx_conf_load(CONF, "netd", &up->net, netd_conf_keys,
