@@ -114,14 +114,16 @@ test_stop(void **state)
 	status = lab_wait(&b, 5000);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	lab_end(&b);
-	lab_node(
-	    &b, "trap 'echo got; exit 3' TERM; while :; do sleep 0.1; done");
+	lab_node(&b,
+	    "trap 'echo got; exit 3' TERM; echo ready; "
+	    "while :; do sleep 0.1; done");
 	assert_int_equal(lab_start(&b), 0);
-	usleep(200000);
+	for (int i = 0; i < 1000 && strcmp(lab_log(), "ready\n") != 0; i++)
+		usleep(10000);
 	assert_int_equal(nx_owner_signal(LAB_BASE, b.boxed.pidfd, SIGTERM), 0);
 	status = lab_wait(&b, 5000);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
-	assert_string_equal(lab_log(), "got\n");
+	assert_string_equal(lab_log(), "ready\ngot\n");
 	lab_end(&b);
 }
 
