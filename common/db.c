@@ -329,6 +329,7 @@ nx_db_open(struct event_base *base, const char *path,
 	if (!db)
 		return -ENOMEM;
 	STAILQ_INIT(&db->pending);
+	STAILQ_INIT(&db->behind);
 	db->turn = evtimer_new(base, nx_db_on_turn, db);
 	r = db->turn ? 0 : -ENOMEM;
 	if (r == 0)

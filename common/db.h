@@ -71,8 +71,18 @@ int nx_db_errno(struct nx_db *db);
  */
 void nx_db_write(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
     void (*done)(int result, void *arg), void *arg);
-/* The same at once, in a transaction of its own together with what is pending;
- * for start-up and shut-down. Returns @write's result or the commit's. */
+/*
+ * A write that nobody waits for: it is made in a turn of the loop in which no
+ * other is pending, in a transaction of its own, one a turn, and not synced: a
+ * power cut may undo it, with all that came after it, but no write of the other
+ * kind is on disk without what was made before. When the others leave no such
+ * turn for long, it goes with them. @done as above, as soon as it is committed.
+ */
+void
+nx_db_write_behind(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
+    void (*done)(int result, void *arg), void *arg);
+/* nx_db_write at once, in a transaction of its own together with what is
+ * pending; for start-up and shut-down. Returns @write's result or the commit's. */
 int nx_db_write_now(
     struct nx_db *db, int (*write)(struct nx_db *db, void *arg), void *arg);
 

@@ -5,13 +5,16 @@
  * the program ends.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "common/db_internal.h"
 #include "common/err.h"
 #include "common/log.h"
 
-#define BATCH_MAX 512 /* writes in one transaction */
+#define BATCH_MAX  512 /* writes in one transaction */
+#define PASSED_MAX 256 /* turns without room for what nobody waits for */
+#define BEHIND_US  500 /* others get the loop first */
 
 struct nx_db_write {
 	STAILQ_ENTRY(nx_db_write) entry;
@@ -135,6 +138,24 @@ commit_batch(struct nx_db *db, struct nx_db_writes *batch)
 	}
 }
 
+/* In WAL mode NORMAL leaves the sync of a commit to the next one with FULL. A
+ * checkpoint syncs all the same. */
+static void
+flush_behind(struct nx_db *db)
+{
+	struct nx_db_writes one = STAILQ_HEAD_INITIALIZER(one);
+	struct nx_db_write *w = STAILQ_FIRST(&db->behind);
+
+	nx_assert(w && STAILQ_EMPTY(&db->pending));
+	STAILQ_REMOVE_HEAD(&db->behind, entry);
+	STAILQ_INSERT_TAIL(&one, w, entry);
+	db->passed = 0;
+	(void)nx_db_run(db, "PRAGMA synchronous=NORMAL");
+	commit_batch(db, &one);
+	if (nx_db_run(db, "PRAGMA synchronous=FULL") < 0)
+		nx_db_lost(db->sqlite, "synchronous");
+}
+
 static void
 flush(struct nx_db *db)
 {
@@ -152,6 +173,30 @@ flush(struct nx_db *db)
 		commit_batch(db, &batch);
 }
 
+/* For what waits behind, when nobody else has the turn. */
+static void
+await_turn(struct nx_db *db)
+{
+	struct timeval soon = {.tv_usec = BEHIND_US};
+
+	if (STAILQ_EMPTY(&db->pending) && !STAILQ_EMPTY(&db->behind) &&
+	    !evtimer_pending(db->turn, NULL))
+		(void)evtimer_add(db->turn, &soon);
+}
+
+/* Those who leave no turn free take it along. */
+static void
+let_in(struct nx_db *db)
+{
+	struct nx_db_write *w = STAILQ_FIRST(&db->behind);
+
+	if (!w || ++db->passed < PASSED_MAX)
+		return;
+	STAILQ_REMOVE_HEAD(&db->behind, entry);
+	STAILQ_INSERT_TAIL(&db->pending, w, entry);
+	db->passed = 0;
+}
+
 void
 nx_db_on_turn(evutil_socket_t fd, short what, void *arg)
 {
@@ -159,13 +204,20 @@ nx_db_on_turn(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	flush(db);
+	if (STAILQ_EMPTY(&db->pending) && !STAILQ_EMPTY(&db->behind))
+		flush_behind(db);
+	else {
+		let_in(db);
+		flush(db);
+	}
 	if (!STAILQ_EMPTY(&db->pending))
 		event_active(db->turn, EV_TIMEOUT, 0);
+	else
+		await_turn(db);
 }
 
 static void
-enqueue(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
+enqueue(struct nx_db_writes *queue, int (*write)(struct nx_db *db, void *arg),
     void (*done)(int result, void *arg), void *arg)
 {
 	struct nx_db_write *w = calloc(1, sizeof(*w));
@@ -179,7 +231,7 @@ enqueue(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
 	w->write = write;
 	w->done = done;
 	w->arg = arg;
-	STAILQ_INSERT_TAIL(&db->pending, w, entry);
+	STAILQ_INSERT_TAIL(queue, w, entry);
 }
 
 void
@@ -189,11 +241,19 @@ nx_db_write(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
 	bool first = STAILQ_EMPTY(&db->pending);
 	struct timeval now = {0};
 
-	enqueue(db, write, done, arg);
+	enqueue(&db->pending, write, done, arg);
 	/* A timer of zero runs after every event of this turn has been seen:
 	 * what arrived together is committed together. */
 	if (first)
 		(void)evtimer_add(db->turn, &now);
+}
+
+void
+nx_db_write_behind(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
+    void (*done)(int result, void *arg), void *arg)
+{
+	enqueue(&db->behind, write, done, arg);
+	await_turn(db);
 }
 
 struct now {
@@ -224,7 +284,7 @@ nx_db_write_now(
 {
 	struct now n = {write, arg, -ENOMEM};
 
-	enqueue(db, write_now, done_now, &n);
+	enqueue(&db->pending, write_now, done_now, &n);
 	nx_db_flush(db);
 	return n.result;
 }
@@ -232,6 +292,9 @@ nx_db_write_now(
 void
 nx_db_flush(struct nx_db *db)
 {
-	while (!STAILQ_EMPTY(&db->pending))
+	STAILQ_CONCAT(&db->pending, &db->behind);
+	while (!STAILQ_EMPTY(&db->pending)) {
 		flush(db);
+		STAILQ_CONCAT(&db->pending, &db->behind);
+	}
 }

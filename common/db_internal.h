@@ -15,8 +15,10 @@ STAILQ_HEAD(nx_db_writes, nx_db_write);
 
 struct nx_db {
 	sqlite3 *sqlite;
-	struct event *turn; /* pending while @pending is not empty */
+	struct event *turn; /* pending while one of the two is not empty */
 	struct nx_db_writes pending;
+	struct nx_db_writes behind; /* what nobody waits for */
+	unsigned passed;            /* turns the first of them has waited */
 	struct {
 		const char *sql;
 		sqlite3_stmt *stmt;

@@ -155,21 +155,77 @@ writes_now_what_waits_first(void **state)
 	assert_int_equal(a.came, 1);
 }
 
+/* What nobody waits for has no part in others' commits: it comes after them,
+ * one a turn, each in a commit of its own. */
+static void
+lets_others_go_first(void **state)
+{
+	unsigned order = 0, before;
+	struct put behind[3], first, second;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		behind[i] = (struct put){.key = 10 + i, .order = &order};
+		nx_db_write_behind(db, put, was_put, &behind[i]);
+	}
+	first = (struct put){.key = 1, .order = &order};
+	second = (struct put){.key = 2, .order = &order};
+	nx_db_write(db, put, was_put, &first);
+	nx_db_write(db, put, was_put, &second);
+	commits = 0;
+	sqlite3_commit_hook(nx_db_handle(db), on_commit, NULL);
+	event_base_loop(base, EVLOOP_ONCE);
+	assert_int_equal(commits, 1);
+	assert_int_equal(first.came, 1);
+	assert_int_equal(second.came, 2);
+	assert_int_equal(order, 2);
+	for (unsigned i = 0; i < 3; i++) {
+		before = commits;
+		event_base_loop(base, EVLOOP_ONCE);
+		assert_int_equal(commits, before + 1);
+		assert_int_equal(behind[i].came, 3 + i);
+	}
+	assert_int_equal(count(), 5);
+}
+
+/* Others who leave no turn free cannot keep it out for ever. */
+static void
+comes_in_at_last(void **state)
+{
+	unsigned order = 0;
+	struct put behind = {.key = 1000000, .order = &order};
+	struct put others[1000];
+	int i;
+
+	(void)state;
+	nx_db_write_behind(db, put, was_put, &behind);
+	for (i = 0; i < 1000 && behind.came == 0; i++) {
+		others[i] = (struct put){.key = i, .order = &order};
+		nx_db_write(db, put, was_put, &others[i]);
+		event_base_loop(base, EVLOOP_ONCE);
+	}
+	assert_in_range(i, 100, 999);
+	assert_int_equal(behind.result, 0);
+}
+
 static void
 survives_closing(void **state)
 {
 	unsigned order = 0;
 	struct put a = {.key = 9, .order = &order};
+	struct put behind = {.key = 8, .order = &order};
 	struct stat st;
 
 	(void)state;
 	nx_db_write(db, put, was_put, &a);
+	nx_db_write_behind(db, put, was_put, &behind);
 	db = nx_db_close(db);
 	assert_int_equal(a.came, 1);
+	assert_int_equal(behind.came, 2);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(nx_db_open(base, path, schema, 2, &db), 0);
-	assert_int_equal(count(), 1);
+	assert_int_equal(count(), 2);
 }
 
 static void
@@ -265,6 +321,8 @@ main(void)
 	    T(commits_together),
 	    T(fails_alone),
 	    T(writes_now_what_waits_first),
+	    T(lets_others_go_first),
+	    T(comes_in_at_last),
 	    T(survives_closing),
 	    T(refuses_a_newer_schema),
 	    T(refuses_a_damaged_file),
