@@ -14,12 +14,13 @@
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/collector.h"
+#include "storaged/care/pace.h"
 #include "storaged/care/reaper.h"
 #include "storaged/care/reserve.h"
 #include "storaged/care/sweep.h"
 #include "storaged/volumes/volumes.h"
 
-#define BATCH   256
+#define BATCH   64 /* files unlinked between two rests */
 #define RETRY_S 30
 #define SWEEP_S 3600
 
@@ -51,6 +52,8 @@ struct collector {
 	bool swept;
 	struct sweep_found found, finding;
 	struct event *retry, *hourly;
+	struct event *rest; /* pending: no trash until then */
+	struct pace pace;
 	uint64_t (*oldest)(void *arg);
 	void *oldest_arg;
 };
@@ -75,6 +78,14 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+on_rested(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	next(arg);
+}
+
+static void
 on_hourly(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -95,7 +106,10 @@ collector_new(struct storaged *s)
 	c->reaper = reaper_new(s, on_reaped, c);
 	c->retry = evtimer_new(s->base, on_retry, c);
 	c->hourly = evtimer_new(s->base, on_hourly, c);
-	return c->reaper && c->retry && c->hourly ? c : collector_free(c);
+	c->rest = evtimer_new(s->base, on_rested, c);
+	return c->reaper && c->retry && c->hourly && c->rest
+	    ? c
+	    : collector_free(c);
 }
 
 struct collector *
@@ -114,6 +128,8 @@ collector_free(struct collector *c)
 		event_free(c->retry);
 	if (c->hourly)
 		event_free(c->hourly);
+	if (c->rest)
+		event_free(c->rest);
 	free(c);
 	return NULL;
 }
@@ -187,6 +203,16 @@ unlink_work(void *arg)
 }
 
 static void
+rest_after(struct collector *c, uint64_t took)
+{
+	uint64_t us = pace_rest(&c->pace, c->s, took);
+	struct timeval tv = {.tv_sec = (time_t)(us / 1000000),
+	    .tv_usec = (suseconds_t)(us % 1000000)};
+
+	(void)evtimer_add(c->rest, &tv);
+}
+
+static void
 unlink_recorded(int result, void *arg)
 {
 	struct batch *b = arg;
@@ -203,6 +229,7 @@ unlink_recorded(int result, void *arg)
 		b->c->trash = false;
 		(void)evtimer_add(b->c->retry, &later);
 	}
+	rest_after(b->c, nx_now_us() - b->op.began);
 	batch_end(b);
 }
 
@@ -334,7 +361,7 @@ next_sweep(struct collector *c)
 static void
 next(struct collector *c)
 {
-	if (c->running)
+	if (c->running || evtimer_pending(c->rest, NULL))
 		return;
 	if (c->trash && next_trash(c))
 		return;
@@ -370,7 +397,8 @@ void
 collector_status(const struct collector *c, struct collector_status *ret_status)
 {
 	*ret_status = (struct collector_status){
-	    .busy = c->running || reaper_busy(c->reaper),
+	    .busy = c->running || reaper_busy(c->reaper) ||
+		(c->trash && evtimer_pending(c->rest, NULL)),
 	    .set_aside = c->found.set_aside,
 	    .refused = c->found.refused,
 	};

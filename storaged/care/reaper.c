@@ -1,9 +1,8 @@
 /*
- * The pace of reaping. One step is one short write of the catalogue, in one
- * transaction with whatever others write at that moment; then it rests twice as
- * long as the step took. Where it stopped is in the catalogue, so that it goes
- * on after a restart as soon as somebody kicks it. Owns its timer and the one
- * step under way.
+ * Reaping, a step at a time. One step is one short write of the catalogue that
+ * others' writes go before; then it rests as long as pace.h says. Where it
+ * stopped is in the catalogue, so that it goes on after a restart as soon as
+ * somebody kicks it. Owns its timer and the one step under way.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,18 +11,18 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
+#include "storaged/care/pace.h"
 #include "storaged/care/reaper.h"
 #include "storaged/care/reserve.h"
 
-#define REST_MIN_US 4000
-#define RETRY_US    30000000ULL
+#define RETRY_US 30000000ULL
 
 struct reaper {
 	struct storaged *s;
 	bool busy;    /* a step is under way or will follow */
 	bool writing; /* a step is under way */
-	uint64_t began;
 	struct catalog_reap op;
+	struct pace pace;
 	struct event *timer;
 	void (*reaped)(void *arg);
 	void *arg;
@@ -43,7 +42,6 @@ step(struct reaper *r)
 {
 	nx_assert(r->busy && !r->writing);
 	r->writing = true;
-	r->began = nx_now_us();
 	catalog_reap(r->s->catalog, &r->op);
 }
 
@@ -51,7 +49,7 @@ static void
 stepped(int result, void *arg)
 {
 	struct reaper *r = arg;
-	uint64_t took = nx_now_us() - r->began;
+	uint64_t took = nx_now_us() - r->op.began;
 
 	nx_assert(r->writing);
 	r->writing = false;
@@ -68,7 +66,7 @@ stepped(int result, void *arg)
 	/* Others may have deleted since. */
 	r->busy = r->op.more || catalog_left(r->s->catalog) != 0;
 	if (r->busy)
-		rest(r, took * 2 > REST_MIN_US ? took * 2 : REST_MIN_US);
+		rest(r, pace_rest(&r->pace, r->s, took));
 	r->reaped(r->arg);
 }
 

@@ -1,7 +1,6 @@
 /*
  * What takes away the rows that deletions left, a bounded number at a time and
- * never more than a third of the loop's time, so that others do not notice.
- * Between the files of care only.
+ * at a pace (pace.h) that others do not notice. Between the files of care only.
  */
 #ifndef STORAGED_REAPER_H
 #define STORAGED_REAPER_H

@@ -287,10 +287,13 @@ void catalog_replica_set(struct catalog *c, struct catalog_replica_set *op);
 
 /* --- what deletions leave behind --------------------------------------------*/
 
-/* Takes away a bounded part of what was deleted: rows go, chunk files become
- * trash. @more: there is a next step. */
+/* Takes away a bounded part of what was deleted, some hundred rows and about a
+ * millisecond: rows go, chunk files become trash. Other writes go first, and it
+ * is not synced: what a power cut undoes is reaped again. @more: there is a
+ * next step. */
 struct catalog_reap {
 	bool more;
+	uint64_t began; /* nx_now_us(), after it had waited for others */
 	catalog_done *done;
 	void *arg;
 };
@@ -328,8 +331,9 @@ catalog_found(struct catalog *c, int64_t chunk, enum catalog_damage damage);
 /* Chunk files of @volume nobody refers to any more; number or -errno. */
 int catalog_trash(
     struct catalog *c, int64_t volume, struct chunk_id *ret_ids, size_t max);
-/* They are unlinked. */
+/* They are unlinked. As for catalog_reap, other writes go first. */
 struct catalog_trash_done {
+	uint64_t began;
 	int64_t volume;
 	struct chunk_id *ids;
 	size_t n;

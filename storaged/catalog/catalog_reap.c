@@ -14,9 +14,11 @@
 #include <errno.h>
 
 #include "common/err.h"
+#include "common/id.h"
 #include "storaged/catalog/catalog_internal.h"
 
-#define STEP_CHANGES  128 /* rows, on nearly as many pages */
+#define STEP_CHANGES  256  /* rows, on nearly as many pages */
+#define STEP_US       1000 /* and no longer than that: pages may be cold */
 #define STEP_CHILDREN 128
 #define STEP_CHUNKS   32 /* of one file; each is some four rows */
 
@@ -183,15 +185,22 @@ folder_gone(struct nx_db *db, uint64_t owner, int64_t folder)
 	return r;
 }
 
+struct step {
+	int changes; /* of the connection, when it began */
+	uint64_t began;
+};
+
 static bool
-is_enough(struct nx_db *db, int start)
+is_enough(struct nx_db *db, const struct step *step)
 {
-	return sqlite3_total_changes(nx_db_handle(db)) - start >= STEP_CHANGES;
+	return sqlite3_total_changes(nx_db_handle(db)) - step->changes >=
+	    STEP_CHANGES ||
+	    nx_now_us() - step->began >= STEP_US;
 }
 
 /* 1: there was one to work on, 0: there is none, -errno. */
 static int
-reap_folder(struct nx_db *db, int start)
+reap_folder(struct nx_db *db, const struct step *step)
 {
 	struct child children[STEP_CHILDREN];
 	sqlite3_stmt *stmt;
@@ -215,7 +224,7 @@ reap_folder(struct nx_db *db, int start)
 		r = raw_files_of(db, owner, children, &n);
 	if (r == 0 && n == 0)
 		r = folder_gone(db, owner, folder);
-	for (int i = 0; i < n && r == 0 && !is_enough(db, start); i++)
+	for (int i = 0; i < n && r == 0 && !is_enough(db, step); i++)
 		r = drop_child(db, owner, &children[i]);
 	return r < 0 ? r : 1;
 }
@@ -248,13 +257,18 @@ static int
 write_reap(struct nx_db *db, void *arg)
 {
 	struct catalog_reap *op = arg;
-	int start = sqlite3_total_changes(nx_db_handle(db)), r = 1;
+	struct step step = {
+	    .changes = sqlite3_total_changes(nx_db_handle(db)),
+	    .began = nx_now_us(),
+	};
+	int r;
 
-	while (r > 0 && !is_enough(db, start)) {
+	op->began = step.began;
+	do {
 		r = reap_chunks(db);
 		if (r == 0)
-			r = reap_folder(db, start);
-	}
+			r = reap_folder(db, &step);
+	} while (r > 0 && !is_enough(db, &step));
 	op->more = r > 0;
 	return r < 0 ? r : 0;
 }
@@ -287,7 +301,7 @@ void
 catalog_reap(struct catalog *c, struct catalog_reap *op)
 {
 	nx_assert(op->done);
-	nx_db_write(c->db, write_reap, reap_done, op);
+	nx_db_write_behind(c->db, write_reap, reap_done, op);
 }
 
 /* --- what waits -------------------------------------------------------------*/

@@ -366,6 +366,7 @@ write_trash_done(struct nx_db *db, void *arg)
 	struct catalog_trash_done *op = arg;
 	int r = 0;
 
+	op->began = nx_now_us();
 	for (size_t i = 0; i < op->n && r == 0; i++)
 		r = nx_db_exec(db,
 		    "DELETE FROM trash WHERE volume = ? AND id = ?", "is",
@@ -385,7 +386,7 @@ void
 catalog_trash_done(struct catalog *c, struct catalog_trash_done *op)
 {
 	nx_assert(op->done);
-	nx_db_write(c->db, write_trash_done, trash_done, op);
+	nx_db_write_behind(c->db, write_trash_done, trash_done, op);
 }
 
 int

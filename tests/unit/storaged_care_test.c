@@ -3,6 +3,7 @@
  * catalogue older than the chunks, a full disk, one without inodes.
  */
 #include "storaged_lab.h"
+#include "storaged/care/pace.h"
 
 #define MIB (1024 * 1024)
 
@@ -268,6 +269,25 @@ test_reserve_is_for_deleting(void **state)
 	LAB_OK(lab_mkdir(8, "/again", false));
 }
 
+/* Beside others a step is followed by a rest a hundred times as long; when
+ * nobody has asked for anything for a second, by one of its own length. */
+static void
+test_pace_leaves_time(void **state)
+{
+	struct pace pace = {0};
+
+	(void)state;
+	assert_int_equal(pace_rest(&pace, &lab.s, 5000), 5000);
+	LAB_OK(lab_mkdir(7, "/a", false));
+	assert_true(pace_others(&pace, &lab.s));
+	assert_int_equal(pace_rest(&pace, &lab.s, 5000), 5000 * 99);
+	/* and no more often than ten times a second */
+	assert_int_equal(pace_rest(&pace, &lab.s, 10), 100000);
+	usleep(1100000);
+	assert_false(pace_others(&pace, &lab.s));
+	assert_int_equal(pace_rest(&pace, &lab.s, 5000), 5000);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, lab_setup, lab_teardown)
 
 int
@@ -278,6 +298,7 @@ main(void)
 	    T(test_older_catalogue),
 	    T(test_too_many_orphans),
 	    T(test_inodes_are_kept),
+	    T(test_pace_leaves_time),
 	    cmocka_unit_test_setup_teardown(
 		test_reserve_is_for_deleting, setup_small_disk, lab_teardown),
 	};
