@@ -1,6 +1,7 @@
 /*
  * A sweep in three turns: a worker lists the names, the loop asks the catalogue
- * about them, a few hundred at a time, and a worker does what follows for each.
+ * about them, a few dozen at a time with a rest between, and a worker does what
+ * follows for each.
  *
  *	<id>      unknown: set aside
  *	<id>.q    set aside before; known again: put back; old enough: removed
@@ -20,7 +21,10 @@
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/sweep.h"
 
-#define SLICE        256 /* names the catalogue is asked about in one turn */
+#define SLICE        64 /* names the catalogue is asked about in one turn */
+#define REST_MIN_US  2000
+#define REST_MAX_US  500000
+#define REST_TIMES   16 /* as long as a turn took */
 #define NAME_MAX_LEN (NX_ID_LEN + 2)
 /* An orphan share beyond this is no crash's: one in twenty. */
 #define SHARE 20
@@ -179,11 +183,22 @@ fate_of(struct sweep *w, const struct stray *stray)
 	return known ? FATE_KEEP : FATE_SET_ASIDE;
 }
 
+/* Some ten seconds for 200,000 names; nobody waits for them. */
+static void
+rest(struct sweep *w, uint64_t us)
+{
+	struct timeval tv = {.tv_usec = REST_MIN_US};
+
+	if (us > REST_MIN_US)
+		tv.tv_usec = us < REST_MAX_US ? (suseconds_t)us : REST_MAX_US;
+	(void)evtimer_add(w->turn, &tv);
+}
+
 static void
 on_turn(evutil_socket_t fd, short what, void *arg)
 {
-	struct timeval now = {0};
 	struct sweep *w = arg;
+	uint64_t began = nx_now_us();
 
 	(void)fd;
 	(void)what;
@@ -193,10 +208,11 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 		w->strays[w->at].fate = (uint8_t)fate;
 		w->fates[fate]++;
 	}
-	if (w->at < w->n)
-		(void)evtimer_add(w->turn, &now);
-	else
+	if (w->at == w->n) {
 		decided(w);
+		return;
+	}
+	rest(w, (nx_now_us() - began) * REST_TIMES);
 }
 
 /* --- listing (worker) -------------------------------------------------------*/
