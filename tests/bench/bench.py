@@ -14,6 +14,7 @@ import files
 import functions
 import memory
 import nodes
+import others
 import small_requests
 from nexus import Nexus
 from results import Results
@@ -25,6 +26,7 @@ PARTS = {
     "files": files,
     "functions": functions,
     "requests": small_requests,
+    "others": others,
 }
 PLACE = "/mnt"
 

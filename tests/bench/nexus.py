@@ -25,18 +25,25 @@ class Nexus:
         self.port = PORT
 
     def __enter__(self):
-        self.log = open(self.state + ".log", "w", encoding="utf-8")
+        self.start()
+        try:
+            self.token = self.register(NAME)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def start(self):
+        self.log = open(self.state + ".log", "a", encoding="utf-8")
         self.up = subprocess.Popen(
             ["packaging/up.sh", str(PORT), "--state", self.state],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             env={**os.environ, "BUILD": BUILD}, start_new_session=True)
         try:
             self.wait_ready()
-            self.register()
         except BaseException:
             self.stop()
             raise
-        return self
 
     def __exit__(self, *_):
         self.stop()
@@ -71,6 +78,12 @@ class Nexus:
             raise RuntimeError(f"Nexus ended with status {status}: "
                                + self.said())
 
+    def restart(self, between):
+        """Stops it, runs @between, starts it again with the same state."""
+        self.stop()
+        between()
+        self.start()
+
     def check(self):
         """That the daemons are those it began with: none has died."""
         path = os.path.join(self.state, "nexus.env")
@@ -86,21 +99,24 @@ class Nexus:
 
     # --- a user ---------------------------------------------------------------
 
-    def register(self):
-        who = {"Username": NAME, "Password": "correct horse battery",
-               "Email": f"{NAME}@example.org"}
+    def register(self, name):
+        """The token of a new user."""
+        who = {"Username": name, "Password": "correct horse battery",
+               "Email": f"{name}@example.org"}
         self.json("POST", "/auth/register/init", who)
         answer = self.json("POST", "/auth/register/verify",
-                           {"Email": who["Email"], "Code": self.code()})
-        self.token = answer["token"]
+                           {"Email": who["Email"],
+                            "Code": self.code(who["Email"])})
+        return answer["token"]
 
-    def code(self):
-        """The code in the one message there is."""
+    def code(self, address):
+        """The code in the one message to @address."""
         for _ in range(100):
             for path in glob.glob(self.env["NEXUS_MAIL"] + "/new/*"):
                 with open(path, encoding="utf-8") as f:
-                    body = f.read().split("\n\n", 1)[1]
-                return re.search(r"\b\d{6}\b", body).group()
+                    head, body = f.read().split("\n\n", 1)
+                if address in head:
+                    return re.search(r"\b\d{6}\b", body).group()
             time.sleep(0.1)
         raise RuntimeError("no mail with a code arrived")
 
