@@ -124,8 +124,8 @@ int ctl_print_memfd(struct ctl *c, int fd, FILE *out, bool raw);
 /* Prints @json and frees it. Returns 0. */
 int ctl_print_json(cJSON *json);
 
-extern const struct ctl_listing ctl_list_nodes, ctl_list_files, ctl_list_fs,
-    ctl_list_users, ctl_list_volumes;
+extern const struct ctl_listing ctl_list_nodes, ctl_list_files,
+    ctl_list_damaged, ctl_list_fs, ctl_list_users, ctl_list_volumes;
 
 /* --- the commands -----------------------------------------------------------*/
 

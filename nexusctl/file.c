@@ -221,7 +221,9 @@ ctl_file_ls(struct ctl *c)
 	Nx__FileListRequest request = NX__FILE_LIST_REQUEST__INIT;
 
 	request.damaged = ctl_flag(c, "damaged");
-	return ctl_list(c, &ctl_list_files, &request.base);
+	return ctl_list(c,
+	    request.damaged ? &ctl_list_damaged : &ctl_list_files,
+	    &request.base);
 }
 
 static int

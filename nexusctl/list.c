@@ -30,6 +30,16 @@ static const struct ctl_column file_columns[] = {
 const struct ctl_listing ctl_list_files = {NX__METHOD__FILE_LIST, "files", "id",
     file_columns, NX_ARRAY_SIZE(file_columns)};
 
+static const struct ctl_column damaged_columns[] = {
+    {"ID", "id", CTL_SHORT},
+    {"OWNER", "owner", CTL_TEXT},
+    {"SIZE", "size", CTL_SIZE},
+    {"CONDITION", "condition", CTL_TEXT},
+    {"PLACE", "place", CTL_TEXT},
+};
+const struct ctl_listing ctl_list_damaged = {NX__METHOD__FILE_LIST, "files",
+    "id", damaged_columns, NX_ARRAY_SIZE(damaged_columns)};
+
 static const struct ctl_column fs_columns[] = {
     {"TYPE", "folder", CTL_KIND},
     {"SIZE", "size", CTL_SIZE},

@@ -106,6 +106,13 @@ int catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
 /* The file @key; 0, CATALOG_NO_FILE, -errno. */
 int
 catalog_file_get(struct catalog *c, int64_t key, struct catalog_file *ret_file);
+/* The file with the smallest key from @key on, in trees too. 0,
+ * CATALOG_NO_FILE at the end, -errno. It may be one that was deleted with what
+ * it was in: ask catalog_file_there. */
+int catalog_file_next(
+    struct catalog *c, int64_t key, struct catalog_file *ret_file);
+/* 1, or 0: it has gone from sight, though its row waits to be reaped. */
+int catalog_file_there(struct catalog *c, const struct catalog_file *file);
 /* How a person knows @file: its path in its owner's tree, cut at the front when
  * it is longer than @size, or the raw file's name. */
 void catalog_file_place(struct catalog *c, const struct catalog_file *file,
@@ -320,6 +327,9 @@ enum catalog_damage {
 	CATALOG_DAMAGED, /* a block of the chunk is good in no replica */
 	CATALOG_MISSING, /* no replica of it can be read */
 };
+
+/* What is known of @chunk. */
+enum catalog_damage catalog_damage(struct catalog *c, int64_t chunk);
 
 /* Remembers what a reader or the healer found out about @chunk, until it is
  * found whole. Nobody waits for it: what a crash forgets is found again. */

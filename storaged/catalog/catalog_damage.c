@@ -40,13 +40,13 @@ finding_written(int result, void *arg)
 	free(arg);
 }
 
-static enum catalog_damage
-known_damage(struct nx_db *db, int64_t chunk)
+enum catalog_damage
+catalog_damage(struct catalog *c, int64_t chunk)
 {
 	enum catalog_damage damage;
 	sqlite3_stmt *stmt;
 
-	if (nx_db_query(db, &stmt, "SELECT kind FROM damage WHERE chunk = ?",
+	if (nx_db_query(c->db, &stmt, "SELECT kind FROM damage WHERE chunk = ?",
 		"i", chunk) <= 0)
 		return CATALOG_WHOLE;
 	damage = (enum catalog_damage)sqlite3_column_int(stmt, 0);
@@ -60,7 +60,7 @@ catalog_found(struct catalog *c, int64_t chunk, enum catalog_damage damage)
 	struct finding *f;
 
 	/* Readers come again and again to the same damage. */
-	if (known_damage(c->db, chunk) == damage)
+	if (catalog_damage(c, chunk) == damage)
 		return;
 	f = malloc(sizeof(*f));
 	if (!f)

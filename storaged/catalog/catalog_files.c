@@ -36,14 +36,14 @@ catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file)
 
 /* What was deleted with a folder or a user is not there, though its row may
  * still be. */
-static int
-is_there(struct nx_db *db, const struct catalog_file *file)
+int
+catalog_file_there(struct catalog *c, const struct catalog_file *file)
 {
-	int r = catalog_leaving(db, file->owner);
+	int r = catalog_leaving(c->db, file->owner);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	return file->in_tree ? catalog_is_attached(db, file->key) : 1;
+	return file->in_tree ? catalog_is_attached(c->db, file->key) : 1;
 }
 
 int
@@ -67,7 +67,7 @@ catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
 		int there;
 
 		catalog_read_file(stmt, &file);
-		there = is_there(c->db, &file);
+		there = catalog_file_there(c, &file);
 		if (there < 0 || (there > 0 && ++found > 1)) {
 			sqlite3_reset(stmt);
 			return there < 0 ? there : CATALOG_AMBIGUOUS;

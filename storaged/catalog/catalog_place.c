@@ -22,6 +22,22 @@ catalog_file_get(struct catalog *c, int64_t key, struct catalog_file *ret_file)
 	return 0;
 }
 
+int
+catalog_file_next(struct catalog *c, int64_t key, struct catalog_file *ret_file)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.file >= ?"
+	    " ORDER BY f.file LIMIT 1",
+	    "i", key);
+
+	if (r <= 0)
+		return r < 0 ? r : CATALOG_NO_FILE;
+	catalog_read_file(stmt, ret_file);
+	sqlite3_reset(stmt);
+	return 0;
+}
+
 /* Puts "/name" before @text; false when there is no room for it. */
 static bool
 prepend(char *text, size_t size, const char *name)

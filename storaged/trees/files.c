@@ -16,7 +16,9 @@
 #include "storaged/storaged.h"
 #include "proto/serve_storaged.h"
 
-#define LIST_MAX 100U
+#define LIST_MAX    100U
+#define DAMAGED_MAX 50U /* places are long: they must fit a frame */
+#define PLACE       512
 
 static bool
 parse_cursor(const char *text, int64_t *ret_after)
@@ -31,6 +33,62 @@ parse_cursor(const char *text, int64_t *ret_after)
 	errno = 0;
 	*ret_after = strtoll(text, &end, 10);
 	return errno == 0 && *end == '\0';
+}
+
+/* With places: a file in a tree is hard to find by its id. */
+struct damaged {
+	struct catalog_file files[DAMAGED_MAX + 1];
+	char places[DAMAGED_MAX][PLACE];
+	Nx__FileInfo infos[DAMAGED_MAX], *pointers[DAMAGED_MAX];
+	char next[32];
+};
+
+/* Rows of what was deleted with a folder may be among them: not shown. */
+static int
+fill_damaged(struct storaged *s, uint64_t owner, int64_t after, size_t max,
+    struct damaged *d, Nx__FileListReply *reply)
+{
+	int n = catalog_file_list_damaged(
+	    s->catalog, owner, after, d->files, max + 1);
+
+	for (size_t i = 0; n > 0 && i < (size_t)n && i < max; i++) {
+		struct catalog_file *file = &d->files[i];
+		int there = catalog_file_there(s->catalog, file);
+
+		if (there < 0)
+			return there;
+		if (there == 0)
+			continue;
+		catalog_file_place(s->catalog, file, d->places[i], PLACE);
+		info_file(file, &d->infos[i]);
+		d->infos[i].place = d->places[i];
+		d->pointers[reply->n_files++] = &d->infos[i];
+	}
+	reply->files = d->pointers;
+	if (n > 0 && (size_t)n > max) {
+		(void)snprintf(d->next, sizeof(d->next), "%" PRId64,
+		    d->files[max - 1].key);
+		reply->next = d->next;
+	}
+	return n < 0 ? n : 0;
+}
+
+static void
+list_damaged(struct nx_request *r, const Nx__FileListRequest *q, int64_t after,
+    struct storaged *s)
+{
+	Nx__FileListReply reply = NX__FILE_LIST_REPLY__INIT;
+	size_t max =
+	    q->limit && q->limit < DAMAGED_MAX ? q->limit : DAMAGED_MAX;
+	struct damaged *d = calloc(1, sizeof(*d));
+	int e = d ? fill_damaged(s, r->who.user_id, after, max, d, &reply)
+		  : -ENOMEM;
+
+	if (e < 0)
+		nx_refuse_errno(r, e, "listing the files");
+	else
+		nx_answer_file_list(r, &reply);
+	free(d);
 }
 
 void
@@ -50,11 +108,14 @@ serve_file_list(
 		    "the cursor is not one this list has given");
 		return;
 	}
+	if (q->damaged) {
+		list_damaged(r, q, after, s);
+		return;
+	}
 	files = calloc(max + 1, sizeof(*files));
 	n = -ENOMEM;
 	if (files)
-		n = (q->damaged ? catalog_file_list_damaged
-				: catalog_file_list)(
+		n = catalog_file_list(
 		    s->catalog, r->who.user_id, after, files, max + 1);
 	if (n < 0) {
 		nx_refuse_errno(r, n, "listing the files");
