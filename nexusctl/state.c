@@ -1,6 +1,8 @@
 /*
  * nexusctl state export: everything but users' secrets as one JSON object of
- * the three members it always had: nodes, files, and a tree per user.
+ * the three members it always had: nodes, files with their chunks and where
+ * those are, and a tree per user. It is printed as it comes, a file or a tree
+ * in a line: there may be more than fits in memory.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,6 +10,88 @@
 
 #include "common/fd.h"
 #include "nexusctl/ctl.h"
+#include "proto/storage.rpc.h"
+
+/* Prints @value as a member of what is open; frees it. */
+static void
+print_value(const char *before, const char *name, cJSON *value)
+{
+	nx_cleanup_free char *text = cJSON_PrintUnformatted(value);
+	cJSON *key = name ? cJSON_CreateString(name) : NULL;
+	nx_cleanup_free char *label = key ? cJSON_PrintUnformatted(key) : NULL;
+
+	printf("%s\n%s%s%s", before, label ? label : "", label ? ": " : "",
+	    text ? text : "null");
+	cJSON_Delete(key);
+	cJSON_Delete(value);
+}
+
+/* --- files ------------------------------------------------------------------*/
+
+/* The file whose chunks are being collected: they may come in several pages. */
+struct files {
+	cJSON *file, *chunks;
+	const char *before;
+};
+
+static void
+print_file(struct files *f)
+{
+	if (f->file) {
+		print_value(f->before, NULL, f->file);
+		f->before = ",";
+	}
+	f->file = NULL;
+}
+
+static void
+add_file(struct files *f, const Nx__PlacedFile *placed)
+{
+	const char *id = placed->file ? placed->file->id : "";
+	const cJSON *now = cJSON_GetObjectItem(f->file, "id");
+	size_t i;
+
+	if (!placed->file)
+		return;
+	if (!now || strcmp(cJSON_GetStringValue(now), id) != 0) {
+		print_file(f);
+		f->file = ctl_json(&placed->file->base);
+		f->chunks = cJSON_CreateArray();
+		cJSON_ReplaceItemInObject(f->file, "chunks", f->chunks);
+	}
+	for (i = 0; i < placed->n_chunks; i++)
+		cJSON_AddItemToArray(
+		    f->chunks, ctl_json(&placed->chunks[i]->base));
+}
+
+static Nx__Status
+export_files(struct ctl *c)
+{
+	Nx__PlacementRequest request = NX__PLACEMENT_REQUEST__INIT;
+	struct files files = {.before = ""};
+	char after[80] = "";
+	Nx__Status status;
+
+	request.after = after;
+	do {
+		ctl_cleanup_reply struct ctl_reply reply = {0};
+		const Nx__PlacementReply *page;
+		size_t i;
+
+		status = ctl_call(c, nx_ask_storage_placement(&request), NULL,
+		    0, CTL_QUICK_US, &reply);
+		if (status != NX__STATUS__OK)
+			break;
+		page = nx_as_placement_reply(reply.body);
+		for (i = 0; i < page->n_files; i++)
+			add_file(&files, page->files[i]);
+		snprintf(after, sizeof(after), "%s", page->next);
+	} while (after[0] != '\0');
+	print_file(&files);
+	return status;
+}
+
+/* --- trees ------------------------------------------------------------------*/
 
 #define DEPTH_MAX 256
 
@@ -45,47 +129,62 @@ export_folder(struct ctl *c, const char *path, cJSON *folder, int depth)
 }
 
 static Nx__Status
-export_trees(struct ctl *c, cJSON *state)
+export_trees(struct ctl *c)
 {
 	Nx__UserListRequest request = NX__USER_LIST_REQUEST__INIT;
-	cJSON *trees = cJSON_AddObjectToObject(state, "trees");
-	cJSON *users = NULL, *user, *tree;
+	cJSON *users = NULL, *user;
+	const char *before = "";
 	Nx__Status status;
 
 	status = ctl_list_json(c, &ctl_list_users, &request.base, &users);
 	cJSON_ArrayForEach(user, users) {
-		if (status != NX__STATUS__OK)
-			break;
+		cJSON *tree = cJSON_CreateObject();
+
 		c->as_user = strtoull(
 		    cJSON_GetObjectItem(user, "id")->valuestring, NULL, 10);
-		tree = cJSON_AddObjectToObject(trees,
-		    cJSON_GetStringValue(
-			cJSON_GetObjectItem(user, "username")));
 		status = export_folder(c, "/", tree, 0);
+		print_value(before,
+		    cJSON_GetStringValue(cJSON_GetObjectItem(user, "username")),
+		    tree);
+		before = ",";
+		if (status != NX__STATUS__OK)
+			break;
 	}
 	cJSON_Delete(users);
+	return status;
+}
+
+static Nx__Status
+export_nodes(struct ctl *c)
+{
+	Nx__NodeListRequest request = NX__NODE_LIST_REQUEST__INIT;
+	cJSON *nodes = NULL;
+	Nx__Status status =
+	    ctl_list_json(c, &ctl_list_nodes, &request.base, &nodes);
+
+	if (status == NX__STATUS__OK)
+		print_value("{", "nodes", nodes);
 	return status;
 }
 
 int
 ctl_state_export(struct ctl *c)
 {
-	Nx__NodeListRequest nodes = NX__NODE_LIST_REQUEST__INIT;
-	Nx__FileListRequest files = NX__FILE_LIST_REQUEST__INIT;
-	cJSON *state = cJSON_CreateObject(), *list = NULL;
 	Nx__Status status;
 
 	c->as_user = 0;
-	status = ctl_list_json(c, &ctl_list_nodes, &nodes.base, &list);
-	cJSON_AddItemToObject(state, "nodes", list);
-	list = NULL;
-	if (status == NX__STATUS__OK)
-		status = ctl_list_json(c, &ctl_list_files, &files.base, &list);
-	cJSON_AddItemToObject(state, "files", list);
-	if (status == NX__STATUS__OK)
-		status = export_trees(c, state);
-	if (status == NX__STATUS__OK)
-		return ctl_print_json(state);
-	cJSON_Delete(state);
-	return ctl_fail(c, status);
+	status = export_nodes(c);
+	if (status == NX__STATUS__OK) {
+		printf(",\n\"files\": [");
+		status = export_files(c);
+	}
+	if (status == NX__STATUS__OK) {
+		printf("\n],\n\"trees\": {");
+		status = export_trees(c);
+	}
+	/* What is left open is no JSON: nobody takes it for the whole. */
+	if (status != NX__STATUS__OK)
+		return ctl_fail(c, status);
+	printf("\n}\n}\n");
+	return 0;
 }

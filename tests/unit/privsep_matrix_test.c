@@ -76,6 +76,7 @@ static const struct {
     {"STORAGE_USAGE", "gA", "s", true},
     {"STORAGE_SET_QUOTA", "A", "s", false},
     {"STORAGE_STATUS", "A", "s", false},
+    {"STORAGE_PLACEMENT", "A", "s", false},
     {"VOLUME_CREATE", "n", "s", false},
     {"VOLUME_ATTACH", "n", "s", false},
     {"VOLUME_SET_ACTIVE", "n", "s", false},
