@@ -20,6 +20,8 @@ file_members(struct buf *b, const Nx__FileInfo *f)
 		json_uint(b, "damaged_chunks", f->damaged);
 		json_uint(b, "missing_chunks", f->missing);
 	}
+	if (f->place[0])
+		json_string(b, "place", f->place);
 }
 
 void

@@ -26,6 +26,11 @@ ask_files(struct req *r, const char *cursor)
 	Nx__FileListRequest m = NX__FILE_LIST_REQUEST__INIT;
 	struct req_call_opts opts = {.again = page_again};
 
+	bool damaged;
+
+	if (!req_flag(r, "damaged", &damaged))
+		return;
+	m.damaged = damaged;
 	m.after = (char *)(uintptr_t)cursor;
 	req_call(r, nx_ask_file_list(&m), &opts, on_files);
 }
@@ -80,7 +85,7 @@ file_delete(struct req *r)
 
 static const struct route rows[] = {
     {HTTP_M_GET, "/api/files", ROUTE_NO_BODY, ROUTE_SMALL, true, file_list,
-	NULL},
+	"damaged"},
     {HTTP_M_GET, "/api/files/:id", ROUTE_NO_BODY, ROUTE_SMALL, true, file_stat,
 	NULL},
     {HTTP_M_DELETE, "/api/files/:id", ROUTE_NO_BODY, ROUTE_SMALL, true,

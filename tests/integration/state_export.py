@@ -165,7 +165,8 @@ def run():
               two not in [f["id"] for f in state["files"]] and
               f"/{NAME}/deep/copy" not in [f["place"] for f in state["files"]])
     finally:
-        for words in (["node", "delete", node], ["user", "delete", NAME]):
+        for words in (["node", "delete", node, "--force"],
+                      ["user", "delete", NAME]):
             subprocess.run([CTL, *words], capture_output=True)
 
 

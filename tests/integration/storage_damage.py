@@ -223,6 +223,11 @@ def test_rot(names, ids):
     status, out, err = ctl("file", "download", file, path + ".bad")
     check("with both bad it is refused, and said why",
           status != 0 and "damaged" in err, f"{status} {out}{err}")
+    listed = [f for f in json.loads(must("file", "ls", "--damaged", "-o",
+                                         "json")) if f["id"] == file]
+    check("it is among the damaged, with its place and owner",
+          listed and listed[0]["place"] == os.path.basename(path) and
+          "owner" in listed[0], listed)
     must("file", "delete", file)
 
 

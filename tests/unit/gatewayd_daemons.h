@@ -313,11 +313,14 @@ lab_file_list(struct nx_request *r, void *ctx)
 	const Nx__FileListRequest *m = BODY(Nx__FileListRequest, r);
 	Nx__FileListReply reply = NX__FILE_LIST_REPLY__INIT;
 	Nx__FileInfo file, *list[1] = {&file};
+	static char place[] = "/d/a";
 	unsigned page = (unsigned)atoi(m->after);
 	char next[16] = "";
 
 	(void)ctx;
 	lab_file(&file);
+	if (m->damaged)
+		file.place = place;
 	reply.files = list;
 	reply.n_files = lab.pages > 0;
 	if (page + 1 < lab.pages)

@@ -33,9 +33,13 @@ unknown_parameters_are_refused(void **state)
 	char *a;
 
 	(void)state;
-	a = ask("GET /api/files?sort=name HTTP/1.1", NULL, NULL);
+	a = ask("GET /api/account?sort=name HTTP/1.1", NULL, NULL);
 	assert_status(a, 400);
 	assert_in(a, "There is no query parameter sort here; none is known.");
+	free(a);
+	a = ask("GET /api/files?sort=name HTTP/1.1", NULL, NULL);
+	assert_status(a, 400);
+	assert_in(a, "no query parameter sort here; known: damaged");
 	free(a);
 	a = ask("DELETE /api/nodes/x?Force=true HTTP/1.1", NULL, NULL);
 	assert_status(a, 400);
@@ -46,6 +50,30 @@ unknown_parameters_are_refused(void **state)
 	assert_in(a, "mode");
 	free(a);
 	assert_int_equal(lab.opened, 0);
+}
+
+/* Every page of them, and only when asked. */
+static void
+damaged_files_are_listed(void **state)
+{
+	char *a, *first;
+
+	(void)state;
+	lab.pages = 2;
+	a = ask("GET /api/files?damaged=true HTTP/1.1", NULL, NULL);
+	assert_status(a, 200);
+	first = strstr(a, "\"place\":\"/d/a\"}");
+	assert_non_null(first);
+	assert_in(first + 1, "\"place\":\"/d/a\"}");
+	free(a);
+	a = ask("GET /api/files?damaged=no HTTP/1.1", NULL, NULL);
+	assert_status(a, 200);
+	assert_null(strstr(a, "place"));
+	free(a);
+	a = ask("GET /api/files?damaged=maybe HTTP/1.1", NULL, NULL);
+	assert_status(a, 400);
+	assert_in(a, "The query parameter damaged must be true or false.");
+	free(a);
 }
 
 static void
@@ -181,6 +209,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    T(unknown_members_are_refused),
 	    T(unknown_parameters_are_refused),
+	    T(damaged_files_are_listed),
 	    T(a_part_is_no_file),
 	    T(digests_are_not_ignored),
 	    T(nor_those_of_parts),
