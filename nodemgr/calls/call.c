@@ -159,9 +159,9 @@ make_group(struct call *c)
 	struct nodemgr *m = c->m;
 	char name[16];
 	struct nx_limits limits = {
-	    .memory = c->memory,
-	    .cpu_weight = 100,
-	    .pids = CALL_PIDS,
+	    .value = {[NX_NODE_MEMORY] = c->memory,
+		[NX_NODE_CPU] = CALL_CPU,
+		[NX_NODE_PIDS] = CALL_PIDS},
 	    .oom_group = true,
 	};
 

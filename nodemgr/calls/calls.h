@@ -11,6 +11,7 @@
 
 #define CALL_CODE_MAX   (1U << 20)
 #define CALL_OUTPUT_MAX (1U << 20) /* kept, of stdout and of stderr */
+#define CALL_CPU        100        /* weight */
 #define CALL_PIDS       64
 
 void call_peer_gone(struct nodemgr *m, const struct nx_peer *peer);

@@ -42,51 +42,43 @@ read_u64(int cgroup, const char *file, uint64_t *ret_value)
 	return 0;
 }
 
-/* Writes and reads back; the kernel rounds memory down to pages. */
+/* Writes and reads back; the kernel rounds bytes down to pages. */
 static int
-set_limit(int cgroup, const char *file, uint64_t value, uint64_t unit,
-    uint64_t *ret_value)
+set_limit(int cgroup, const char *file, uint64_t unit, uint64_t *value)
 {
 	uint64_t got;
-	int r = write_u64(cgroup, file, value);
+	int r = write_u64(cgroup, file, *value);
 
 	if (r == 0)
 		r = read_u64(cgroup, file, &got);
 	if (r < 0)
 		return r;
-	if (got != value / unit * unit)
+	if (got != *value / unit * unit)
 		return -ENOTSUP;
-	*ret_value = got;
+	*value = got;
 	return 0;
 }
 
-static int
-set_limits(int cgroup, struct nx_limits *limits)
+int
+nx_cgroup_limit(int cgroup, struct nx_limits *limits)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t memory, weight, pids, group;
-	int r;
+	uint64_t group = limits->oom_group;
+	int i, r = set_limit(cgroup, "memory.oom.group", 1, &group);
 
-	r = set_limit(cgroup, "memory.max", limits->memory, page, &memory);
-	if (r == 0)
-		r = set_limit(
-		    cgroup, "cpu.weight", limits->cpu_weight, 1, &weight);
-	if (r == 0)
-		r = set_limit(cgroup, "pids.max", limits->pids, 1, &pids);
-	if (r == 0)
-		r = set_limit(
-		    cgroup, "memory.oom.group", limits->oom_group, 1, &group);
+	for (i = 0; r == 0 && i < NX_NODE_LIMITS; i++) {
+		const struct nx_node_limit_row *row = &nx_node_limits[i];
+
+		if (row->cgroup)
+			r = set_limit(cgroup, row->cgroup,
+			    row->bytes ? page : 1, &limits->value[i]);
+	}
 	if (r < 0)
 		return r;
 	/* absent where the kernel was built or booted without swap accounting:
 	 * then there is no swap to be used either */
 	r = write_u64(cgroup, "memory.swap.max", 0);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	limits->memory = memory;
-	limits->cpu_weight = (uint32_t)weight;
-	limits->pids = (uint32_t)pids;
-	return 0;
+	return r == -ENOENT ? 0 : r;
 }
 
 int
@@ -111,7 +103,7 @@ nx_cgroup_make(
 	if (r >= 0 && fchmod(fd, 0755) < 0) /* see make_branch */
 		r = -errno;
 	if (r >= 0 && enforce)
-		r = set_limits(fd, limits);
+		r = nx_cgroup_limit(fd, limits);
 	if (r < 0) {
 		(void)unlinkat(parent, name, AT_REMOVEDIR);
 		return r;

@@ -15,16 +15,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/node_limits.h"
+
 struct nx_cgroups {
 	char path[256];
 	int nodes, functions; /* directories */
 	bool controllers;     /* memory, cpu and pids are all here */
 };
 
+/* What the table of a node's limits (common/node_limits.h) has a file for;
+ * functions have the same. */
 struct nx_limits {
-	uint64_t memory;     /* bytes */
-	uint32_t cpu_weight; /* 1..10000 */
-	uint32_t pids;
+	uint64_t value[NX_NODE_LIMITS];
 	bool oom_group; /* the whole group dies when memory is out */
 };
 
@@ -38,10 +40,12 @@ int nx_cgroups_open(
     const char *where, struct nx_cgroups *ret_cgroups, char error[256]);
 void nx_cgroups_close(struct nx_cgroups *c);
 
+/* Sets every limit and reads it back: *limits holds what the kernel has then.
+ * 0; -ENOTSUP when it took another value; -errno. */
+int nx_cgroup_limit(int cgroup, struct nx_limits *limits);
 /*
- * Makes the group @name in @parent. With @enforce sets every limit and reads it
- * back: *limits then holds what the kernel has; -ENOTSUP when it took another
- * value. The group's directory, or -errno, and nothing is left then.
+ * Makes the group @name in @parent, with @limits if @enforce. The group's
+ * directory, or -errno, and nothing is left then.
  */
 int nx_cgroup_make(
     int parent, const char *name, bool enforce, struct nx_limits *limits);
@@ -56,8 +60,8 @@ int nx_cgroup_remove(int parent, const char *name);
 /* SIGKILL for everything in the groups below it; those that are empty go. 0 or
  * -errno. */
 int nx_cgroup_kill_below(int cgroup);
-/* What it uses, with what is below it. Where the host has no controllers, memory and pids are summed
- * over its processes. 0 or -errno. */
+/* What it uses, with what is below it. Where the host has no controllers,
+ * memory and pids are summed over its processes. 0 or -errno. */
 int nx_cgroup_read(int cgroup, struct nx_cgroup_stat *ret_stat);
 /* Is @pid in the group @name of the subtree? */
 bool nx_cgroup_holds(int cgroup, int pid);

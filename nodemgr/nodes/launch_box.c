@@ -46,9 +46,9 @@ make_cgroup(struct op *op, struct nx_fault *f)
 	struct nodemgr *m = op->m;
 	struct node *n = op->node;
 	struct nx_limits limits = {
-	    .memory = n->memory,
-	    .cpu_weight = n->cpu_weight,
-	    .pids = n->pids_max,
+	    .value = {[NX_NODE_MEMORY] = n->memory,
+		[NX_NODE_CPU] = n->cpu_weight,
+		[NX_NODE_PIDS] = n->pids_max},
 	    /* the process that wants too much dies; if it is the main one,
 		 * so does the node */
 	    .oom_group = false,
@@ -59,7 +59,7 @@ make_cgroup(struct op *op, struct nx_fault *f)
 	r = nx_warden_group(&n->warden, m->cgroups.nodes, n->id,
 	    n->limits_enforced, &limits, f);
 	if (r == 0)
-		n->memory = limits.memory;
+		n->memory = limits.value[NX_NODE_MEMORY];
 	return r;
 }
 

@@ -123,8 +123,9 @@ prepare(struct engine *e, struct round *r, int status, struct nx_fault *f)
 	static char path[] = "PATH=/usr/bin:/bin";
 	static char *argv[] = {name, end, command, NULL};
 	static char *envp[] = {path, NULL};
-	struct nx_limits limits = {
-	    .memory = 128U << 20, .cpu_weight = 512, .pids = 512};
+	struct nx_limits limits = {.value = {[NX_NODE_MEMORY] = 128U << 20,
+				       [NX_NODE_CPU] = NX_NODE_CPU_STANDARD,
+				       [NX_NODE_PIDS] = NX_NODE_PIDS_STANDARD}};
 
 	r->box = (struct nx_box){
 	    .hostname = NAME,

@@ -151,6 +151,63 @@ test_cgroup_files(void **state)
 	nx_close(&fd);
 }
 
+/* Empty files for all that is set in a group; or none of them. */
+static void
+limit_files(int group, bool there)
+{
+	const char *names[NX_NODE_LIMITS + 2] = {
+	    "memory.oom.group", "memory.swap.max"};
+	size_t n = 2;
+
+	for (size_t i = 0; i < NX_NODE_LIMITS; i++)
+		if (nx_node_limits[i].cgroup)
+			names[n++] = nx_node_limits[i].cgroup;
+	while (n-- > 0)
+		if (there)
+			(void)close(openat(group, names[n],
+			    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+		else
+			(void)unlinkat(group, names[n], 0);
+}
+
+/* Each row of the table of a node's limits is written where it says, and read
+ * back; one that is not taken is no limit. */
+static void
+test_limits_are_set(void **state)
+{
+	char dir[] = "/tmp/nexus-limits-XXXXXX", *text;
+	struct nx_limits l = {.oom_group = true};
+	const char *file;
+	size_t i;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (i = 0; i < NX_NODE_LIMITS; i++)
+		l.value[i] = nx_node_limits[i].bytes ? 8192 : 77 + i;
+	for (i = 0; i < NX_NODE_LIMITS; i++) {
+		file = nx_node_limits[i].cgroup;
+		if (!file)
+			continue;
+		limit_files(fd, true);
+		assert_int_equal(nx_cgroup_limit(fd, &l), 0);
+		assert_true(nx_read_file(fd, file, 64, &text) > 0);
+		print_message("# %s: %s\n", file, text);
+		assert_int_equal(strtoull(text, NULL, 10), l.value[i]);
+		free(text);
+		assert_int_equal(unlinkat(fd, file, 0), 0);
+		assert_int_equal(nx_cgroup_limit(fd, &l), -ENOENT);
+	}
+	limit_files(fd, true);
+	l.value[NX_NODE_MEMORY] =
+	    8193; /* a file keeps it, a kernel would not */
+	assert_int_equal(nx_cgroup_limit(fd, &l), -ENOTSUP);
+	limit_files(fd, false);
+	assert_int_equal(rmdir(dir), 0);
+	nx_close(&fd);
+}
+
 static void
 test_filters_compile(void **state)
 {
@@ -195,6 +252,7 @@ main(void)
 	    cmocka_unit_test(test_command),
 	    cmocka_unit_test(test_output_is_bounded),
 	    cmocka_unit_test(test_cgroup_files),
+	    cmocka_unit_test(test_limits_are_set),
 	    cmocka_unit_test(test_filters_compile),
 	    cmocka_unit_test(test_texts),
 	};
