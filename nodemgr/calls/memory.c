@@ -2,16 +2,13 @@
  * Memory of a function where no cgroup counts it (best-effort hosts): each
  * process is bounded by RLIMIT_DATA and none can make a memfd (box/filter.c),
  * so what is left to bound is the sum over its processes, with what they share.
- * It is summed up every WATCH_MS, from two counters of each process; the kernel
- * keeps them, reading them costs the same however much there is.
+ * It is summed up every WATCH_MS.
  *
  * Weaker than a cgroup: what is taken between two looks is seen at the next;
  * buffers of pipes and sockets are not counted.
  */
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/err.h"
 #include "common/fd.h"
@@ -22,27 +19,6 @@
 /* A fork shares its pages with its parent until one of them writes, and both
  * count them. So much of each further process is not held against it. */
 #define FORK_SHARE (8ULL << 20)
-
-/* The kilobytes behind "<name>:", in bytes. */
-static uint64_t
-field(const char *text, const char *name)
-{
-	const char *p = strstr(text, name);
-
-	return p ? strtoull(p + strlen(name), NULL, 10) << 10 : 0;
-}
-
-static uint64_t
-memory_of(long pid)
-{
-	nx_cleanup_free char *text = NULL;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%ld/status", pid);
-	if (nx_read_file(AT_FDCWD, path, 8192, &text) < 0)
-		return 0;
-	return field(text, "\nRssAnon:") + field(text, "\nRssShmem:");
-}
 
 static uint64_t
 memory_of_all(int cgroup)
@@ -56,7 +32,7 @@ memory_of_all(int cgroup)
 	if (nx_read_file(cgroup, "cgroup.procs", 1 << 16, &text) < 0)
 		return 0;
 	for (p = text; (pid = strtol(p, &end, 10)) > 0; p = end) {
-		own = memory_of(pid);
+		own = nx_process_memory(pid);
 		if (!first)
 			own -= own < FORK_SHARE ? own : FORK_SHARE;
 		sum += own;

@@ -218,18 +218,25 @@ nx_cgroup_kill_below(int cgroup)
 	return for_each_below(cgroup, kill_below, NULL);
 }
 
-/* Resident bytes of one process, 0 when it is gone. */
+/* The kilobytes behind "<name>:", in bytes. */
 static uint64_t
-resident(long pid)
+field(const char *text, const char *name)
+{
+	const char *p = strstr(text, name);
+
+	return p ? strtoull(p + strlen(name), NULL, 10) << 10 : 0;
+}
+
+uint64_t
+nx_process_memory(long pid)
 {
 	nx_cleanup_free char *text = NULL;
-	char path[64], *end;
+	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%ld/statm", pid);
-	if (nx_read_file(AT_FDCWD, path, 256, &text) < 0)
+	snprintf(path, sizeof(path), "/proc/%ld/status", pid);
+	if (nx_read_file(AT_FDCWD, path, 8192, &text) < 0)
 		return 0;
-	(void)strtoull(text, &end, 10);
-	return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+	return field(text, "\nRssAnon:") + field(text, "\nRssShmem:");
 }
 
 static int sum_processes(int cgroup, struct nx_cgroup_stat *stat);
@@ -254,7 +261,7 @@ sum_processes(int cgroup, struct nx_cgroup_stat *stat)
 	if (r < 0)
 		return r;
 	for (p = text; (pid = strtol(p, &end, 10)) > 0; p = end) {
-		stat->memory += resident(pid);
+		stat->memory += nx_process_memory(pid);
 		stat->pids++;
 	}
 	(void)for_each_below(cgroup, sum_below, stat);

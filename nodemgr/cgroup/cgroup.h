@@ -60,6 +60,10 @@ int nx_cgroup_remove(int parent, const char *name);
 /* SIGKILL for everything in the groups below it; those that are empty go. 0 or
  * -errno. */
 int nx_cgroup_kill_below(int cgroup);
+/* What one process holds in memory, in bytes; 0 when it is gone. Two counters of
+ * the kernel's: reading them costs the same however much there is. Pages of files
+ * on disks are not its: whoever uses the file has the same ones. */
+uint64_t nx_process_memory(long pid);
 /* What it uses, with what is below it. Where the host has no controllers,
  * memory and pids are summed over its processes. 0 or -errno. */
 int nx_cgroup_read(int cgroup, struct nx_cgroup_stat *ret_stat);

@@ -171,6 +171,36 @@ test_memory_is_bounded(void **state)
 	assert_string_equal(r->out, "fine\n");
 }
 
+/* Files of the image that are mapped are in memory once for all. */
+static void
+test_files_are_nobodys_memory(void **state)
+{
+	struct result *r;
+
+	(void)state;
+	r = call(
+	    "import mmap, os, time\n"
+	    "maps = []\n"
+	    "for d, ds, fs in os.walk('/usr/lib'):\n"
+	    " for name in fs:\n"
+	    "  path = os.path.join(d, name)\n"
+	    "  if os.path.islink(path) or os.path.getsize(path) < 65536:\n"
+	    "   continue\n"
+	    "  try: f = open(path, 'rb')\n"
+	    "  except OSError: continue\n"
+	    "  m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)\n"
+	    "  m[::4096]\n"
+	    "  maps.append(m)\n"
+	    " if sum(map(len, maps)) > 96 << 20: break\n"
+	    "rss = [l for l in open('/proc/self/status') if 'RssFile' in l]\n"
+	    "time.sleep(0.3); print(rss[0].split()[1])",
+	    20000, 32 << 20);
+	assert_string_equal(r->reason, "exit");
+	print_message("# mapped with 32 MiB: %d MiB\n", atoi(r->out) >> 10);
+	if (atoi(r->out) < 64 << 10)
+		print_message("# too few files on this host to show it\n");
+}
+
 static void
 test_processes_are_bounded(void **state)
 {
@@ -192,6 +222,7 @@ tests(void)
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_attacks),
 	    cmocka_unit_test(test_memory_is_bounded),
+	    cmocka_unit_test(test_files_are_nobodys_memory),
 	    cmocka_unit_test(test_processes_are_bounded),
 	};
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -208,6 +209,36 @@ test_limits_are_set(void **state)
 	nx_close(&fd);
 }
 
+/* What a process holds: its own pages, and not those of a file on a disk. */
+static void
+test_memory_of_a_process(void **state)
+{
+	enum { SIZE = 16 << 20 };
+	int fd = open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	uint64_t before = nx_process_memory(getpid());
+	char *own, *file;
+
+	(void)state;
+	assert_true(before > 0);
+	own = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	assert_ptr_not_equal(own, MAP_FAILED);
+	assert_true(nx_process_memory(getpid()) >= before + SIZE);
+	munmap(own, SIZE);
+	assert_int_equal(nx_process_memory(0), 0);
+	if (fd < 0 || fcntl(fd, F_GET_SEALS) >= 0) {
+		print_message("# this directory is on no disk\n");
+		nx_close(&fd);
+		return;
+	}
+	assert_int_equal(posix_fallocate(fd, 0, SIZE), 0);
+	file = mmap(NULL, SIZE, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	assert_ptr_not_equal(file, MAP_FAILED);
+	assert_true(nx_process_memory(getpid()) < before + SIZE / 2);
+	munmap(file, SIZE);
+	nx_close(&fd);
+}
+
 static void
 test_filters_compile(void **state)
 {
@@ -253,6 +284,7 @@ main(void)
 	    cmocka_unit_test(test_output_is_bounded),
 	    cmocka_unit_test(test_cgroup_files),
 	    cmocka_unit_test(test_limits_are_set),
+	    cmocka_unit_test(test_memory_of_a_process),
 	    cmocka_unit_test(test_filters_compile),
 	    cmocka_unit_test(test_texts),
 	};
