@@ -94,7 +94,5 @@ uint64_t catalog_now(void); /* unix seconds */
 #define CHUNK_COLUMNS "c.chunk, c.file, c.id, c.size, c.md5, c.crc"
 int catalog_read_chunk(sqlite3_stmt *stmt, struct catalog_chunk *ret_chunk);
 int catalog_read_replicas(struct nx_db *db, struct catalog_chunk *chunk);
-/* Recomputes files.replicas of @file. */
-int catalog_count_replicas(struct nx_db *db, int64_t file);
 
 #endif

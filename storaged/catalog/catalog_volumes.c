@@ -321,8 +321,8 @@ write_replica(struct nx_db *db, void *arg)
 		    "DELETE FROM replicas WHERE chunk = ? AND volume = ?", "ii",
 		    a->chunk, a->old);
 	if (r == 0)
-		r = catalog_count_replicas(db, file);
-	return r;
+		r = read_where(db, a->chunk, &now);
+	return r < 0 ? r : count_replicas(db, &was, now.replicas);
 }
 
 static void
