@@ -48,6 +48,7 @@ struct delete_job {
 	struct lost *lost; /* the first of them */
 	size_t n_named;
 	struct catalog_volume_op op;
+	struct catalog_forget forget;
 	struct catalog_barrier barrier;
 	int result;
 };
@@ -326,12 +327,12 @@ forgotten(int result, void *arg)
 static void
 forget(struct delete_job *job)
 {
-	job->op = (struct catalog_volume_op){.volume.key = job->volume->key,
+	job->forget = (struct catalog_forget){.volume = job->volume->key,
 	    .losable = job->losable,
 	    .n_losable = job->n_losable,
 	    .done = forgotten,
 	    .arg = job};
-	catalog_volume_forget(job->s->catalog, &job->op);
+	catalog_volume_forget(job->s->catalog, &job->forget);
 }
 
 /* What will be lost, to be told afterwards. */

@@ -256,10 +256,6 @@ int catalog_volumes(struct catalog *c,
     void (*each)(const struct catalog_volume *v, void *arg), void *arg);
 struct catalog_volume_op {
 	struct catalog_volume volume;
-	/* forget: files that may be lost, by their keys, sorted; borrowed */
-	const int64_t *losable;
-	size_t n_losable;
-	uint64_t lost; /* forget: files that have a chunk nowhere now */
 	catalog_done *done;
 	void *arg;
 };
@@ -268,9 +264,27 @@ struct catalog_volume_op {
 void catalog_volume_save(struct catalog *c, struct catalog_volume_op *op);
 /* The row of volume.key goes; no replica may refer to it any more. */
 void catalog_volume_delete(struct catalog *c, struct catalog_volume_op *op);
-/* Forgets all replicas on volume.key and marks it GOING. CATALOG_WOULD_LOSE
- * when a file that is not @losable would have a chunk nowhere because of it. */
-void catalog_volume_forget(struct catalog *c, struct catalog_volume_op *op);
+/*
+ * Forgets all replicas on @volume, in steps that others' writes go between, and
+ * marks it GOING. CATALOG_WOULD_LOSE when a file that is not @losable would have
+ * a chunk nowhere because of it: that is looked for before anything changes. If
+ * it only comes to be meanwhile, or anything fails, some replicas are forgotten
+ * that would not have had to be, but none that was the last.
+ */
+struct catalog_forget {
+	int64_t volume;
+	const int64_t *losable; /* files, by their keys, sorted; borrowed */
+	size_t n_losable;
+	uint64_t lost; /* files that have a chunk nowhere now */
+	catalog_done *done;
+	void *arg;
+	/* the catalogue's own, until @done */
+	struct catalog *catalog;
+	int64_t after;
+	uint64_t step_lost;
+	bool more;
+};
+void catalog_volume_forget(struct catalog *c, struct catalog_forget *op);
 int
 catalog_volume_chunks(struct catalog *c, int64_t volume, uint64_t *ret_chunks);
 /* Chunks on @volume with a key after @after, any replicas. Number, -errno. */

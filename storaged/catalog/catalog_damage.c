@@ -70,15 +70,12 @@ catalog_found(struct catalog *c, int64_t chunk, enum catalog_damage damage)
 }
 
 int
-catalog_lose_volume(struct nx_db *db, int64_t volume)
+catalog_lose_chunk(struct nx_db *db, int64_t chunk)
 {
 	return nx_db_exec(db,
 	    "INSERT OR REPLACE INTO damage(chunk, file, kind, found_at)"
-	    " SELECT c.chunk, c.file, ?2, ?3 FROM replicas r"
-	    " JOIN chunks c ON c.chunk = r.chunk WHERE r.volume = ?1"
-	    " AND NOT EXISTS (SELECT 1 FROM replicas o"
-	    " WHERE o.chunk = r.chunk AND o.volume <> ?1)",
-	    "iiu", volume, (int64_t)CATALOG_MISSING, catalog_now());
+	    " SELECT chunk, file, ?2, ?3 FROM chunks WHERE chunk = ?1",
+	    "iiu", chunk, (int64_t)CATALOG_MISSING, catalog_now());
 }
 
 int

@@ -84,9 +84,9 @@ int catalog_is_attached(struct nx_db *db, int64_t file);
 /* Does somebody read it right now? Then its chunks must stay. 1, 0, -errno. */
 int catalog_is_pinned(struct nx_db *db, int64_t file);
 
-/* Marks missing what is on @volume alone, before it is forgotten; inside a
+/* Marks @chunk missing, before its last replica is forgotten; inside a
  * write. */
-int catalog_lose_volume(struct nx_db *db, int64_t volume);
+int catalog_lose_chunk(struct nx_db *db, int64_t chunk);
 
 uint64_t catalog_now(void); /* unix seconds */
 

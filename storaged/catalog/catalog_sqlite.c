@@ -2,8 +2,8 @@
  * The catalogue in SQLite: its tables, opening and closing, and the order of
  * its writes. Users' accounts are in catalog_users.c, files in catalog_files.c,
  * trees in catalog_tree.c, catalog_move.c and catalog_sums.c, volumes and
- * replicas in catalog_volumes.c, what deletions leave behind in
- * catalog_reap.c. Owns storage.db; trusts what it once wrote there no further
+ * replicas in catalog_volumes.c, forgetting a volume in catalog_forget.c, what
+ * deletions leave behind in catalog_reap.c. Owns storage.db; trusts what it once wrote there no further
  * than sums that would fall below zero.
  *
  * Every sum that is shown (a user's bytes, a folder's size, a file's fewest
@@ -161,11 +161,9 @@ static const char schema_5[] =
 static const char *const migrations[] = {
     schema_1, schema_2, schema_3, schema_4, schema_5};
 
-/* Files that are being read, and how often; files whose replicas a write counts
- * anew, empty between writes. In memory. */
+/* Files that are being read, and how often. In memory. */
 static const char scratch[] =
-    "CREATE TEMP TABLE pins(file INTEGER PRIMARY KEY, n INTEGER NOT NULL);"
-    "CREATE TEMP TABLE doomed(file INTEGER PRIMARY KEY);";
+    "CREATE TEMP TABLE pins(file INTEGER PRIMARY KEY, n INTEGER NOT NULL);";
 
 int
 catalog_open(

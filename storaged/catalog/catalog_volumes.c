@@ -123,95 +123,6 @@ catalog_volume_chunks(struct catalog *c, int64_t volume, uint64_t *ret_chunks)
 	return 0;
 }
 
-/* files.replicas of every doomed file, computed anew. */
-static int
-recount_doomed(struct nx_db *db)
-{
-	return nx_db_exec(db,
-	    "UPDATE files SET replicas = (SELECT ifnull(min(n), 0) FROM"
-	    " (SELECT count(r.volume) AS n FROM chunks c LEFT JOIN replicas r"
-	    " ON r.chunk = c.chunk WHERE c.file = files.file GROUP BY c.chunk))"
-	    " WHERE file IN (SELECT file FROM doomed)",
-	    "");
-}
-
-static int
-by_key(const void *a, const void *b)
-{
-	const int64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* Files that have a chunk nowhere now; those not among what may be lost are in
- * *ret_more. */
-static int
-count_lost(struct nx_db *db, struct catalog_volume_op *op, uint64_t *ret_more)
-{
-	sqlite3_stmt *stmt;
-	int r = nx_db_query(db, &stmt,
-	    "SELECT f.file FROM doomed d JOIN files f ON f.file = d.file"
-	    " WHERE f.replicas = 0",
-	    "");
-
-	op->lost = *ret_more = 0;
-	while (r > 0) {
-		int64_t file = sqlite3_column_int64(stmt, 0);
-
-		op->lost++;
-		if (op->n_losable == 0 ||
-		    !bsearch(&file, op->losable, op->n_losable, sizeof(file),
-			by_key))
-			++*ret_more;
-		r = nx_db_next(stmt);
-	}
-	return r;
-}
-
-/* What has a chunk nowhere already is not lost once more. */
-static int
-write_forget(struct nx_db *db, void *arg)
-{
-	struct catalog_volume_op *op = arg;
-	int64_t volume = op->volume.key;
-	uint64_t more = 0;
-	int r = nx_db_exec(db,
-	    "INSERT INTO doomed SELECT DISTINCT c.file FROM replicas r"
-	    " JOIN chunks c ON c.chunk = r.chunk"
-	    " JOIN files f ON f.file = c.file"
-	    " WHERE r.volume = ? AND f.replicas > 0",
-	    "i", volume);
-
-	if (r == 0)
-		r = catalog_lose_volume(db, volume);
-	if (r == 0)
-		r = nx_db_exec(
-		    db, "DELETE FROM replicas WHERE volume = ?", "i", volume);
-	if (r == 0)
-		r = recount_doomed(db);
-	if (r == 0)
-		r = count_lost(db, op, &more);
-	if (r == 0 && more > 0)
-		r = CATALOG_WOULD_LOSE;
-	if (r == 0)
-		r = nx_db_exec(db, "DELETE FROM doomed", "");
-	if (r == 0)
-		r = nx_db_exec(
-		    db, "DELETE FROM trash WHERE volume = ?", "i", volume);
-	if (r == 0)
-		r = nx_db_exec(db,
-		    "UPDATE volumes SET state = ?, active = 0 WHERE volume = ?",
-		    "ii", (int64_t)CATALOG_VOLUME_GOING, volume);
-	return r;
-}
-
-void
-catalog_volume_forget(struct catalog *c, struct catalog_volume_op *op)
-{
-	nx_assert(op->done);
-	nx_db_write(c->db, write_forget, volume_done, op);
-}
-
 /* --- chunks by volume -------------------------------------------------------*/
 
 static int
@@ -282,31 +193,85 @@ catalog_chunk_get(
 
 /* --- replicas ---------------------------------------------------------------*/
 
-int
-catalog_count_replicas(struct nx_db *db, int64_t file)
+struct where {
+	int64_t file, index;
+	int64_t replicas; /* of the chunk */
+};
+
+static int
+read_where(struct nx_db *db, int64_t chunk, struct where *ret_where)
 {
-	int r = nx_db_exec(db, "INSERT INTO doomed(file) VALUES(?)", "i", file);
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT file, idx, (SELECT count(*) FROM replicas r"
+	    " WHERE r.chunk = c.chunk) FROM chunks c WHERE c.chunk = ?",
+	    "i", chunk);
+
+	if (r <= 0)
+		return r < 0 ? r : CATALOG_NO_FILE;
+	ret_where->file = sqlite3_column_int64(stmt, 0);
+	ret_where->index = sqlite3_column_int64(stmt, 1);
+	ret_where->replicas = sqlite3_column_int64(stmt, 2);
+	sqlite3_reset(stmt);
+	return 0;
+}
+
+/* Has a chunk of the file as few replicas as this one had? Healing goes from
+ * the first to the last: most times the next one answers. 1, 0, -errno. */
+static int
+are_as_few(struct nx_db *db, const struct where *was)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT 1 FROM chunks c WHERE c.file = ?1 AND c.idx > ?2"
+	    " AND (SELECT count(*) FROM replicas r WHERE r.chunk = c.chunk)"
+	    " <= ?3 LIMIT 1",
+	    "iii", was->file, was->index, was->replicas);
 
 	if (r == 0)
-		r = recount_doomed(db);
-	if (r == 0)
-		r = nx_db_exec(db, "DELETE FROM doomed", "");
+		r = nx_db_query(db, &stmt,
+		    "SELECT 1 FROM chunks c WHERE c.file = ?1 AND c.idx < ?2"
+		    " AND (SELECT count(*) FROM replicas r"
+		    " WHERE r.chunk = c.chunk) <= ?3 LIMIT 1",
+		    "iii", was->file, was->index, was->replicas);
+	if (r > 0)
+		sqlite3_reset(stmt);
 	return r;
+}
+
+/* files.replicas of the file, after the chunk that @was has @now replicas. */
+static int
+count_replicas(struct nx_db *db, const struct where *was, int64_t now)
+{
+	int r;
+
+	if (now == was->replicas)
+		return 0;
+	if (now < was->replicas)
+		return nx_db_exec(db,
+		    "UPDATE files SET replicas = ?1 WHERE file = ?2"
+		    " AND replicas > ?1",
+		    "ii", now, was->file);
+	r = are_as_few(db, was);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return nx_db_exec(db,
+	    "UPDATE files SET replicas = (SELECT min(n) FROM"
+	    " (SELECT count(r.volume) AS n FROM chunks c LEFT JOIN replicas r"
+	    " ON r.chunk = c.chunk WHERE c.file = ?1 GROUP BY c.chunk))"
+	    " WHERE file = ?1",
+	    "i", was->file);
 }
 
 static int
 write_replica(struct nx_db *db, void *arg)
 {
 	struct catalog_replica_set *a = arg;
-	sqlite3_stmt *stmt;
-	int64_t file;
-	int r = nx_db_query(db, &stmt,
-	    "SELECT file FROM chunks WHERE chunk = ?", "i", a->chunk);
+	struct where was, now;
+	int r = read_where(db, a->chunk, &was);
 
-	if (r <= 0)
-		return r < 0 ? r : CATALOG_NO_FILE;
-	file = sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
+	if (r != 0)
+		return r;
 	r = nx_db_exec(db,
 	    "INSERT OR IGNORE INTO replicas(chunk, volume) VALUES(?, ?)", "ii",
 	    a->chunk, a->volume);
