@@ -187,8 +187,8 @@ check_body(struct pending *p, const Nx__Envelope *e)
 	if (p->body)
 		return true;
 	nx_refuse(&p->pub, NX__STATUS__INVALID,
-	    "%s is not acceptable: too long, too many, or not plain text",
-	    field ? field : "the request");
+	    "%s%s is not acceptable: too long, too many, or not plain text",
+	    field ? "the field " : "the request", field ? field : "");
 	return false;
 }
 

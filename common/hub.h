@@ -120,7 +120,8 @@ int nx_peer_fd(const struct nx_peer *peer);
  * once sent). Handlers say nx_answer_METHOD(), which knows that type. */
 void nx_answer(struct nx_request *r, const ProtobufCMessage *body,
     const int *fds, size_t n_fds);
-/* Answers with @status (not OK) and a sentence that says what to do. */
+/* Answers with @status (not OK) and a sentence that says what to do, fit to be
+ * put into form where people read it (common/sentence.h). */
 void nx_refuse(struct nx_request *r, Nx__Status status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Refuses with the status that fits -errno: "<doing>: <strerror>". */

@@ -63,6 +63,9 @@ Nx__Status ctl_call(struct ctl *c, struct nx_ask ask, const int *fds,
 /* The same for most: quick, no descriptors; prints c->error. Exit code. */
 int ctl_ask(struct ctl *c, struct nx_ask ask, struct ctl_reply *ret_reply);
 
+/* Keeps the sentence of a reply that is not OK in c->error, as it stands behind
+ * our name; returns its status. What nexusctl says itself is written so. */
+Nx__Status ctl_refused(struct ctl *c, const struct nx_reply *reply);
 /* Prints c->error, or the sentence given, to stderr. Returns the exit code. */
 int ctl_fail(struct ctl *c, Nx__Status status);
 int ctl_failf(struct ctl *c, Nx__Status status, const char *fmt, ...)

@@ -48,7 +48,7 @@ on_end(const struct nx_reply *reply, void *arg)
 	if (reply->status == NX__STATUS__OK)
 		s->exit_code = (nx_as_node_exec_end(reply->body))->exit_code;
 	else
-		snprintf(s->c->error, sizeof(s->c->error), "%s", reply->error);
+		(void)ctl_refused(s->c, reply);
 }
 
 /* --- signals ------------------------------------------------------------------ */

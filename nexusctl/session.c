@@ -13,6 +13,7 @@
 
 #include "common/err.h"
 #include "common/id.h"
+#include "common/sentence.h"
 #include "common/msg.h"
 #include "common/wire.h"
 #include "nexusctl/clean.h"
@@ -51,6 +52,16 @@ refuse(struct ctl *c, Nx__Status status, const char *fmt, ...)
 	vsnprintf(c->error, sizeof(c->error), fmt, ap);
 	va_end(ap);
 	return status;
+}
+
+Nx__Status
+ctl_refused(struct ctl *c, const struct nx_reply *reply)
+{
+	nx_sentence_behind(reply->error && *reply->error
+		? reply->error
+		: nx_status_title(reply->status),
+	    c->error, sizeof(c->error));
+	return reply->status;
 }
 
 static Nx__Status
@@ -185,10 +196,7 @@ answered(const struct nx_reply *reply, void *arg)
 	w->done = true;
 	w->status = reply->status;
 	if (reply->status != NX__STATUS__OK) {
-		refuse(w->c, reply->status, "%s",
-		    reply->error && *reply->error
-			? reply->error
-			: nx_status_title(reply->status));
+		(void)ctl_refused(w->c, reply);
 		return;
 	}
 	len = protobuf_c_message_get_packed_size(reply->body);

@@ -59,13 +59,13 @@ take_string(const struct json_field *f, const cJSON *value, void *slot,
     char error[JSON_ERROR_MAX])
 {
 	if (!cJSON_IsString(value)) {
-		snprintf(
-		    error, JSON_ERROR_MAX, "%s must be a string.", f->name);
+		snprintf(error, JSON_ERROR_MAX,
+		    "The member %s must be a string.", f->name);
 		return -EINVAL;
 	}
 	if (f->required && value->valuestring[0] == '\0') {
-		snprintf(
-		    error, JSON_ERROR_MAX, "%s must not be empty.", f->name);
+		snprintf(error, JSON_ERROR_MAX,
+		    "The member %s must not be empty.", f->name);
 		return -EINVAL;
 	}
 	*(char **)slot = value->valuestring;
@@ -81,13 +81,13 @@ take_uint(const struct json_field *f, const cJSON *value, void *slot,
 	/* Doubles are exact up to 2^53, and no limit here is beyond. */
 	if (!cJSON_IsNumber(value) || !(v >= 0 && v <= 9007199254740992.0) ||
 	    v != (double)(uint64_t)v) {
-		snprintf(error, JSON_ERROR_MAX, "%s must be a whole number.",
-		    f->name);
+		snprintf(error, JSON_ERROR_MAX,
+		    "The member %s must be a whole number.", f->name);
 		return -EINVAL;
 	}
 	if (v < (double)f->min || v > (double)f->max) {
 		snprintf(error, JSON_ERROR_MAX,
-		    "%s must be between %llu and %llu.", f->name,
+		    "The member %s must be between %llu and %llu.", f->name,
 		    (unsigned long long)f->min, (unsigned long long)f->max);
 		return -EINVAL;
 	}
@@ -100,8 +100,8 @@ take_bool(const struct json_field *f, const cJSON *value, void *slot,
     char error[JSON_ERROR_MAX])
 {
 	if (!cJSON_IsBool(value)) {
-		snprintf(error, JSON_ERROR_MAX, "%s must be true or false.",
-		    f->name);
+		snprintf(error, JSON_ERROR_MAX,
+		    "The member %s must be true or false.", f->name);
 		return -EINVAL;
 	}
 	*(bool *)slot = cJSON_IsTrue(value);
@@ -118,16 +118,17 @@ take_strings(const struct json_field *f, const cJSON *value, void *slot,
 	if (cJSON_IsString(value)) {
 		list.item[list.n++] = value->valuestring;
 	} else if (!cJSON_IsArray(value)) {
-		snprintf(error, JSON_ERROR_MAX, "%s must be a list of strings.",
-		    f->name);
+		snprintf(error, JSON_ERROR_MAX,
+		    "The member %s must be a list of strings.", f->name);
 		return -EINVAL;
 	}
 	for (item = cJSON_IsArray(value) ? value->child : NULL; item;
 	     item = item->next) {
 		if (!cJSON_IsString(item) || list.n == JSON_STRINGS_MAX) {
 			snprintf(error, JSON_ERROR_MAX,
-			    "%s must be a list of at most %d strings.", f->name,
-			    JSON_STRINGS_MAX);
+			    "The member %s must be a list of at most %d "
+			    "strings.",
+			    f->name, JSON_STRINGS_MAX);
 			return -EINVAL;
 		}
 		list.item[list.n++] = item->valuestring;
@@ -194,8 +195,8 @@ json_take(const cJSON *object, const struct json_field *fields, size_t n,
 	for (i = 0; i < n; i++) {
 		value = member(object, fields[i].name);
 		if (!value && fields[i].required) {
-			snprintf(error, JSON_ERROR_MAX, "%s is missing.",
-			    fields[i].name);
+			snprintf(error, JSON_ERROR_MAX,
+			    "The member %s is missing.", fields[i].name);
 			return -EINVAL;
 		}
 		if (!value)

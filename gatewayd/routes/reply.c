@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/sentence.h"
 #include "gatewayd/routes/req.h"
 #include "gatewayd/routes/route.h"
 
@@ -43,7 +44,7 @@ reply_chunk(struct req *r, struct buf *body)
 static void
 problem(struct req *r, int status, const char *code, const char *text)
 {
-	char extra[256] = "Cache-Control: no-store\r\n";
+	char extra[256] = "Cache-Control: no-store\r\n", sentence[1024];
 	struct buf b = {0};
 	size_t n = strlen(extra);
 
@@ -52,13 +53,14 @@ problem(struct req *r, int status, const char *code, const char *text)
 		exchange_abort(&r->x);
 		return;
 	}
+	nx_sentence_alone(text, sentence, sizeof(sentence));
 	json_open(&b, NULL, '{');
 	/* RFC 9457, 4.2.1: without a type of its own, the status's phrase. */
 	json_string(&b, "title", http_reason(status));
 	json_uint(&b, "status", (uint64_t)status);
 	json_string(&b, "code", code);
-	json_string(&b, "detail", text);
-	json_string(&b, "error", text);
+	json_string(&b, "detail", sentence);
+	json_string(&b, "error", sentence);
 	json_string(&b, "request_id", r->x.id);
 	json_close(&b, '}');
 	buf_add(&b, "\n", 1);

@@ -204,14 +204,15 @@ req_call(struct req *r, struct nx_ask ask, const struct req_call_opts *opts,
 {
 	static const struct req_call_opts none;
 	struct nx_call_opts o = {0};
-	const char *field = "The request";
+	const char *field = NULL;
 
 	nx_assert(!r->call);
 	opts = opts ? opts : &none;
 	/* The receiver would cut the edge over a message beyond its limits. */
 	if (nx_message_check(ask.body, &field) < 0) {
 		req_fail(r, 400, "invalid",
-		    "%s is too long, or contains control characters.", field);
+		    "%s%s is too long, or contains control characters.",
+		    field ? "The field " : "The request", field ? field : "");
 		return;
 	}
 	/* Long transfers outlive their tickets. */

@@ -95,13 +95,14 @@ node_create(struct req *r)
 		return;
 	if (!nx_name_valid(w.name)) {
 		req_fail(r, 400, "invalid",
-		    "name must be 1 to 63 of a-z, 0-9 and '-', and not begin "
-		    "with '-'.");
+		    "The member name must be 1 to 63 of a-z, 0-9 and '-', and "
+		    "not begin with '-'.");
 		return;
 	}
 	if (nx_size_parse(w.storage_size, &m.storage) < 0) {
 		req_fail(r, 400, "invalid",
-		    "storage_size must be a size such as \"500M\" or \"1G\".");
+		    "The member storage_size must be a size such as \"500M\" "
+		    "or \"1G\".");
 		return;
 	}
 	m.name = w.name;

@@ -50,7 +50,8 @@ request_ok(struct nodemgr *m, struct nx_request *r,
 		    nx_size_format(m->host_memory));
 	else if (access(runtime->program, X_OK) < 0)
 		nx_refuse(r, NX__STATUS__UNSUPPORTED,
-		    "%s is not installed on this host", runtime->program);
+		    "the program %s is not installed on this host",
+		    runtime->program);
 	else
 		return nodemgr_limits_ok(m, r);
 	return false;

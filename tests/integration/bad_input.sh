@@ -27,6 +27,8 @@ refused() {
 		fail "$1" "status $code, wanted $2: $body"
 	elif [ "${#sentence}" -lt 12 ]; then
 		fail "$1: says why" "$body"
+	elif ! grep -Eq '^[^a-z].*[.?!]$' <<<"$sentence"; then
+		fail "$1: says it in a whole sentence" "$sentence"
 	elif [ -n "${3:-}" ] && ! grep -Eiq -- "$3" <<<"$sentence"; then
 		fail "$1: says why" "$sentence" "wanted something like: $3"
 	else
@@ -43,6 +45,8 @@ ctl_refused() {
 		fail "nexusctl: $name" "exit $status, wanted $wanted: $said"
 	elif [ "${#said}" -lt 20 ]; then
 		fail "nexusctl: $name: says why" "$said"
+	elif grep -Eq '^nexusctl: [A-Z][a-z]* |[^.]\.$' <<<"$said"; then
+		fail "nexusctl: $name: says it behind its name" "$said"
 	else
 		pass "nexusctl: $name: $status, \"${said#nexusctl: }\""
 	fi

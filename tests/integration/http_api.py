@@ -89,6 +89,7 @@ def problem(name, a, status, code, word):
     j = a.json or {}
     good = (a.status == status and j.get("code") == code and
             word in j.get("error", "") and j.get("status") == status and
+            re.match(r"[^a-z].*[.?!]$", j["error"]) and
             j.get("title") and j.get("request_id") ==
             a.headers.get("X-Request-Id") and
             a.headers["Content-Type"] == "application/problem+json")

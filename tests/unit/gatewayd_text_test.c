@@ -159,29 +159,29 @@ fields_are_typed(void **state)
 	assert_int_equal(t.list.n, 2);
 	assert_string_equal(t.list.item[1], "b");
 	cJSON_Delete(o);
-	take("{}", -EINVAL, "name is missing.");
-	take("{\"name\":null}", -EINVAL, "name is missing.");
-	take("{\"name\":\"\"}", -EINVAL, "name must not be empty.");
-	take("{\"name\":1}", -EINVAL, "name must be a string.");
+	take("{}", -EINVAL, "The member name is missing.");
+	take("{\"name\":null}", -EINVAL, "The member name is missing.");
+	take("{\"name\":\"\"}", -EINVAL, "The member name must not be empty.");
+	take("{\"name\":1}", -EINVAL, "The member name must be a string.");
 	take("{\"name\":\"x\",\"others\":[{}]}", -EINVAL,
 	    "There is no member others; known here are name, size, flag, "
 	    "list.");
 	take("{\"name\":\"x\",\"size\":\"1\"}", -EINVAL,
-	    "size must be a whole number.");
+	    "The member size must be a whole number.");
 	take("{\"name\":\"x\",\"size\":1.5}", -EINVAL,
-	    "size must be a whole number.");
+	    "The member size must be a whole number.");
 	take("{\"name\":\"x\",\"size\":-1}", -EINVAL,
-	    "size must be a whole number.");
+	    "The member size must be a whole number.");
 	take("{\"name\":\"x\",\"size\":1e400}", -EINVAL,
-	    "size must be a whole number.");
+	    "The member size must be a whole number.");
 	take("{\"name\":\"x\",\"size\":1001}", -EINVAL,
-	    "size must be between 1 and 1000.");
+	    "The member size must be between 1 and 1000.");
 	take("{\"name\":\"x\",\"flag\":1}", -EINVAL,
-	    "flag must be true or false.");
+	    "The member flag must be true or false.");
 	take("{\"name\":\"x\",\"list\":[1]}", -EINVAL,
-	    "list must be a list of at most 64 strings.");
+	    "The member list must be a list of at most 64 strings.");
 	take("{\"name\":\"x\",\"list\":{}}", -EINVAL,
-	    "list must be a list of strings.");
+	    "The member list must be a list of strings.");
 }
 
 static void

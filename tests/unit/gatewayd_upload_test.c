@@ -189,7 +189,7 @@ storage_that_gives_up_says_why(void **state)
 	say(fd, data, 4 << 20, 1 << 20);
 	a = hear(fd, "}\n", NULL);
 	assert_status(a, 507);
-	assert_in(a, "the disk is full");
+	assert_in(a, "\"error\":\"The disk is full.\"");
 	free(a);
 	free(data);
 	close(fd);

@@ -53,6 +53,31 @@ json_has_every_field(void **state)
 	cJSON_Delete(json);
 }
 
+/* Whoever refused, and however it was written. */
+static void
+refusals_stand_behind_our_name(void **state)
+{
+	static const struct {
+		const char *error, *said;
+	} cases[] = {
+	    {"There is no user \"x\".", "there is no user \"x\""},
+	    {"you have 32 nodes: delete one first",
+		"you have 32 nodes: delete one first"},
+	    {"", "not found"},
+	};
+	struct ctl c = {0};
+
+	(void)state;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(cases); i++) {
+		struct nx_reply reply = {
+		    .status = NX__STATUS__NOT_FOUND, .error = cases[i].error};
+
+		assert_int_equal(
+		    ctl_refused(&c, &reply), NX__STATUS__NOT_FOUND);
+		assert_string_equal(c.error, cases[i].said);
+	}
+}
+
 static void
 json_goes_into_nested_messages(void **state)
 {
@@ -324,6 +349,7 @@ main(void)
 	    cmocka_unit_test(lines_stay_lines),
 	    cmocka_unit_test(json_has_every_field),
 	    cmocka_unit_test(json_goes_into_nested_messages),
+	    cmocka_unit_test(refusals_stand_behind_our_name),
 	    cmocka_unit_test(tables_line_up),
 	    cmocka_unit_test(feeds_files_and_pipes),
 	    cmocka_unit_test(copies_a_range_or_says_it_is_short),
