@@ -109,25 +109,17 @@ lab_interrupted(int sig)
 	(void)kill(lab.tests, SIGKILL); /* and then clean up */
 }
 
-/* Runs @tests in a child in the laboratory; cleans up as root after it. */
-static inline int
-lab_main(int (*tests)(void))
+/* As root: mounts and a cgroup of its own, and what the tests work with. */
+static inline void
+lab_build(void)
 {
-	const char *keep[] = {lab.dir, "/proc", "/sys/fs/cgroup", "/dev/null",
-	    "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
-	    "/usr", NULL};
-	char path[PATH_MAX], error[256];
-	int status = 1, tries;
-	pid_t pid;
+	char init[PATH_MAX];
+	int pid = getpid();
 
-	if (geteuid() != 0) {
-		printf("1..1\nok 1 # SKIP needs root\n");
-		return 0;
-	}
-	snprintf(lab.dir, sizeof(lab.dir), "/tmp/nexus-lab-%d", getpid());
+	snprintf(lab.dir, sizeof(lab.dir), "/tmp/nexus-lab-%d", pid);
 	snprintf(lab.scratch, sizeof(lab.scratch), "%s/scratch", lab.dir);
-	snprintf(lab.cgroup, sizeof(lab.cgroup), "/sys/fs/cgroup/nexus-lab-%d",
-	    getpid());
+	snprintf(
+	    lab.cgroup, sizeof(lab.cgroup), "/sys/fs/cgroup/nexus-lab-%d", pid);
 	if (unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL) < 0)
@@ -135,40 +127,49 @@ lab_main(int (*tests)(void))
 	lab_run("mkdir -p %s/images %s %s/volume %s/state %s", lab.dir,
 	    lab.scratch, lab.dir, lab.dir, lab.cgroup);
 	/* The tests' own uid may not reach where the programs were built. */
-	lab_init_path(path);
-	lab_run("cp %s %s/init", path, lab.dir);
+	lab_init_path(init);
+	lab_run("cp %s %s/init", init, lab.dir);
 	lab_run("chown -R %d:%d %s/images %s %s/state %s", LAB_UID, LAB_UID,
 	    lab.dir, lab.scratch, lab.dir, lab.cgroup);
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		snprintf(path, sizeof(path), "%s/cgroup.procs", lab.cgroup);
-		if (nx_write_file(AT_FDCWD, path, "0") < 0)
-			nx_fatal(-errno, "enter the cgroup");
-		lab_init_path(path);
-		lab.init = nx_sealed_program(path);
-		if (lab.init < 0)
-			nx_fatal(lab.init, "%s", path);
-		if (nx_mounts_own(keep) < 0)
-			nx_fatal(-errno, "own mounts");
-		lab_drop();
-		if (nx_cgroups_open("auto", &lab.cgroups, error) < 0)
-			nx_fatal(0, "%s", error);
-		snprintf(path, sizeof(path), "%s/images", lab.dir);
-		lab.images = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (nx_image_host_make(lab.images, error) < 0)
-			nx_fatal(0, "%s", error);
-		if (nx_filter_compile(NX_FILTER_NODE, &lab.node) < 0 ||
-		    nx_filter_compile(NX_FILTER_FUNCTION, &lab.function) < 0)
-			nx_fatal(0, "filters");
-		nx_sandbox_filter(&nodemgr_sandbox);
-		exit(tests());
-	}
-	lab.tests = pid;
-	(void)signal(SIGTERM, lab_interrupted);
-	(void)signal(SIGINT, lab_interrupted);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+}
+
+/* In the child: what root has to do, then what nodemgr does at its start. */
+static inline void
+lab_enter(void)
+{
+	const char *keep[] = {lab.dir, "/proc", "/sys/fs/cgroup", "/dev/null",
+	    "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
+	    "/usr", NULL};
+	char path[PATH_MAX], error[256];
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", lab.cgroup);
+	if (nx_write_file(AT_FDCWD, path, "0") < 0)
+		nx_fatal(-errno, "enter the cgroup");
+	lab_init_path(path);
+	lab.init = nx_sealed_program(path);
+	if (lab.init < 0)
+		nx_fatal(lab.init, "%s", path);
+	if (nx_mounts_own(keep) < 0)
+		nx_fatal(-errno, "own mounts");
+	lab_drop();
+	if (nx_cgroups_open("auto", &lab.cgroups, error) < 0)
+		nx_fatal(0, "%s", error);
+	snprintf(path, sizeof(path), "%s/images", lab.dir);
+	lab.images = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (nx_image_host_make(lab.images, error) < 0)
+		nx_fatal(0, "%s", error);
+	if (nx_filter_compile(NX_FILTER_NODE, &lab.node) < 0 ||
+	    nx_filter_compile(NX_FILTER_FUNCTION, &lab.function) < 0)
+		nx_fatal(0, "filters");
+	nx_sandbox_filter(&nodemgr_sandbox);
+}
+
+/* False: something did not go. */
+static inline bool
+lab_clean(void)
+{
+	int tries;
+
 	lab_run("echo 1 > %s/cgroup.kill", lab.cgroup);
 	for (tries = 0; rmdir(lab.cgroup) < 0 && tries < 100; tries++) {
 		/* the dead leave their cgroup a moment later */
@@ -177,12 +178,38 @@ lab_main(int (*tests)(void))
 			"-exec rmdir {} + 2>/dev/null; :",
 		    lab.cgroup);
 	}
-	if (tries == 100) {
+	if (tries == 100)
 		print_error("left behind: %s\n", lab.cgroup);
-		status = 1;
-	}
 	lab_run("rm -rf %s", lab.dir);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	return tries < 100;
+}
+
+/* Runs @tests in a child in the laboratory; cleans up as root after it. */
+static inline int
+lab_main(int (*tests)(void))
+{
+	int status = 1;
+	pid_t pid;
+
+	if (geteuid() != 0) {
+		printf("1..1\nok 1 # SKIP needs root\n");
+		return 0;
+	}
+	lab_build();
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		lab_enter();
+		exit(tests());
+	}
+	lab.tests = pid;
+	(void)signal(SIGTERM, lab_interrupted);
+	(void)signal(SIGINT, lab_interrupted);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!lab_clean() || !WIFEXITED(status))
+		return 1;
+	return WEXITSTATUS(status);
 }
 
 /* A box that is being tried. */
@@ -216,26 +243,17 @@ lab_volume(struct lab_box *b)
 	assert_int_equal(nx_mnt_set(b->volume, 0, b->userns), 0);
 }
 
-/* Ready to spawn: a node that runs @command with sh, or idles. */
+/* What a node is made of; the descriptors are @b's. */
 static inline void
-lab_node(struct lab_box *b, const char *command)
+lab_parts(struct lab_box *b)
 {
-	static char *envp[] = {"PATH=/usr/bin:/bin", NULL};
 	struct nx_limits limits = {0};
 	static int serial;
 	char path[128];
-	int i = 0;
 
 	memset(b, 0, sizeof(*b));
 	snprintf(b->name, sizeof(b->name), "t%d", ++serial);
 	snprintf(path, sizeof(path), "%s/scratch/log", lab.dir);
-	b->argv[i++] = "nexus-init";
-	b->argv[i++] = "--";
-	if (command) {
-		b->argv[i++] = "/bin/sh";
-		b->argv[i++] = "-c";
-		b->argv[i++] = (char *)(uintptr_t)command;
-	}
 	lab_volume(b);
 	b->log = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_int_equal(pipe2(b->status, O_CLOEXEC), 0);
@@ -246,6 +264,23 @@ lab_node(struct lab_box *b, const char *command)
 	nx_close(&b->userns);
 	b->cgroup = nx_cgroup_make(lab.cgroups.nodes, b->name, false, &limits);
 	assert_true(b->cgroup >= 0);
+	b->boxed = (struct nx_boxed){-1, -1, -1};
+}
+
+/* Ready to spawn: a node that runs @command with sh, or idles. */
+static inline void
+lab_node(struct lab_box *b, const char *command)
+{
+	static char *envp[] = {"PATH=/usr/bin:/bin", NULL};
+
+	lab_parts(b);
+	b->argv[0] = "nexus-init";
+	b->argv[1] = "--";
+	if (command) {
+		b->argv[2] = "/bin/sh";
+		b->argv[3] = "-c";
+		b->argv[4] = (char *)(uintptr_t)command;
+	}
 	b->box = (struct nx_box){
 	    .kind = &nx_box_node,
 	    .hostname = "lab",
@@ -254,6 +289,7 @@ lab_node(struct lab_box *b, const char *command)
 		.outer_gid = LAB_BASE,
 		.count = NX_ID_RANGE},
 	    .cgroup = b->cgroup,
+	    .fds = {[0 ... NX_BOX_END - 1] = -1},
 	    .filter = &lab.node,
 	    .argv = b->argv,
 	    .envp = envp,
@@ -261,15 +297,12 @@ lab_node(struct lab_box *b, const char *command)
 	    .resolv = "",
 	    .fresh = true,
 	};
-	for (i = 0; i < NX_BOX_END; i++)
-		b->box.fds[i] = -1;
 	b->box.fds[NX_BOX_INIT] = lab.init;
 	b->box.fds[NX_BOX_STATUS] = b->status[1];
 	b->box.fds[NX_BOX_ROOT] = b->mounts.root;
 	b->box.fds[NX_BOX_USR] = b->mounts.usr;
 	b->box.fds[NX_BOX_VOLUME] = b->volume;
 	b->box.fds[NX_BOX_LOG] = b->log;
-	b->boxed = (struct nx_boxed){-1, -1, -1};
 }
 
 /* Through the gate up to the exec: 0, or what the child complained about. */
