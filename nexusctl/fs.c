@@ -1,0 +1,102 @@
+/* Folders of a user, and what is in them. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/id.h"
+#include "nexusctl/ctl.h"
+#include "nexusctl/path.h"
+#include "proto/storage.rpc.h"
+
+static const struct ctl_column entry_columns[] = {
+    {"Name", "name", CTL_TEXT},
+    {"Type", "folder", CTL_KIND},
+    {"Size", "size", CTL_SIZE},
+    {"Changed", "modified_at", CTL_TIME},
+    {"File", "id", CTL_TEXT},
+    {"Checksum", "md5", CTL_TEXT},
+    {"Condition", "condition", CTL_TEXT},
+};
+
+int
+ctl_fs_mkdir(struct ctl *c)
+{
+	Nx__MkdirRequest request = NX__MKDIR_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+	int exit;
+
+	request.path = path;
+	request.parents = ctl_flag(c, "parents");
+	exit = ctl_ask(c, nx_ask_fs_mkdir(&request), &reply);
+	return exit ? exit
+		    : ctl_done(c, reply.body, "name", "%s is there", path);
+}
+
+int
+ctl_fs_ls(struct ctl *c)
+{
+	Nx__FsListRequest request = NX__FS_LIST_REQUEST__INIT;
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+
+	request.path = path;
+	return ctl_list(c, &ctl_list_fs, &request.base);
+}
+
+static int
+about_path(struct ctl *c, struct nx_ask (*ask)(const Nx__FsPathRequest *),
+    struct ctl_reply *reply)
+{
+	Nx__FsPathRequest request = NX__FS_PATH_REQUEST__INIT;
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+
+	request.path = path;
+	return ctl_ask(c, ask(&request), reply);
+}
+
+int
+ctl_fs_stat(struct ctl *c)
+{
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	int exit = about_path(c, nx_ask_fs_stat, &reply);
+
+	if (exit != 0)
+		return exit;
+	return ctl_show(
+	    c, reply.body, entry_columns, NX_ARRAY_SIZE(entry_columns), "id");
+}
+
+int
+ctl_fs_rm(struct ctl *c)
+{
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	int exit = about_path(c, nx_ask_fs_delete, &reply);
+	const Nx__FsDeleteReply *done;
+
+	if (exit != 0)
+		return exit;
+	done = nx_as_fs_delete_reply(reply.body);
+	return ctl_done(c, reply.body, "files",
+	    "%" PRIu64 " file%s and %" PRIu64 " folder%s are deleted, %s",
+	    done->files, done->files == 1 ? "" : "s", done->folders,
+	    done->folders == 1 ? "" : "s", nx_size_format(done->bytes));
+}
+
+int
+ctl_fs_mv(struct ctl *c)
+{
+	Nx__FsMoveRequest request = NX__FS_MOVE_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	nx_cleanup_free char *from = ctl_rooted(ctl_text(c, "FROM"));
+	nx_cleanup_free char *to = ctl_rooted(ctl_text(c, "TO"));
+	int exit;
+
+	request.from = from;
+	request.to = to;
+	request.replace = ctl_flag(c, "replace");
+	exit = ctl_ask(c, nx_ask_fs_move(&request), &reply);
+	return exit ? exit
+		    : ctl_done(c, reply.body, "name", "%s is now %s", from, to);
+}
