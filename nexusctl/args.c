@@ -1,5 +1,4 @@
-/* Matching the command line against the patterns of the table. */
-#include <ctype.h>
+/* The command line, word by word, against the pattern of its command. */
 #include <stdarg.h>
 #include <string.h>
 
@@ -17,97 +16,6 @@ wrong(char error[CTL_ERROR], const char *fmt, ...)
 	return -EINVAL;
 }
 
-int
-ctl_pattern_next(const char **at, char type[32], char label[32])
-{
-	const char *s = *at, *end, *colon;
-	size_t len, i;
-	int kind = 'w';
-
-	s += strspn(s, " ");
-	if (!*s)
-		return 0;
-	end = s + strcspn(s, " ");
-	*at = end;
-	if (*s == '<' || *s == '[') {
-		kind = *s++;
-		end--;
-		if (end - s > 3 && memcmp(end - 3, "...", 3) == 0) {
-			kind = '.';
-			end -= 3;
-		}
-	}
-	colon = kind == 'w' ? NULL : memchr(s, ':', (size_t)(end - s));
-	len = (size_t)((colon ? colon : end) - s);
-	nx_assert(len < 32 && end - s < 32);
-	memcpy(type, s, len);
-	type[len] = '\0';
-	if (colon) {
-		len = (size_t)(end - colon - 1);
-		memcpy(label, colon + 1, len);
-		label[len] = '\0';
-		return kind;
-	}
-	for (i = 0; i <= len; i++)
-		label[i] = kind == 'w' ? type[i]
-				       : (char)toupper((unsigned char)type[i]);
-	return kind;
-}
-
-/* How many of @words the literal beginning of @pattern matches; -1 when one of
- * them differs. *ret_whole: all of its literals were matched. */
-static int
-literals(const char *pattern, const char *const *words, size_t n_words,
-    bool *ret_whole)
-{
-	char type[32], label[32];
-	size_t n = 0;
-
-	*ret_whole = false;
-	while (ctl_pattern_next(&pattern, type, label) == 'w') {
-		if (n == n_words)
-			return (int)n;
-		if (strcmp(words[n], type) != 0)
-			return -1;
-		n++;
-	}
-	*ret_whole = true;
-	return (int)n;
-}
-
-static const struct ctl_command *
-find_command(const char *const *words, size_t n_words, size_t *ret_used)
-{
-	const struct ctl_command *best = NULL;
-	bool whole;
-	size_t i;
-	int n;
-
-	*ret_used = 0;
-	for (i = 0; i < ctl_commands_count; i++) {
-		n = literals(ctl_commands[i].pattern, words, n_words, &whole);
-		if (n <= 0 || !whole || (size_t)n <= *ret_used)
-			continue;
-		best = &ctl_commands[i];
-		*ret_used = (size_t)n;
-	}
-	return best;
-}
-
-/* Is there a command that goes on after these words? */
-static bool
-is_beginning(const char *const *words, size_t n_words)
-{
-	bool whole;
-	size_t i;
-
-	for (i = 0; i < ctl_commands_count; i++)
-		if (literals(ctl_commands[i].pattern, words, n_words, &whole) ==
-		    (int)n_words)
-			return true;
-	return false;
-}
-
 static int
 fill(struct ctl_value *v, const char *type, const char *label, const char *text,
     char error[CTL_ERROR])
@@ -121,22 +29,6 @@ fill(struct ctl_value *v, const char *type, const char *label, const char *text,
 	v->text = text;
 	v->set = true;
 	return 0;
-}
-
-static const struct ctl_option *
-option_named(
-    const struct ctl_option *options, size_t n, const char *name, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		if (strlen(options[i].name) == len &&
-		    memcmp(options[i].name, name, len) == 0)
-			return &options[i];
-		if (len == 1 && options[i].letter == *name)
-			return &options[i];
-	}
-	return NULL;
 }
 
 struct parser {
@@ -154,9 +46,10 @@ find_option(const struct parser *p, const char *name, size_t len,
 	const struct ctl_command *c = p->a->command;
 	const struct ctl_option *o = NULL;
 
-	if (c && (o = option_named(c->options, c->n_options, name, len)))
+	if (c && (o = ctl_option_named(c->options, c->n_options, name, len)))
 		*ret_value = &p->a->options[o - c->options];
-	else if ((o = option_named(ctl_globals, ctl_globals_count, name, len)))
+	else if ((o = ctl_option_named(
+		      ctl_globals, ctl_globals_count, name, len)))
 		*ret_value = &p->a->globals[o - ctl_globals];
 	return o;
 }
@@ -251,7 +144,7 @@ parse_command(struct parser *p)
 			return wrong(p->error, "too many words");
 		a->words[a->n_words++] = word;
 		p->at++;
-		if (!is_beginning(a->words, a->n_words))
+		if (!ctl_command_begins(a->words, a->n_words))
 			return wrong(p->error,
 			    "there is no command \"%s%s%.60s\"; try "
 			    "nexusctl%s%s --help",
@@ -259,7 +152,7 @@ parse_command(struct parser *p)
 			    a->n_words > 1 ? " " : "", word,
 			    a->n_words > 1 ? " " : "",
 			    a->n_words > 1 ? a->words[0] : "");
-		a->command = find_command(a->words, a->n_words, &used);
+		a->command = ctl_command_find(a->words, a->n_words, &used);
 	}
 	return 0;
 }
@@ -354,7 +247,7 @@ ctl_args_parse(
 	/* Whoever asks for help gets it, whatever else is wrong: about the
 	 * words that made sense. */
 	if (r < 0 && asked_for_help(argc, argv)) {
-		while (a.n_words > 0 && !is_beginning(a.words, a.n_words))
+		while (a.n_words > 0 && !ctl_command_begins(a.words, a.n_words))
 			a.n_words--;
 		r = 0;
 		a.help = true;
@@ -400,9 +293,10 @@ ctl_option(const struct ctl_args *a, const char *name)
 	const struct ctl_option *o;
 
 	if (a->command &&
-	    (o = option_named(a->command->options, a->command->n_options, name,
-		 strlen(name))))
+	    (o = ctl_option_named(a->command->options, a->command->n_options,
+		 name, strlen(name))))
 		return &a->options[o - a->command->options];
-	o = option_named(ctl_globals, ctl_globals_count, name, strlen(name));
+	o = ctl_option_named(
+	    ctl_globals, ctl_globals_count, name, strlen(name));
 	return o ? &a->globals[o - ctl_globals] : &nothing;
 }

@@ -6,7 +6,7 @@
 #include "common/err.h"
 #include "common/id.h"
 #include "common/node_limits.h"
-#include "nexusctl/args.h"
+#include "nexusctl/pattern.h"
 
 static bool
 check_any(const char *text, uint64_t *ret_number)
