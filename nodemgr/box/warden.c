@@ -23,6 +23,8 @@
 #define EMPTY_MS    5
 #define EMPTY_TRIES 2000 /* 10 s */
 
+/* There is one: a deadline while the process is on its way, the next look at the
+ * cgroup when it is over. */
 static void
 set_timer(struct nx_warden *w, uint64_t ms,
     void (*fn)(evutil_socket_t, short, void *))
@@ -78,7 +80,6 @@ nx_warden_group(struct nx_warden *w, int parent, const char *name, bool enforce,
 	nx_cleanup_fd int above = fcntl(parent, F_DUPFD_CLOEXEC, 3);
 	int fd;
 
-	nx_assert(w->cgroup < 0);
 	NX_TRY(f, NX_SYS(above), "make the cgroup");
 	fd = nx_cgroup_make(above, name, enforce, limits);
 	NX_TRY(f, fd, "make the cgroup and set its limits");
@@ -86,6 +87,8 @@ nx_warden_group(struct nx_warden *w, int parent, const char *name, bool enforce,
 	return 0;
 }
 
+/* The directory above is kept as a descriptor of its own: the group of an exec is
+ * below a node's, which may be closed first. */
 int
 nx_warden_regroup(struct nx_warden *w, int parent, const char *name)
 {
@@ -102,7 +105,9 @@ nx_warden_regroup(struct nx_warden *w, int parent, const char *name)
 	return 0;
 }
 
-/* The owner may destroy @w in what it is told. */
+/* The owner may destroy @w in what it is told, or begin something new with it:
+ * then it says false, and @w is not looked at any more. A broken gate is one
+ * that failed: whoever sends what is no message is not believed any further. */
 void
 nx_warden_listen(struct nx_warden *w)
 {
@@ -134,6 +139,7 @@ on_gate(evutil_socket_t gate, short what, void *arg)
 	nx_warden_listen(arg);
 }
 
+/* It is the owner's to end it, or to wait on. */
 static void
 on_late(evutil_socket_t fd, short what, void *arg)
 {
@@ -144,6 +150,7 @@ on_late(evutil_socket_t fd, short what, void *arg)
 	w->ops->late(w->arg);
 }
 
+/* The cgroup is not touched: there may be others in it. */
 static void
 on_end(int status, const struct rusage *usage, void *arg)
 {
@@ -155,6 +162,7 @@ on_end(int status, const struct rusage *usage, void *arg)
 	w->ops->ended(w->arg, status, usage);
 }
 
+/* Once: a pidfd stays readable for ever. */
 static void
 on_adopted_end(evutil_socket_t pidfd, short what, void *arg)
 {
@@ -170,7 +178,8 @@ on_adopted_end(evutil_socket_t pidfd, short what, void *arg)
 void
 nx_warden_adopt(struct nx_warden *w, int pidfd)
 {
-	nx_assert(w->p.pid < 0 && w->p.pidfd < 0 && w->ops->ended);
+	nx_assert(pidfd >= 0 && w->p.pid < 0 && w->p.pidfd < 0);
+	nx_assert(w->ops && w->ops->ended && !w->end_event);
 	w->p.pidfd = pidfd;
 	w->end_event = event_new(w->base, pidfd, EV_READ, on_adopted_end, w);
 	nx_assert(w->end_event && event_add(w->end_event, NULL) == 0);
@@ -180,6 +189,7 @@ void
 nx_warden_watch(struct nx_warden *w, uint64_t ms)
 {
 	nx_assert(w->p.gate >= 0 && w->p.pid > 0 && !w->gate_event);
+	nx_assert(w->ops && w->ops->heard && w->ops->late);
 	w->gate_event =
 	    event_new(w->base, w->p.gate, EV_READ | EV_PERSIST, on_gate, w);
 	nx_assert(w->gate_event && event_add(w->gate_event, NULL) == 0);
@@ -209,7 +219,14 @@ nx_warden_kill(struct nx_warden *w)
 
 static void on_empty(evutil_socket_t fd, short what, void *arg);
 
-/* True: nothing is left, or there is no more to be done about it. */
+/*
+ * True: nothing is left, or there is no more to be done about it.
+ *
+ * Killed again each time: what was being forked when the kernel went through the
+ * group is killed with it, but what enters from outside (an exec on its way in)
+ * is not. A process in the kernel's hands that does not end is left to the next
+ * start, which sweeps what it does not know.
+ */
 static bool
 try_empty(struct nx_warden *w)
 {
@@ -267,6 +284,7 @@ nx_boxed_destroy(struct nx_boxed *b)
 	boxed_forget(b);
 }
 
+/* The gate goes with the rest: who waits behind it for a word ends (gate.h). */
 void
 nx_warden_leave(struct nx_warden *w)
 {
@@ -280,6 +298,8 @@ nx_warden_leave(struct nx_warden *w)
 	nx_close(&w->parent);
 }
 
+/* By the cgroup, if there is one: a signal reaches a box with the uid of its
+ * owner only (owner.h). */
 void
 nx_warden_destroy(struct nx_warden *w)
 {
@@ -291,6 +311,8 @@ nx_warden_destroy(struct nx_warden *w)
 
 /* --- making --------------------------------------------------------------------- */
 
+/* No wait and no exit code of it is lost between the clone and the watch: the
+ * loop reaps, and does not turn in between. */
 pid_t
 nx_boxed_clone(uint64_t flags, int cgroup, struct nx_boxed *ret_boxed,
     int *ret_gate, struct nx_fault *f)

@@ -81,6 +81,7 @@ open_layers(
 	    op->m->images, op->node->image, base, userns, ret_mounts, f);
 }
 
+/* All descriptors are lent: the child has copies, and ours close afterwards. */
 static int
 spawn(struct op *op, struct nx_image_mounts *mounts, int log, int status,
     struct nx_fault *f)

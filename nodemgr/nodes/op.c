@@ -2,6 +2,15 @@
  * The engine of operations: the queue of each node, the walk along a plan, and
  * parking. It knows no step and no plan; it trusts them to say op_continue()
  * once for each OP_WAIT, and holds them to it.
+ *
+ * The life of an operation:
+ *
+ *	queued	in node->queue; nothing has been done, and it may be refused
+ *	walking	node->op, within walk(): a step is being taken
+ *	waiting	node->op, @waits: the step under way has somebody who will call
+ *		op_continue(), from the loop
+ *	parked	node->op, @waits and @parked: its timer or op_kick() goes on
+ *	over	its caller is answered and it is freed; the next one begins
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +29,7 @@ op_new(struct node *n, enum op_kind kind, struct nx_request *r)
 {
 	struct op *op = calloc(1, sizeof(*op));
 
+	nx_assert(kind < OP_KINDS);
 	if (!op)
 		return NULL;
 	op->plan = op_plans[kind];
@@ -33,6 +43,8 @@ op_new(struct node *n, enum op_kind kind, struct nx_request *r)
 	return op;
 }
 
+/* What steps handed on and nobody took goes with it. Of the node's own warden
+ * it knows nothing: a queued one is freed while another launches. */
 static void
 op_free(struct op *op)
 {
@@ -84,9 +96,11 @@ answer(struct op *op)
 		node_answer(r, op->node);
 }
 
+/* Only for one that is not, or no longer, the node's present one. */
 static void
 over(struct op *op)
 {
+	nx_assert(op->node->op != op);
 	answer(op);
 	if (op->done)
 		op->done(op, op->arg);
@@ -111,8 +125,10 @@ op_fail(struct op *op, Nx__Status status, const char *fmt, ...)
 {
 	va_list ap;
 
+	/* what fails on the way back says less than what began it */
 	if (op->status != NX__STATUS__OK)
 		return;
+	nx_assert(status != NX__STATUS__OK);
 	op->status = status;
 	op->failed = op->step;
 	va_start(ap, fmt);
@@ -138,6 +154,7 @@ take(struct op *op)
 	struct node *n = op->node;
 
 	nx_assert(n->op == op && !op->waits);
+	nx_assert(op->step < op->plan->n_steps);
 	snprintf(n->plan, sizeof(n->plan), "%s", op->plan->name);
 	snprintf(n->step, sizeof(n->step), "%s", s->name);
 	if (!op->back)
@@ -145,7 +162,9 @@ take(struct op *op)
 	return s->undo ? s->undo(op) : OP_NEXT;
 }
 
-/* @op is over; the next one's turn. */
+/* @op is over; the next one's turn. The row loses its plan before the caller
+ * hears: what he asks next meets a node with nothing under way. @op is gone
+ * afterwards, and so may the node be. */
 static void
 finish(struct op *op)
 {
@@ -153,7 +172,7 @@ finish(struct op *op)
 	struct op *next;
 	bool gone = op->gone;
 
-	nx_assert(n->op == op);
+	nx_assert(n->op == op && !op->waits && !op->parked);
 	n->op = NULL;
 	n->plan[0] = n->step[0] = '\0';
 	if (!gone && n->plan_stored)
@@ -200,14 +219,16 @@ on_retry(struct op *op)
 	return OP_WAIT; /* whatever became of it, it has been said */
 }
 
-/* Nobody shall wait for better times but the operation itself. */
+/* Nobody shall wait for better times but the operation itself: its caller and
+ * all that queue behind it are told now. Its failure is forgotten, because the
+ * next try has one of its own. */
 static void
 park(struct op *op)
 {
 	struct node *n = op->node;
 
 	op_quiet(op);
-	op->parked = op->waits = op->stays = true;
+	op->parked = op->waits = true;
 	op->retry_ms = op->retry_ms ? op->retry_ms * 2 : OP_RETRY_MS;
 	if (op->retry_ms > OP_RETRY_MAX_MS)
 		op->retry_ms = OP_RETRY_MAX_MS;
@@ -243,9 +264,9 @@ walk(struct op *op, enum op_turn turn)
 		}
 		if (turn == OP_FAILED) {
 			nx_assert(op->status != NX__STATUS__OK);
+			/* this step first: it may be half done */
 			op_quiet(op);
-			op->back =
-			    true; /* this step first: it may be half done */
+			op->back = true;
 			continue;
 		}
 		if (op->back ? op->step == 0
@@ -265,12 +286,14 @@ op_continue(struct op *op, enum op_turn turn)
 	walk(op, turn);
 }
 
+/* Its turn has come. Whether there is anything to do is asked only now: what
+ * was before it in the queue may have changed everything. */
 static void
 begin(struct op *op)
 {
 	struct node *n = op->node;
 
-	nx_assert(!n->op);
+	nx_assert(!n->op && op->step == 0 && !op->back);
 	n->op = op;
 	op->ran = n->state == NODE_RUNNING;
 	if (op->plan->wanted && !op->plan->wanted(op)) {
@@ -284,7 +307,9 @@ begin(struct op *op)
 	walk(op, take(op));
 }
 
-/* Somebody asks for what is parked: it is done for him, with his word. */
+/* Somebody asks for what is parked: it is done for him, with his word. What an
+ * admin allows counts for this try alone (lose_files); what was decided for good
+ * stays (force, final). */
 static void
 take_over(struct op *parked, struct op *op)
 {
@@ -352,6 +377,8 @@ find_plan(const char *name, enum op_kind *ret_kind)
 	return NULL;
 }
 
+/* A name that the plan has not, or none, is its beginning: every step copes with
+ * being done twice. */
 static unsigned
 find_step(const struct op_plan *plan, const char *name)
 {

@@ -108,8 +108,6 @@ struct op {
 	bool back;   /* undoing */
 	bool waits;  /* op_continue() is to come */
 	bool parked; /* waits for better times */
-	bool
-	    stays; /* it was parked once: nobody's any more, until it is done */
 	uint64_t retry_ms;
 	bool gone; /* the node is no more */
 

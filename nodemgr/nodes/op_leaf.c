@@ -1,6 +1,7 @@
 /*
  * What steps are made of: writing the row, asking a neighbour, waiting a while.
- * Each ends in op_continue(), and nowhere else.
+ * Each ends in op_continue(), and nowhere else; a step has one of them under way
+ * at a time. All of them end with the step when it fails (op_quiet).
  */
 #include "common/err.h"
 #include "common/fd.h"
@@ -18,6 +19,8 @@ turned(struct op *op, enum op_turn turn)
 
 /* --- the row ------------------------------------------------------------------ */
 
+/* The loop is over when @stopping: the row is as it is, and there is nobody to
+ * go on. */
 static void
 written(int result, void *arg)
 {
@@ -57,6 +60,7 @@ op_save_over(struct op *op)
 	return op_save(op);
 }
 
+/* Only when the row is gone: a crash before leaves a node with all its files. */
 static void
 unwritten(int result, void *arg)
 {
@@ -104,6 +108,7 @@ cancel_timer(struct op *op)
 	op->timer = NULL;
 }
 
+/* Over before the step hears of it, which may set the next. */
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -123,6 +128,7 @@ op_after(struct op *op, uint64_t ms, op_step_fn *fn)
 	    .tv_usec = (suseconds_t)(ms % 1000 * 1000),
 	};
 
+	nx_assert(fn && op->node->op == op);
 	cancel_timer(op);
 	op->on_timer = fn;
 	op->timer = evtimer_new(op->m->base, on_timer, op);
@@ -132,6 +138,7 @@ op_after(struct op *op, uint64_t ms, op_step_fn *fn)
 
 /* --- neighbours --------------------------------------------------------------- */
 
+/* The answer tells that the call is over; so the step may make another. */
 static void
 on_reply(const struct nx_reply *reply, void *arg)
 {
@@ -151,7 +158,7 @@ op_call(struct op *op, struct nx_ask ask, int fd, uint64_t timeout_ms,
 	    .n_fds = fd >= 0 ? 1 : 0,
 	};
 
-	nx_assert(!op->call);
+	nx_assert(!op->call && replied);
 	op->replied = replied;
 	op->call = nx_call(op->m->hub, ask, &opts, on_reply, op);
 	nx_assert(op->call);

@@ -5,7 +5,10 @@
 #include "common/err.h"
 #include "nodemgr/nodes/steps.h"
 
-/* What creating and starting share begins with `attach`. */
+/* What creating and starting share begins with `attach`. The box comes before
+ * the network: netd needs a namespace to put the link into. The row says that
+ * the node runs before anybody hears it does; storaged last, which keeps files
+ * on the volumes of nodes that run. */
 static const struct op_step make_steps[] = {
     {"row", row_make, row_unmake},
     {"volume", volume_make, volume_unmake},
@@ -18,7 +21,8 @@ static const struct op_step make_steps[] = {
 };
 #define START 2
 
-/* What stopping and ending share begins with `note`. */
+/* What stopping and ending share begins with `note`. The row comes last: a crash
+ * before finds a node that runs, and no process, and ends it once more. */
 static const struct op_step stop_steps[] = {
     {"mark", mark, NULL},
     {"term", term, NULL},
@@ -30,7 +34,8 @@ static const struct op_step stop_steps[] = {
 };
 #define END 2
 
-/* Refused, if at all, while the node still runs. */
+/* Refused, if at all, while the node still runs. From `kill` on the row says that
+ * it goes; the row itself goes when nothing else is left. */
 static const struct op_step delete_steps[] = {
     {"drain", drain, NULL},
     {"kill", kill_all, NULL},

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/err.h"
 #include "nodemgr/nodes/steps.h"
 #include "proto/node.rpc.h"
 #include "proto/storage.rpc.h"
@@ -53,6 +54,7 @@ delete_answer(struct op *op, struct nx_request *r)
 static void
 note_lost(struct op *op, const Nx__VolumeDeleteReply *body)
 {
+	nx_assert(op->n_lost <= OP_LOST_MAX);
 	op->chunks_moved = body->chunks_moved;
 	op->files_lost = body->files_lost;
 	free(op->lost);
@@ -167,5 +169,6 @@ volume_deleted(struct op *op, const struct nx_reply *reply)
 enum op_turn
 volume_delete(struct op *op)
 {
+	nx_assert(op->node->state == NODE_DELETING);
 	return ask_delete(op, false, volume_deleted);
 }

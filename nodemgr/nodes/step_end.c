@@ -38,6 +38,8 @@ mark(struct op *op)
 	return op_save(op);
 }
 
+/* It hangs in the kernel. The rest is done without it: `empty` tries longer, and
+ * says what it could not remove. */
 static enum op_turn
 give_up(struct op *op)
 {

@@ -63,6 +63,7 @@ attached(struct op *op, const struct nx_reply *reply)
 	return OP_NEXT;
 }
 
+/* A detached mount, which goes with its last descriptor. */
 enum op_turn
 attach(struct op *op)
 {
@@ -90,12 +91,15 @@ unattach(struct op *op)
 
 /* --- box ---------------------------------------------------------------------- */
 
+/* A process that builds its root behind the gate. Its deadline is for all that
+ * comes before `run`; the warden tells what it says and its end (watch.c). */
 enum op_turn
 box(struct op *op)
 {
 	struct nx_fault f = {0};
 	struct node *n = op->node;
 
+	nx_assert(op->volume >= 0 && !op->ready && !op->linked);
 	if (make_box(op, &f) < 0)
 		return fail_step(op, &f);
 	n->status = -1;
@@ -122,6 +126,7 @@ net_attach(struct op *op,
 	return op_call(op, nx_ask_net_attach(&request), fd, LINK_MS, replied);
 }
 
+/* Without a word: killed, most likely, and most likely for its memory. */
 static enum op_turn
 fail_vanished(struct op *op)
 {
@@ -234,6 +239,7 @@ enum op_turn
 go(struct op *op)
 {
 	nx_assert(op->ready && op->linked);
+	/* what it says may be here already, and then nothing more comes */
 	op->heard = gone;
 	(void)nx_gate_send(op->node->warden.p.gate, NX_GATE_GO, 0, -1);
 	return gone(op);

@@ -2,6 +2,7 @@
  * Steps that make a node, before it is launched: its row, by which a restart
  * finds what was begun, then its volume.
  */
+#include "common/err.h"
 #include "nodemgr/nodes/steps.h"
 #include "proto/storage.rpc.h"
 
@@ -34,6 +35,7 @@ volume_make(struct op *op)
 {
 	Nx__VolumeCreateRequest request = NX__VOLUME_CREATE_REQUEST__INIT;
 
+	nx_assert(op->node->state == NODE_CREATING && op->volume < 0);
 	request.node = op->node->id;
 	request.size = op->node->storage;
 	return op_call(op, nx_ask_volume_create(&request), -1, MAKE_MS, made);

@@ -19,6 +19,7 @@ relink_wanted(struct op *op)
 	return op->ran && op->node->warden.p.pidfd >= 0;
 }
 
+/* The link stays as it is; the next netd that comes asks again. */
 static enum op_turn
 no_socket(struct op *op)
 {
@@ -46,6 +47,7 @@ on_late(void *arg)
 	op_continue(arg, no_socket(arg));
 }
 
+/* Of its end nobody needs to hear: without a message the gate closes. */
 static const struct nx_warden_ops helper_ops = {
     .heard = on_heard,
     .late = on_late,
@@ -56,6 +58,7 @@ netlink(struct op *op)
 {
 	struct nx_warden *w = &op->helper;
 
+	nx_assert(op->netlink < 0 && w->p.pid < 0);
 	nx_warden_init(w, op->m->base, &helper_ops, op);
 	if (nx_enter_netlink(op->node->uid_base, op->node->warden.p.pidfd,
 		&w->p, &op->fault) < 0)
@@ -76,5 +79,6 @@ relinked(struct op *op, const struct nx_reply *reply)
 enum op_turn
 relink(struct op *op)
 {
+	nx_assert(op->netlink >= 0);
 	return net_attach(op, relinked);
 }

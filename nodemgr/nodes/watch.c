@@ -31,6 +31,9 @@ tell(struct node *n)
 	return true;
 }
 
+/* Before its exec the child is ours; a message out of place is an error of ours,
+ * and the start fails. The gate is open while the node is launched, and at no
+ * other time. */
 static bool
 on_heard(void *arg, const struct nx_gate_msg *msg, int *fd)
 {
@@ -57,6 +60,7 @@ on_late(void *arg)
 {
 	struct node *n = arg;
 
+	nx_assert(n->op);
 	if (!n->op->heard)
 		return; /* it is being undone */
 	op_fail(n->op, NX__STATUS__DEADLINE,
@@ -64,6 +68,8 @@ on_late(void *arg)
 	op_continue(n->op, OP_FAILED);
 }
 
+/* Somebody stops it or is just launching it; or it ended by itself, and whatever
+ * is under way (a deletion that is still asking) goes first. */
 static void
 on_ended(void *arg, int status, const struct rusage *usage)
 {
@@ -75,10 +81,14 @@ on_ended(void *arg, int status, const struct rusage *usage)
 		op_begin(n, OP_END, false, false);
 }
 
+/* Only the step `empty` has it emptied, and waits. */
 static void
 on_emptied(void *arg)
 {
-	op_continue(((struct node *)arg)->op, OP_NEXT);
+	struct node *n = arg;
+
+	nx_assert(n->op && n->state != NODE_RUNNING);
+	op_continue(n->op, OP_NEXT);
 }
 
 const struct nx_warden_ops node_warden_ops = {
@@ -104,6 +114,8 @@ describe(const struct node *n, char word[16], int *value)
 	}
 }
 
+/* What init wrote comes first: it knows its main process. Without it, it was
+ * killed, and the cgroup may know why. */
 void
 node_note_end(struct node *n, bool stopped)
 {
