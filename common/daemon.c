@@ -15,7 +15,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "common/msg.h"
+#include "common/rights.h"
 
 #define WAIT_FOR_NEXUSD_MS 10000
 
@@ -64,8 +64,8 @@ void
 nx_notify_supervisor(const char *text, const int *fds, size_t n_fds)
 {
 	if (notify_fd >= 0)
-		(void)nx_frame_send(
-		    notify_fd, (const uint8_t *)text, strlen(text), fds, n_fds);
+		(void)nx_send_fds(
+		    notify_fd, text, strlen(text), fds, n_fds, MSG_DONTWAIT);
 }
 
 static int
