@@ -89,6 +89,8 @@ mail_free(struct auth_mail *m)
 	free(m);
 }
 
+/* Counted and logged, and that is all: whoever asked hears the same as when it
+ * arrived, or failing mails would tell whose address is one. */
 static void
 failed(struct auth_mail *m, const char *why)
 {
@@ -97,6 +99,7 @@ failed(struct auth_mail *m, const char *why)
 	mail_free(m);
 }
 
+/* A maild that is away comes back; whatever else it says it would say again. */
 static void
 on_reply(const struct nx_reply *reply, void *arg)
 {
