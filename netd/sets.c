@@ -27,6 +27,7 @@ struct key {
 static void
 key_add(struct key *k, const void *part, size_t len)
 {
+	nx_assert(k->len + (len + 3) / 4 * 4 <= sizeof(k->bytes));
 	memcpy(k->bytes + k->len, part, len);
 	k->len += (len + 3) / 4 * 4;
 }
