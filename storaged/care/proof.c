@@ -4,19 +4,17 @@
  * Trusts only what was read; a bad chunk it meets is the healer's to repair.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "common/err.h"
 #include "common/log.h"
-#include "proto/serve_storaged.h"
-#include "storaged/care/copy.h"
 #include "storaged/care/healer.h"
+#include "storaged/care/probe.h"
 #include "storaged/care/proof.h"
+#include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
 #include "storaged/volumes/volumes.h"
 
@@ -25,7 +23,6 @@
 #define WAIT_MAX_S 3600
 #define SAMPLE     64U  /* chunks read; spread over all there are */
 #define SLICE      128U /* rows looked at before others get a turn */
-#define PROBE_SIZE (256U << 10)
 
 struct proof {
 	TAILQ_ENTRY(proof) entry;
@@ -51,70 +48,12 @@ static void step(struct proofs *p);
 
 /* --- in a worker thread -----------------------------------------------------*/
 
-static int
-read_back(struct chunk_store *store, const struct chunk_id *id,
-    const struct checksums *sums)
-{
-	struct chunk_reader *reader;
-	int r = chunk_open(store, id, &reader);
-
-	if (r < 0)
-		return r;
-	copy_forget_cached(reader, sums->size);
-	r = chunk_verify(reader, sums, 0, sums->size, NULL);
-	(void)chunk_close(reader);
-	return r;
-}
-
-static int
-write_probe(struct chunk_store *store, const struct chunk_id *id,
-    struct checksums *ret_sums)
-{
-	uint8_t *data = malloc(PROBE_SIZE);
-	struct chunk_draft *draft = NULL;
-	struct hasher *hasher = NULL;
-	int r = data ? hasher_new(&hasher) : -ENOMEM;
-
-	if (r == 0)
-		r = chunk_begin(store, &draft);
-	if (r == 0) {
-		for (size_t at = 0; at < PROBE_SIZE; at += 256)
-			(void)!getrandom(data + at, 256, 0);
-		hasher_add(hasher, data, PROBE_SIZE);
-		hasher_digest(hasher, ret_sums);
-		r = chunk_write(draft, data, PROBE_SIZE);
-		if (r == 0)
-			r = chunk_commit(draft, id, false);
-		if (r < 0)
-			(void)chunk_discard(draft);
-	}
-	hasher_free(hasher);
-	free(data);
-	return r;
-}
-
-/* A full volume cannot take it, which is no fault of the disk. */
 static void
 probe_work(void *arg)
 {
 	struct proof *proof = arg;
-	struct chunk_store *store = proof->volume->store;
-	struct checksums sums;
-	struct chunk_id id;
-	int r;
 
-	nx_id_new(id.text);
-	proof->error = write_probe(store, &id, &sums);
-	if (volume_fault_of(proof->error) == FAULT_FULL) {
-		proof->error = 0;
-		return;
-	}
-	if (proof->error < 0)
-		return;
-	proof->error = read_back(store, &id, &sums);
-	r = chunk_remove(store, &id);
-	if (proof->error == 0)
-		proof->error = r;
+	proof->error = probe_write(proof->volume->store);
 }
 
 static void
@@ -122,7 +61,7 @@ read_work(void *arg)
 {
 	struct proof *proof = arg;
 
-	proof->error = read_back(
+	proof->error = probe_read(
 	    proof->volume->store, &proof->chunk.id, &proof->chunk.sums);
 }
 
@@ -379,68 +318,4 @@ proofs_free(struct proofs *p)
 		event_free(p->again);
 	free(p);
 	return NULL;
-}
-
-/* --- by command -------------------------------------------------------------*/
-
-struct asked {
-	struct nx_request *request;
-	char name[NX_ID_LEN + 1];
-};
-
-static void
-proven(struct storaged *s, const char *why_not, uint64_t checked, void *arg)
-{
-	Nx__VolumeTrustReply reply = NX__VOLUME_TRUST_REPLY__INIT;
-	struct volume *v;
-	struct asked *asked = arg;
-	Nx__VolumeInfo info;
-
-	v = volume_find(s->volumes, asked->name);
-	if (why_not[0] || !v) {
-		nx_refuse(asked->request, NX__STATUS__CONFLICT,
-		    "it is not to be trusted: %s",
-		    why_not[0] ? why_not : "it is gone");
-	} else {
-		volume_info(s, v, &info);
-		reply.volume = &info;
-		reply.checked = checked;
-		nx_answer_volume_trust(asked->request, &reply);
-	}
-	free(asked);
-}
-
-/*
- * Safe to grant: it reads, and writes one chunk of its own; nothing is trusted
- * that did not prove well. Only an admin may ask.
- */
-void
-serve_volume_trust(
-    struct nx_request *r, const Nx__VolumeRequest *q, struct storaged *s)
-{
-	struct volume *v = volume_find(s->volumes, q->node);
-	struct asked *asked;
-
-	if (!v) {
-		nx_refuse(r, NX__STATUS__NOT_FOUND,
-		    "there is no volume \"%s\": nexusctl volume ls lists them",
-		    q->node);
-		return;
-	}
-	if (!v->attached || v->state != VOLUME_READY) {
-		nx_refuse(r, NX__STATUS__CONFLICT,
-		    "the volume %s cannot be reached, or is being made or "
-		    "deleted",
-		    v->node);
-		return;
-	}
-	asked = calloc(1, sizeof(*asked));
-	if (!asked) {
-		nx_refuse_errno(r, -ENOMEM, "checking the volume");
-		return;
-	}
-	asked->request = r;
-	memcpy(asked->name, v->node, sizeof(asked->name));
-	v->proof_wait_s = 0;
-	proof_start(s->proofs, v, proven, asked);
 }
