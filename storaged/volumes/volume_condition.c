@@ -1,0 +1,109 @@
+/*
+ * What a volume is good for at this moment, and whether it is trusted: that is
+ * kept in the catalogue too, so that a restart does not forget a failed write.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "storaged/catalog/catalog.h"
+#include "storaged/storaged.h"
+#include "storaged/volumes/volume.h"
+
+#define RESERVE_MIN (512ULL << 10)
+#define RESERVE_MAX (256ULL << 20)
+
+bool
+volume_readable(const struct volume *v)
+{
+	return v->attached &&
+	    (v->state == VOLUME_READY || v->state == VOLUME_DRAINING);
+}
+
+bool
+volume_writable(const struct volume *v)
+{
+	return v->attached && v->state == VOLUME_READY && v->active &&
+	    !v->suspect;
+}
+
+/* Some room is left for the journal, for directories and for the node. */
+uint64_t
+volume_room(const struct volume *v)
+{
+	uint64_t reserve = v->size / 64, room;
+
+	if (!v->store || chunk_room(v->store, &room) < 0)
+		return 0;
+	if (reserve < RESERVE_MIN)
+		reserve = RESERVE_MIN;
+	if (reserve > RESERVE_MAX)
+		reserve = RESERVE_MAX;
+	reserve += v->in_flight;
+	return room > reserve ? room - reserve : 0;
+}
+
+bool
+volume_away(const struct volume *v)
+{
+	return !v->attached && (v->state == VOLUME_READY || v->attaching);
+}
+
+static void
+condition_saved(int result, void *arg)
+{
+	struct catalog_volume_op *op = arg;
+
+	if (result < 0)
+		nx_warn("event=not-saved node=%s error=\"%s\"", op->volume.node,
+		    strerror(-result));
+	free(op);
+}
+
+static void
+save_condition(struct volumes *vs, const struct volume *v)
+{
+	struct catalog_volume_op *op = calloc(1, sizeof(*op));
+
+	if (!op) {
+		nx_warn("event=not-saved node=%s", v->node);
+		return;
+	}
+	op->volume = (struct catalog_volume){.key = v->key,
+	    .state = CATALOG_VOLUME_READY,
+	    .active = v->active,
+	    .suspect = v->suspect};
+	memcpy(op->volume.node, v->node, sizeof(op->volume.node));
+	op->done = condition_saved;
+	op->arg = op;
+	catalog_volume_save(vs->s->catalog, op);
+}
+
+void
+volume_suspect(struct volumes *vs, struct volume *v, int error)
+{
+	if (volume_fault_of(error) != FAULT_VOLUME)
+		return;
+	if (v->suspect || v->state != VOLUME_READY)
+		return;
+	nx_err("event=volume-suspect node=%s error=\"%s\" "
+	       "note=\"no new chunks go there until it proves well\"",
+	    v->node, strerror(-error));
+	v->suspect = true;
+	vs->doubts++;
+	save_condition(vs, v);
+	volumes_changed(vs);
+}
+
+void
+volume_trust(struct volumes *vs, struct volume *v)
+{
+	if (!v->suspect || v->state != VOLUME_READY)
+		return;
+	nx_info("event=volume-trusted node=%s", v->node);
+	v->suspect = false;
+	save_condition(vs, v);
+	volumes_changed(vs);
+}

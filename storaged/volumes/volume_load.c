@@ -1,0 +1,101 @@
+/*
+ * Volumes at start: what a crash interrupted is finished, the rest is attached.
+ * The loop does not turn yet.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "storaged/catalog/catalog.h"
+#include "storaged/storaged.h"
+#include "storaged/volumes/volume.h"
+
+struct loading {
+	struct volumes *vs;
+	struct catalog_volume *rows;
+	size_t n;
+	int result;
+};
+
+static void
+collect_row(const struct catalog_volume *row, void *arg)
+{
+	struct loading *l = arg;
+	struct catalog_volume *rows =
+	    reallocarray(l->rows, l->n + 1, sizeof(*rows));
+
+	if (!rows) {
+		l->result = -ENOMEM;
+		return;
+	}
+	l->rows = rows;
+	l->rows[l->n++] = *row;
+}
+
+static void
+removal_recorded(int result, void *arg)
+{
+	struct loading *l = arg;
+
+	if (l->result == 0)
+		l->result = result;
+}
+
+/* Creating or deleting it was interrupted: nothing points there. The loop does
+ * not turn yet, so its write may wait for the disk. */
+static int
+finish_removal(struct loading *l, const struct catalog_volume *row)
+{
+	struct catalog_volume_op op = {
+	    .volume = *row, .done = removal_recorded, .arg = l};
+	int r = l->vs->image->remove(&l->vs->env, row->node);
+
+	nx_info("event=volume-removed node=%s reason=interrupted", row->node);
+	if (r < 0)
+		return r;
+	catalog_volume_delete(l->vs->s->catalog, &op);
+	r = catalog_flush(l->vs->s->catalog);
+	return r < 0 ? r : l->result;
+}
+
+static int
+load_volume(struct volumes *vs, const struct catalog_volume *row)
+{
+	struct volume *v = volume_new(vs, row->node, row->size);
+	struct volume_mounted mounted;
+	struct volume_error error;
+	int r;
+
+	if (!v)
+		return -ENOMEM;
+	v->key = row->key;
+	v->state = VOLUME_READY;
+	v->active = row->active;
+	v->suspect = row->suspect;
+	r = volume_attach(vs, v->node, &mounted, &error);
+	if (r == 0)
+		r = volume_set_mounted(v, &mounted);
+	if (r < 0)
+		nx_err("event=volume-not-attached node=%s error=\"%s\" "
+		       "reason=\"%s\"",
+		    v->node, strerror(-r), error.text);
+	return 0;
+}
+
+int
+volumes_load(struct volumes *vs)
+{
+	struct loading l = {.vs = vs};
+	int r = catalog_volumes(vs->s->catalog, collect_row, &l);
+
+	if (r == 0)
+		r = l.result;
+	for (size_t i = 0; i < l.n && r == 0; i++)
+		r = l.rows[i].state == CATALOG_VOLUME_READY
+		    ? load_volume(vs, &l.rows[i])
+		    : finish_removal(&l, &l.rows[i]);
+	free(l.rows);
+	return r;
+}
