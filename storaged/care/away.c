@@ -74,6 +74,7 @@ copied(struct copy *c)
 {
 	struct healer *h = c->arg;
 
+	nx_assert(h->running);
 	h->away.copied += c->result == 0;
 	h->running = false;
 	healer_next(h);
@@ -109,6 +110,7 @@ away_step(struct healer *h)
 {
 	struct catalog_chunk chunk;
 
+	nx_assert(!h->running);
 	for (int looked = 0; h->away.scanning; looked++) {
 		struct volume *v;
 

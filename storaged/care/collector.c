@@ -238,6 +238,7 @@ unlink_done(void *arg)
 {
 	struct batch *b = arg;
 
+	nx_assert(b->c->running && b->n > 0);
 	if (b->result < 0) {
 		stall(b->c, b->volume, b->result);
 		batch_end(b);
@@ -260,6 +261,7 @@ unlink_some(struct collector *c, struct volume *v)
 	struct batch *b = calloc(1, sizeof(*b));
 	int n = -ENOMEM;
 
+	nx_assert(!c->running && volume_readable(v));
 	if (b)
 		n = catalog_trash(c->s->catalog, v->key, b->ids, BATCH);
 	if (n <= 0) {
@@ -343,6 +345,7 @@ next_sweep(struct collector *c)
 {
 	struct volume *v;
 
+	nx_assert(!c->running);
 	if (c->sweep_after == INT64_MAX)
 		return false;
 	v = volume_after(c, c->sweep_after);

@@ -196,6 +196,7 @@ copy_new(struct storaged *s, const struct catalog_chunk *chunk,
 	c->chunk = *chunk;
 	c->done = done;
 	c->arg = arg;
+	nx_assert(chunk->n_replicas <= CATALOG_REPLICAS);
 	for (uint32_t i = 0; i < chunk->n_replicas; i++) {
 		struct volume *v = volume_by_key(s->volumes, chunk->volumes[i]);
 
@@ -237,6 +238,7 @@ remember(const struct copy *c)
 static void
 copy_end(struct copy *c)
 {
+	nx_assert(c->target || !c->targets);
 	if (c->targets)
 		volume_suspect(c->s->volumes, c->target, c->result);
 	remember(c);
@@ -288,6 +290,7 @@ make_done(void *arg)
 {
 	struct copy *c = arg;
 
+	nx_assert(c->target && c->target->refs > 0);
 	if (c->result < 0 && !is_replica(c)) {
 		drop(c);
 		return;
@@ -307,7 +310,10 @@ make_done(void *arg)
 static void
 check_done(void *arg)
 {
-	copy_end(arg);
+	struct copy *c = arg;
+
+	nx_assert(!c->target && c->n_replicas > 0);
+	copy_end(c);
 }
 
 int

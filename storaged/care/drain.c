@@ -254,8 +254,10 @@ static bool
 make(struct healer *h, struct drain *d)
 {
 	struct volume *target = NULL;
-	int r = catalog_chunk_get(h->s->catalog, d->chunk.key, &d->chunk);
+	int r;
 
+	nx_assert(!h->running && d->todo != DRAIN_NEXT);
+	r = catalog_chunk_get(h->s->catalog, d->chunk.key, &d->chunk);
 	if (r != 0) {
 		d->todo = DRAIN_NEXT; /* deleted meanwhile */
 		if (r < 0)
@@ -301,6 +303,7 @@ drain_step(struct healer *h)
 	struct drain *d = TAILQ_FIRST(&h->drains);
 	int r;
 
+	nx_assert(d && !h->running);
 	for (int looked = 0;; looked++) {
 		if (d->todo != DRAIN_NEXT) {
 			if (make(h, d))

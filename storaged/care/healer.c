@@ -1,8 +1,10 @@
 /*
  * The healer's queue and its small jobs: what readers report, and chunks with
  * too few replicas. Emptying a volume is in drain.c, volumes out of reach in
- * away.c. Belongs to the loop's
- * thread; the work itself is copy.c's.
+ * away.c. Belongs to the loop's thread; the work itself is copy.c's.
+ *
+ * One thing runs at a time. Whoever starts it sets @running, whoever is told
+ * that it is over clears it and asks for what is next: nobody else does.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -83,6 +85,7 @@ healer_free(struct healer *h)
 
 	if (!h)
 		return NULL;
+	nx_assert(!h->running); /* its copy would come back to nobody */
 	volumes_watch(h->s->volumes, NULL, NULL);
 	while ((rep = TAILQ_FIRST(&h->reports))) {
 		TAILQ_REMOVE(&h->reports, rep, entry);
@@ -109,6 +112,7 @@ healer_target(struct healer *h, const struct catalog_chunk *chunk)
 	size_t n = chunk->n_replicas;
 	struct volume *v;
 
+	nx_assert(n <= CATALOG_REPLICAS);
 	if (n == CATALOG_REPLICAS)
 		return NULL;
 	memcpy(not, chunk->volumes, n * sizeof(not [0]));
@@ -143,6 +147,7 @@ static bool
 start(struct healer *h, const struct catalog_chunk *chunk,
     struct volume *target, int64_t old, void (*done)(struct copy *copy))
 {
+	nx_assert(!h->running);
 	h->running = copy_make(h->s, chunk, target, old, false, done, h) == 0;
 	return h->running;
 }
@@ -216,6 +221,7 @@ next_report(struct healer *h)
 	bool started = false;
 
 	while (!started && (rep = TAILQ_FIRST(&h->reports))) {
+		nx_assert(h->n_reports > 0 && h->n_reports <= REPORTS_MAX);
 		TAILQ_REMOVE(&h->reports, rep, entry);
 		h->n_reports--;
 		started = repair(h, rep);

@@ -84,6 +84,7 @@ conclude(struct proofs *p, const char *why_not)
 	struct proof *proof = TAILQ_FIRST(&p->list);
 	struct volume *v = proof->volume;
 
+	nx_assert(v->refs > 0);
 	TAILQ_REMOVE(&p->list, proof, entry);
 	p->running = false;
 	if (why_not[0]) {
@@ -131,8 +132,10 @@ static void
 submit(struct proofs *p, void (*work)(void *arg), void (*done)(void *arg))
 {
 	struct proof *proof = TAILQ_FIRST(&p->list);
-	int r = nx_workers_submit(p->s->slow, work, done, proof);
+	int r;
 
+	nx_assert(p->running && proof->every > 0);
+	r = nx_workers_submit(p->s->slow, work, done, proof);
 	if (r < 0)
 		conclude_error(p, "starting it", r);
 }
@@ -143,6 +146,7 @@ read_done(void *arg)
 	struct proof *proof = arg;
 	struct proofs *p = proof->s->proofs;
 
+	nx_assert(p->running && proof == TAILQ_FIRST(&p->list));
 	proof->checked++;
 	if (volume_fault_of(proof->error) == FAULT_OURS) {
 		conclude_error(p, "reading a chunk", proof->error);
@@ -200,6 +204,7 @@ probe_done(void *arg)
 	uint64_t chunks = 0;
 	int r;
 
+	nx_assert(p->running && proof == TAILQ_FIRST(&p->list));
 	if (proof->error < 0) {
 		conclude_error(
 		    p, "writing and reading back a chunk", proof->error);

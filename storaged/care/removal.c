@@ -1,8 +1,9 @@
 /*
  * VOLUME_DELETE: what is only there is copied elsewhere, the catalogue forgets
- * the volume, then image and loop device go. Until the catalogue forgets it,
- * everything can be called off and nothing is lost; after that the next start
- * would finish it. With `drain` it ends there, so that a node may run until it
+ * the volume, then image and loop device go. Until the catalogue has forgotten
+ * it, everything can be called off: what that forgot by then were replicas that
+ * are elsewhere too, or files that may be lost. After that the next start would
+ * finish it. With `drain` it ends there, so that a node may run until it
  * is decided; the image is for a second call.
  *
  * What cannot be copied decides: files of others are never lost here, those of
@@ -60,6 +61,7 @@ forgotten(int result, void *arg)
 	struct delete_job *job = arg;
 	struct volume *v = job->volume;
 
+	nx_assert(v->deleting && v->state == VOLUME_DRAINING);
 	if (result < 0)
 		removal_call_off_errno(job, result);
 	else if (result == CATALOG_WOULD_LOSE)
@@ -150,6 +152,7 @@ drained(const struct drained *result, void *arg)
 	struct delete_job *job = arg;
 	uint64_t own = 0, others = 0;
 
+	nx_assert(job->volume->state == VOLUME_DRAINING);
 	job->moved += result->moved;
 	for (size_t i = 0; i < result->n_risks; i++) {
 		if (result->risks[i].gone)

@@ -95,6 +95,8 @@ removal_take_down(struct volume *v, void *arg)
 	struct delete_job *job = arg;
 	bool attached = v->attached;
 
+	nx_assert(v == job->volume && v->refs == 0);
+	nx_assert(v->state == VOLUME_GOING);
 	v->attached = false;
 	v->store = chunk_store_free(v->store);
 	if (nx_workers_submit(job->s->slow,

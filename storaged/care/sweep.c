@@ -151,6 +151,7 @@ refuse(struct sweep *w)
 static void
 decided(struct sweep *w)
 {
+	nx_assert(w->at == w->n); /* no name without its fate */
 	if (are_too_many(w))
 		refuse(w);
 	for (size_t i = 0; i < w->n; i++)
@@ -223,6 +224,7 @@ collect_name(const char *name, uint64_t changed_at, void *arg)
 	struct sweep *w = arg;
 	bool aside = chunk_is_aside(name);
 
+	nx_assert(w->n <= w->room && w->at == 0);
 	w->chunks += strlen(name) == NX_ID_LEN;
 	if ((!aside && changed_at >= w->before) || strlen(name) > NAME_MAX_LEN)
 		return;

@@ -18,6 +18,7 @@ upload_evict(struct upload *u, struct volume *v)
 	struct chunk_put *put = u->put;
 	bool was_open = false, others = false;
 
+	nx_assert(!u->pumping); /* a worker has its drafts */
 	for (size_t i = 0; put && i < put->n_places; i++) {
 		struct put_place *place = &put->places[i];
 
@@ -30,6 +31,7 @@ upload_evict(struct upload *u, struct volume *v)
 		place->state = PUT_FAILED;
 		place->error = -ENOSPC;
 		place->owner = NULL;
+		nx_assert(v->in_flight >= place->charged);
 		v->in_flight -= place->charged;
 		volume_unref(v);
 	}

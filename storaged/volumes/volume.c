@@ -207,6 +207,7 @@ void
 volume_when_idle(
     struct volume *v, void (*idle)(struct volume *v, void *arg), void *arg)
 {
+	nx_assert(!v->idle); /* one waits at a time */
 	if (v->refs == 0) {
 		idle(v, arg);
 		return;
