@@ -4,6 +4,7 @@
  * those are, and a tree per user. It is printed as it comes, a file or a tree
  * in a line: there may be more than fits in memory.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,36 +96,59 @@ export_files(struct ctl *c)
 
 #define DEPTH_MAX 256
 
-/* Fills @folder with what is below @path of the user c->as_user. */
+static Nx__Status export_folder(struct ctl *c, const char *path, int depth);
+
+/* A folder's object is left open for what is in it. */
 static Nx__Status
-export_folder(struct ctl *c, const char *path, cJSON *folder, int depth)
+export_entry(struct ctl *c, const char *path, cJSON *entry, int depth)
+{
+	nx_cleanup_free char *text = cJSON_PrintUnformatted(entry);
+	const char *name =
+	    cJSON_GetStringValue(cJSON_GetObjectItem(entry, "name"));
+	bool folder = cJSON_IsTrue(cJSON_GetObjectItem(entry, "folder"));
+	nx_cleanup_free char *below = NULL;
+	Nx__Status status;
+
+	if (!text || !name || depth == DEPTH_MAX ||
+	    asprintf(&below, "%s%s%s", path, strcmp(path, "/") == 0 ? "" : "/",
+		name) < 0) {
+		snprintf(c->error, sizeof(c->error), "%.200s: too deep", path);
+		return NX__STATUS__INTERNAL;
+	}
+	if (!folder) {
+		fputs(text, stdout);
+		return NX__STATUS__OK;
+	}
+	printf("%.*s,", (int)strlen(text) - 1, text);
+	status = export_folder(c, below, depth + 1);
+	putchar('}');
+	return status;
+}
+
+/* The member "entries" of @path, of the user c->as_user. */
+static Nx__Status
+export_folder(struct ctl *c, const char *path, int depth)
 {
 	Nx__FsListRequest request = NX__FS_LIST_REQUEST__INIT;
-	cJSON *entries = NULL, *entry, *name;
 	nx_cleanup_free char *copy = strdup(path);
+	cJSON *entries = NULL, *entry;
+	const char *before = "";
 	Nx__Status status;
 
 	request.path = copy;
 	status = ctl_list_json(c, &ctl_list_fs, &request.base, &entries);
-	cJSON_AddItemToObject(folder, "entries", entries);
+	if (status == NX__STATUS__NOT_FOUND)
+		status = NX__STATUS__OK; /* deleted since its folder was read */
+	printf("\"entries\":[");
 	cJSON_ArrayForEach(entry, entries) {
-		nx_cleanup_free char *below = NULL;
-
+		fputs(before, stdout);
+		status = export_entry(c, path, entry, depth);
 		if (status != NX__STATUS__OK)
 			break;
-		name = cJSON_GetObjectItem(entry, "name");
-		if (!cJSON_IsTrue(cJSON_GetObjectItem(entry, "folder")))
-			continue;
-		if (depth == DEPTH_MAX ||
-		    asprintf(&below, "%s%s%s", path,
-			strcmp(path, "/") == 0 ? "" : "/",
-			cJSON_GetStringValue(name)) < 0) {
-			snprintf(c->error, sizeof(c->error), "%.200s: too deep",
-			    path);
-			return NX__STATUS__INTERNAL;
-		}
-		status = export_folder(c, below, entry, depth + 1);
+		before = ",";
 	}
+	putchar(']');
+	cJSON_Delete(entries);
 	return status;
 }
 
@@ -138,14 +162,14 @@ export_trees(struct ctl *c)
 
 	status = ctl_list_json(c, &ctl_list_users, &request.base, &users);
 	cJSON_ArrayForEach(user, users) {
-		cJSON *tree = cJSON_CreateObject();
+		nx_cleanup_free char *name = cJSON_PrintUnformatted(
+		    cJSON_GetObjectItem(user, "username"));
 
 		c->as_user = strtoull(
 		    cJSON_GetObjectItem(user, "id")->valuestring, NULL, 10);
-		status = export_folder(c, "/", tree, 0);
-		print_value(before,
-		    cJSON_GetStringValue(cJSON_GetObjectItem(user, "username")),
-		    tree);
+		printf("%s\n%s: {", before, name ? name : "\"\"");
+		status = export_folder(c, "/", 0);
+		putchar('}');
 		before = ",";
 		if (status != NX__STATUS__OK)
 			break;
@@ -186,5 +210,8 @@ ctl_state_export(struct ctl *c)
 	if (status != NX__STATUS__OK)
 		return ctl_fail(c, status);
 	printf("\n}\n}\n");
+	if (fflush(stdout) != 0)
+		return ctl_failf(c, NX__STATUS__FULL,
+		    "the export could not be written: %s", strerror(errno));
 	return 0;
 }
