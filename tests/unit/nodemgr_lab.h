@@ -44,12 +44,15 @@
 #include "nodemgr/sandbox.h"
 #include "nodemgr/box/sealed.h"
 
-#define LAB_UID  64123
-#define LAB_BASE 1000000
+#define LAB_UID 64123
+/* The kernel counts by id: two laboratories at a time, and a Nexus beside them,
+ * must not have the same ones. Room for 32 nodes each. */
+#define LAB_BASE lab.base
 
 static struct {
 	char dir[64], scratch[96], cgroup[96];
 	struct nx_cgroups cgroups;
+	uint32_t base;
 	int images, init;
 	struct nx_filter node, function;
 	pid_t tests;       /* the child that runs them */
@@ -116,6 +119,7 @@ lab_build(void)
 	char init[PATH_MAX];
 	int pid = getpid();
 
+	lab.base = (1U << 27) + ((unsigned)pid % 1024) * (32 * NX_ID_RANGE);
 	snprintf(lab.dir, sizeof(lab.dir), "/tmp/nexus-lab-%d", pid);
 	snprintf(lab.scratch, sizeof(lab.scratch), "%s/scratch", lab.dir);
 	snprintf(
