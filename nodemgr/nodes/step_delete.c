@@ -97,7 +97,8 @@ ask_delete(struct op *op, bool drain,
 
 /* --- drain ---------------------------------------------------------------------- */
 
-/* A storaged that went away may have decided: it is asked again. */
+/* A storaged that went away may have decided, and may finish what it decided
+ * when it comes back: it is asked again, whoever wanted it, until it says. */
 static enum op_turn
 drained(struct op *op, const struct nx_reply *reply)
 {
@@ -109,9 +110,7 @@ drained(struct op *op, const struct nx_reply *reply)
 		return OP_NEXT;
 	}
 	op_fail_reply(op, reply, "the volume cannot be deleted");
-	if (is_away(reply) && (op->force || !op->r))
-		return OP_AGAIN;
-	return OP_FAILED;
+	return is_away(reply) ? OP_AGAIN : OP_FAILED;
 }
 
 /* The one step that may be refused. The row names it, so that what storaged

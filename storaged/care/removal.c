@@ -204,9 +204,13 @@ check(struct nx_request *r, const struct volume *v, const char *node)
 	if (!v || v->base)
 		nx_refuse(
 		    r, NX__STATUS__NOT_FOUND, "node %.32s has no volume", node);
-	else if (v->deleting || v->state == VOLUME_MAKING)
+	else if (v->deleting)
+		/* nothing is decided: no refusal */
+		nx_refuse(r, NX__STATUS__UNAVAILABLE,
+		    "the volume of node %s is still being emptied", node);
+	else if (v->state == VOLUME_MAKING)
 		nx_refuse(r, NX__STATUS__CONFLICT,
-		    "the volume of node %s is being made or deleted", node);
+		    "the volume of node %s is being made", node);
 	else
 		return true;
 	return false;

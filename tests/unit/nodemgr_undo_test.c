@@ -222,6 +222,40 @@ test_refused_deletion(void **state)
 	assert_null(world.m.nodes);
 }
 
+/* A storaged that is killed may have decided by then: not even without force is
+ * the node anybody's again before it has said so. */
+static void
+test_undecided_deletion(void **state)
+{
+	struct answer a;
+	int i;
+
+	(void)state;
+	assert_int_equal(create_node(&a, USER, "u", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(stop_node(USER, "u"), 0);
+	world.fail = NX__METHOD__VOLUME_DELETE;
+	world.with = NX__STATUS__UNAVAILABLE;
+	assert_int_equal(
+	    delete_node(USER, "u", false), NX__STATUS__UNAVAILABLE);
+	assert_int_equal(node_verb(&a, USER, NX__METHOD__NODE_GET, "u"), 0);
+	assert_string_equal(((const Nx__NodeInfo *)a.body)->status, "Deleting");
+	forget_answer(&a);
+	world.with = NX__STATUS__CONFLICT;
+	op_kick(&world.m);
+	assert_true(becomes(USER, "u", "Stopped", NULL));
+	world.with = NX__STATUS__UNAVAILABLE;
+	assert_int_equal(
+	    delete_node(USER, "u", false), NX__STATUS__UNAVAILABLE);
+	world.fail = NX__METHOD__NONE;
+	world.with = NX__STATUS__OK;
+	op_kick(&world.m);
+	for (i = 0; i < 100 && world.m.nodes; i++)
+		turn();
+	assert_null(world.m.nodes);
+	assert_int_equal(world.volumes, 0);
+}
+
 /* A start that is refused because a service is away leaves the node as it was;
  * any other is the node's, and seen. */
 static void
@@ -320,6 +354,7 @@ tests(void)
 	    cmocka_unit_test(test_half_made_is_unwound),
 	    cmocka_unit_test(test_unwinding_is_tried_again),
 	    cmocka_unit_test(test_refused_deletion),
+	    cmocka_unit_test(test_undecided_deletion),
 	    cmocka_unit_test(test_refused_start),
 	    cmocka_unit_test(test_user_deleted),
 	    cmocka_unit_test(test_user_deleted_meanwhile),

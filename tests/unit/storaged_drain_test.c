@@ -87,6 +87,37 @@ test_together(void **state)
 	free(data);
 }
 
+/* While it is being emptied nothing is decided: who asks again is told so, and
+ * not that the volume stays. */
+static void
+test_asked_twice(void **state)
+{
+	Nx__VolumeDeleteRequest q = NX__VOLUME_DELETE_REQUEST__INIT;
+	struct lab_upload u = {.name = "a", .replicas = 1};
+	struct nx_call_opts opts = lab_opts(0);
+	uint8_t *data = lab_random(MIB);
+	unsigned answered = 0;
+	char id[33];
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_upload(7, &u, data, MIB, id));
+	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
+	q.node = (char *)(uintptr_t)LAB_NODE("1");
+	q.drain = true;
+	nx_call(lab.clients[NX_ROLE_NODE],
+	    (struct nx_ask){
+		NX_ROLE_STORAGE, NX__METHOD__VOLUME_DELETE, &q.base},
+	    &opts, count_deleted, &answered);
+	assert_int_equal(
+	    lab_volume_delete(LAB_NODE("1"), false), NX__STATUS__UNAVAILABLE);
+	while (answered < 1)
+		event_base_loop(lab.base, EVLOOP_ONCE);
+	LAB_OK(lab_volume_delete(LAB_NODE("1"), false));
+	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
+	free(data);
+}
+
 /* Two replicas, and both nodes go at once: neither may count on the other. */
 static void
 test_both_replicas_together(void **state)
@@ -370,6 +401,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    T(test_moves),
 	    T(test_together),
+	    T(test_asked_twice),
 	    T(test_both_replicas_together),
 	    T(test_never_anothers),
 	    T(test_own_when_named),
