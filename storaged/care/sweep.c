@@ -184,7 +184,7 @@ fate_of(struct sweep *w, const struct stray *stray)
 	return known ? FATE_KEEP : FATE_SET_ASIDE;
 }
 
-/* Some ten seconds for 200,000 names; nobody waits for them. */
+/* A minute for 200,000 names; nobody waits for them. */
 static void
 rest(struct sweep *w, uint64_t us)
 {
