@@ -269,6 +269,31 @@ test_reserve_is_for_deleting(void **state)
 	LAB_OK(lab_mkdir(8, "/again", false));
 }
 
+/* A sweep rests after every 64 names; the rests can be told from how long it
+ * takes at least. */
+static void
+test_sweep_rests(void **state)
+{
+	enum { FILES = 300, RESTS = FILES / 64, REST_US = 2000 };
+	uint64_t began;
+	char path[32];
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 16 * MIB));
+	for (int i = 0; i < FILES; i++) {
+		snprintf(path, sizeof(path), "/f%d", i);
+		LAB_OK(lab_put(7, path, "x", 1));
+	}
+	lab_settle();
+	sleep(2); /* what is younger than the second is not looked at */
+	lab.s.conf.orphan_grace = 0;
+	began = nx_now_us();
+	collector_sweep(lab.s.collector);
+	lab_settle();
+	assert_true(nx_now_us() - began >= RESTS * REST_US + 10 * 500);
+	assert_int_equal(lab_chunk_files(), FILES);
+}
+
 /* Beside others a step is followed by a rest a hundred times as long; when
  * nobody has asked for anything for a second, by one of its own length. */
 static void
@@ -299,6 +324,7 @@ main(void)
 	    T(test_too_many_orphans),
 	    T(test_inodes_are_kept),
 	    T(test_pace_leaves_time),
+	    T(test_sweep_rests),
 	    cmocka_unit_test_setup_teardown(
 		test_reserve_is_for_deleting, setup_small_disk, lab_teardown),
 	};
