@@ -110,7 +110,8 @@ up_env_write(const struct up *up, const struct up_pid *pids, size_t n)
 	env_path(up, path, sizeof(path), "");
 	env_path(up, tmp, sizeof(tmp), ".new");
 	up_socket_path(up, sock, sizeof(sock));
-	f = fopen(tmp, "we");
+	(void)unlink(tmp); /* of one that was killed; x: nor a link's target */
+	f = fopen(tmp, "wxe");
 	if (!f)
 		return -errno;
 	fprintf(f,

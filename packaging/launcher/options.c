@@ -128,10 +128,9 @@ own(char path[PATH_MAX])
 			? "it is a link or a file, and has to be a directory"
 			: strerror(errno));
 	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)))
-		up_die("others than root may write in %s: give it to root "
-		       "alone (chown root %s; chmod go-w %s), or choose a new "
-		       "directory with --state.",
-		    path, path, path);
+		up_die("others than root may write in %s, and what is in it "
+		       "may be anybody's: choose a new directory with --state.",
+		    path);
 }
 
 /* What was not given: from the place of this very program, build/bin. */

@@ -32,13 +32,15 @@ struct up_output {
 	unsigned n_kept;
 };
 
+/* The directory is root's by now, but what a stranger left in it before may be a
+ * link to anywhere. */
 static void
 log_open(struct up_output *o)
 {
 	struct stat st;
 
-	o->log_fd =
-	    open(o->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	o->log_fd = open(o->path,
+	    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (o->log_fd < 0)
 		up_die("cannot write %s: %s", o->path, strerror(errno));
 	o->log_size = fstat(o->log_fd, &st) < 0 ? 0 : st.st_size;

@@ -99,7 +99,7 @@ mkdir "$dir/theirs" "$dir/target"
 chown 65534 "$dir/theirs"
 out=$(packaging/up.sh "$port" --state "$dir/theirs" 2>&1)
 is "a stranger's directory is an error" "$?" 1
-like "and what to do about it" "$out" "chown root"
+like "and what to do about it" "$out" "choose a new directory"
 mkdir -m 777 "$dir/open"
 chmod 777 "$dir/open"
 packaging/up.sh "$port" --state "$dir/open" >/dev/null 2>&1
@@ -110,6 +110,17 @@ is "and a link" "$?" 1
 is "none of them is touched" "$(ls -A "$dir/theirs" "$dir/open" "$dir/target" |
     grep -vc ':$')" 2 # the empty lines between
 rm -rf "$dir/theirs" "$dir/open" "$dir/link" "$dir/target"
+
+# What a stranger left in one that is root's by now.
+mkdir -p "$dir/once/log"
+: >"$dir/victim"
+ln -s ../../victim "$dir/once/log/storaged.log"
+ln -s ../victim "$dir/once/nexus.env.new"
+out=$(packaging/up.sh "$port" --state "$dir/once" 2>&1)
+is "links to where it would write are an error" "$?" 1
+like "which names the file" "$out" "once/log/storaged.log"
+is "and not followed" "$(stat -c %s "$dir/victim")" 0
+rm -rf "$dir/once" "$dir/victim"
 
 # What is made and what is kept are two things.
 mkdir -p "$dir/built/bin" "$dir/built/common" "$dir/built/up/state/volumes"
