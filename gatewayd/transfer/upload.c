@@ -51,7 +51,24 @@ upload_init(struct upload *u, struct req *r, req_fn *on_room)
 
 /* --- places ----------------------------------------------------------------*/
 
-/* One user, or many from one address, must leave places to others. */
+/* One user, or many from one address, must leave places to others. Who has none
+ * is never in the way: whether there is a first one for them storaged decides,
+ * which knows whose are slow. */
+static bool
+may_take_place(const struct req *r)
+{
+	struct share *const of[2] = {r->user, r->x.share};
+	uint64_t all = r->gw->conf->max_uploads;
+
+	nx_assert(r->user);
+	if (r->user->held[SHARE_UPLOADS] == 0)
+		return true;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(of); i++)
+		if (!share_is_fair(r->gw->shares, of[i], SHARE_UPLOADS, all))
+			return false;
+	return true;
+}
+
 static bool
 take_place(struct upload *u)
 {
@@ -62,11 +79,8 @@ take_place(struct upload *u)
 
 	if (u->holders[0])
 		return true; /* it is asked once more */
-	nx_assert(r->user);
-	for (i = 0; i < NX_ARRAY_SIZE(of); i++)
-		if (!share_is_fair(
-			shares, of[i], SHARE_UPLOADS, r->gw->conf->max_uploads))
-			return false;
+	if (!may_take_place(r))
+		return false;
 	for (i = 0; i < NX_ARRAY_SIZE(of); i++) {
 		if (!of[i])
 			continue;
