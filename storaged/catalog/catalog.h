@@ -121,9 +121,11 @@ void catalog_file_place(struct catalog *c, const struct catalog_file *file,
  * -errno. */
 int catalog_file_list(struct catalog *c, uint64_t owner, int64_t after,
     struct catalog_file *ret_files, size_t max);
-/* All those, in trees too, of which something is damaged or missing. */
+/* All those, in trees too, of which something is damaged or missing. It goes on
+ * after *ret_next, 0 is the end: so many are looked at in one go and no more,
+ * there may be none of @owner's among them. Number or -errno. */
 int catalog_file_list_damaged(struct catalog *c, uint64_t owner, int64_t after,
-    struct catalog_file *ret_files, size_t max);
+    struct catalog_file *ret_files, size_t max, int64_t *ret_next);
 /* Chunks from @index on; number or -errno. */
 int catalog_file_chunks(struct catalog *c, int64_t file, uint32_t index,
     struct catalog_chunk *ret_chunks, size_t max);

@@ -11,6 +11,8 @@
 #include "common/log.h"
 #include "storaged/catalog/catalog_internal.h"
 
+#define LOOKED 128 /* damaged files, in one go */
+
 struct finding {
 	int64_t chunk;
 	enum catalog_damage damage;
@@ -78,21 +80,50 @@ catalog_lose_chunk(struct nx_db *db, int64_t chunk)
 	    "iiu", chunk, (int64_t)CATALOG_MISSING, catalog_now());
 }
 
-int
-catalog_file_list_damaged(struct catalog *c, uint64_t owner, int64_t after,
-    struct catalog_file *ret_files, size_t max)
+/* The next damaged files after @after, anybody's. Number or -errno. */
+static int
+read_keys(struct nx_db *db, int64_t after, int64_t *ret_keys)
 {
 	sqlite3_stmt *stmt;
 	int n = 0;
-	int r = nx_db_query(c->db, &stmt,
-	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.file > ?1"
-	    " AND f.file IN (SELECT file FROM damage WHERE file > ?1)"
-	    " AND (?2 = 0 OR f.owner = ?2) ORDER BY f.file LIMIT ?3",
-	    "iuu", after, owner, (uint64_t)max);
+	int r = nx_db_query(db, &stmt,
+	    "SELECT file FROM damage WHERE file > ? GROUP BY file"
+	    " ORDER BY file LIMIT ?",
+	    "ii", after, (int64_t)LOOKED);
 
 	while (r > 0) {
-		catalog_read_file(stmt, &ret_files[n++]);
+		nx_assert(n < LOOKED);
+		ret_keys[n++] = sqlite3_column_int64(stmt, 0);
 		r = nx_db_next(stmt);
 	}
 	return r < 0 ? r : n;
+}
+
+int
+catalog_file_list_damaged(struct catalog *c, uint64_t owner, int64_t after,
+    struct catalog_file *ret_files, size_t max, int64_t *ret_next)
+{
+	int64_t keys[LOOKED];
+	int looked = read_keys(c->db, after, keys), n = 0;
+
+	*ret_next = looked == LOOKED ? keys[LOOKED - 1] : 0;
+	for (int i = 0; i < looked; i++) {
+		struct catalog_file *file = &ret_files[n];
+		int r;
+
+		if ((size_t)n == max) {
+			*ret_next = keys[i - 1];
+			break;
+		}
+		r = catalog_file_get(c, keys[i], file);
+		if (r < 0)
+			return r;
+		if (r != 0 || (owner != 0 && file->owner != owner))
+			continue;
+		r = catalog_file_there(c, file);
+		if (r < 0)
+			return r;
+		n += r;
+	}
+	return looked < 0 ? looked : n;
 }

@@ -37,40 +37,36 @@ parse_cursor(const char *text, int64_t *ret_after)
 
 /* With places: a file in a tree is hard to find by its id. */
 struct damaged {
-	struct catalog_file files[DAMAGED_MAX + 1];
+	struct catalog_file files[DAMAGED_MAX];
 	char places[DAMAGED_MAX][PLACE];
 	Nx__FileInfo infos[DAMAGED_MAX], *pointers[DAMAGED_MAX];
 	char next[32];
 };
 
-/* Rows of what was deleted with a folder may be among them: not shown. */
 static int
 fill_damaged(struct storaged *s, uint64_t owner, int64_t after, size_t max,
     struct damaged *d, Nx__FileListReply *reply)
 {
+	int64_t next;
 	int n = catalog_file_list_damaged(
-	    s->catalog, owner, after, d->files, max + 1);
+	    s->catalog, owner, after, d->files, max, &next);
 
-	for (size_t i = 0; n > 0 && i < (size_t)n && i < max; i++) {
-		struct catalog_file *file = &d->files[i];
-		int there = catalog_file_there(s->catalog, file);
-
-		if (there < 0)
-			return there;
-		if (there == 0)
-			continue;
-		catalog_file_place(s->catalog, file, d->places[i], PLACE);
-		info_file(file, &d->infos[i]);
+	if (n < 0)
+		return n;
+	for (size_t i = 0; i < (size_t)n; i++) {
+		catalog_file_place(
+		    s->catalog, &d->files[i], d->places[i], PLACE);
+		info_file(&d->files[i], &d->infos[i]);
 		d->infos[i].place = d->places[i];
-		d->pointers[reply->n_files++] = &d->infos[i];
+		d->pointers[i] = &d->infos[i];
 	}
+	reply->n_files = (size_t)n;
 	reply->files = d->pointers;
-	if (n > 0 && (size_t)n > max) {
-		(void)snprintf(d->next, sizeof(d->next), "%" PRId64,
-		    d->files[max - 1].key);
+	if (next != 0) {
+		(void)snprintf(d->next, sizeof(d->next), "%" PRId64, next);
 		reply->next = d->next;
 	}
-	return n < 0 ? n : 0;
+	return 0;
 }
 
 static void

@@ -20,7 +20,7 @@ setup(void **state)
 
 /* A file of @n chunks of which there are only the rows. */
 static void
-commit_rows(const char *text, uint32_t n)
+commit_rows(uint64_t owner, const char *text, uint32_t n)
 {
 	struct catalog_commit op = {0};
 	struct catalog_chunk *chunks = calloc(n, sizeof(*chunks));
@@ -35,7 +35,7 @@ commit_rows(const char *text, uint32_t n)
 		chunks[i].n_replicas = 1;
 		chunks[i].volumes[0] = volume;
 	}
-	op.file.owner = 1;
+	op.file.owner = owner;
 	op.file.chunks = n;
 	op.file.want = 1;
 	snprintf(op.file.name, sizeof(op.file.name), "%s", path_last(&path));
@@ -117,8 +117,8 @@ test_every_chunk_once(void **state)
 	char path[64];
 
 	(void)state;
-	commit_rows("/first", 64); /* fills a page to the brim */
-	commit_rows("/big", BIG);
+	commit_rows(1, "/first", 64); /* fills a page to the brim */
+	commit_rows(1, "/big", BIG);
 	for (int i = 0; i < MANY; i++) {
 		snprintf(path, sizeof(path), "/d%d/f", i % 3);
 		LAB_OK(lab_mkdir(1, path, true));
@@ -149,7 +149,7 @@ test_longest(void **state)
 	LAB_OK(lab_mkdir(1, path, true));
 	for (int i = 0; i < 20; i++) {
 		snprintf(path + 1004, sizeof(path) - 1004, "/%0180d", i);
-		commit_rows(path, 3);
+		commit_rows(1, path, 3);
 	}
 	see_all(&seen);
 	assert_int_equal(seen.files, 20);
@@ -167,7 +167,7 @@ test_deleted_is_not_there(void **state)
 	LAB_OK(lab_mkdir(1, "/gone/deep", true));
 	for (int i = 0; i < 300; i++) {
 		snprintf(path, sizeof(path), "/gone/deep/%d", i);
-		commit_rows(path, 1);
+		commit_rows(1, path, 1);
 	}
 	LAB_OK(lab_put(1, "/stays", "hello", SIZE));
 	LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, "/gone"));
@@ -197,50 +197,72 @@ test_who_may_ask(void **state)
 	}
 }
 
-/* By path, page by page, and only the caller's. */
+static void
+damage(uint64_t owner, const char *path)
+{
+	struct catalog_chunk chunk;
+	struct catalog_entry entry;
+	struct path p;
+
+	commit_rows(owner, path, 1);
+	assert_null(path_parse(path, strlen(path), &p));
+	assert_int_equal(catalog_stat(lab.s.catalog, owner, &p, &entry), 0);
+	assert_int_equal(
+	    catalog_file_chunks(lab.s.catalog, entry.file, 0, &chunk, 1), 1);
+	catalog_found(lab.s.catalog, chunk.key, CATALOG_DAMAGED);
+	assert_int_equal(catalog_flush(lab.s.catalog), 0);
+}
+
+/* How many @user is shown; all of the last one's place in *ret_place. */
+static size_t
+list_damaged(uint64_t user, char ret_place[64], size_t *ret_pages)
+{
+	Nx__FileListRequest q = NX__FILE_LIST_REQUEST__INIT;
+	char after[80] = "";
+	size_t seen = 0;
+
+	q.damaged = true;
+	q.after = after;
+	*ret_pages = 0;
+	do {
+		const Nx__FileListReply *page;
+
+		LAB_OK(lab_call(user, NX__METHOD__FILE_LIST, &q));
+		page = LAB_BODY(Nx__FileListReply);
+		assert_true(page->n_files <= 50);
+		for (size_t i = 0; i < page->n_files; i++)
+			snprintf(ret_place, 64, "%s", page->files[i]->place);
+		seen += page->n_files;
+		++*ret_pages;
+		snprintf(after, sizeof(after), "%s", page->next);
+	} while (after[0] != '\0');
+	return seen;
+}
+
+/* By path, page by page, only the caller's, and not what was deleted. However
+ * many others have, a page looks at so many and no more. */
 static void
 test_damaged_by_path(void **state)
 {
-	Nx__FileListRequest q = NX__FILE_LIST_REQUEST__INIT;
-	char path[64], after[80] = "";
-	size_t seen = 0;
+	char path[64], place[64];
+	size_t pages;
 
 	(void)state;
 	LAB_OK(lab_mkdir(1, "/gone", true));
 	LAB_OK(lab_mkdir(1, "/d", true));
-	for (int i = 0; i < 120; i++) {
-		struct catalog_chunk chunk;
-		struct catalog_entry entry;
-		struct path p;
-
+	for (int i = 0; i < 400; i++) {
 		snprintf(path, sizeof(path), "/%s/%d", i % 2 ? "d" : "gone", i);
-		commit_rows(path, 1);
-		assert_null(path_parse(path, strlen(path), &p));
-		assert_int_equal(catalog_stat(lab.s.catalog, 1, &p, &entry), 0);
-		assert_int_equal(catalog_file_chunks(
-				     lab.s.catalog, entry.file, 0, &chunk, 1),
-		    1);
-		catalog_found(lab.s.catalog, chunk.key, CATALOG_DAMAGED);
+		damage(1, path);
 	}
-	assert_int_equal(catalog_flush(lab.s.catalog), 0);
+	damage(2, "/mine");
 	LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, "/gone"));
-	q.damaged = true;
-	q.after = after;
-	do {
-		const Nx__FileListReply *page;
-
-		LAB_OK(lab_call(0, NX__METHOD__FILE_LIST, &q));
-		page = LAB_BODY(Nx__FileListReply);
-		for (size_t i = 0; i < page->n_files; i++) {
-			snprintf(path, sizeof(path), "/d/%zu", 2 * seen++ + 1);
-			assert_string_equal(page->files[i]->place, path);
-			assert_int_equal(page->files[i]->owner, 1);
-		}
-		snprintf(after, sizeof(after), "%s", page->next);
-	} while (after[0] != '\0');
-	assert_int_equal(seen, 60);
-	LAB_OK(lab_call(2, NX__METHOD__FILE_LIST, &q));
-	assert_int_equal(LAB_BODY(Nx__FileListReply)->n_files, 0);
+	assert_int_equal(list_damaged(1, place, &pages), 200);
+	assert_string_equal(place, "/d/399");
+	assert_int_equal(list_damaged(0, place, &pages), 201);
+	assert_int_equal(list_damaged(2, place, &pages), 1);
+	assert_string_equal(place, "/mine");
+	assert_true(pages >= 2);
+	assert_int_equal(list_damaged(3, place, &pages), 0);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, lab_teardown)
