@@ -60,7 +60,7 @@ static struct {
 	unsigned volume;   /* which; 0: the one of root's */
 } lab;
 
-static inline void
+static inline void __attribute__((format(printf, 1, 2)))
 lab_run(const char *fmt, ...)
 {
 	char line[512];
