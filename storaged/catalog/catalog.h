@@ -323,8 +323,9 @@ struct catalog_reap {
 void catalog_reap(struct catalog *c, struct catalog_reap *op);
 /* Is there anything for it to do? 1, 0, -errno. */
 int catalog_left(struct catalog *c);
-/* Bytes, copies counted, that @user has deleted or replaced and that are not
- * free yet; of very many chunks a part. 0 or -errno. */
+/* Bytes that @user has deleted or replaced and that are not free yet: copies
+ * counted, of very many chunks a part; and what is still below deleted folders,
+ * as it counted against the quota. 0 or -errno. */
 int catalog_waiting(struct catalog *c, uint64_t user, uint64_t *ret_bytes);
 
 /* --- readers ----------------------------------------------------------------*/

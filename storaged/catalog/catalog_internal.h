@@ -45,7 +45,9 @@ int catalog_leaving(struct nx_db *db, uint64_t user);
  * inside a write. Sums, accounts and a file's entry are the caller's.
  */
 int catalog_drop_file(struct nx_db *db, uint64_t owner, int64_t file);
-int catalog_drop_folder(struct nx_db *db, uint64_t owner, int64_t folder);
+/* @charged: what it and everything below it counted. */
+int catalog_drop_folder(
+    struct nx_db *db, uint64_t owner, int64_t folder, int64_t charged);
 
 /*
  * Walks @depth names of @path. 0: *ret_entry is that entry (the root: key 0,

@@ -28,7 +28,7 @@ delete_entry(struct nx_db *db, uint64_t owner, const struct catalog_entry *e,
 	if (r < 0)
 		return r;
 	if (e->folder)
-		r = catalog_drop_folder(db, owner, e->key);
+		r = catalog_drop_folder(db, owner, e->key, ret_sums->charged);
 	else
 		r = nx_db_exec(
 		    db, "DELETE FROM entries WHERE entry = ?", "i", e->key);

@@ -98,15 +98,16 @@ catalog_drop_file(struct nx_db *db, uint64_t owner, int64_t file)
 }
 
 int
-catalog_drop_folder(struct nx_db *db, uint64_t owner, int64_t folder)
+catalog_drop_folder(
+    struct nx_db *db, uint64_t owner, int64_t folder, int64_t charged)
 {
 	int r =
 	    nx_db_exec(db, "DELETE FROM entries WHERE entry = ?", "i", folder);
 
 	if (r == 0)
 		r = nx_db_exec(db,
-		    "INSERT INTO going(owner, folder) VALUES(?, ?)", "ui",
-		    owner, folder);
+		    "INSERT INTO going(owner, folder, charged) VALUES(?, ?, ?)",
+		    "uii", owner, folder, charged);
 	return r;
 }
 
@@ -115,9 +116,10 @@ catalog_drop_folder(struct nx_db *db, uint64_t owner, int64_t folder)
 struct child {
 	int64_t entry; /* 0: a raw file */
 	int64_t file;  /* 0: a folder */
+	int64_t charged;
 };
 
-/* Up to STEP_CHILDREN rows of "entry, file". */
+/* Up to STEP_CHILDREN rows of "entry, file, charged". */
 static int
 read_children(int r, sqlite3_stmt *stmt, struct child *ret_children, int *ret_n)
 {
@@ -127,6 +129,7 @@ read_children(int r, sqlite3_stmt *stmt, struct child *ret_children, int *ret_n)
 		ret_children[(*ret_n)++] = (struct child){
 		    .entry = sqlite3_column_int64(stmt, 0),
 		    .file = sqlite3_column_int64(stmt, 1),
+		    .charged = sqlite3_column_int64(stmt, 2),
 		};
 		r = nx_db_next(stmt);
 	}
@@ -139,9 +142,10 @@ children_of(struct nx_db *db, uint64_t owner, int64_t folder,
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT entry, file FROM entries WHERE owner = ? AND parent = ?"
-	    " LIMIT ?",
-	    "uii", owner, folder, (int64_t)STEP_CHILDREN);
+	    "SELECT entry, file, charged + iif(file IS NULL, ?4, 0)"
+	    " FROM entries WHERE owner = ?1 AND parent = ?2 LIMIT ?3",
+	    "uiii", owner, folder, (int64_t)STEP_CHILDREN,
+	    (int64_t)CATALOG_FOLDER_CHARGE);
 
 	return read_children(r, stmt, ret_children, ret_n);
 }
@@ -152,7 +156,7 @@ raw_files_of(
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT 0, file FROM files WHERE owner = ? AND tree = 0 LIMIT ?",
+	    "SELECT 0, file, 0 FROM files WHERE owner = ? AND tree = 0 LIMIT ?",
 	    "ui", owner, (int64_t)STEP_CHILDREN);
 
 	return read_children(r, stmt, ret_children, ret_n);
@@ -164,7 +168,8 @@ drop_child(struct nx_db *db, uint64_t owner, const struct child *child)
 	int r = 0;
 
 	if (child->file == 0)
-		return catalog_drop_folder(db, owner, child->entry);
+		return catalog_drop_folder(
+		    db, owner, child->entry, child->charged);
 	if (child->entry != 0)
 		r = nx_db_exec(db, "DELETE FROM entries WHERE entry = ?", "i",
 		    child->entry);
@@ -198,6 +203,27 @@ is_enough(struct nx_db *db, const struct step *step)
 	    nx_now_us() - step->began >= STEP_US;
 }
 
+/* As many of @children as the step may take: what they counted is not below
+ * @folder any more. What an older program deleted has not been counted. */
+static int
+drop_children(struct nx_db *db, uint64_t owner, int64_t folder,
+    const struct child *children, int n, const struct step *step)
+{
+	int64_t less = 0;
+	int r = 0;
+
+	for (int i = 0; i < n && r == 0 && !is_enough(db, step); i++) {
+		less += children[i].charged;
+		r = drop_child(db, owner, &children[i]);
+	}
+	if (r == 0 && less > 0)
+		r = nx_db_exec(db,
+		    "UPDATE going SET charged = max(charged - ?, 0)"
+		    " WHERE owner = ? AND folder = ?",
+		    "iui", less, owner, folder);
+	return r;
+}
+
 /* 1: there was one to work on, 0: there is none, -errno. */
 static int
 reap_folder(struct nx_db *db, const struct step *step)
@@ -224,8 +250,8 @@ reap_folder(struct nx_db *db, const struct step *step)
 		r = raw_files_of(db, owner, children, &n);
 	if (r == 0 && n == 0)
 		r = folder_gone(db, owner, folder);
-	for (int i = 0; i < n && r == 0 && !is_enough(db, step); i++)
-		r = drop_child(db, owner, &children[i]);
+	if (r == 0)
+		r = drop_children(db, owner, folder, children, n, step);
 	return r < 0 ? r : 1;
 }
 
@@ -313,7 +339,9 @@ catalog_waiting(struct catalog *c, uint64_t user, uint64_t *ret_bytes)
 	int r = nx_db_query(c->db, &stmt,
 	    "SELECT (SELECT ifnull(sum(size), 0) FROM (SELECT size FROM trash"
 	    " WHERE owner = ?1 LIMIT ?2)) + (SELECT ifnull(sum(size), 0)"
-	    " FROM going_files WHERE owner = ?1)",
+	    " FROM going_files WHERE owner = ?1)"
+	    " + (SELECT ifnull(sum(charged), 0) FROM (SELECT charged"
+	    " FROM going WHERE owner = ?1 LIMIT ?2))",
 	    "ui", user, (int64_t)WAITING_ROWS);
 
 	if (r <= 0)

@@ -158,8 +158,12 @@ static const char schema_5[] =
     "ALTER TABLE going_files ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX trash_owner ON trash(owner, size);";
 
+/* What is left below a deleted folder, as it counted against the quota. */
+static const char schema_6[] =
+    "ALTER TABLE going ADD COLUMN charged INTEGER NOT NULL DEFAULT 0;";
+
 static const char *const migrations[] = {
-    schema_1, schema_2, schema_3, schema_4, schema_5};
+    schema_1, schema_2, schema_3, schema_4, schema_5, schema_6};
 
 /* Files that are being read, and how often. In memory. */
 static const char scratch[] =

@@ -143,7 +143,7 @@ test_old_version(void **state)
 	reopen();
 	recount();
 	assert_int_equal(
-	    number("SELECT user_version FROM pragma_user_version"), 5);
+	    number("SELECT user_version FROM pragma_user_version"), 6);
 }
 
 /* --- bounds -----------------------------------------------------------------*/

@@ -88,6 +88,7 @@ static size_t
 others_meanwhile(uint64_t *ret_us, size_t max)
 {
 	size_t n = 0;
+	uint64_t waits, waited = UINT64_MAX;
 	bool more = true;
 
 	while (more) {
@@ -108,6 +109,10 @@ others_meanwhile(uint64_t *ret_us, size_t max)
 		assert_int_equal(made, 0);
 		assert_true(changes() - before < A_STEP);
 		more = op.more;
+		/* What is not free yet is known, and gets less. */
+		assert_int_equal(catalog_waiting(lab.c, 1, &waits), 0);
+		assert_true(waits <= waited);
+		waited = waits;
 		if (n < max)
 			ret_us[n++] = nx_now_us() - began;
 	}
@@ -132,7 +137,7 @@ test_large_deletion(void **state)
 	struct rusage usage;
 	char id[NX_ID_LEN + 1];
 	struct catalog_file file;
-	uint64_t began, took;
+	uint64_t began, took, waits;
 	unsigned entries;
 	int before;
 	size_t n;
@@ -158,11 +163,14 @@ test_large_deletion(void **state)
 	    catalog_file_find(lab.c, 1, id, &file), CATALOG_NO_FILE);
 	assert_int_equal(do_remove(1, id), CATALOG_NO_FILE);
 	assert_int_equal(do_mkdir(1, "/big", false), 0);
+	assert_int_equal(catalog_waiting(lab.c, 1, &waits), 0);
+	assert_true(waits >= entries / 101 * 100 * CATALOG_FILE_CHARGE);
 	/* It goes on where it was. */
 	assert_true(do_reap());
 	reopen();
 	n = others_meanwhile(us, NX_ARRAY_SIZE(us));
 	assert_int_equal(number("SELECT count(*) FROM chunks"), 0);
+	assert_int_equal(number("SELECT count(*) FROM going"), 0);
 	assert_int_equal(number("SELECT count(*) FROM trash"),
 	    (int)(entries / 101 * 100) + 1);
 	recount();
