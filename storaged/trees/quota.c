@@ -109,6 +109,22 @@ quota_check_entries(struct storaged *s, uint64_t user)
 	    : CATALOG_TOO_MANY;
 }
 
+/*
+ * What was deleted takes room until it has been unlinked, or read to its end by
+ * whoever reads it. That is not on the account any more, but it is on the disks:
+ * twice the quota, as much as its copies take, and then there is no more.
+ */
+int
+quota_check_waiting(struct storaged *s, uint64_t user, uint64_t *ret_waiting)
+{
+	uint64_t limit = 0;
+	int r = quota_limit(s, user, &limit);
+
+	if (r == 0)
+		r = catalog_waiting(s->catalog, user, ret_waiting);
+	return r < 0 ? r : *ret_waiting / 2 > limit;
+}
+
 int
 quota_left(struct storaged *s, uint64_t user, uint64_t *ret_bytes)
 {

@@ -20,6 +20,10 @@ int quota_limit(struct storaged *s, uint64_t user, uint64_t *ret_bytes);
 uint64_t quota_entries(const struct storaged *s, uint64_t user);
 /* May there be one more? 0, CATALOG_TOO_MANY, -errno. */
 int quota_check_entries(struct storaged *s, uint64_t user);
+/* Does too much of what @user has deleted or replaced still take room? 0, then
+ * the bytes in *ret_waiting are of no interest; 1: yes; -errno. */
+int
+quota_check_waiting(struct storaged *s, uint64_t user, uint64_t *ret_waiting);
 /* What is neither used nor promised. */
 int quota_left(struct storaged *s, uint64_t user, uint64_t *ret_bytes);
 /* Changes what is promised to @user from @old to @fresh bytes, of one upload.

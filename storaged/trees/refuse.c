@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/id.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "storaged/catalog/catalog.h"
+#include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
 
 static const struct {
@@ -105,4 +107,20 @@ refuse_catalog(struct nx_request *r, int result, const char *what)
 
 	status = catalog_sentence(result, what, text, sizeof(text));
 	nx_refuse(r, status, "%s", text);
+}
+
+bool
+refuse_waiting(struct nx_request *r, struct storaged *s, uint64_t user)
+{
+	uint64_t waiting;
+	int e = quota_check_waiting(s, user, &waiting);
+
+	if (e < 0)
+		nx_refuse_errno(r, e, "reading your account");
+	if (e > 0)
+		nx_refuse(r, NX__STATUS__LIMIT,
+		    "%s of what you deleted or replaced is still being freed, "
+		    "or read by somebody: try again in a moment",
+		    nx_size_format(waiting));
+	return e != 0;
 }

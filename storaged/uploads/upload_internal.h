@@ -107,9 +107,6 @@ void upload_free(struct upload *u);
 bool upload_take_place(struct uploads *us, uint64_t user);
 /* Bytes have come. */
 void upload_count_rate(struct upload *u);
-/* Does too much of what its owner has deleted or replaced still take room? 0,
- * then the bytes in *ret_waiting are of no interest; 1: yes; -errno. */
-int upload_check_waiting(const struct upload *u, uint64_t *ret_waiting);
 /* u->credit stays only with the first of those that replace the same file. */
 void upload_claim_credit(struct upload *u);
 

@@ -201,22 +201,6 @@ decide_quota(struct nx_request *r, struct storaged *s, struct upload *u,
 	return true;
 }
 
-static bool
-decide_waiting(struct nx_request *r, const struct upload *u)
-{
-	uint64_t waiting;
-	int e = upload_check_waiting(u, &waiting);
-
-	if (e < 0)
-		nx_refuse_errno(r, e, "reading your account");
-	if (e > 0)
-		nx_refuse(r, NX__STATUS__LIMIT,
-		    "%s of what you deleted or replaced is still being freed, "
-		    "or read by somebody: try again in a moment",
-		    nx_size_format(waiting));
-	return e == 0;
-}
-
 /* The nodes together must have room for it beside what is promised to others.
  * What is promised and written already counts twice: better refused early than
  * failed late. */
@@ -308,8 +292,9 @@ serve_file_open_upload(
 	u->declared = q->has_size ? q->size : 0;
 	if (!decide_target(r, q, u) || !decide_digest(r, q, u) ||
 	    !decide_replicas(r, s, q, u) ||
-	    !decide_quota(r, s, u, &reply.max_size) || !decide_waiting(r, u) ||
-	    !decide_room(r, s, u) || !open_pipe(r, u, &write_end)) {
+	    !decide_quota(r, s, u, &reply.max_size) ||
+	    refuse_waiting(r, s, u->owner) || !decide_room(r, s, u) ||
+	    !open_pipe(r, u, &write_end)) {
 		upload_free(u);
 		return;
 	}

@@ -139,20 +139,3 @@ upload_claim_credit(struct upload *u)
 		    strcmp(o->path->text, u->path->text) == 0)
 			u->credit = 0;
 }
-
-/*
- * What was deleted takes room until it has been unlinked, or read to its end by
- * whoever reads it. That is not on the account any more, but it is on the disks:
- * twice the quota, as much as its copies take, and then the next upload waits.
- */
-int
-upload_check_waiting(const struct upload *u, uint64_t *ret_waiting)
-{
-	struct storaged *s = u->us->s;
-	uint64_t limit;
-	int r = quota_limit(s, u->owner, &limit);
-
-	if (r == 0)
-		r = catalog_waiting(s->catalog, u->owner, ret_waiting);
-	return r < 0 ? r : *ret_waiting / 2 > limit;
-}
