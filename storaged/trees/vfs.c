@@ -167,6 +167,10 @@ serve_fs_mkdir(
 
 	if (!t)
 		return;
+	if (refuse_waiting(r, s, t->op.owner)) {
+		free(t);
+		return;
+	}
 	t->op.parents = q->parents;
 	t->op.entries = quota_entries(s, t->op.owner);
 	e = quota_limit(s, t->op.owner, &t->op.quota);

@@ -313,6 +313,39 @@ test_pace_leaves_time(void **state)
 	assert_int_equal(pace_rest(&pace, &lab.s, 5000), 5000);
 }
 
+static void
+make_and_delete(uint64_t user, int folders)
+{
+	char path[32];
+
+	LAB_OK(lab_mkdir(user, "/x", false));
+	for (int i = 0; i < folders; i++) {
+		snprintf(path, sizeof(path), "/x/%d", i);
+		LAB_OK(lab_mkdir(user, path, false));
+	}
+	LAB_OK(lab_fs(user, NX__METHOD__FS_DELETE, "/x"));
+}
+
+/* Whoever is ahead of the reaping waits for it: twice the quota, and no more. */
+static void
+test_nobody_gets_ahead(void **state)
+{
+	Nx__SetQuotaRequest q = NX__SET_QUOTA_REQUEST__INIT;
+
+	(void)state;
+	q.user_id = 1;
+	q.quota = 1024; /* two folders */
+	LAB_OK(lab_call(0, NX__METHOD__STORAGE_SET_QUOTA, &q));
+	make_and_delete(9, 4000); /* goes first, some seconds */
+	for (int i = 0; i < 3; i++)
+		make_and_delete(1, 1);
+	assert_int_equal(lab_mkdir(1, "/x", false), NX__STATUS__LIMIT);
+	assert_non_null(strstr(reply.error, "3.0 KiB of what you deleted"));
+	LAB_OK(lab_mkdir(2, "/x", false));
+	lab_settle();
+	LAB_OK(lab_mkdir(1, "/x", false));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, lab_setup, lab_teardown)
 
 int
@@ -325,6 +358,7 @@ main(void)
 	    T(test_inodes_are_kept),
 	    T(test_pace_leaves_time),
 	    T(test_sweep_rests),
+	    T(test_nobody_gets_ahead),
 	    cmocka_unit_test_setup_teardown(
 		test_reserve_is_for_deleting, setup_small_disk, lab_teardown),
 	};
