@@ -13,6 +13,8 @@
 #	make distclean  removes all of build/, that state too
 
 BUILD	?= build
+# By one name, however it was given: the .d files name what they are of by it.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 CC	?= gcc
 PORT	?= 8080
 CLANG	?= clang
