@@ -47,8 +47,8 @@ test_codes(void **state)
 {
 	static const char *const bad[] = {"", "12345", "1234567", "12345a",
 	    " 12345", "12345 ", "-12345",
-	    "\xd9\xa1"
-	    "2345"};
+	    ("\xd9\xa1"
+	     "2345")};
 	size_t i;
 
 	(void)state;

@@ -128,8 +128,8 @@ boundaries_are_checked(void **state)
 	    "multipart/form-data; boundary=\"a\rb\"",
 	    "multipart/form-data; boundary=a; boundary=b",
 	    "multipart/form-data; boundary=\"a ",
-	    "multipart/form-data; boundary=0123456789012345678901234567890123"
-	    "456789012345678901234567890123456789x",
+	    ("multipart/form-data; boundary=0123456789012345678901234567890123"
+	     "456789012345678901234567890123456789x"),
 	    "multipart/mixed; boundary=a",
 	    "application/json",
 	    "",

@@ -113,8 +113,8 @@ checks_the_type_of_every_value(void **state)
 {
 	static const char *const bad_names[] = {"Web", "-web", "we_b", "w b",
 	    "",
-	    "0123456789012345678901234567890123456789012345678901234567"
-	    "890123"};
+	    ("0123456789012345678901234567890123456789012345678901234567"
+	     "890123")};
 	static const char *const bad_weights[] = {"0", "10001", "-1", "x", ""};
 	static const char *const bad_sizes[] = {"1X", "G", "-1M", "1.5.1G", ""};
 	char word[80];
