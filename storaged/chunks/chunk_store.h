@@ -53,6 +53,8 @@ struct chunk_store_ops {
 	void (*discard)(struct chunk_draft *draft);
 	int (*open)(struct chunk_store *store, const struct chunk_id *id,
 	    struct chunk_reader **ret_reader);
+	int (*open_cold)(struct chunk_store *store, const struct chunk_id *id,
+	    struct chunk_reader **ret_reader);
 	int (*read_at)(struct chunk_reader *reader, void *buf, size_t len,
 	    uint64_t offset);
 	int (*fd_for_sending)(struct chunk_reader *reader, uint64_t offset,
@@ -139,6 +141,18 @@ chunk_open(struct chunk_store *store, const struct chunk_id *id,
     struct chunk_reader **ret_reader)
 {
 	return store->ops->open(store, id, ret_reader);
+}
+/*
+ * The same for one who wants to know what is on the disk: what read_at gives
+ * then comes from there and not from a cache, and nothing of it stays in one.
+ * What others have cached of the chunk stays theirs, where that can be. Nothing
+ * is sent from such a reader.
+ */
+static inline int
+chunk_open_cold(struct chunk_store *store, const struct chunk_id *id,
+    struct chunk_reader **ret_reader)
+{
+	return store->ops->open_cold(store, id, ret_reader);
 }
 /* Reads the whole of @len bytes; -EBADMSG when the chunk ends before. */
 static inline int

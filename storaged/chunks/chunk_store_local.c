@@ -23,6 +23,10 @@
  * making files of its own on the same file system. */
 #define INODES_KEPT    8
 #define WRITEBACK_STEP (2U << 20)
+/* Reading around the page cache wants this alignment of everything; the block
+ * size of our volumes, and a multiple of any sector's. */
+#define DIRECT_ALIGN 4096U
+#define DIRECT_STEP  (256U << 10)
 
 struct local {
 	struct chunk_store store;
@@ -38,6 +42,8 @@ struct local_draft {
 struct local_reader {
 	struct chunk_reader reader;
 	int fd;
+	uint8_t *bounce; /* DIRECT_STEP bytes; NULL: through the page cache */
+	bool drop;       /* out of the page cache again */
 };
 
 static struct local *
@@ -168,9 +174,21 @@ local_commit(struct chunk_draft *draft, const struct chunk_id *id, bool replace)
 
 /* --- reading ----------------------------------------------------------------*/
 
+static void
+local_close(struct chunk_reader *reader)
+{
+	struct local_reader *l = reader_of(reader);
+
+	if (l->drop)
+		(void)posix_fadvise(l->fd, 0, 0, POSIX_FADV_DONTNEED);
+	nx_close(&l->fd);
+	free(l->bounce);
+	free(l);
+}
+
 static int
-local_open(struct chunk_store *store, const struct chunk_id *id,
-    struct chunk_reader **ret_reader)
+open_chunk(struct chunk_store *store, const struct chunk_id *id, int flags,
+    struct local_reader **ret_reader)
 {
 	struct local_reader *l = calloc(1, sizeof(*l));
 	int r;
@@ -178,29 +196,103 @@ local_open(struct chunk_store *store, const struct chunk_id *id,
 	if (!l)
 		return -ENOMEM;
 	l->reader.store = store;
-	l->fd = openat(
-	    local_of(store)->dir, id->text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	l->fd = openat(local_of(store)->dir, id->text,
+	    flags | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (l->fd < 0) {
 		r = -errno;
 		free(l);
 		return r;
 	}
-	*ret_reader = &l->reader;
+	*ret_reader = l;
 	return 0;
+}
+
+static int
+local_open(struct chunk_store *store, const struct chunk_id *id,
+    struct chunk_reader **ret_reader)
+{
+	struct local_reader *l = NULL;
+	int r = open_chunk(store, id, 0, &l);
+
+	if (r == 0)
+		*ret_reader = &l->reader;
+	return r;
+}
+
+/* A file system that has no O_DIRECT, or wants more than DIRECT_ALIGN: it is
+ * read from the disk all the same, at the expense of those who have it cached. */
+static void
+give_up_direct(struct local_reader *l)
+{
+	free(l->bounce);
+	l->bounce = NULL;
+	l->drop = true;
+	(void)posix_fadvise(l->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+static int
+local_open_cold(struct chunk_store *store, const struct chunk_id *id,
+    struct chunk_reader **ret_reader)
+{
+	struct local_reader *l = NULL;
+	int r = open_chunk(store, id, O_DIRECT, &l);
+
+	if (r == -EINVAL) {
+		r = open_chunk(store, id, 0, &l);
+		if (r == 0)
+			give_up_direct(l);
+	} else if (r == 0) {
+		l->bounce = aligned_alloc(DIRECT_ALIGN, DIRECT_STEP);
+		if (!l->bounce) {
+			local_close(&l->reader);
+			r = -ENOMEM;
+		}
+	}
+	if (r == 0)
+		*ret_reader = &l->reader;
+	return r;
+}
+
+/* As pread, whatever the alignment of what is asked for. */
+static ssize_t
+read_direct(struct local_reader *l, uint8_t *to, size_t len, uint64_t offset)
+{
+	size_t skip = offset % DIRECT_ALIGN, room = DIRECT_STEP - skip, want;
+	ssize_t n;
+
+	if (len > room)
+		len = room;
+	want = skip + len + DIRECT_ALIGN - 1;
+	n = pread(l->fd, l->bounce, want - want % DIRECT_ALIGN,
+	    (off_t)(offset - skip));
+	if (n < 0)
+		return n;
+	if ((size_t)n <= skip)
+		return 0;
+	if (len > (size_t)n - skip)
+		len = (size_t)n - skip;
+	memcpy(to, l->bounce + skip, len);
+	return (ssize_t)len;
 }
 
 static int
 local_read_at(
     struct chunk_reader *reader, void *buf, size_t len, uint64_t offset)
 {
+	struct local_reader *l = reader_of(reader);
 	uint8_t *to = buf;
 
 	while (len > 0) {
-		ssize_t n =
-		    pread(reader_of(reader)->fd, to, len, (off_t)offset);
+		ssize_t n = l->bounce ? read_direct(l, to, len, offset)
+				      : pread(l->fd, to, len, (off_t)offset);
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EINVAL && l->bounce &&
+		    fcntl(l->fd, F_SETFL, 0) == 0) {
+			give_up_direct(l);
+			continue;
+		}
 		if (n <= 0)
 			return n < 0 ? -errno : -EBADMSG;
 		to += n;
@@ -220,13 +312,6 @@ local_fd_for_sending(struct chunk_reader *reader, uint64_t offset, uint64_t len,
 	(void)len;
 	*ret_at = offset;
 	return fd < 0 ? -errno : fd;
-}
-
-static void
-local_close(struct chunk_reader *reader)
-{
-	nx_close(&reader_of(reader)->fd);
-	free(reader_of(reader));
 }
 
 /* --- the directory ----------------------------------------------------------*/
@@ -352,6 +437,7 @@ static const struct chunk_store_ops local_ops = {
     .commit = local_commit,
     .discard = local_discard,
     .open = local_open,
+    .open_cold = local_open_cold,
     .read_at = local_read_at,
     .fd_for_sending = local_fd_for_sending,
     .close = local_close,

@@ -205,6 +205,40 @@ test_leftover(void **state)
 	assert_int_equal(chunk_remove_stray(stores[0], id.text, UINT64_MAX), 0);
 }
 
+/* Read around the page cache: the same bytes, whatever the alignment. */
+static void
+test_cold(void **state)
+{
+	uint32_t size = 3 * CRC_BLOCK + 777;
+	uint8_t *data = pattern(size), *got = malloc(size);
+	struct chunk_put *put = put_new(1, 1);
+	struct chunk_reader *reader;
+	const struct {
+		uint32_t offset, len;
+	} parts[] = {{0, size}, {1, 1}, {4095, 2}, {size - 1, 1},
+	    {CRC_BLOCK + 5, 2 * CRC_BLOCK}, {0, 0}};
+
+	(void)state;
+	assert_int_equal(put_all(put, data, size), 0);
+	assert_int_equal(chunk_open_cold(stores[0], &put->id, &reader), 0);
+	assert_int_equal(chunk_verify(reader, &put->sums, 0, size, NULL), 0);
+	for (size_t i = 0; i < NX_ARRAY_SIZE(parts); i++) {
+		assert_int_equal(
+		    chunk_read_at(reader, got, parts[i].len, parts[i].offset),
+		    0);
+		assert_memory_equal(got, data + parts[i].offset, parts[i].len);
+	}
+	assert_int_equal(chunk_read_at(reader, got, 2, size - 1), -EBADMSG);
+	assert_int_equal(chunk_read_at(reader, got, 1, size + 5000), -EBADMSG);
+	chunk_close(reader);
+	assert_int_equal(chunk_remove(stores[0], &put->id), 0);
+	assert_int_equal(
+	    chunk_open_cold(stores[0], &put->id, &reader), -ENOENT);
+	chunk_put_free(put);
+	free(got);
+	free(data);
+}
+
 int
 main(void)
 {
@@ -214,6 +248,7 @@ main(void)
 	    T(test_verify),
 	    T(test_failures),
 	    T(test_leftover),
+	    T(test_cold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
