@@ -15,34 +15,31 @@
 #include "common/log.h"
 #include "storaged/care/collector.h"
 #include "storaged/care/copy.h"
+#include "storaged/care/reading.h"
 
 /* --- in a worker thread -----------------------------------------------------*/
 
-/* What is in the page cache may be good where the disk is not. */
-void
-copy_forget_cached(struct chunk_reader *reader, uint32_t size)
-{
-	uint64_t at = 0;
-	nx_cleanup_fd int fd = chunk_fd_for_sending(reader, 0, size, &at);
-
-	if (fd >= 0)
-		(void)posix_fadvise(
-		    fd, (off_t)at, (off_t)size, POSIX_FADV_DONTNEED);
-}
-
-/* 0: every block of it is good. */
 static int
 read_whole(struct volume *v, const struct catalog_chunk *chunk)
 {
-	struct chunk_reader *reader;
-	int r = chunk_open(v->store, &chunk->id, &reader);
+	return reading_whole(v->store, &chunk->id, &chunk->sums);
+}
 
-	if (r < 0)
-		return r;
-	copy_forget_cached(reader, chunk->sums.size);
-	r = chunk_verify(reader, &chunk->sums, 0, chunk->sums.size, NULL);
-	chunk_close(reader);
-	return r;
+/* Good on the disk: then it is a page in memory that a reader found bad. */
+static void
+forget_cached(struct volume *v, const struct catalog_chunk *chunk)
+{
+	struct chunk_reader *reader;
+	uint64_t at = 0;
+	nx_cleanup_fd int fd = -1;
+
+	if (chunk_open(v->store, &chunk->id, &reader) < 0)
+		return;
+	fd = chunk_fd_for_sending(reader, 0, chunk->sums.size, &at);
+	if (fd >= 0)
+		(void)posix_fadvise(fd, (off_t)at, (off_t)chunk->sums.size,
+		    POSIX_FADV_DONTNEED);
+	(void)chunk_close(reader);
 }
 
 static enum replica_state
@@ -171,6 +168,7 @@ make_work(void *arg)
 	int ours;
 
 	if (is_replica(c) && read_whole(c->target, &c->chunk) == 0) {
+		forget_cached(c->target, &c->chunk);
 		c->was_good = true;
 		return;
 	}

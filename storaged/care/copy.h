@@ -45,9 +45,6 @@ struct copy {
 	void *arg;
 };
 
-/* In a worker thread: what is read of @reader next comes from the disk. */
-void copy_forget_cached(struct chunk_reader *reader, uint32_t size);
-
 /*
  * Checks every readable replica of @chunk but the one on @but. @done gets
  * replicas[]; the copy is freed after it. 1: started, 0: there is none to

@@ -1,29 +1,14 @@
-/* Reading and writing a volume to see whether it can be trusted: see probe.h. */
+/* Writing to a volume to see whether it can be trusted: see probe.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 #include "common/err.h"
-#include "storaged/care/copy.h"
 #include "storaged/care/probe.h"
+#include "storaged/care/reading.h"
 #include "storaged/volumes/volumes.h"
 
 #define PROBE_SIZE (256U << 10)
-
-int
-probe_read(struct chunk_store *store, const struct chunk_id *id,
-    const struct checksums *sums)
-{
-	struct chunk_reader *reader;
-	int r = chunk_open(store, id, &reader);
-
-	if (r < 0)
-		return r;
-	copy_forget_cached(reader, sums->size);
-	r = chunk_verify(reader, sums, 0, sums->size, NULL);
-	(void)chunk_close(reader);
-	return r;
-}
 
 static int
 write_random(struct chunk_store *store, const struct chunk_id *id,
@@ -63,7 +48,7 @@ probe_write(struct chunk_store *store)
 	r = write_random(store, &id, &sums);
 	if (r < 0)
 		return volume_fault_of(r) == FAULT_FULL ? 0 : r;
-	r = probe_read(store, &id, &sums);
+	r = reading_whole(store, &id, &sums);
 	removed = chunk_remove(store, &id);
 	return r == 0 ? removed : r;
 }

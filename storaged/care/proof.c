@@ -14,6 +14,7 @@
 #include "storaged/care/healer.h"
 #include "storaged/care/probe.h"
 #include "storaged/care/proof.h"
+#include "storaged/care/reading.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
 #include "storaged/volumes/volumes.h"
@@ -61,7 +62,7 @@ read_work(void *arg)
 {
 	struct proof *proof = arg;
 
-	proof->error = probe_read(
+	proof->error = reading_whole(
 	    proof->volume->store, &proof->chunk.id, &proof->chunk.sums);
 }
 
