@@ -3,7 +3,8 @@
  * its writes. Users' accounts are in catalog_users.c, files in catalog_files.c,
  * trees in catalog_tree.c, catalog_move.c and catalog_sums.c, volumes and
  * replicas in catalog_volumes.c, forgetting a volume in catalog_forget.c, what
- * deletions leave behind in catalog_reap.c. Owns storage.db; trusts what it once wrote there no further
+ * deletions leave behind in catalog_reap.c, how far scrubbing is in
+ * catalog_scrub.c. Owns storage.db; trusts what it once wrote there no further
  * than sums that would fall below zero.
  *
  * Every sum that is shown (a user's bytes, a folder's size, a file's fewest
@@ -162,8 +163,35 @@ static const char schema_5[] =
 static const char schema_6[] =
     "ALTER TABLE going ADD COLUMN charged INTEGER NOT NULL DEFAULT 0;";
 
+/*
+ * How far scrubbing has come, in the one cycle there is and on each volume. What
+ * is on a volume was read, or written, after scrub_since; of older volumes no
+ * more is known than when the oldest file came.
+ */
+static const char schema_7[] =
+    "CREATE TABLE scrub("
+    " one INTEGER PRIMARY KEY CHECK(one = 1),"
+    " cycle INTEGER NOT NULL DEFAULT 0,"
+    " began_at INTEGER NOT NULL DEFAULT 0,"
+    " ended_at INTEGER NOT NULL DEFAULT 0," /* 0: it is under way */
+    " chunks INTEGER NOT NULL DEFAULT 0,"
+    " bytes INTEGER NOT NULL DEFAULT 0,"
+    " bad INTEGER NOT NULL DEFAULT 0,"
+    " missing INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "INSERT INTO scrub(one) VALUES(1);"
+    "ALTER TABLE volumes ADD COLUMN scrub_cycle INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE volumes ADD COLUMN scrub_began INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE volumes ADD COLUMN scrub_after INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE volumes ADD COLUMN scrub_passed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE volumes ADD COLUMN scrub_since INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE volumes SET scrub_since = ifnull((SELECT created_at FROM files"
+    " ORDER BY file LIMIT 1), unixepoch());"
+    "CREATE TRIGGER volume_came AFTER INSERT ON volumes BEGIN"
+    " UPDATE volumes SET scrub_since = unixepoch()"
+    " WHERE volume = new.volume; END;";
+
 static const char *const migrations[] = {
-    schema_1, schema_2, schema_3, schema_4, schema_5, schema_6};
+    schema_1, schema_2, schema_3, schema_4, schema_5, schema_6, schema_7};
 
 /* Files that are being read, and how often. In memory. */
 static const char scratch[] =

@@ -111,6 +111,13 @@ static void
 test_old_version(void **state)
 {
 	static const char *const undo[] = {
+	    "DROP TRIGGER volume_came",
+	    "DROP TABLE scrub",
+	    "ALTER TABLE volumes DROP COLUMN scrub_cycle",
+	    "ALTER TABLE volumes DROP COLUMN scrub_began",
+	    "ALTER TABLE volumes DROP COLUMN scrub_after",
+	    "ALTER TABLE volumes DROP COLUMN scrub_passed",
+	    "ALTER TABLE volumes DROP COLUMN scrub_since",
 	    "ALTER TABLE users DROP COLUMN folders",
 	    "ALTER TABLE users DROP COLUMN charged",
 	    "ALTER TABLE users DROP COLUMN tree",
@@ -143,7 +150,13 @@ test_old_version(void **state)
 	reopen();
 	recount();
 	assert_int_equal(
-	    number("SELECT user_version FROM pragma_user_version"), 6);
+	    number("SELECT user_version FROM pragma_user_version"), 7);
+	/* nothing there is known to have been read since the oldest file came */
+	assert_int_equal(
+	    number("SELECT count(*) FROM volumes WHERE scrub_since <>"
+		   " (SELECT min(created_at) FROM files)"),
+	    0);
+	assert_true(number("SELECT count(*) FROM volumes") > 0);
 }
 
 /* --- bounds -----------------------------------------------------------------*/
