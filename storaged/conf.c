@@ -20,5 +20,10 @@ const struct nx_conf_key storaged_conf_keys[] = {
     {"storaged", "base_size", NX_CONF_SIZE, AT(base_size), "1G", 0, INT64_MAX},
     {"storaged", "base_max", NX_CONF_UINT, AT(base_max), "16", 0, 1024},
     {"storaged", "away_grace", NX_CONF_UINT, AT(away_grace), "600", 0, 864000},
+    {"storaged", "scrub_rate", NX_CONF_SIZE, AT(scrub_rate), "20M", 0,
+	INT64_MAX},
+    {"storaged", "scrub_cpu", NX_CONF_UINT, AT(scrub_cpu), "5", 1, 100},
+    {"storaged", "scrub_interval", NX_CONF_UINT, AT(scrub_interval), "86400",
+	60, 31536000},
 };
 const size_t storaged_conf_count = NX_ARRAY_SIZE(storaged_conf_keys);

@@ -77,6 +77,7 @@ on_stop(void *ctx)
 	struct storaged *s = ctx;
 
 	uploads_stop(s->uploads);
+	scrub_stop(s->scrub);
 	try_to_quit(-1, 0, NULL);
 }
 
@@ -125,9 +126,10 @@ make_parts(struct storaged *s)
 	s->collector = collector_new(s);
 	s->healer = healer_new(s);
 	s->proofs = proofs_new(s);
+	s->scrub = scrub_new(s);
 	stopping = evtimer_new(s->base, try_to_quit, NULL);
 	if (!s->tickets || !s->quotas || !s->uploads || !s->downloads ||
-	    !s->collector || !s->healer || !s->proofs || !stopping)
+	    !s->collector || !s->healer || !s->proofs || !s->scrub || !stopping)
 		nx_fatal(-ENOMEM, "starting");
 	collector_watch(s->collector, oldest_upload, s->uploads);
 }
@@ -139,6 +141,7 @@ free_parts(struct storaged *s)
 	s->slow = nx_workers_free(s->slow);
 	/* Whoever waits for a write is still there to be told. */
 	(void)catalog_flush(s->catalog);
+	s->scrub = scrub_free(s->scrub);
 	s->proofs = proofs_free(s->proofs);
 	s->healer = healer_free(s->healer);
 	s->collector = collector_free(s->collector);
@@ -202,6 +205,7 @@ main(int argc, char **argv)
 	s->hub = daemon_.hub;
 	collector_sweep(s->collector);
 	healer_kick(s->healer);
+	scrub_start(s->scrub);
 
 	status = nx_daemon_run(&daemon_);
 	free_parts(s);

@@ -22,6 +22,7 @@ struct healer;
 struct proofs;
 struct quotas;
 struct reserve;
+struct scrub;
 struct uploads;
 struct volumes;
 
@@ -39,6 +40,9 @@ struct storaged_conf {
 	uint64_t base_max;   /* so many of them */
 	uint64_t away_grace; /* seconds before what a lost volume held is
 				* copied anew */
+	uint64_t scrub_rate; /* bytes a second; 0: no scrubbing */
+	uint64_t scrub_cpu;  /* percent of a core */
+	uint64_t scrub_interval; /* seconds between two cycles' beginnings */
 };
 extern const struct nx_conf_key storaged_conf_keys[];
 extern const size_t storaged_conf_count;
@@ -60,6 +64,7 @@ struct storaged {
 	struct collector *collector;
 	struct healer *healer;
 	struct proofs *proofs;
+	struct scrub *scrub;
 	uint64_t repaired, corrupt; /* since start */
 };
 

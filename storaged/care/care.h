@@ -1,6 +1,7 @@
 /*
  * The door of what looks after stored chunks: removing what nobody refers to
  * (collector.h), making replicas whole and emptying volumes (healer.h),
+ * reading all of them in the background (scrub.h),
  * proving volumes that became suspect (proof.h),
  * and the reserve that lets a full disk
  * delete (reserve.h). It knows volumes and
@@ -14,5 +15,6 @@
 #include "storaged/care/healer.h"
 #include "storaged/care/proof.h"
 #include "storaged/care/reserve.h"
+#include "storaged/care/scrub.h"
 
 #endif

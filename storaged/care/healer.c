@@ -190,6 +190,7 @@ repaired(struct copy *c)
 		nx_err("event=replica-not-repaired chunk=%s error=\"%s\"",
 		    c->chunk.id.text,
 		    c->result < 0 ? strerror(-c->result) : "deleted");
+	h->repairing = false;
 	over(h);
 }
 
@@ -227,7 +228,14 @@ next_report(struct healer *h)
 		started = repair(h, rep);
 		free(rep);
 	}
+	h->repairing = started;
 	return started;
+}
+
+size_t
+healer_reports(const struct healer *h)
+{
+	return h->n_reports + h->repairing;
 }
 
 /* --- too few replicas -------------------------------------------------------*/

@@ -23,6 +23,8 @@ struct healer *healer_free(struct healer *h);
 
 /* A reader could not use the replica of @chunk on @volume. */
 void healer_report(struct healer *h, int64_t chunk, int64_t volume);
+/* So many reports are not worked off yet. */
+size_t healer_reports(const struct healer *h);
 /* Something changed (a node came, a volume went): look for what is degraded. */
 void healer_kick(struct healer *h);
 

@@ -40,6 +40,7 @@ struct healer {
 	bool running; /* one copy or check at a time */
 	TAILQ_HEAD(, report) reports;
 	size_t n_reports;
+	bool repairing;             /* what runs is of a report */
 	TAILQ_HEAD(, drain) drains; /* the first is being worked on */
 	bool trash_in_the_way;      /* of a copy: look again a little later */
 	bool scanning;

@@ -77,6 +77,8 @@ static const struct {
     {"STORAGE_SET_QUOTA", "A", "s", false},
     {"STORAGE_STATUS", "A", "s", false},
     {"STORAGE_PLACEMENT", "A", "s", false},
+    {"STORAGE_SCRUB", "A", "s", false},
+    {"STORAGE_SCRUB_STATUS", "A", "s", false},
     {"VOLUME_CREATE", "n", "s", false},
     {"VOLUME_ATTACH", "n", "s", false},
     {"VOLUME_SET_ACTIVE", "n", "s", false},

@@ -168,6 +168,7 @@ lab_start(void)
 	s->collector = collector_new(s);
 	s->healer = healer_new(s);
 	s->proofs = proofs_new(s);
+	s->scrub = scrub_new(s);
 	assert_int_equal(nx_workers_new(s->base, 4, 0, &s->io), 0);
 	assert_int_equal(nx_workers_new(s->base, 2, 0, &s->slow), 0);
 	volumes_start(s->volumes);
@@ -175,6 +176,7 @@ lab_start(void)
 		event_base_loop(s->base, EVLOOP_ONCE);
 	config.tickets = s->tickets;
 	assert_int_equal(nx_hub_new(&config, &s->hub), 0);
+	scrub_start(s->scrub); /* off, unless a test set a rate */
 	lab_connect(NX_ROLE_ADMIN);
 	lab_connect(NX_ROLE_NODE);
 	lab_connect(NX_ROLE_GATEWAY);
@@ -204,6 +206,7 @@ lab_stop(void)
 	struct storaged *s = &lab.s;
 
 	uploads_stop(s->uploads);
+	scrub_stop(s->scrub);
 	lab_settle();
 	s->hub = nx_hub_free(s->hub);
 	for (int i = 0; i < NX_ROLE_MAX; i++)
@@ -211,6 +214,7 @@ lab_stop(void)
 	s->io = nx_workers_free(s->io);
 	s->slow = nx_workers_free(s->slow);
 	(void)catalog_flush(s->catalog);
+	s->scrub = scrub_free(s->scrub);
 	s->proofs = proofs_free(s->proofs);
 	s->healer = healer_free(s->healer);
 	s->collector = collector_free(s->collector);
