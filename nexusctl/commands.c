@@ -76,6 +76,9 @@ static const struct ctl_option run_options[] = {
     {"timeout", 0, "<seconds>", "10", "after that it is killed"},
     {"mem", 0, "<mb:MB>", "128", "memory it gets"},
 };
+static const struct ctl_option scrub_options[] = {
+    {"wait", 0, NULL, NULL, "until everything is read, and repaired"},
+};
 static const struct ctl_option status_options[] = {
     {"edges", 0, NULL, NULL, "also who has been introduced to whom"},
 };
@@ -186,6 +189,13 @@ const struct ctl_command ctl_commands[] = {
 	"all is well the volume is trusted again. It is done by itself too, a "
 	"minute after, then less and less often. VOLUME is a node, or base-1.",
 	NO_OPT, NODE | STORAGE, ctl_volume_trust},
+
+    {"storage scrub", "read everything that is kept, from now on",
+	"All replicas are read in the background, at a pace others do not "
+	"feel, and what is bad is repaired from what is good; nexusctl status "
+	"shows how it goes. This begins a cycle now. With --wait it exits with "
+	"9 when files are left that are good in no copy.",
+	OPT(scrub_options), STORAGE, ctl_storage_scrub},
 
     {"state export", "print nodes, files and trees as JSON", NULL, NO_OPT,
 	AUTH | NODE | STORAGE, ctl_state_export},

@@ -53,6 +53,25 @@ static const struct ctl_column storage_columns[] = {
     {"Disk full", "disk_full", CTL_YES},
 };
 
+static const struct ctl_column scrub_columns[] = {
+    {"State", "state", CTL_TEXT},
+    {"Cycle", "cycle", CTL_TEXT},
+    {"Begun", "began_at", CTL_TIME},
+    {"Over", "ended_at", CTL_TIME},
+    {"Not before", "next_at", CTL_TIME},
+    {"Replicas read", "chunks", CTL_TEXT},
+    {"Replicas there are", "of_chunks", CTL_TEXT},
+    {"Read", "bytes", CTL_SIZE},
+    {"A second", "rate", CTL_SIZE},
+    {"Reading volume", "volume", CTL_TEXT},
+    {"Volumes passed over", "skipped", CTL_TEXT},
+    {"Which", "skipped_note", CTL_TEXT},
+    {"Found bad", "bad", CTL_TEXT},
+    {"Found missing", "missing", CTL_TEXT},
+    {"Damaged files", "damaged_files", CTL_TEXT},
+    {"All read since", "oldest", CTL_TIME},
+};
+
 static const struct ctl_column node_columns[] = {
     {"Nodes", "nodes", CTL_TEXT},
     {"Running", "running", CTL_TEXT},
@@ -85,6 +104,8 @@ static const struct part {
 } parts[] = {
     {"storage", NX_ROLE_STORAGE, nx_ask_storage_status, storage_columns,
 	NX_ARRAY_SIZE(storage_columns)},
+    {"scrub", NX_ROLE_STORAGE, nx_ask_storage_scrub_status, scrub_columns,
+	NX_ARRAY_SIZE(scrub_columns)},
     {"nodes", NX_ROLE_NODE, nx_ask_node_status, node_columns,
 	NX_ARRAY_SIZE(node_columns)},
     {"net", NX_ROLE_NET, nx_ask_net_status, net_columns,

@@ -1,0 +1,71 @@
+/* nexusctl storage: looking after what is kept, now and not when it is due. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "common/id.h"
+#include "nexusctl/clean.h"
+#include "nexusctl/ctl.h"
+#include "proto/storage.rpc.h"
+
+#define LOOK_MS 500
+
+/* Until the cycle, or a later one that was asked for meanwhile, is over. */
+static int
+await(struct ctl *c, uint64_t cycle, struct ctl_reply *ret_reply)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+
+	for (;;) {
+		const Nx__ScrubStatusReply *now;
+		int exit = ctl_ask(c, nx_ask_storage_scrub_status(), ret_reply);
+
+		if (exit != 0)
+			return exit;
+		now = nx_as_scrub_status_reply(ret_reply->body);
+		if (now->cycle >= cycle && now->ended_at != 0)
+			return 0;
+		ctl_reply_fini(ret_reply);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+static int
+show_over(struct ctl *c, const struct ctl_reply *reply)
+{
+	const Nx__ScrubStatusReply *now = nx_as_scrub_status_reply(reply->body);
+	int exit = ctl_done(c, reply->body, "cycle",
+	    "cycle %" PRIu64 " is over: %" PRIu64 " replicas (%s) were read, "
+	    "%" PRIu64 " were bad and %" PRIu64 " missing",
+	    now->cycle, now->chunks, nx_size_format(now->bytes), now->bad,
+	    now->missing);
+
+	if (now->skipped > 0)
+		ctl_say(
+		    stderr, "nexusctl: passed over: %s\n", now->skipped_note);
+	if (exit != 0 || now->damaged_files == 0)
+		return exit;
+	return ctl_failf(c, NX__STATUS__CORRUPT,
+	    "files that are good in no copy: %" PRIu64
+	    "; nexusctl file ls --damaged lists them",
+	    now->damaged_files);
+}
+
+int
+ctl_storage_scrub(struct ctl *c)
+{
+	ctl_cleanup_reply struct ctl_reply begun = {0}, over = {0};
+	int exit = ctl_ask(c, nx_ask_storage_scrub(), &begun);
+	uint64_t cycle;
+
+	if (exit != 0)
+		return exit;
+	cycle = nx_as_scrub_reply(begun.body)->cycle;
+	if (!ctl_flag(c, "wait"))
+		return ctl_done(c, begun.body, "cycle",
+		    "cycle %" PRIu64 " begins; nexusctl status shows how it "
+		    "goes",
+		    cycle);
+	exit = await(c, cycle, &over);
+	return exit ? exit : show_over(c, &over);
+}
