@@ -89,25 +89,27 @@ count_of(const struct call *list, uint64_t user)
 	return n;
 }
 
-/* One user gets three quarters of the places: something is left for others. */
-static uint64_t
-share(uint64_t places)
+/* Of @places @taken are taken, @own of them by a user: one more is theirs while
+ * they hold fewer than are free. One alone gets half, two a third each, and
+ * however many there are, something is left for the next. */
+static bool
+is_fair(uint64_t places, uint64_t taken, unsigned own)
 {
-	return places - places / 4;
+	return taken < places && own < places - taken;
 }
 
 static bool
 may_run(const struct nodemgr *m, uint64_t user)
 {
-	return m->n_running < m->conf.functions &&
-	    count_of(m->running, user) < share(m->conf.functions);
+	return is_fair(
+	    m->conf.functions, m->n_running, count_of(m->running, user));
 }
 
 static bool
 may_wait(const struct nodemgr *m, uint64_t user)
 {
-	return m->n_waiting < m->conf.function_queue &&
-	    count_of(m->waiting, user) < share(m->conf.function_queue);
+	return is_fair(
+	    m->conf.function_queue, m->n_waiting, count_of(m->waiting, user));
 }
 
 /* Of those that may run, the first of the user who has the fewest running. */

@@ -79,7 +79,7 @@ test_many(void **state)
 	unsigned ok = 0, limited = 0, i;
 
 	(void)state;
-	for (i = 0; i < 16; i++) /* 3 of 4 run, 6 of 8 wait: one user's share */
+	for (i = 0; i < 16; i++) /* 2 of 4 run, 4 of 8 wait: one user's share */
 		call_async(&a[i], "print(1)", 0, 0);
 	for (i = 0; i < 16; i++) {
 		settle(&a[i]);
@@ -87,8 +87,8 @@ test_many(void **state)
 		limited += a[i].status == NX__STATUS__LIMIT;
 		forget_answer(&a[i]);
 	}
-	assert_int_equal(ok, 9);
-	assert_int_equal(limited, 7);
+	assert_int_equal(ok, 6);
+	assert_int_equal(limited, 10);
 	/* a caller that goes ends its call */
 	call_async(&a[0], "import time; time.sleep(1000)", 0, 0);
 	for (i = 0; i < 20; i++)
@@ -135,25 +135,25 @@ cancel(uint64_t number)
 static void
 test_cancelled(void **state)
 {
-	struct answer a[8];
+	struct answer a[6];
 	struct result r;
 	int i;
 
 	(void)state;
 	caller = world.admin;
-	for (i = 0; i < 8; i++) /* 3 of USER's run */
+	for (i = 0; i < 6; i++) /* 2 of USER's run */
 		call_numbered(&a[i], USER, (uint64_t)i + 1);
 	for (i = 0; i < 20; i++)
 		turn();
-	assert_int_equal(world.m.n_running, 3);
-	assert_int_equal(world.m.n_waiting, 5);
-	cancel(99); /* nobody's */
-	cancel(8);  /* one that waits */
+	assert_int_equal(world.m.n_running, 2);
 	assert_int_equal(world.m.n_waiting, 4);
-	settle(&a[7]);
-	assert_int_not_equal(a[7].status, 0);
-	forget_answer(&a[7]);
-	for (i = 0; i < 7; i++) {
+	cancel(99); /* nobody's */
+	cancel(6);  /* one that waits */
+	assert_int_equal(world.m.n_waiting, 3);
+	settle(&a[5]);
+	assert_int_not_equal(a[5].status, 0);
+	forget_answer(&a[5]);
+	for (i = 0; i < 5; i++) {
 		cancel((uint64_t)i + 1);
 		settle(&a[i]);
 		forget_answer(&a[i]);
@@ -169,33 +169,43 @@ test_cancelled(void **state)
 	free(r.err);
 }
 
-/* Whose turn it is: theirs who have least. */
+static unsigned
+running_of(uint64_t user)
+{
+	unsigned n = 0;
+
+	for (const struct call *c = world.m.running; c; c = c->next)
+		n += c->user == user;
+	return n;
+}
+
+/* Two users who want everything leave a place to the third; and whose turn it
+ * is: theirs who have least. */
 static void
 test_fair(void **state)
 {
-	struct answer a[10];
-	const struct call *c;
-	unsigned of_last = 0;
-	int i;
+	static const uint64_t user[] = {1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 4};
+	struct answer a[NX_ARRAY_SIZE(user)];
+	size_t i;
 
 	(void)state;
 	caller = world.admin;
-	for (i = 0; i < 8; i++) /* user 1: 3 run, 5 wait; user 2: 1 runs */
-		call_numbered(&a[i], 1, (uint64_t)i + 1);
-	call_numbered(&a[8], 2, 9);
-	call_numbered(&a[9], 3, 10);
+	for (i = 0; i < NX_ARRAY_SIZE(user); i++)
+		call_numbered(&a[i], user[i], i + 1);
 	for (i = 0; i < 20; i++)
 		turn();
-	assert_int_equal(world.m.n_running, 4);
+	assert_int_equal(running_of(1), 2);
+	assert_int_equal(running_of(2), 1);
+	assert_int_equal(running_of(3), 1);
+	/* 4 of user 1, 2 of user 2, who is refused one more, and user 4 */
+	assert_int_equal(world.m.n_waiting, 7);
 	cancel(1);
-	for (i = 0; i < 100 && world.m.n_waiting == 6; i++)
+	for (i = 0; i < 100 && world.m.n_waiting == 7; i++)
 		turn();
-	for (c = world.m.running; c; c = c->next)
-		of_last += c->user == 3;
-	assert_int_equal(of_last, 1);
-	for (i = 0; i < 10; i++)
-		cancel((uint64_t)i + 1);
-	for (i = 0; i < 10; i++) {
+	assert_int_equal(running_of(4), 1);
+	for (i = 0; i < NX_ARRAY_SIZE(user); i++)
+		cancel(i + 1);
+	for (i = 0; i < NX_ARRAY_SIZE(user); i++) {
 		settle(&a[i]);
 		forget_answer(&a[i]);
 	}
