@@ -150,6 +150,12 @@ nx_reaper_watch(pid_t pid, nx_reaped_fn *fn, void *arg)
 }
 
 bool
+nx_reaper_watches(pid_t pid)
+{
+	return find(pid) != NULL;
+}
+
+bool
 nx_reaper_claim(pid_t pid, uint64_t since, nx_reaped_fn *fn, void *arg)
 {
 	struct watch *w = add(pid, fn, arg);

@@ -43,6 +43,8 @@ void nx_reaper_watch(pid_t pid, nx_reaped_fn *fn, void *arg);
 bool nx_reaper_claim(pid_t pid, uint64_t since, nx_reaped_fn *fn, void *arg);
 uint64_t nx_reaper_mark(void);
 
+/* Is there a watch on @pid already? There must be none for a new one. */
+bool nx_reaper_watches(pid_t pid);
 /* No call for @pid any more; it is reaped all the same. */
 void nx_reaper_forget(pid_t pid);
 

@@ -214,7 +214,9 @@ on_heard(void *arg, const struct nx_gate_msg *msg, int *fd)
 		advance(x);
 		return false;
 	}
-	if (msg->kind == NX_GATE_CHILD && x->pid < 0 && msg->value > 0) {
+	/* once, and of nobody else's: the number comes from within the node */
+	if (msg->kind == NX_GATE_CHILD && x->pid < 0 && !x->ended &&
+	    msg->value > 0 && !nx_reaper_watches(msg->value)) {
 		x->pid = msg->value;
 		(void)nx_reaper_claim(x->pid, x->mark, on_end, x);
 	} else if (msg->kind == NX_GATE_TERMINAL && x->tty && !x->n_ends &&
