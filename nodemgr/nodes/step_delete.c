@@ -79,6 +79,15 @@ is_away(const struct nx_reply *reply)
 	    reply->status == NX__STATUS__DEADLINE;
 }
 
+/* No refusal: what was asked for is done, only later. */
+static void
+not_yet(struct op *op, const struct nx_reply *reply)
+{
+	op_fail(op, reply->status,
+	    "the node is being deleted, which goes on by itself: %s",
+	    reply->error);
+}
+
 static enum op_turn
 ask_delete(struct op *op, bool drain,
     enum op_turn (*replied)(struct op *op, const struct nx_reply *reply))
@@ -109,8 +118,12 @@ drained(struct op *op, const struct nx_reply *reply)
 		op->drained = true;
 		return OP_NEXT;
 	}
+	if (is_away(reply)) {
+		not_yet(op, reply);
+		return OP_AGAIN;
+	}
 	op_fail_reply(op, reply, "the volume cannot be deleted");
-	return is_away(reply) ? OP_AGAIN : OP_FAILED;
+	return OP_FAILED;
 }
 
 /* The one step that may be refused. The row names it, so that what storaged
@@ -161,7 +174,7 @@ volume_deleted(struct op *op, const struct nx_reply *reply)
 	if (reply->status == NX__STATUS__OK ||
 	    reply->status == NX__STATUS__NOT_FOUND)
 		return OP_NEXT;
-	op_fail_reply(op, reply, "the volume cannot be deleted");
+	not_yet(op, reply);
 	return OP_AGAIN;
 }
 
