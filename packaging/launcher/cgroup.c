@@ -23,7 +23,7 @@ up_cgroup_name(struct up *up)
 
 	/* The directory's identity rather than its name: names are long, and
 	 * one directory may have several. */
-	if (stat(up->opt.dir, &st) < 0)
+	if (fstat(up->opt.dir_fd, &st) < 0)
 		up_die("cannot use %s: %s", up->opt.dir, strerror(errno));
 	snprintf(up->cgroup, sizeof(up->cgroup), "nexus-up-%jx-%jx",
 	    (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);

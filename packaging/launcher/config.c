@@ -95,25 +95,31 @@ up_socket_path(const struct up *up, char *out, size_t size)
 		    (int)getpid());
 }
 
-static void
-env_path(const struct up *up, char *out, size_t size, const char *suffix)
+#define ENV     "nexus.env"
+#define ENV_NEW ENV ".new"
+
+/* Of one that was killed is nothing kept; O_EXCL follows no link. */
+static FILE *
+env_open(int dir)
 {
-	snprintf(out, size, "%s/nexus.env%s", up->opt.dir, suffix);
+	int fd;
+
+	(void)unlinkat(dir, ENV_NEW, 0);
+	fd =
+	    openat(dir, ENV_NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	return fd < 0 ? NULL : fdopen(fd, "w");
 }
 
 int
 up_env_write(const struct up *up, const struct up_pid *pids, size_t n)
 {
-	nx_cleanup_fclose FILE *f = NULL;
-	char path[PATH_MAX + 32], tmp[PATH_MAX + 32], sock[PATH_MAX + 32];
+	nx_cleanup_fclose FILE *f = env_open(up->opt.dir_fd);
+	char sock[PATH_MAX + 32];
+	int dir = up->opt.dir_fd;
 
-	env_path(up, path, sizeof(path), "");
-	env_path(up, tmp, sizeof(tmp), ".new");
-	up_socket_path(up, sock, sizeof(sock));
-	(void)unlink(tmp); /* of one that was killed; x: nor a link's target */
-	f = fopen(tmp, "wxe");
 	if (!f)
 		return -errno;
+	up_socket_path(up, sock, sizeof(sock));
 	fprintf(f,
 	    "NEXUS_URL=http://127.0.0.1:%u\n"
 	    "NEXUS_MAIL=%s/state/mail\n"
@@ -126,7 +132,7 @@ up_env_write(const struct up *up, const struct up_pid *pids, size_t n)
 	for (size_t i = 0; i < n; i++)
 		fprintf(f, "NEXUS_PID_%s=%d\n", pids[i].name, (int)pids[i].pid);
 	if (fflush(f) != 0 || fchmod(fileno(f), 0644) < 0 ||
-	    rename(tmp, path) < 0)
+	    renameat(dir, ENV_NEW, dir, ENV) < 0)
 		return -errno;
 	return 0;
 }
@@ -134,8 +140,5 @@ up_env_write(const struct up *up, const struct up_pid *pids, size_t n)
 void
 up_env_remove(const struct up *up)
 {
-	char path[PATH_MAX + 32];
-
-	env_path(up, path, sizeof(path), "");
-	unlink(path);
+	(void)unlinkat(up->opt.dir_fd, ENV, 0);
 }

@@ -42,15 +42,6 @@ bind(const char *from, const char *name)
 		up_die("cannot bind %s to %s: %s", from, to, strerror(errno));
 }
 
-static void
-bind_own(const struct up *up, const char *name)
-{
-	char from[PATH_MAX + 16];
-
-	snprintf(from, sizeof(from), "%s/%s", up->opt.dir, name);
-	bind(from, name);
-}
-
 /* Built under a strict umask, nobody but root could execute the programs. */
 static void
 share_programs(const struct up *up)
@@ -214,6 +205,10 @@ find_cgroup2(void)
 void
 up_enter(const struct up *up)
 {
+	/* Before: the new namespace has a mount of its own for where we are,
+	 * and none for a descriptor. */
+	if (fchdir(up->opt.dir_fd) < 0)
+		up_die("cannot enter %s: %s", up->opt.dir, strerror(errno));
 	if (unshare(CLONE_NEWNS) < 0)
 		up_die("cannot make a mount namespace: %s", strerror(errno));
 	/* Slave: what the host unmounts is not kept busy by us. */
@@ -222,9 +217,9 @@ up_enter(const struct up *up)
 		"mode=755,size=16M") < 0)
 		up_die("cannot make a private /mnt: %s", strerror(errno));
 	make_dir(UP_ROOT, 0755);
-	bind_own(up, "etc");
-	bind_own(up, "state");
-	bind_own(up, "run");
+	bind("etc", "etc");
+	bind("state", "state");
+	bind("run", "run");
 	share_programs(up);
 	bind(up->opt.bin, "bin");
 	make_dir(UP_ROOT "/notify", 0711);

@@ -25,9 +25,10 @@ static const struct {
     {"/run/nexus", "run"},
 };
 
-/* @path of an installed host as one below @dir; false: not ours. */
+/* @path of an installed host as one below the instance's directory; false: not
+ * ours. */
 static bool
-translate(const char *dir, const char *path, char *out, size_t size)
+translate(const char *path, char *out, size_t size)
 {
 	for (size_t i = 0; i < NX_ARRAY_SIZE(prefixes); i++) {
 		size_t len = strlen(prefixes[i].installed);
@@ -35,25 +36,27 @@ translate(const char *dir, const char *path, char *out, size_t size)
 		if (strncmp(path, prefixes[i].installed, len) != 0 ||
 		    (path[len] != '/' && path[len] != '\0'))
 			continue;
-		return snprintf(out, size, "%s/%s%s", dir, prefixes[i].here,
+		return snprintf(out, size, "%s%s", prefixes[i].here,
 			   path + len) < (int)size;
 	}
 	return false;
 }
 
 static void
-make(const char *path, mode_t mode, uid_t uid, gid_t gid)
+make(const struct up *up, const char *path, mode_t mode, uid_t uid, gid_t gid)
 {
 	nx_cleanup_fd int fd = -1;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		up_die("cannot make %s: %s", path, strerror(errno));
+	if (mkdirat(up->opt.dir_fd, path, 0700) < 0 && errno != EEXIST)
+		up_die("cannot make %s/%s: %s", up->opt.dir, path,
+		    strerror(errno));
 	/* By descriptor and without following a link: what lies below a
 	 * directory of a daemon's own is under its control. */
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(up->opt.dir_fd, path,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0)
-		up_die(
-		    "cannot give %s to its owner: %s", path, strerror(errno));
+		up_die("cannot give %s/%s to its owner: %s", up->opt.dir, path,
+		    strerror(errno));
 }
 
 static void
@@ -72,7 +75,7 @@ line(const struct up *up, const char *text, unsigned number)
 	if (n != 5)
 		up_die("%s:%u: a directory needs a mode, a user and a group",
 		    up->opt.layout, number);
-	if (!translate(up->opt.dir, path, here, sizeof(here)))
+	if (!translate(path, here, sizeof(here)))
 		return;
 	pw = getpwnam(user);
 	gr = getgrnam(group);
@@ -80,16 +83,7 @@ line(const struct up *up, const char *text, unsigned number)
 		up_die("there is no system user %s or group %s; "
 		       "packaging/up.sh makes them, start it by \"make up\".",
 		    user, group);
-	make(here, (mode_t)strtoul(mode, NULL, 8), pw->pw_uid, gr->gr_gid);
-}
-
-static void
-plain(const struct up *up, const char *name)
-{
-	char path[PATH_MAX + 16];
-
-	snprintf(path, sizeof(path), "%s/%s", up->opt.dir, name);
-	make(path, 0755, 0, 0);
+	make(up, here, (mode_t)strtoul(mode, NULL, 8), pw->pw_uid, gr->gr_gid);
 }
 
 void
@@ -98,10 +92,10 @@ up_directories(const struct up *up)
 	nx_cleanup_fclose FILE *f = NULL;
 	char text[PATH_MAX + 256];
 
-	plain(up, "etc");
-	plain(up, "log");
-	plain(up, "state");
-	plain(up, "run");
+	make(up, "etc", 0755, 0, 0);
+	make(up, "log", 0755, 0, 0);
+	make(up, "state", 0755, 0, 0);
+	make(up, "run", 0755, 0, 0);
 	f = fopen(up->opt.layout, "re");
 	if (!f)
 		up_die("cannot read %s: %s", up->opt.layout, strerror(errno));

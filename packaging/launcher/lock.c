@@ -37,8 +37,8 @@ up_lock(struct up *up)
 	pid_t pid;
 
 	snprintf(path, sizeof(path), "%s/lock", up->opt.dir);
-	up->lock_fd =
-	    open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	up->lock_fd = openat(up->opt.dir_fd, "lock",
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (up->lock_fd < 0)
 		up_die("cannot open %s: %s", path, strerror(errno));
 	while (flock(up->lock_fd, LOCK_EX | LOCK_NB) < 0) {

@@ -108,14 +108,15 @@ join(char dst[PATH_MAX], const char *dir, const char *name)
 
 /*
  * The state's directory is root's alone: whoever else could write there would
- * have root follow links of theirs and give files to their owners.
+ * have root follow links of theirs and give files to their owners. The
+ * descriptor.
  */
-static void
+static int
 own(char path[PATH_MAX])
 {
-	nx_cleanup_fd int fd = -1;
 	size_t len = strlen(path);
 	struct stat st;
+	int fd;
 
 	while (len > 1 && path[len - 1] == '/') /* that would follow a link */
 		path[--len] = '\0';
@@ -131,6 +132,7 @@ own(char path[PATH_MAX])
 		up_die("others than root may write in %s, and what is in it "
 		       "may be anybody's: choose a new directory with --state.",
 		    path);
+	return fd;
 }
 
 /* What was not given: from the place of this very program, build/bin. */
@@ -147,7 +149,7 @@ defaults(struct up_options *o, const char *state, const char *bin,
 	} else {
 		join(path, o->bin, "../up");
 	}
-	own(path);
+	o->dir_fd = own(path);
 	absolute(o->dir, path);
 	if (layout) {
 		absolute(o->layout, layout);

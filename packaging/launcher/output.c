@@ -22,7 +22,8 @@
 
 struct up_output {
 	char name[16];
-	char path[PATH_MAX + 32];
+	char file[32]; /* below the instance's directory */
+	const struct up_options *opt;
 	int pipe_fd, log_fd;
 	off_t log_size;
 	struct event *ev;
@@ -39,20 +40,21 @@ log_open(struct up_output *o)
 {
 	struct stat st;
 
-	o->log_fd = open(o->path,
+	o->log_fd = openat(o->opt->dir_fd, o->file,
 	    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (o->log_fd < 0)
-		up_die("cannot write %s: %s", o->path, strerror(errno));
+		up_die("cannot write %s/%s: %s", o->opt->dir, o->file,
+		    strerror(errno));
 	o->log_size = fstat(o->log_fd, &st) < 0 ? 0 : st.st_size;
 }
 
 static void
 log_rotate(struct up_output *o)
 {
-	char old[PATH_MAX + 40];
+	char old[40];
 
-	snprintf(old, sizeof(old), "%s.1", o->path);
-	(void)rename(o->path, old);
+	snprintf(old, sizeof(old), "%s.1", o->file);
+	(void)renameat(o->opt->dir_fd, o->file, o->opt->dir_fd, old);
 	nx_close(&o->log_fd);
 	log_open(o);
 }
@@ -159,7 +161,8 @@ up_output_new(
 		up_die("cannot make a pipe: %s", strerror(errno));
 	o->pipe_fd = fds[0];
 	snprintf(o->name, sizeof(o->name), "%s", name);
-	snprintf(o->path, sizeof(o->path), "%s/log/%s.log", up->opt.dir, name);
+	snprintf(o->file, sizeof(o->file), "log/%s.log", o->name);
+	o->opt = &up->opt;
 	log_open(o);
 	o->ev =
 	    event_new(base, o->pipe_fd, EV_READ | EV_PERSIST, on_readable, o);
@@ -193,5 +196,6 @@ up_output_show_last(struct up_output *o)
 	for (; from < o->n_kept; from++)
 		show(o, o->kept[from % KEPT]);
 	o->n_kept = 0;
-	fprintf(stderr, "%s: (all of it: %s)\n", o->name, o->path);
+	fprintf(
+	    stderr, "%s: (all of it: %s/%s)\n", o->name, o->opt->dir, o->file);
 }

@@ -25,6 +25,9 @@
 struct up_options {
 	uint16_t port;
 	char dir[PATH_MAX];    /* state of this instance: build/up */
+	int dir_fd;            /* the same, seen to be root's alone: what is
+				* written there goes through it, for the
+				* directories above may be others' */
 	char bin[PATH_MAX];    /* the programs */
 	char layout[PATH_MAX]; /* packaging/tmpfiles.d/nexus.conf */
 	char bridge[16];       /* for a configuration file yet to be written */

@@ -122,6 +122,26 @@ like "which names the file" "$out" "once/log/storaged.log"
 is "and not followed" "$(stat -c %s "$dir/victim")" 0
 rm -rf "$dir/once" "$dir/victim"
 
+# What is above the directory may be a stranger's, as a clone is when root
+# starts it there: what it is renamed to, root goes on in it and not elsewhere.
+mkdir "$dir/clone"
+packaging/up.sh "$port" --state "$dir/clone/up" >"$dir/log" 2>&1 &
+up=$!
+until_true 60 test -s "$dir/clone/up/nexus.env"
+mv "$dir/clone/up" "$dir/clone/away"
+mkdir -p "$dir/clone/up/log"
+: >"$dir/victim"
+ln -s "$dir/victim" "$dir/clone/up/nexus.env.new"
+kill -9 "$(sed -n 's/^NEXUS_PID_maild=//p' "$dir/clone/away/nexus.env")"
+until_true 10 grep -q 'maild is back' "$dir/log"
+is "a link in another directory of that name is not followed" \
+    "$(stat -c %s "$dir/victim")" 0
+try "the daemon's new number is in the right one" test -d \
+    "/proc/$(sed -n 's/^NEXUS_PID_maild=//p' "$dir/clone/away/nexus.env")"
+end INT
+is "and it stops as always" "$status" 0
+rm -rf --one-file-system "$dir/clone" "$dir/victim"
+
 # What is made and what is kept are two things.
 mkdir -p "$dir/built/bin" "$dir/built/common" "$dir/built/up/state/volumes"
 echo precious >"$dir/built/up/state/volumes/1.img"
