@@ -111,17 +111,24 @@ def one_base_volume():
     insist(answers)
 
 
+def settle():
+    """What was deleted before has given its room back; asked seldom, for who
+    asks is whom that waits for."""
+    def settled():
+        time.sleep(2)
+        status = json.loads(ctl("-o", "json", "status")[1])
+        return True if not status["storage"]["removing"] else None
+    insist(settled)
+
+
 def fill(path):
-    """The base volume, with files of nobody in particular; what was deleted
-    before gives its room back for a while yet."""
+    """The base volume, with files of nobody in particular."""
     with open(path, "wb") as f:
         f.write(os.urandom(8 * MIB))
-    idle = 0
-    while idle < 3:
-        added = list(fill_once(path))
-        yield from added
-        idle = 0 if added else idle + 1
-        time.sleep(1)
+    settle()
+    yield from fill_once(path)
+    settle()
+    yield from fill_once(path)
 
 
 def fill_once(path):
