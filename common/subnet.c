@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/err.h"
 #include "common/subnet.h"
 
 #define DIGITS "0123456789"
@@ -22,6 +23,27 @@ parse_prefix(const char *text, uint32_t *ret_prefix)
 		return -EINVAL;
 	*ret_prefix = prefix;
 	return 0;
+}
+
+/* Has it an address that is no host's in a network: this host's own, the loop,
+ * link-local, many at once, or kept for the future? */
+static bool
+is_special(const struct nx_subnet *s)
+{
+	static const struct {
+		uint32_t network, mask;
+	} specials[] = {
+	    {0x00000000, 0xff000000}, /* 0.0.0.0/8 */
+	    {0x7f000000, 0xff000000}, /* 127.0.0.0/8 */
+	    {0xa9fe0000, 0xffff0000}, /* 169.254.0.0/16 */
+	    {0xe0000000, 0xe0000000}, /* 224.0.0.0/3 */
+	};
+
+	for (size_t i = 0; i < NX_ARRAY_SIZE(specials); i++)
+		if (((s->address ^ specials[i].network) & s->mask &
+			specials[i].mask) == 0)
+			return true;
+	return false;
 }
 
 int
@@ -43,7 +65,7 @@ nx_subnet_parse(const char *text, struct nx_subnet *ret_subnet)
 	s.address = ntohl(in.s_addr);
 	s.mask = ~0U << (32 - s.prefix);
 	if (s.address == nx_subnet_network(&s) ||
-	    s.address == nx_subnet_broadcast(&s))
+	    s.address == nx_subnet_broadcast(&s) || is_special(&s))
 		return -EINVAL;
 	snprintf(s.text, sizeof(s.text), "%s", text);
 	*ret_subnet = s;

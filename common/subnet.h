@@ -15,7 +15,10 @@
 #define NX_SUBNET_PREFIX_MAX 30
 
 /* What a sentence that refuses one says it is not. */
-#define NX_SUBNET_FORM "an address with a prefix of 8 to 30, as 10.0.42.1/24"
+#define NX_SUBNET_FORM                                                    \
+	"an address of a network for nodes with a prefix of 8 to 30, as " \
+	"10.0.42.1/24: choose one of 10.0.0.0/8, 172.16.0.0/12 or "       \
+	"192.168.0.0/16"
 
 /* In host byte order. */
 struct nx_subnet {
@@ -29,7 +32,9 @@ struct nx_subnet {
  * Four decimal numbers without leading zeros (inet_pton(3)), a slash, and a
  * prefix in range of one or two digits without a leading zero; nothing before,
  * between or behind. Refused too are the network's own address and its
- * broadcast: the address is the bridge's, and those are no host's. 0 or -EINVAL.
+ * broadcast: the address is the bridge's, and those are no host's. So are
+ * networks that hold addresses which mean something else to every host (RFC
+ * 6890): 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3. 0 or -EINVAL.
  */
 int nx_subnet_parse(const char *text, struct nx_subnet *ret_subnet);
 
