@@ -121,22 +121,27 @@ hasher_digest(struct hasher *h, struct checksums *ret_sums)
 /* --- a whole content --------------------------------------------------------*/
 
 struct digest {
-	EVP_MD_CTX *ctx;
+	EVP_MD_CTX *ctx[DIGEST_KINDS]; /* NULL: not wanted */
 };
 
 int
-digest_new(enum digest_kind kind, struct digest **ret_digest)
+digest_new(const bool wanted[DIGEST_KINDS], struct digest **ret_digest)
 {
+	EVP_MD *const methods[DIGEST_KINDS] = {
+	    [DIGEST_MD5] = md5_method, [DIGEST_SHA256] = sha256_method};
 	struct digest *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return -ENOMEM;
-	d->ctx = EVP_MD_CTX_new();
-	if (!d->ctx ||
-	    !EVP_DigestInit_ex(d->ctx,
-		kind == DIGEST_MD5 ? md5_method : sha256_method, NULL)) {
-		digest_free(d);
-		return -ENOMEM;
+	for (size_t i = 0; i < DIGEST_KINDS; i++) {
+		if (!wanted[i])
+			continue;
+		d->ctx[i] = EVP_MD_CTX_new();
+		if (!d->ctx[i] ||
+		    !EVP_DigestInit_ex(d->ctx[i], methods[i], NULL)) {
+			digest_free(d);
+			return -ENOMEM;
+		}
 	}
 	*ret_digest = d;
 	return 0;
@@ -145,27 +150,32 @@ digest_new(enum digest_kind kind, struct digest **ret_digest)
 struct digest *
 digest_free(struct digest *d)
 {
-	if (d) {
-		EVP_MD_CTX_free(d->ctx);
-		free(d);
-	}
+	for (size_t i = 0; d && i < DIGEST_KINDS; i++)
+		EVP_MD_CTX_free(d->ctx[i]);
+	free(d);
 	return NULL;
 }
 
 void
 digest_add(struct digest *d, const void *data, size_t len)
 {
-	nx_assert(EVP_DigestUpdate(d->ctx, data, len));
+	for (size_t i = 0; i < DIGEST_KINDS; i++)
+		nx_assert(!d->ctx[i] || EVP_DigestUpdate(d->ctx[i], data, len));
 }
 
 bool
 digest_is(struct digest *d, const uint8_t *expected, size_t len)
 {
-	uint8_t value[EVP_MAX_MD_SIZE];
-	unsigned n;
+	uint8_t value[DIGEST_MAX];
+	unsigned at = 0, n;
 
-	nx_assert(EVP_DigestFinal_ex(d->ctx, value, &n));
-	return len == n && memcmp(value, expected, n) == 0;
+	for (size_t i = 0; i < DIGEST_KINDS; i++) {
+		if (!d->ctx[i])
+			continue;
+		nx_assert(EVP_DigestFinal_ex(d->ctx[i], value + at, &n));
+		at += n;
+	}
+	return len == at && memcmp(value, expected, at) == 0;
 }
 
 /* --- as users see them ------------------------------------------------------*/

@@ -45,24 +45,25 @@ void hasher_digest(struct hasher *h, struct checksums *ret_sums);
 uint32_t checksum_crc(const void *data, size_t len);
 
 /*
- * A checksum of a whole content, for uploaders who say what it must be. None of
+ * Checksums of a whole content, for uploaders who say what it must be. None of
  * the chunks' own can be put together to that. Bytes in order, one thread at a
  * time.
  */
 enum digest_kind {
 	DIGEST_MD5,    /* 16 bytes */
 	DIGEST_SHA256, /* 32 bytes */
+	DIGEST_KINDS
 };
-#define DIGEST_MAX 32U
+#define DIGEST_MAX 48U
 
 struct digest;
-/* 0 or -ENOMEM. */
-int digest_new(enum digest_kind kind, struct digest **ret_digest);
+/* Of each kind that is @wanted, at least one. 0 or -ENOMEM. */
+int digest_new(const bool wanted[DIGEST_KINDS], struct digest **ret_digest);
 /* Accepts NULL; returns NULL. */
 struct digest *digest_free(struct digest *d);
 void digest_add(struct digest *d, const void *data, size_t len);
-/* Is what was added the content with this checksum? Ask once; nothing can be
- * added after. */
+/* Is what was added the content with these checksums, all that were wanted, in
+ * the order of their kinds? Ask once; nothing can be added after. */
 bool digest_is(struct digest *d, const uint8_t *expected, size_t len);
 
 /*

@@ -53,7 +53,7 @@ struct upload {
 	bool full; /* no volume could take the chunk that comes now */
 	unsigned syncing;
 	struct pump pump;
-	struct digest *digest; /* of the whole content, if one was announced */
+	struct digest *digest; /* of the whole content, if any were announced */
 	struct chunk_put *put; /* being filled */
 	struct volume *evict;  /* to be taken out of @put after the pump */
 	struct catalog_chunk *chunks;
@@ -62,7 +62,7 @@ struct upload {
 	/* the end */
 	struct nx_request *finish;
 	uint64_t finish_size;
-	uint8_t expected[DIGEST_MAX]; /* the checksum FINISH says, */
+	uint8_t expected[DIGEST_MAX]; /* the checksums FINISH says, */
 	size_t n_expected;            /* 0: none */
 	struct catalog_commit commit;
 	Nx__Status status; /* of UPLOAD_FAILED */

@@ -130,14 +130,10 @@ static bool
 decide_digest(
     struct nx_request *r, const Nx__OpenUploadRequest *q, struct upload *u)
 {
-	enum digest_kind kind = q->sha256 ? DIGEST_SHA256 : DIGEST_MD5;
+	const bool wanted[DIGEST_KINDS] = {
+	    [DIGEST_MD5] = q->md5, [DIGEST_SHA256] = q->sha256};
 
-	if (q->md5 && q->sha256) {
-		nx_refuse(r, NX__STATUS__INVALID,
-		    "announce an MD5 or a SHA-256, not both");
-		return false;
-	}
-	if ((q->md5 || q->sha256) && digest_new(kind, &u->digest) < 0) {
+	if ((q->md5 || q->sha256) && digest_new(wanted, &u->digest) < 0) {
 		nx_refuse_errno(r, -ENOMEM, "starting an upload");
 		return false;
 	}

@@ -214,8 +214,8 @@ checked(const char *method, const uint8_t *data, size_t size,
 	int fd;
 
 	open.path = (char *)(uintptr_t) "/f";
-	open.md5 = method && strcmp(method, "MD5") == 0;
-	open.sha256 = method && strcmp(method, "SHA256") == 0;
+	open.md5 = method && strstr(method, "MD5");
+	open.sha256 = method && strstr(method, "SHA256");
 	LAB_OK(lab_call(1, NX__METHOD__FILE_OPEN_UPLOAD, &open));
 	q.upload = LAB_BODY(Nx__OpenUploadReply)->upload;
 	fd = nx_take_fd(&reply.fds[0]);
@@ -266,6 +266,34 @@ test_digest(void **state)
 		/* announced and not said: nothing to compare */
 		LAB_OK(checked(methods[i], data, size, NULL, 0));
 	}
+	check_nothing_left(1);
+	free(data);
+}
+
+/* Both are compared: one that is right excuses no wrong one. */
+static void
+test_two_digests(void **state)
+{
+	size_t size = CHUNK_SIZE + 12345;
+	uint8_t *data = lab_random(size), both[16 + 32];
+
+	(void)state;
+	assert_true(EVP_Digest(data, size, both, NULL, EVP_md5(), NULL));
+	assert_true(
+	    EVP_Digest(data, size, both + 16, NULL, EVP_sha256(), NULL));
+	LAB_OK(lab_put(1, "/f", "before", 6));
+	for (size_t wrong = 3; wrong < sizeof(both); wrong += 32) {
+		both[wrong] ^= 1;
+		assert_int_equal(
+		    checked("MD5 SHA256", data, size, both, sizeof(both)),
+		    NX__STATUS__INVALID);
+		both[wrong] ^= 1;
+	}
+	assert_int_equal(
+	    checked("MD5 SHA256", data, size, both, 16), NX__STATUS__INVALID);
+	LAB_OK(lab_read(1, NULL, "/f", 0, 0, (const uint8_t *)"before"));
+	LAB_OK(checked("MD5 SHA256", data, size, both, sizeof(both)));
+	LAB_OK(lab_read(1, NULL, "/f", 0, 0, data));
 	check_nothing_left(1);
 	free(data);
 }
@@ -448,6 +476,7 @@ main(void)
 	    T(test_place_once),
 	    T(test_open_into_folder),
 	    T(test_digest),
+	    T(test_two_digests),
 	    T(test_side_by_side),
 	    T(test_share_of_places),
 	    T(test_trickle),
