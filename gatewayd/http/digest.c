@@ -27,13 +27,30 @@ static const struct http_error
     part = {400, "partial-upload",
 	"A file is uploaded whole: Content-Range is not taken here."};
 
-size_t
-digest_len(enum digest_kind kind)
-{
-	static const size_t lens[DIGEST_KINDS] = {
-	    [DIGEST_MD5] = 16, [DIGEST_SHA256] = 32};
+static const size_t lens[DIGEST_KINDS] = {
+    [DIGEST_MD5] = 16, [DIGEST_SHA256] = 32};
 
-	return lens[kind];
+bool
+digest_any(const struct digest *d)
+{
+	for (size_t i = 0; i < DIGEST_KINDS; i++)
+		if (d->sent[i])
+			return true;
+	return false;
+}
+
+size_t
+digest_join(const struct digest *d, uint8_t ret_values[DIGEST_ALL_MAX])
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < DIGEST_KINDS; i++) {
+		if (!d->sent[i])
+			continue;
+		memcpy(ret_values + len, d->value[i], lens[i]);
+		len += lens[i];
+	}
+	return len;
 }
 
 static bool
@@ -54,20 +71,19 @@ decode(struct http_span s, uint8_t *value, size_t len)
 	return memcmp(again, s.p, s.len) == 0;
 }
 
-/* One of the digests given; the better kind stays. */
+/* One of the digests given. */
 static const struct http_error *
 take(struct digest *d, enum digest_kind kind, struct http_span base64,
     const struct http_error *bad)
 {
-	struct digest got = {.kind = kind};
+	uint8_t value[DIGEST_MAX];
 
-	if (!decode(base64, got.value, digest_len(kind)))
+	if (!decode(base64, value, lens[kind]))
 		return bad;
-	if (d->kind == kind &&
-	    memcmp(d->value, got.value, sizeof(got.value)) != 0)
+	if (d->sent[kind] && memcmp(d->value[kind], value, lens[kind]) != 0)
 		return &differ;
-	if (kind > d->kind)
-		*d = got;
+	d->sent[kind] = true;
+	memcpy(d->value[kind], value, lens[kind]);
 	return NULL;
 }
 
@@ -77,12 +93,12 @@ take_member(struct digest *d, struct http_span member)
 {
 	static const struct {
 		const char *name;
-		enum digest_kind kind; /* NONE: nobody computes it */
+		enum digest_kind kind; /* KINDS: nobody computes it */
 	} algorithms[] = {
 	    {"md5", DIGEST_MD5},
 	    {"sha-256", DIGEST_SHA256},
-	    {"sha-512", DIGEST_NONE},
-	    {"sha", DIGEST_NONE},
+	    {"sha-512", DIGEST_KINDS},
+	    {"sha", DIGEST_KINDS},
 	};
 	struct http_span value;
 
@@ -92,7 +108,7 @@ take_member(struct digest *d, struct http_span member)
 		if (member.len <= n || member.p[n] != '=' ||
 		    strncasecmp(member.p, algorithms[i].name, n) != 0)
 			continue;
-		if (algorithms[i].kind == DIGEST_NONE)
+		if (algorithms[i].kind == DIGEST_KINDS)
 			return &unchecked;
 		value =
 		    (struct http_span){member.p + n + 1, member.len - n - 1};
@@ -124,7 +140,7 @@ digest_of(struct digest *ret_digest, const struct http_head *head)
 	const struct http_error *error = NULL;
 	struct digest *d = ret_digest;
 
-	*d = (struct digest){.kind = DIGEST_NONE};
+	*d = (struct digest){0};
 	if (head->field[HEAD_CONTENT_RANGE].p)
 		return &part;
 	if (head->field[HEAD_DIGEST].p)
@@ -144,5 +160,5 @@ digest_none(const struct http_head *head)
 	struct digest d;
 	const struct http_error *error = digest_of(&d, head);
 
-	return error || d.kind == DIGEST_NONE ? error : &nowhere;
+	return error || !digest_any(&d) ? error : &nowhere;
 }

@@ -8,20 +8,24 @@
 
 #include "gatewayd/http/head.h"
 
-#define DIGEST_MAX 32U
+enum digest_kind { DIGEST_MD5, DIGEST_SHA256, DIGEST_KINDS };
 
-enum digest_kind { DIGEST_NONE, DIGEST_MD5, DIGEST_SHA256, DIGEST_KINDS };
+#define DIGEST_MAX     32U         /* of one kind */
+#define DIGEST_ALL_MAX (16U + 32U) /* of all of them */
 
 struct digest {
-	enum digest_kind kind;
-	uint8_t value[DIGEST_MAX];
+	bool sent[DIGEST_KINDS];
+	uint8_t value[DIGEST_KINDS][DIGEST_MAX];
 };
 
-/* Bytes of a digest of @kind. */
-size_t digest_len(enum digest_kind kind);
+/* Was any sent? */
+bool digest_any(const struct digest *d);
+/* The values of those that were sent, one behind the other in the order of
+ * their kinds; how many bytes that is. */
+size_t digest_join(const struct digest *d, uint8_t ret_values[DIGEST_ALL_MAX]);
 /*
  * All of @head that says what the content hashes to. MD5 and SHA-256 are taken,
- * SHA-256 when both are there; SHA-1 and SHA-512 are refused (501), for nobody
+ * both when both are there; SHA-1 and SHA-512 are refused (501), for nobody
  * here computes them; other algorithms are ignored, as RFC 9530 lets a
  * recipient do. Two values of one kind that differ are refused. So is
  * Content-Range, which makes the content a part of something. NULL, or why it

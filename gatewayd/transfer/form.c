@@ -91,7 +91,7 @@ begin_part(struct form *f)
 		return refuse(f, &fields);
 	if (strcmp(f->parts.name, "file") == 0)
 		return begin_file(f);
-	if (f->parts.digest.kind != DIGEST_NONE)
+	if (digest_any(&f->parts.digest))
 		return refuse(f, &digest);
 	f->in_path = f->tree && strcmp(f->parts.name, "path") == 0;
 	if (f->in_path)

@@ -139,8 +139,8 @@ upload_open(
 	}
 	u->waiting = true;
 	u->on_open = on_open;
-	m->md5 = u->digest.kind == DIGEST_MD5;
-	m->sha256 = u->digest.kind == DIGEST_SHA256;
+	m->md5 = u->digest.sent[DIGEST_MD5];
+	m->sha256 = u->digest.sent[DIGEST_SHA256];
 	req_call(u->req, nx_ask_file_open_upload(m), &opts, on_opened);
 }
 
@@ -275,11 +275,12 @@ finish(struct req *r)
 	Nx__FinishUploadRequest m = NX__FINISH_UPLOAD_REQUEST__INIT;
 	struct req_call_opts opts = {.timeout_s = FINISH_S, .again = finish};
 	struct upload *u = req_upload(r);
+	uint8_t values[DIGEST_ALL_MAX];
 
 	m.upload = u->id;
 	m.size = u->written;
-	m.digest.data = u->digest.value;
-	m.digest.len = digest_len(u->digest.kind);
+	m.digest.data = values;
+	m.digest.len = digest_join(&u->digest, values);
 	if (u->path) {
 		m.path = u->path;
 		m.into_folder = true;

@@ -297,6 +297,11 @@ def digests():
            ask("GET", "/api/fs/download?path=/digest").body == data,
            "the wrong %s changes nothing" % list(headers)[0],
            (a.status, a.body))
+    a = ask("PUT", where, data, headers={
+        "Content-Digest": "sha-256=" + sha,
+        "Content-MD5": b64(hashlib.md5(b"x").digest())})
+    ok(a.status == 400 and "checksum" in a.json["error"],
+       "a right SHA-256 excuses no wrong MD5", (a.status, a.body))
     problem("a digest that is not computed here", ask(
         "PUT", where, data, headers={"Content-Digest": "sha-512=:AA==:"}), 501,
         "digest-not-checked", "SHA-256")

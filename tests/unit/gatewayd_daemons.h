@@ -59,7 +59,7 @@ struct lab {
 	char open_name[256], open_path[4097], finish_path[4097];
 	bool into_folder; /* asked for, at OPEN or FINISH */
 	bool open_has_size, open_md5, open_sha256;
-	uint8_t digest[32];
+	uint8_t digest[48];
 	size_t digest_len;
 	uint64_t open_size;
 	int pipe;

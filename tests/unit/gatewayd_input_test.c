@@ -119,7 +119,11 @@ digests_are_not_ignored(void **state)
 	    {"Content-Digest: md5=:" MD5 ":\r\nContent-MD5: "
 	     "AAAAAAAAAAAAAAAAAAAAAA==",
 		400, 0},
-	    {"Repr-Digest: sha-256=:" SHA256 ":\r\nContent-MD5: " MD5, 201, 32},
+	    {"Repr-Digest: sha-256=:" SHA256 ":\r\nContent-MD5: " MD5, 201, 48},
+	    {"Content-Digest: sha-256=:" SHA256 ":, md5=:" MD5 ":", 201, 48},
+	    {"Content-Digest: sha-256=:" SHA256 ":, md5=:" MD5 ":\r\n"
+	     "Content-MD5: AAAAAAAAAAAAAAAAAAAAAA==",
+		400, 0},
 	    {"Content-Digest: sha-512=:AAA=:", 501, 0},
 	    {"Repr-Digest: md5=:" MD5 ":, sha=:AAA=:", 501, 0},
 	    {"Digest: SHA-256=" SHA256, 501, 0},
@@ -139,7 +143,10 @@ digests_are_not_ignored(void **state)
 		if (memcmp(a, status, strlen(status)) != 0)
 			fail_msg("%s: %.60s", cases[i].field, a);
 		assert_int_equal(lab.digest_len, cases[i].len);
-		if (lab.digest_len == 16)
+		if (cases[i].len > 0)
+			assert_int_equal(cases[i].len,
+			    lab.open_md5 * 16 + lab.open_sha256 * 32);
+		if (lab.digest_len == 16 || lab.digest_len == 48)
 			assert_memory_equal(lab.digest, "Check Integrity!", 16);
 		free(a);
 	}
