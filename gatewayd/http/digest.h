@@ -28,8 +28,9 @@ size_t digest_join(const struct digest *d, uint8_t ret_values[DIGEST_ALL_MAX]);
  * both when both are there; SHA-1 and SHA-512 are refused (501), for nobody
  * here computes them; other algorithms are ignored, as RFC 9530 lets a
  * recipient do. Two values of one kind that differ are refused. So is
- * Content-Range, which makes the content a part of something. NULL, or why it
- * cannot be taken; @ret_digest is valid in either case.
+ * Content-Range, which makes the content a part of something, and any
+ * Content-Encoding but identity. NULL, or why it cannot be taken; @ret_digest is
+ * valid in either case.
  */
 const struct http_error *
 digest_of(struct digest *ret_digest, const struct http_head *head);

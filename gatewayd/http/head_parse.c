@@ -61,6 +61,8 @@ static const struct {
     [HEAD_IF_MATCH] = {"if-match", true},
     [HEAD_REQUEST_ID] = {"x-request-id", true},
     [HEAD_CONTENT_RANGE] = {"content-range", false},
+    /* a list, but only one that is empty or identity is taken */
+    [HEAD_CONTENT_ENCODING] = {"content-encoding", false},
     [HEAD_CONTENT_MD5] = {"content-md5", false},
     [HEAD_CONTENT_DIGEST] = {"content-digest", false},
     [HEAD_REPR_DIGEST] = {"repr-digest", false},

@@ -231,13 +231,14 @@ part_field(const struct multipart *m, const char *name)
 	return (struct http_span){0};
 }
 
-/* A part's own header may say what the part hashes to. */
+/* A part's own header may say what the part is, and hashes to. */
 static const struct http_error *
 part_digest(struct multipart *m)
 {
 	const struct http_head head = {
 	    .field = {
 		[HEAD_CONTENT_RANGE] = part_field(m, "content-range"),
+		[HEAD_CONTENT_ENCODING] = part_field(m, "content-encoding"),
 		[HEAD_CONTENT_MD5] = part_field(m, "content-md5"),
 		[HEAD_CONTENT_DIGEST] = part_field(m, "content-digest"),
 		[HEAD_REPR_DIGEST] = part_field(m, "repr-digest"),

@@ -308,6 +308,9 @@ def digests():
     problem("a part of a file", ask(
         "PUT", where, b"tail", headers={"Content-Range": "bytes 4-7/8"}), 400,
         "partial-upload", "Content-Range")
+    problem("a coded file", ask(
+        "PUT", where, b"coded", headers={"Content-Encoding": "gzip"}), 415,
+        "content-coding", "as it is")
     part = (b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"d\""
             b"\r\nContent-MD5: %s\r\n\r\n%s\r\n--b--\r\n")
     for name, body, status in (("right", data, 200), ("wrong", b"x", 400)):

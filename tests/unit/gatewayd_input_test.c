@@ -95,6 +95,50 @@ a_part_is_no_file(void **state)
 	assert_int_equal(lab.opened, 0);
 }
 
+/* It would come back without a word of how it was coded. */
+static void
+coded_content_is_refused(void **state)
+{
+	static const struct {
+		const char *field;
+		int status;
+	} cases[] = {
+	    {"Content-Encoding: gzip", 415},
+	    {"Content-Encoding: identity, br", 415},
+	    {"Content-Encoding: aws-chunked", 415},
+	    {"Content-Encoding: identity\r\nContent-Encoding: gzip", 400},
+	    {"Content-Encoding: Identity", 201},
+	    {"Content-Encoding: ", 201},
+	};
+	char head[256], status[16], *a;
+
+	(void)state;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(cases); i++) {
+		lab.opened = 0;
+		snprintf(head, sizeof(head),
+		    "PUT /api/fs/file?path=/a HTTP/1.1\r\n%s", cases[i].field);
+		snprintf(
+		    status, sizeof(status), "HTTP/1.1 %d", cases[i].status);
+		a = ask(head, "data", NULL);
+		if (memcmp(a, status, strlen(status)) != 0)
+			fail_msg("%s: %.60s", cases[i].field, a);
+		if (cases[i].status == 415)
+			assert_in(a, "send the content as it is");
+		assert_int_equal(lab.opened, cases[i].status == 201);
+		free(a);
+	}
+	/* whatever else has a body */
+	a = ask("POST /api/lambda/run HTTP/1.1\r\nContent-Encoding: gzip",
+	    "{\"code\":\"1\"}", NULL);
+	assert_status(a, 415);
+	free(a);
+	/* nothing was sent that could be coded */
+	a = ask(
+	    "GET /api/account HTTP/1.1\r\nContent-Encoding: gzip", NULL, NULL);
+	assert_status(a, 200);
+	free(a);
+}
+
 #define MD5    "Q2hlY2sgSW50ZWdyaXR5IQ==" /* RFC 1864's own example */
 #define SHA256 "X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE="
 
@@ -176,6 +220,12 @@ nor_those_of_parts(void **state)
 	a = ask(FORM, PART("file", "Content-Range: bytes 0-3/9\r\n"), NULL);
 	assert_status(a, 400);
 	free(a);
+	a = ask(FORM, PART("file", "Content-Encoding: gzip\r\n"), NULL);
+	assert_status(a, 415);
+	free(a);
+	a = ask(FORM "\r\nContent-Encoding: gzip", PART("file", ""), NULL);
+	assert_status(a, 415);
+	free(a);
 	a = ask(FORM, PART("other", "Content-MD5: " MD5 "\r\n"), NULL);
 	assert_status(a, 501);
 	free(a);
@@ -218,6 +268,7 @@ main(void)
 	    T(unknown_parameters_are_refused),
 	    T(damaged_files_are_listed),
 	    T(a_part_is_no_file),
+	    T(coded_content_is_refused),
 	    T(digests_are_not_ignored),
 	    T(nor_those_of_parts),
 	    T(bodies_may_come_in_bits),
