@@ -13,6 +13,8 @@
  *	BUSY     yes       wait                     none: daemons have their own;
  *	                                            once it has sent its last,
  *	                                            a second: is it still there?
+ *	                                            (HTTP/1.0: five, then it is
+ *	                                            not, for it cannot be asked)
  *	COLLECT  yes       send its body            rate, small windows
  *	STREAM   yes       send its body            rate, unless paused
  *	REPLY    yes       take the reply           rate while something is kept

@@ -12,6 +12,7 @@
 #include "gatewayd/http/tcp.h"
 
 #define PROBE_EACH 8U /* of so many looks, one asks the client */
+#define PATIENCE   5U /* looks at one that cannot be asked */
 
 static const struct http_error slow = {
     408, "too-slow", "The request did not arrive in time."};
@@ -53,34 +54,51 @@ late_reader(struct conn *c)
 		conn_close(c);
 }
 
+/* True: it has gone. */
+static bool
+probe(const struct conn *c)
+{
+	static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	return send(c->fd, interim, sizeof(interim) - 1,
+		   MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+	    errno != EAGAIN && errno != EINTR;
+}
+
 /*
  * The client has sent its last. Has it gone, or only said all it has to say?
  * TCP tells only when something is sent: one that is gone answers with a reset,
- * one that waits skips what any interim reply is (RFC 9110 15.2). An HTTP/1.0
- * client knows none of those, and is waited for.
+ * one that waits skips what any interim reply is (RFC 9110 15.2).
+ *
+ * An HTTP/1.0 client knows none of those and must not be sent any, so nothing
+ * tells the two apart. Nearly all that close have gone, and what they asked for
+ * may hold a place for a quarter of an hour; a closure that was received wants
+ * prompt closing of both sides (RFC 9112 9.5), and gives no right to an answer.
+ * So it has PATIENCE looks, in which whatever is quick is answered, and has then
+ * gone.
  */
+static bool
+has_gone(struct conn *c)
+{
+	struct pollfd p = {.fd = c->fd};
+
+	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)))
+		return true;
+	c->probes++;
+	if (c->x->head.minor == 0)
+		return c->probes >= PATIENCE;
+	return c->probes % PROBE_EACH == 1 && probe(c);
+}
+
 static void
 late_busy(struct conn *c)
 {
-	static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	struct pollfd p = {.fd = c->fd};
-
-	if (!c->eof || conn_out_pending(c)) {
+	if (!c->eof || conn_out_pending(c))
 		late_reader(c);
-		return;
-	}
-	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP))) {
+	else if (has_gone(c))
 		conn_close(c);
-		return;
-	}
-	if (c->probes++ % PROBE_EACH == 0 && c->x->head.minor == 1 &&
-	    send(c->fd, interim, sizeof(interim) - 1,
-		MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
-	    errno != EAGAIN && errno != EINTR) {
-		conn_close(c);
-		return;
-	}
-	conn_deadline(c, CONN_PROBE_S);
+	else
+		conn_deadline(c, CONN_PROBE_S);
 }
 
 static void

@@ -4,17 +4,23 @@
 #include "gatewayd/http/conn.h"
 
 static int
-ask_only(const char *token, const char *head, const char *body)
+ask_by(int minor, const char *token, const char *head, const char *body)
 {
 	char text[1024];
 	int fd = client(), n;
 
 	n = snprintf(text, sizeof(text),
-	    "%s HTTP/1.1\r\nHost: n\r\nAuthorization: Bearer %s\r\n"
+	    "%s HTTP/1.%d\r\nHost: n\r\nAuthorization: Bearer %s\r\n"
 	    "Content-Length: %zu\r\n\r\n%s",
-	    head, token, strlen(body), body);
+	    head, minor, token, strlen(body), body);
 	assert_true(say(fd, text, (size_t)n, 1000));
 	return fd;
+}
+
+static int
+ask_only(const char *token, const char *head, const char *body)
+{
+	return ask_by(1, token, head, body);
 }
 
 /* Bytes that come, up to @most. */
@@ -155,6 +161,45 @@ half_closed_clients_are_answered(void **state)
 	close(fd);
 }
 
+/* HTTP/1.0 has nothing that could be sent to ask: whoever has sent its last is
+ * answered when that is quick, without a word before, */
+static void
+old_clients_are_answered_for_a_while(void **state)
+{
+	char *a;
+	int fd;
+
+	(void)state;
+	lab.hold_lambda = lab.quiet_lambda = true;
+	fd = ask_by(0, "good", "POST /api/lambda/run", "{\"code\":\"1\"}");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	lab_turn(2500);
+	assert_int_equal(http_server_count(lab.gw.server), 1);
+	assert_int_equal(lab.cancelled, 0);
+	lab_release_lambda();
+	a = hear(fd, "}\n", NULL);
+	assert_memory_equal(a, "HTTP/1.1 200 OK\r\n", 17);
+	free(a);
+	close(fd);
+}
+
+/* and has gone when it is not. One that stays connected is waited for. */
+static void
+old_clients_that_went_are_noticed(void **state)
+{
+	int fd;
+
+	(void)state;
+	lab.hold_lambda = lab.quiet_lambda = true;
+	fd = ask_by(0, "good", "POST /api/lambda/run", "{\"code\":\"1\"}");
+	lab_turn(8000);
+	assert_int_equal(http_server_count(lab.gw.server), 1);
+	close(fd);
+	lab_turn(8000);
+	assert_int_equal(http_server_count(lab.gw.server), 0);
+	assert_int_equal(lab.cancelled, lab.call);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, lab_up, lab_down)
 int
 main(void)
@@ -164,6 +209,8 @@ main(void)
 	    T(places_are_left_to_others),
 	    T(gone_clients_are_noticed),
 	    T(half_closed_clients_are_answered),
+	    T(old_clients_are_answered_for_a_while),
+	    T(old_clients_that_went_are_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
