@@ -62,7 +62,10 @@ on_hello(const struct nx_reply *reply, void *arg)
 	w->hello = NULL;
 	if (reply->status == NX__STATUS__OK)
 		return;
-	nx_warn("event=hello-refused reason=\"%s\"", reply->error);
+	if (w->config.on_refused)
+		w->config.on_refused(w->config.ctx, reply);
+	else
+		nx_warn("event=hello-refused reason=\"%s\"", reply->error);
 	peer = nx_hub_peer(w->config.hub, NX_ROLE_SWITCH);
 	if (peer)
 		nx_hub_drop(w->config.hub, peer);

@@ -20,6 +20,10 @@ struct nx_wire_config {
 	uint32_t wants;   /* mask of roles, 0: every edge of the role */
 	bool reconnect;   /* false: on_lost is called instead */
 	void (*on_lost)(void *ctx);
+	/* nexusd would have none of us, in its words or those of a connection
+	 * that ended; NULL: a line in the log says so. It is tried again, or
+	 * lost, in either case. */
+	void (*on_refused)(void *ctx, const struct nx_reply *reply);
 	void *ctx;
 };
 

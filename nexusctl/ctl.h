@@ -31,7 +31,8 @@ struct ctl {
 	struct nx_wire *wire;
 	uint64_t as_user; /* 0: for all */
 	bool json, quiet;
-	bool lost; /* nexusd went away */
+	bool lost;           /* nexusd went away */
+	char why[CTL_ERROR]; /* in its own words; empty: without any */
 	char error[CTL_ERROR];
 };
 

@@ -43,6 +43,18 @@ on_lost(void *ctx)
 	c->lost = true;
 }
 
+/* People are told once, by whatever command needed it, and in sentences: one
+ * without words of nexusd's own is the hub's, about a connection that ended. */
+static void
+on_refused(void *ctx, const struct nx_reply *reply)
+{
+	struct ctl *c = ctx;
+
+	c->lost = true;
+	if (reply->status == NX__STATUS__UNSUPPORTED)
+		nx_sentence_behind(reply->error, c->why, sizeof(c->why));
+}
+
 static Nx__Status __attribute__((format(printf, 3, 4)))
 refuse(struct ctl *c, Nx__Status status, const char *fmt, ...)
 {
@@ -118,7 +130,8 @@ ctl_open(struct ctl *c, uint32_t roles)
 	const char *path = ctl_option(c->args, "socket")->text;
 	const char *user = ctl_option(c->args, "user")->text;
 	struct nx_hub_config hub = {.self = NX_ROLE_ADMIN, .ctx = c};
-	struct nx_wire_config wire = {.on_lost = on_lost, .ctx = c};
+	struct nx_wire_config wire = {
+	    .on_lost = on_lost, .on_refused = on_refused, .ctx = c};
 	int error;
 
 	if (!path)
@@ -223,6 +236,8 @@ refuse_absent(struct ctl *c, enum nx_role role)
 {
 	const char *user = nx_role_user(role);
 
+	if (c->lost && c->why[0] != '\0')
+		return refuse(c, NX__STATUS__UNSUPPORTED, "%s", c->why);
 	if (c->lost)
 		return refuse(c, NX__STATUS__UNAVAILABLE,
 		    "nexusd ended the connection; try again in a moment");

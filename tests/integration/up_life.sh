@@ -182,6 +182,10 @@ chmod 755 "$dir"
 out=$(setpriv --reuid 65534 --clear-groups nexusctl status 2>&1)
 is "a plain user is no administrator" "$?" 3
 like "and is told what to be" "$out" "root (or|and) the group nexus-admin"
+is "in a sentence, and nothing else" \
+    "$(grep -vc '^nexusctl: ' <<<"$out") $(grep -c event= <<<"$out")" "0 0"
+out=$(setpriv --reuid 65534 --clear-groups nexusctl volume ls 2>&1)
+is "as with any other command" "$(grep -c '' <<<"$out")" 1
 like "HTTP answers" "$(curl -s -o /dev/null -w '%{http_code}' "$NEXUS_URL/")" \
     '^[1-5][0-9][0-9]$'
 try "the socket is where it says" test -S "$NEXUS_SOCK"
