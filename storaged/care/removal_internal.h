@@ -44,7 +44,8 @@ void removal_free(struct delete_job *job);
 
 /* Nothing has been taken away: the volume goes on as before. Refuses with
  * @error; or says what would be lost, @own files of who asks and @others' files,
- * and remembers it: a second request with force covers what was named. */
+ * and remembers the own ones if it has told of them: a second request with force
+ * covers those. */
 void removal_call_off_errno(struct delete_job *job, int error);
 void removal_refuse(struct delete_job *job, const struct drained *result,
     uint64_t own, uint64_t others);

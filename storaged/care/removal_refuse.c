@@ -1,6 +1,8 @@
 /*
  * Why a volume stays: what a refusal says to who asked, with the first few of
- * the files by name, and what it remembers of having said so.
+ * the files by name, and what it remembers of having said so. A refusal for the
+ * sake of others' files says nothing of the caller's own that force could rest
+ * on, and remembers nothing.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -85,21 +87,8 @@ refuse_others(
 	    why);
 }
 
-static void
-refuse_own(struct delete_job *job, const struct drained *result,
-    const char *why, uint64_t own)
-{
-	char names[NAMES_MAX * (NAME_SHOWN + 2) + 48];
-
-	name_some(job->s, result, job->owner, own, names, sizeof(names));
-	nx_refuse(job->request, NX__STATUS__CONFLICT,
-	    "%" PRIu64 " file%s of yours would be lost (%s), for this node has "
-	    "the only good cop%s and %s: make room elsewhere first, or delete "
-	    "with force and lose %s",
-	    own, plural(own), names, own == 1 ? "y" : "ies", why,
-	    own == 1 ? "it" : "them");
-}
-
+/* All of them, though the sentence has no room for more than the first few: it
+ * says how many there are. */
 static void
 remember_named(struct volume *v, const struct drained *result, uint64_t owner)
 {
@@ -111,6 +100,22 @@ remember_named(struct volume *v, const struct drained *result, uint64_t owner)
 	for (size_t i = 0; named && i < result->n_risks; i++)
 		if (!result->risks[i].gone && result->risks[i].owner == owner)
 			named[v->n_named++] = result->risks[i].file;
+}
+
+static void
+refuse_own(struct delete_job *job, const struct drained *result,
+    const char *why, uint64_t own)
+{
+	char names[NAMES_MAX * (NAME_SHOWN + 2) + 48];
+
+	name_some(job->s, result, job->owner, own, names, sizeof(names));
+	remember_named(job->volume, result, job->owner);
+	nx_refuse(job->request, NX__STATUS__CONFLICT,
+	    "%" PRIu64 " file%s of yours would be lost (%s), for this node has "
+	    "the only good cop%s and %s: make room elsewhere first, or delete "
+	    "with force and lose %s",
+	    own, plural(own), names, own == 1 ? "y" : "ies", why,
+	    own == 1 ? "it" : "them");
 }
 
 void
@@ -125,7 +130,6 @@ removal_refuse(struct delete_job *job, const struct drained *result,
 	else
 		(void)snprintf(why, sizeof(why), "it could not be copied (%s)",
 		    strerror(-result->why));
-	remember_named(job->volume, result, job->owner);
 	if (others > 0)
 		refuse_others(job, why, own, others);
 	else

@@ -232,6 +232,31 @@ test_named_but_anothers(void **state)
 	assert_int_equal(LAB_BODY(Nx__VolumeDeleteReply)->n_lost, 2);
 }
 
+/* A refusal for others' sake names none of the caller's own: when the others'
+ * are gone, force still has to ask. */
+static void
+test_own_beside_anothers(void **state)
+{
+	struct lab_upload mine = {.path = "/mine", .replicas = 1};
+	struct lab_upload hers = {.path = "/hers", .replicas = 1};
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	LAB_OK(lab_upload(7, &mine, (const uint8_t *)"x", 1, NULL));
+	LAB_OK(lab_upload(8, &hers, (const uint8_t *)"y", 1, NULL));
+	assert_int_equal(lab_volume_delete_for(7, LAB_NODE("1"), LAB_FORCE),
+	    NX__STATUS__CONFLICT);
+	assert_non_null(strstr(reply.error, "beside some of yours"));
+	assert_null(strstr(reply.error, "/mine"));
+	LAB_OK(lab_fs(8, NX__METHOD__FS_DELETE, "/hers"));
+	assert_int_equal(lab_volume_delete_for(7, LAB_NODE("1"), LAB_FORCE),
+	    NX__STATUS__CONFLICT);
+	assert_non_null(strstr(reply.error, "/mine"));
+	LAB_OK(lab_read(7, NULL, "/mine", 0, 0, (const uint8_t *)"x"));
+	LAB_OK(lab_volume_delete_for(7, LAB_NODE("1"), LAB_FORCE));
+	assert_int_equal(LAB_BODY(Nx__VolumeDeleteReply)->files_lost, 1);
+}
+
 /* --- what others have is read before it is trusted --------------------------*/
 
 static void
@@ -406,6 +431,7 @@ main(void)
 	    T(test_never_anothers),
 	    T(test_own_when_named),
 	    T(test_named_but_anothers),
+	    T(test_own_beside_anothers),
 	    T(test_rotten_other),
 	    T(test_missing_other),
 	    T(test_rotten_other_no_room),
