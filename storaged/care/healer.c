@@ -154,14 +154,49 @@ start(struct healer *h, const struct catalog_chunk *chunk,
 
 /* --- what readers report ----------------------------------------------------*/
 
+/* Whoever has a file that cannot be repaired may read it as often as they like:
+ * the log has each finding once, the status counts. */
+static void
+say_reported(struct healer *h, int64_t chunk, int64_t volume)
+{
+	static struct nx_log_rate rate;
+	enum catalog_damage known = catalog_damage(h->s->catalog, chunk);
+
+	if (said_is_news(&h->reported, chunk, volume, (int)known) &&
+	    nx_log_may(&rate, "bad-replica"))
+		nx_warn("event=bad-replica chunk=%" PRId64 " volume=%" PRId64,
+		    chunk, volume);
+}
+
+static void
+say_not_repaired(struct healer *h, const struct copy *c)
+{
+	static struct nx_log_rate rate;
+	int64_t volume = c->old ? c->old : c->target->key;
+
+	if (said_is_news(&h->tried, c->chunk.key, volume, c->result) &&
+	    nx_log_may(&rate, "replica-not-repaired"))
+		nx_err("event=replica-not-repaired chunk=%s error=\"%s\"",
+		    c->chunk.id.text,
+		    c->result < 0 ? strerror(-c->result) : "deleted");
+}
+
+/* What comes next to the same replica is another story. */
+static void
+forget_said(struct healer *h, const struct copy *c)
+{
+	int64_t volume = c->old ? c->old : c->target->key;
+
+	said_forget(&h->reported, c->chunk.key, volume);
+	said_forget(&h->tried, c->chunk.key, volume);
+}
+
 void
 healer_report(struct healer *h, int64_t chunk, int64_t volume)
 {
 	struct report *rep;
 
 	h->s->corrupt++;
-	nx_warn("event=bad-replica chunk=%" PRId64 " volume=%" PRId64, chunk,
-	    volume);
 	TAILQ_FOREACH(rep, &h->reports, entry)
 		if (rep->chunk == chunk && rep->volume == volume)
 			return;
@@ -174,6 +209,7 @@ healer_report(struct healer *h, int64_t chunk, int64_t volume)
 	rep->volume = volume;
 	TAILQ_INSERT_TAIL(&h->reports, rep, entry);
 	h->n_reports++;
+	say_reported(h, chunk, volume);
 	healer_next(h);
 }
 
@@ -184,12 +220,11 @@ repaired(struct copy *c)
 
 	if (c->result == 0 && !c->was_good) {
 		h->s->repaired++;
+		forget_said(h, c);
 		nx_info("event=replica-repaired chunk=%s node=%s",
 		    c->chunk.id.text, c->target->node);
 	} else if (c->result != 0)
-		nx_err("event=replica-not-repaired chunk=%s error=\"%s\"",
-		    c->chunk.id.text,
-		    c->result < 0 ? strerror(-c->result) : "deleted");
+		say_not_repaired(h, c);
 	h->repairing = false;
 	over(h);
 }

@@ -7,6 +7,7 @@
 
 #include "storaged/care/copy.h"
 #include "storaged/care/healer.h"
+#include "storaged/care/said.h"
 
 #define HEALER_SLICE 128 /* chunks looked at before others get a turn */
 
@@ -40,7 +41,9 @@ struct healer {
 	bool running; /* one copy or check at a time */
 	TAILQ_HEAD(, report) reports;
 	size_t n_reports;
-	bool repairing;             /* what runs is of a report */
+	bool repairing; /* what runs is of a report */
+	/* Of replicas, as enum catalog_damage and as a copy's result. */
+	struct said reported, tried;
 	TAILQ_HEAD(, drain) drains; /* the first is being worked on */
 	bool trash_in_the_way;      /* of a copy: look again a little later */
 	bool scanning;

@@ -207,14 +207,15 @@ report(struct read_job *job)
 	}
 }
 
+static const enum catalog_damage found[] = {
+    [PART_DAMAGED] = CATALOG_DAMAGED,
+    [PART_MISSING] = CATALOG_MISSING,
+};
+
 /* For those who list the file: what was found out about its chunks. */
 static void
 remember(struct read_job *job)
 {
-	static const enum catalog_damage found[] = {
-	    [PART_DAMAGED] = CATALOG_DAMAGED,
-	    [PART_MISSING] = CATALOG_MISSING,
-	};
 	bool known = job->file.damaged + job->file.missing > 0;
 
 	for (size_t i = 0; i < job->n; i++) {
@@ -268,6 +269,21 @@ answer(struct read_job *job)
 	nx_answer_file_open_read(job->request, &reply, fds, p->n);
 }
 
+/* Once, not each time that somebody tries: then the catalogue knows it. */
+static void
+say_unreadable(const struct read_job *job, const struct part *part)
+{
+	static struct nx_log_rate rate;
+
+	if (catalog_damage(job->s->catalog, part->chunk.key) !=
+		found[part->fault] &&
+	    nx_log_may(&rate, "unreadable"))
+		nx_err(
+		    "event=unreadable file=%s chunk=%s replicas=%zu fault=%s",
+		    job->file.id, part->chunk.id.text, part->n_replicas,
+		    part->fault == PART_MISSING ? "missing" : "damaged");
+}
+
 static void
 refuse(struct read_job *job, const struct part *part)
 {
@@ -279,9 +295,7 @@ refuse(struct read_job *job, const struct part *part)
 		nx_refuse_errno(job->request, part->error, "opening the file");
 		return;
 	}
-	nx_err("event=unreadable file=%s chunk=%s replicas=%zu fault=%s",
-	    job->file.id, part->chunk.id.text, part->n_replicas,
-	    part->fault == PART_MISSING ? "missing" : "damaged");
+	say_unreadable(job, part);
 	nx_refuse(job->request, NX__STATUS__CORRUPT,
 	    "part of the file is damaged or missing on every node that held "
 	    "it");
