@@ -3,9 +3,9 @@
  * its writes. Users' accounts are in catalog_users.c, files in catalog_files.c,
  * trees in catalog_tree.c, catalog_move.c and catalog_sums.c, volumes and
  * replicas in catalog_volumes.c, forgetting a volume in catalog_forget.c, what
- * deletions leave behind in catalog_reap.c, how far scrubbing is in
- * catalog_scrub.c. Owns storage.db; trusts what it once wrote there no further
- * than sums that would fall below zero.
+ * deletions leave behind in catalog_reap.c and catalog_trash.c, how far
+ * scrubbing is in catalog_scrub.c. Owns storage.db; trusts what it once wrote
+ * there no further than sums that would fall below zero.
  *
  * Every sum that is shown (a user's bytes, a folder's size, a file's fewest
  * replicas) is a column kept by the transaction that changes what it sums.
