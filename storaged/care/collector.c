@@ -263,7 +263,8 @@ unlink_some(struct collector *c, struct volume *v)
 
 	nx_assert(!c->running && volume_readable(v));
 	if (b)
-		n = catalog_trash(c->s->catalog, v->key, b->ids, BATCH);
+		n = catalog_trash(
+		    c->s->catalog, v->key, &v->trash, b->ids, BATCH);
 	if (n <= 0) {
 		free(b);
 		return false;
@@ -378,6 +379,16 @@ collector_kick(struct collector *c)
 	reaper_kick(c->reaper);
 	c->trash = true;
 	next(c);
+}
+
+void
+collector_want(struct collector *c, uint64_t owner)
+{
+	struct volume *v;
+
+	reaper_want(c->reaper, owner);
+	TAILQ_FOREACH(v, &c->s->volumes->list, entry)
+		v->trash.wanted = owner;
 }
 
 void

@@ -20,6 +20,9 @@ collector_watch(struct collector *c, uint64_t (*oldest)(void *arg), void *arg);
 
 /* Something was deleted. */
 void collector_kick(struct collector *c);
+/* @owner waits for what they have deleted: that is taken next. At the same
+ * pace, and what others have deleted goes on beside it. */
+void collector_want(struct collector *c, uint64_t owner);
 /* Looks for orphans on all volumes, now and every hour after. */
 void collector_sweep(struct collector *c);
 

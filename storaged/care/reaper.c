@@ -114,6 +114,12 @@ reaper_kick(struct reaper *r)
 	step(r);
 }
 
+void
+reaper_want(struct reaper *r, uint64_t owner)
+{
+	r->op.turn.wanted = owner;
+}
+
 bool
 reaper_busy(const struct reaper *r)
 {

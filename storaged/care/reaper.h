@@ -17,6 +17,8 @@ struct reaper *reaper_free(struct reaper *r);
 
 /* There may be something to take away. */
 void reaper_kick(struct reaper *r);
+/* The next step begins with what @owner has deleted. */
+void reaper_want(struct reaper *r, uint64_t owner);
 bool reaper_busy(const struct reaper *r);
 
 #endif

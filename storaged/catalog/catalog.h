@@ -310,12 +310,20 @@ void catalog_replica_set(struct catalog *c, struct catalog_replica_set *op);
 
 /* --- what deletions leave behind --------------------------------------------*/
 
+/* So that one owner's backlog is not everybody's: owners take turns, from one
+ * call to the next, and who is wanted goes before them once. Begins as zeros. */
+struct catalog_turn {
+	int64_t last;    /* whose turn it was */
+	uint64_t wanted; /* 0: nobody */
+};
+
 /* Takes away a bounded part of what was deleted, some hundred rows and about a
  * millisecond: rows go, chunk files become trash. Other writes go first, and it
  * is not synced: what a power cut undoes is reaped again. @more: there is a
  * next step. */
 struct catalog_reap {
 	bool more;
+	struct catalog_turn turn; /* in and out */
 	uint64_t began; /* nx_now_us(), after it had waited for others */
 	catalog_done *done;
 	void *arg;
@@ -395,9 +403,10 @@ int catalog_scrub_sums(struct catalog *c, struct catalog_scrub_sums *ret_sums);
 
 /* --- what is to be unlinked -------------------------------------------------*/
 
-/* Chunk files of @volume nobody refers to any more; number or -errno. */
-int catalog_trash(
-    struct catalog *c, int64_t volume, struct chunk_id *ret_ids, size_t max);
+/* Chunk files of @volume nobody refers to any more: of several owners' as many
+ * each, the largest of each first. Number or -errno. */
+int catalog_trash(struct catalog *c, int64_t volume, struct catalog_turn *turn,
+    struct chunk_id *ret_ids, size_t max);
 /* They are unlinked. As for catalog_reap, other writes go first. */
 struct catalog_trash_done {
 	uint64_t began;

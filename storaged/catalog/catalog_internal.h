@@ -83,6 +83,15 @@ int catalog_take_entry(struct nx_db *db, uint64_t owner, int64_t file);
 /* Is there still a way from the root to the entry of @file? 1, 0, -errno. */
 int catalog_is_attached(struct nx_db *db, int64_t file);
 
+/* The largest owner up to @most of whom something waits, on @volume if that has
+ * to do with it. 1, 0: there is none, -errno. */
+typedef int catalog_owner_upto(
+    struct nx_db *db, int64_t most, int64_t volume, int64_t *ret_owner);
+/* The next whose turn it is, of those that @upto finds. 1, 0: nothing waits,
+ * -errno. */
+int catalog_next_owner(struct nx_db *db, struct catalog_turn *turn,
+    catalog_owner_upto *upto, int64_t volume, uint64_t *ret_owner);
+
 /* Does somebody read it right now? Then its chunks must stay. 1, 0, -errno. */
 int catalog_is_pinned(struct nx_db *db, int64_t file);
 

@@ -6,7 +6,8 @@
  * and going_files (chunks without a file), and reaping takes it away, a bounded
  * number of rows at a time, after a restart where it stopped before.
  *
- * What somebody reads right now waits until they have (catalog_pin).
+ * What somebody reads right now waits until they have (catalog_pin). Owners take
+ * turns, so that nobody waits for what another has deleted.
  *
  * Accounts were settled when it went from sight; only the number of chunks is
  * kept here, because they exist until now.
@@ -224,26 +225,48 @@ drop_children(struct nx_db *db, uint64_t owner, int64_t folder,
 	return r;
 }
 
+static int
+owner_upto(struct nx_db *db, int64_t most, int64_t volume, int64_t *ret_owner)
+{
+	sqlite3_stmt *stmt;
+	bool is;
+	int r;
+
+	(void)volume;
+	r = nx_db_query(db, &stmt,
+	    "SELECT max(owner) FROM (SELECT * FROM (SELECT owner"
+	    " FROM going_files WHERE owner <= ?1 AND " NOBODY_READS
+	    " ORDER BY owner DESC LIMIT 1) UNION ALL SELECT * FROM"
+	    " (SELECT owner FROM going WHERE owner <= ?1 AND " MAY_GO
+	    " ORDER BY owner DESC LIMIT 1))",
+	    "i", most);
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	is = sqlite3_column_type(stmt, 0) != SQLITE_NULL;
+	if (is)
+		*ret_owner = sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	return is;
+}
+
 /* 1: there was one to work on, 0: there is none, -errno. */
 static int
-reap_folder(struct nx_db *db, const struct step *step)
+reap_folder(struct nx_db *db, uint64_t owner, const struct step *step)
 {
 	struct child children[STEP_CHILDREN];
 	sqlite3_stmt *stmt;
-	uint64_t owner;
 	int64_t folder;
 	int n = 0, r;
 
 	/* The newest first, which is the deepest: the table stays short. */
 	r = nx_db_query(db, &stmt,
-	    "SELECT owner, folder FROM going WHERE " MAY_GO
-	    " ORDER BY owner DESC, folder DESC LIMIT 1",
-	    "");
+	    "SELECT folder FROM going WHERE owner = ? AND " MAY_GO
+	    " ORDER BY folder DESC LIMIT 1",
+	    "u", owner);
 
 	if (r <= 0)
 		return r;
-	owner = (uint64_t)sqlite3_column_int64(stmt, 0);
-	folder = sqlite3_column_int64(stmt, 1);
+	folder = sqlite3_column_int64(stmt, 0);
 	sqlite3_reset(stmt);
 	r = children_of(db, owner, folder, children, &n);
 	if (r == 0 && n == 0 && folder == 0)
@@ -255,21 +278,20 @@ reap_folder(struct nx_db *db, const struct step *step)
 	return r < 0 ? r : 1;
 }
 
+/* Of the file of most bytes. */
 static int
-reap_chunks(struct nx_db *db)
+reap_chunks(struct nx_db *db, uint64_t owner)
 {
 	sqlite3_stmt *stmt;
-	uint64_t owner;
 	int64_t file;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT file, owner FROM going_files WHERE " NOBODY_READS
-	    " LIMIT 1",
-	    "");
+	    "SELECT file FROM going_files WHERE owner = ? AND " NOBODY_READS
+	    " ORDER BY size DESC LIMIT 1",
+	    "u", owner);
 
 	if (r <= 0)
 		return r;
 	file = sqlite3_column_int64(stmt, 0);
-	owner = (uint64_t)sqlite3_column_int64(stmt, 1);
 	sqlite3_reset(stmt);
 	r = drop_chunks(db, owner, file);
 	if (r == 0)
@@ -287,13 +309,17 @@ write_reap(struct nx_db *db, void *arg)
 	    .changes = sqlite3_total_changes(nx_db_handle(db)),
 	    .began = nx_now_us(),
 	};
+	uint64_t owner;
 	int r;
 
 	op->began = step.began;
 	do {
-		r = reap_chunks(db);
+		r = catalog_next_owner(db, &op->turn, owner_upto, 0, &owner);
+		if (r <= 0)
+			break;
+		r = reap_chunks(db, owner);
 		if (r == 0)
-			r = reap_folder(db, &step);
+			r = reap_folder(db, owner, &step);
 	} while (r > 0 && !is_enough(db, &step));
 	op->more = r > 0;
 	return r < 0 ? r : 0;

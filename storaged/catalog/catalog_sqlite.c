@@ -190,8 +190,13 @@ static const char schema_7[] =
     " UPDATE volumes SET scrub_since = unixepoch()"
     " WHERE volume = new.volume; END;";
 
-static const char *const migrations[] = {
-    schema_1, schema_2, schema_3, schema_4, schema_5, schema_6, schema_7};
+/* So that owners take turns, the largest of each first. */
+static const char schema_8[] =
+    "CREATE INDEX trash_turn ON trash(volume, owner, size);"
+    "CREATE INDEX going_files_owner ON going_files(owner, size);";
+
+static const char *const migrations[] = {schema_1, schema_2, schema_3, schema_4,
+    schema_5, schema_6, schema_7, schema_8};
 
 /* Files that are being read, and how often. In memory. */
 static const char scratch[] =

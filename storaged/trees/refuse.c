@@ -10,6 +10,7 @@
 #include "common/id.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "storaged/care/care.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
@@ -54,6 +55,8 @@ static const struct {
     [CATALOG_NO_USER] = {NX__STATUS__NOT_FOUND,
 	"there is no \"%s\": its owner was deleted"},
 };
+
+#define WAIT_S 10U /* a few steps of the collector: it takes theirs next */
 
 #define SHOWN 150 /* bytes of a path: it can be longer than a sentence */
 
@@ -117,10 +120,13 @@ refuse_waiting(struct nx_request *r, struct storaged *s, uint64_t user)
 
 	if (e < 0)
 		nx_refuse_errno(r, e, "reading your account");
-	if (e > 0)
+	if (e > 0) {
+		collector_want(s->collector, user);
+		r->retry_s = WAIT_S;
 		nx_refuse(r, NX__STATUS__LIMIT,
 		    "%s of what you deleted or replaced is still being freed, "
-		    "or read by somebody: try again in a moment",
-		    nx_size_format(waiting));
+		    "or read by somebody: try again in %u seconds",
+		    nx_size_format(waiting), WAIT_S);
+	}
 	return e != 0;
 }

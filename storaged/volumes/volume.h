@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "common/id.h"
+#include "storaged/catalog/catalog.h"
 #include "storaged/chunks/chunks.h"
 #include "storaged/volumes/fault.h"
 #include "storaged/volumes/attach.h"
@@ -47,6 +48,7 @@ struct volume {
 	unsigned refs;             /* jobs that use the store */
 	uint64_t in_flight;        /* bytes of chunks being written */
 	int64_t turn;              /* weighted round-robin */
+	struct catalog_turn trash; /* whose is unlinked next */
 	void (*idle)(struct volume *v, void *arg); /* refs fell to 0 */
 	void *idle_arg;
 	/* files its owner was told would be lost with it, by key, sorted */

@@ -282,6 +282,7 @@ static struct {
 	bool done;
 	Nx__Status status;
 	char error[512];
+	uint32_t retry_s;
 	ProtobufCMessage *body; /* a copy, freed by the next call */
 	int fds[16];
 	size_t n_fds;
@@ -293,6 +294,7 @@ lab_on_reply(const struct nx_reply *r, void *arg)
 	(void)arg;
 	reply.done = true;
 	reply.status = r->status;
+	reply.retry_s = r->retry_s;
 	snprintf(reply.error, sizeof(reply.error), "%s", r->error);
 	if (r->body) {
 		uint8_t buf[65536];
