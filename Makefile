@@ -174,7 +174,7 @@ $(foreach t,$(UNIT),$(eval $(call unit_test,$(t))))
 UNIT_BIN := $(UNIT:%=$(BUILD)/tests/unit/%)
 
 .PHONY: unit-programs
-unit-programs: $(UNIT_BIN)
+unit-programs: $(UNIT_BIN) $(BUILD)/bin/nexus-init
 
 # Fuzzers are clang's, in a build of their own.
 define fuzz_test
