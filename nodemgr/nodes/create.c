@@ -112,6 +112,11 @@ request_ok(
 	else if (node_name_taken(m, r->who.user_id, q->name))
 		nx_refuse(r, NX__STATUS__EXISTS,
 		    "there is already a node named %s", q->name);
+	else if (!nx_hub_peer(m->hub, NX_ROLE_STORAGE))
+		/* Begun, it would fail at once and be undone only when storaged
+		 * is back: until then it would count as one of theirs. */
+		nx_refuse(r, NX__STATUS__UNAVAILABLE,
+		    "the storage service is not available, try again");
 	else
 		return share_ok(m, r, q) && nodemgr_limits_ok(m, r);
 	return false;

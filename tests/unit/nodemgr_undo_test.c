@@ -222,6 +222,25 @@ test_refused_deletion(void **state)
 	assert_null(world.m.nodes);
 }
 
+/* Nothing is begun that nobody could undo. */
+static void
+test_create_without_storaged(void **state)
+{
+	struct answer a;
+
+	(void)state;
+	nx_hub_drop(world.m.hub, nx_hub_peer(world.m.hub, NX_ROLE_STORAGE));
+	turn();
+	assert_int_equal(
+	    create_node(&a, USER, "c", NULL), NX__STATUS__UNAVAILABLE);
+	forget_answer(&a);
+	assert_null(world.m.nodes);
+	world_link(world.storage, NX_ROLE_STORAGE);
+	assert_int_equal(create_node(&a, USER, "c", NULL), 0);
+	forget_answer(&a);
+	assert_int_equal(delete_node(USER, "c", true), 0);
+}
+
 /* A storaged that is killed may have decided by then: not even without force is
  * the node anybody's again before it has said so. */
 static void
@@ -354,6 +373,7 @@ tests(void)
 	    cmocka_unit_test(test_half_made_is_unwound),
 	    cmocka_unit_test(test_unwinding_is_tried_again),
 	    cmocka_unit_test(test_refused_deletion),
+	    cmocka_unit_test(test_create_without_storaged),
 	    cmocka_unit_test(test_undecided_deletion),
 	    cmocka_unit_test(test_refused_start),
 	    cmocka_unit_test(test_user_deleted),
