@@ -128,6 +128,7 @@ prepare(struct engine *e, struct round *r, int status, struct nx_fault *f)
 				       [NX_NODE_PIDS] = NX_NODE_PIDS_STANDARD}};
 
 	r->box = (struct nx_box){
+	    .kind = &nx_box_node,
 	    .hostname = NAME,
 	    .scratch = e->scratch,
 	    .map = map,
@@ -154,6 +155,15 @@ prepare(struct engine *e, struct round *r, int status, struct nx_fault *f)
 	return 0;
 }
 
+/* The reaper's signal interrupts a poll. */
+static bool
+becomes_readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return TEMP_FAILURE_RETRY(poll(&p, 1, TIMEOUT_MS)) > 0;
+}
+
 /* From the clone to the exec of nexus-init. */
 static int
 start(struct round *r, struct nx_fault *f)
@@ -163,9 +173,7 @@ start(struct round *r, struct nx_fault *f)
 
 	n = nx_box_spawn(&r->box, &r->boxed, f);
 	while (n >= 0) {
-		struct pollfd p = {.fd = r->boxed.gate, .events = POLLIN};
-
-		if (poll(&p, 1, TIMEOUT_MS) <= 0)
+		if (!becomes_readable(r->boxed.gate))
 			return nx_step(f, -ETIMEDOUT, "wait for the child");
 		n = nx_gate_recv(r->boxed.gate, &msg, &fd);
 		if (n <= 0)
@@ -187,10 +195,9 @@ start(struct round *r, struct nx_fault *f)
 static int
 finish(struct round *r, struct nx_fault *f)
 {
-	struct pollfd p = {.fd = r->boxed.pidfd, .events = POLLIN};
 	int status;
 
-	if (poll(&p, 1, TIMEOUT_MS) <= 0)
+	if (!becomes_readable(r->boxed.pidfd))
 		return nx_step(f, -ETIMEDOUT, "wait for the end");
 	if (waitpid(r->boxed.pid, &status, 0) != r->boxed.pid)
 		return nx_step(f, -errno, "reap");
