@@ -1,7 +1,7 @@
 /*
- * See reading.h. Keeps nothing open: a chunk that is replaced between two parts
- * is read on in the one that has taken its place, which is held against the
- * same checksums.
+ * One part of one replica at a time. Keeps nothing open: a chunk that is
+ * replaced between two parts is read on in the one that has taken its place,
+ * which is held against the same checksums.
  */
 #include "storaged/care/reading.h"
 

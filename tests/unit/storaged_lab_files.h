@@ -315,4 +315,27 @@ lab_move(uint64_t user, const char *from, const char *to, bool replace)
 	return lab_call(user, NX__METHOD__FS_MOVE, &q);
 }
 
+/* Flips a bit of the sector that holds @needle in the image of @node, below the
+ * file system, as a disk rots. */
+static inline void
+lab_rot(const char *node, const uint8_t *needle, size_t len)
+{
+	size_t size = 64 << 20; /* of the image */
+	uint8_t *image = malloc(size), *found;
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/volumes/%s.img", lab.dir, node);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, image, size, 0), size);
+	found = memmem(image, size, needle, len);
+	assert_non_null(found);
+	found[5] ^= 4;
+	assert_int_equal(pwrite(fd, found, len, found - image), len);
+	assert_int_equal(fsync(fd), 0);
+	close(fd);
+	free(image);
+}
+
 #endif

@@ -244,29 +244,6 @@ test_healer_remembers(void **state)
 
 /* --- between check and sending ----------------------------------------------*/
 
-/* Flips a bit of the sector that holds @needle in the image of @node, below the
- * file system, as a disk rots. */
-static void
-rot(const char *node, const uint8_t *needle, size_t len)
-{
-	size_t size = 64 * MIB;
-	uint8_t *image = malloc(size), *found;
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/volumes/%s.img", lab.dir, node);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, image, size, 0), size);
-	found = memmem(image, size, needle, len);
-	assert_non_null(found);
-	found[5] ^= 4;
-	assert_int_equal(pwrite(fd, found, len, found - image), len);
-	assert_int_equal(fsync(fd), 0);
-	close(fd);
-	free(image);
-}
-
 /* What rots after the check is not sent: sendfile takes the pages that were
  * checked. What is asked for again is checked again. */
 static void
@@ -288,7 +265,7 @@ test_checked_pages_are_sent(void **state)
 	q.max_segments = 1;
 	LAB_OK(lab_call(1, NX__METHOD__FILE_OPEN_READ, &q));
 	fd = nx_take_fd(&reply.fds[0]);
-	rot(node, data + 3 * CRC_BLOCK, 64);
+	lab_rot(node, data + 3 * CRC_BLOCK, 64);
 	assert_int_equal(pread(fd, got, MIB, 0), MIB);
 	assert_memory_equal(got, data, MIB);
 	/* were the pages gone meanwhile, it would be */

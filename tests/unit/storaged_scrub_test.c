@@ -91,28 +91,7 @@ test_missing(void **state)
 	free(data);
 }
 
-/* On the disk, while the page cache still has it good. */
-static void
-rot_below(const char *node, const uint8_t *needle, size_t len)
-{
-	size_t size = 64 * MIB;
-	uint8_t *image = malloc(size), *found;
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/volumes/%s.img", lab.dir, node);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, image, size, 0), size);
-	found = memmem(image, size, needle, len);
-	assert_non_null(found);
-	found[5] ^= 4;
-	assert_int_equal(pwrite(fd, found, len, found - image), len);
-	assert_int_equal(fsync(fd), 0);
-	close(fd);
-	free(image);
-}
-
+/* Rotten on the disk, while the page cache still has it good. */
 static void
 test_the_disk_not_the_cache(void **state)
 {
@@ -128,7 +107,7 @@ test_the_disk_not_the_cache(void **state)
 	for (int i = 0; i < 4; i++)
 		LAB_OK(lab_read(7, id, NULL, 0, 0, data));
 	lab_first_chunk(id, &c);
-	rot_below(holder(&c, 0)->node, data + 3 * CRC_BLOCK, 64);
+	lab_rot(holder(&c, 0)->node, data + 3 * CRC_BLOCK, 64);
 	assert_int_equal(scrub().bad, 1);
 	assert_int_equal(lab_status()->repaired, 1);
 	assert_int_equal(scrub().bad, 0);
