@@ -17,19 +17,9 @@ import sys
 import termios
 import time
 
+from tap import check, finish
+
 NODE = "term-%d" % os.getpid()
-tests = failed = 0
-
-
-def check(name, good, detail=""):
-    global tests, failed
-    tests += 1
-    failed += not good
-    print("%sok %d - %s" % ("" if good else "not ", tests, name))
-    if not good:
-        for line in str(detail)[-2000:].splitlines():
-            print("# " + line)
-    sys.stdout.flush()
 
 
 def ctl(*args, data=None):
@@ -259,8 +249,7 @@ def main():
             except Exception as e:  # and go on: the node must be deleted
                 check(test.__name__, False, repr(e))
         ctl("node", "delete", NODE, "--force")
-    print("1..%d" % tests)
-    return failed != 0
+    return finish()
 
 
 if __name__ == "__main__":

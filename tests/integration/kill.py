@@ -23,6 +23,7 @@ import urllib.parse
 
 sys.dont_write_bytecode = True
 import census
+from tap import check, finish
 
 URL = urllib.parse.urlparse(os.environ["NEXUS_URL"])
 MAIL = os.environ["NEXUS_MAIL"]
@@ -30,18 +31,6 @@ ROUNDS = int(os.environ.get("KILL_ROUNDS", "2"))
 SEED = int(os.environ.get("KILL_SEED", time.time_ns() % 1000000))
 PATIENCE = 120  # seconds for whatever has to come back
 rng = random.Random(SEED)
-
-tests = failed = 0
-
-
-def check(name, good, detail=""):
-    global tests, failed
-    tests += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {tests} - {name}", flush=True)
-    if not good:
-        for line in str(detail).splitlines()[:40]:
-            print(f"#   {line}")
 
 
 def request(method, path, body=None, token=None, kind="application/json"):
@@ -322,8 +311,7 @@ def main():
           "\n".join(load.strange))
     verify(load, token)
     clean_up(token, name)
-    print(f"1..{tests}")
-    return failed > 0
+    return finish()
 
 
 def verify(load, token):

@@ -24,24 +24,13 @@ sys.dont_write_bytecode = True
 import census
 import modelled
 from modelled import ask, insist
+from tap import check, finish
 
 OPS = int(os.environ.get("MODEL_OPS", "400"))
 KILLS = int(os.environ.get("MODEL_KILLS", "20"))
 SEED = os.environ.get("MODEL_SEED", str(time.time_ns() % 1000000))
 MAIL = os.environ["NEXUS_MAIL"]
 USERS, WORKERS = 3, 2
-
-tests = failed = 0
-
-
-def check(name, good, detail=""):
-    global tests, failed
-    tests += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {tests} - {name}", flush=True)
-    if not good:
-        for line in str(detail).splitlines()[:60]:
-            print(f"#   {line}")
 
 
 class Run:
@@ -231,8 +220,7 @@ def main():
     for node, _ in anchors:
         ask("DELETE", f"/api/nodes/{node}?force=true", None, tokens[0])
     clean_up(workers, before)
-    print(f"1..{tests}")
-    return failed > 0
+    return finish()
 
 
 sys.exit(main())

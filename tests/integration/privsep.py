@@ -12,6 +12,7 @@ import sys
 
 sys.dont_write_bytecode = True
 import census
+from tap import check, finish
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PIDFD_GETFD = 438
@@ -53,18 +54,6 @@ TABLE = {
         empty_root=True,
         fds=dict(COMMON, listen_tcp=2, tcp=64)),
 }
-
-tests = failed = 0
-
-
-def check(name, good, detail=""):
-    global tests, failed
-    tests += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {tests} - {name}")
-    if not good:
-        for line in str(detail).splitlines():
-            print(f"#   {line}")
 
 
 def equal(name, got, wanted):
@@ -187,8 +176,7 @@ def main():
     for name, want in TABLE.items():
         if name in pids:
             check_daemon(name, pids[name], want, home)
-    print(f"1..{tests}")
-    return failed > 0
+    return finish()
 
 
 sys.exit(main())

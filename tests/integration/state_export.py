@@ -15,23 +15,13 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import census  # noqa: E402
 from modelled import ask, insist  # noqa: E402
+from tap import check, finish  # noqa: E402
 
 CTL = os.path.join(os.environ["NEXUS_BIN"], "nexusctl")
 TMP = os.path.join(os.environ.get("TMPDIR", "/tmp"),
                    f"nexus-export.{os.getpid()}")
 NAME = f"exp{os.getpid() % 100000}"
 CHUNK = 10 << 20
-tests = failed = 0
-
-
-def check(name, good, detail=""):
-    global tests, failed
-    tests += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {tests} - {name}", flush=True)
-    if not good:
-        print(f"#   {detail}")
-    return good
 
 
 def must(*words):
@@ -178,8 +168,7 @@ def main():
         for name in os.listdir(TMP):
             os.unlink(os.path.join(TMP, name))
         os.rmdir(TMP)
-    print(f"1..{tests}")
-    return 1 if failed else 0
+    return finish()
 
 
 sys.exit(main())

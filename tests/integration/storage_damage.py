@@ -16,23 +16,13 @@ import sys
 import threading
 import time
 
+from tap import check, finish
+
 STATE = os.environ["NEXUS_STATE"]
 CTL = os.path.join(os.environ["NEXUS_BIN"], "nexusctl")
 TMP = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"nexus-damage.{os.getpid()}")
 PREFIX = f"dmg{os.getpid() % 100000}"
 MIB = 1 << 20
-tests = failed = 0
-
-
-def check(name, good, detail=""):
-    global tests, failed
-    tests += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {tests} - {name}", flush=True)
-    if not good:
-        for line in str(detail).splitlines()[:30]:
-            print(f"#   {line}")
-    return good
 
 
 def ctl(*args, data=None):
@@ -361,8 +351,7 @@ def main():
             os.unlink(os.path.join(TMP, f))
         os.rmdir(TMP)
     check("no loop device of ours is left", loops() == 0, loops())
-    print(f"1..{tests}")
-    return 1 if failed else 0
+    return finish()
 
 
 if __name__ == "__main__":

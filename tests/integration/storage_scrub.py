@@ -10,7 +10,8 @@ import os
 import sys
 
 import storage_damage as lab
-from storage_damage import MIB, check, ctl, find, must
+from storage_damage import MIB, ctl, find, must
+from tap import check, finish
 
 PREFIX = f"scr{os.getpid() % 100000}"
 
@@ -84,8 +85,7 @@ def main():
         for f in os.listdir(lab.TMP):
             os.unlink(os.path.join(lab.TMP, f))
         os.rmdir(lab.TMP)
-    print(f"1..{lab.tests}")
-    return 1 if lab.failed else 0
+    return finish()
 
 
 if __name__ == "__main__":

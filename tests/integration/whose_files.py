@@ -17,22 +17,12 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import census  # noqa: E402
 from modelled import ask, form, insist, request  # noqa: E402
+from tap import check, finish  # noqa: E402
 
 STATE = os.environ["NEXUS_STATE"]
 CTL = os.path.join(os.environ["NEXUS_BIN"], "nexusctl")
 PREFIX = f"who{os.getpid() % 100000}"
 MIB = 1 << 20
-tests = failed = 0
-
-
-def check(name, good, detail=""):
-    global tests, failed
-    tests += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {tests} - {name}", flush=True)
-    if not good:
-        print(f"#   {detail}")
-    return good
 
 
 def ctl(*words, data=None):
@@ -273,8 +263,7 @@ def main():
         ctl("user", "delete", names[0])
         if os.path.exists(path):
             os.unlink(path)
-    print(f"1..{tests}")
-    return 1 if failed else 0
+    return finish()
 
 
 if __name__ == "__main__":
