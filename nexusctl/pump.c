@@ -57,7 +57,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		(void)event_add(p->writable, NULL);
 		return;
 	}
-	p->len = 0;
+	p->at = p->len = 0;
 	(void)event_add(p->readable, NULL);
 }
 
@@ -86,6 +86,7 @@ ctl_pump_drain(struct ctl_pump *p, size_t max)
 	if (p->over || !p->readable)
 		return;
 	do {
+		nx_assert(p->at <= p->len);
 		if (nx_write_full(p->to, p->buffer + p->at, p->len - p->at) < 0)
 			return;
 		moved += p->len;
