@@ -9,6 +9,10 @@ struct catalog {
 	struct nx_db *db;
 };
 
+/* For nx_db_open (catalog_schema.c). */
+extern const char *const catalog_schema[];
+extern const size_t catalog_schema_steps;
+
 /* Chunks of a file that are known to be damaged, and to be missing. */
 #define DAMAGE_COLUMNS(file)                                             \
 	"(SELECT count(*) FROM damage d WHERE d.file = " file            \
