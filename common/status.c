@@ -29,6 +29,7 @@ static const struct {
     [NX__STATUS__UNSUPPORTED] = {"unsupported", 501, 10,
 	"This host cannot do it"},
     [NX__STATUS__INTERNAL] = {"internal", 500, 1, "Internal error"},
+    [NX__STATUS__PRECONDITION] = {"precondition", 412, 5, "Not as expected"},
 };
 
 static size_t

@@ -7,6 +7,7 @@
 #define GW_ROUTES_H
 
 #include "gatewayd/routes/buf.h"
+#include "gatewayd/routes/condition.h"
 #include "gatewayd/routes/reply_file.h"
 #include "gatewayd/routes/req.h"
 #include "gatewayd/routes/route.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "gatewayd/routes/condition.h"
 #include "gatewayd/routes/page.h"
 #include "gatewayd/routes/reply_file.h"
 #include "gatewayd/routes/route.h"
@@ -78,8 +79,16 @@ static void
 file_delete(struct req *r)
 {
 	Nx__FileRequest m = NX__FILE_REQUEST__INIT;
+	const struct http_error *error;
+	struct condition condition;
 
+	error = condition_of(&condition, &r->x.head);
+	if (error) {
+		req_fail_http(r, error);
+		return;
+	}
 	m.id = (char *)(uintptr_t)r->param;
+	m.condition = condition_message(&condition);
 	req_call(r, nx_ask_file_delete(&m), NULL, on_deleted);
 }
 

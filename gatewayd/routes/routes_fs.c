@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "gatewayd/routes/condition.h"
 #include "gatewayd/routes/page.h"
 #include "gatewayd/routes/reply_file.h"
 #include "gatewayd/routes/route.h"
@@ -128,10 +129,18 @@ fs_delete(struct req *r)
 	Nx__FsPathRequest m = NX__FS_PATH_REQUEST__INIT;
 	struct req_call_opts opts = {.timeout_s = 60};
 	const char *path = req_query(r, "path");
+	const struct http_error *error;
+	struct condition condition;
 
 	if (!path)
 		return;
+	error = condition_of(&condition, &r->x.head);
+	if (error) {
+		req_fail_http(r, error);
+		return;
+	}
 	m.path = borrow(path);
+	m.condition = condition_message(&condition);
 	req_call(r, nx_ask_fs_delete(&m), &opts, on_deleted);
 }
 
@@ -166,12 +175,20 @@ static void
 fs_move(struct req *r)
 {
 	Nx__FsMoveRequest m = NX__FS_MOVE_REQUEST__INIT;
+	const struct http_error *error;
+	struct condition condition;
 	struct move_wanted w = {0};
 
 	if (!req_take(r, move_fields, NX_ARRAY_SIZE(move_fields), &w))
 		return;
+	error = condition_of(&condition, &r->x.head);
+	if (error) {
+		req_fail_http(r, error);
+		return;
+	}
 	m.from = w.old_path;
 	m.to = w.new_path;
+	m.condition = condition_message(&condition);
 	req_call(r, nx_ask_fs_move(&m), NULL, on_moved);
 }
 

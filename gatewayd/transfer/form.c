@@ -215,6 +215,8 @@ form_start(struct req *r, bool tree)
 	/* A digest of the whole form is one of what nobody keeps. */
 	error = digest_none(&r->x.head);
 	if (!error)
+		error = condition_of(&f->upload.condition, &r->x.head);
+	if (!error)
 		error = multipart_init(
 		    &f->parts, r->x.head.field[HEAD_CONTENT_TYPE]);
 	if (error)

@@ -71,6 +71,8 @@ open_pipe(struct req *r)
 		m.path = f->path;
 		m.into_folder = true;
 	}
+	if (f->placed || !f->tree)
+		m.condition = condition_message(&f->upload.condition);
 	upload_open(&f->upload, &m, open_pipe, on_open);
 }
 

@@ -113,8 +113,7 @@ open_put(struct req *r)
 		m.path = (char *)(uintptr_t)p->path;
 	m.has_size = r->x.head.framing != HTTP_CHUNKED;
 	m.size = m.has_size ? r->x.head.content_length : 0;
-	/* RFC 9110 13.1.2: "If-None-Match: *" creates and never replaces. */
-	m.create_only = http_span_is(r->x.head.field[HEAD_IF_NONE_MATCH], "*");
+	m.condition = condition_message(&p->upload.condition);
 	upload_open(&p->upload, &m, open_put, on_open);
 }
 
@@ -148,5 +147,9 @@ put_start(struct req *r, const char *name, const char *path)
 	p->path = path;
 	r->state = p;
 	r->ops = &put_ops;
-	open_put(r);
+	error = condition_of(&p->upload.condition, &r->x.head);
+	if (error)
+		req_fail_http(r, error);
+	else
+		open_put(r);
 }

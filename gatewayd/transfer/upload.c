@@ -284,6 +284,7 @@ finish(struct req *r)
 	if (u->path) {
 		m.path = u->path;
 		m.into_folder = true;
+		m.condition = condition_message(&u->condition);
 	}
 	u->open = false; /* whatever the answer, it is not ours to abort */
 	req_call(r, nx_ask_file_finish_upload(&m), &opts, u->on_finished);

@@ -51,6 +51,7 @@ enum catalog_result {
 	CATALOG_NO_VOLUME,  /* a volume of the chunks has gone */
 	CATALOG_TOO_MANY,   /* the user has as many entries as they may */
 	CATALOG_NO_USER,    /* they were deleted, their things are going */
+	CATALOG_UNMET,      /* a condition of the write does not hold */
 };
 
 int catalog_open(
@@ -130,12 +131,22 @@ int catalog_file_list_damaged(struct catalog *c, uint64_t owner, int64_t after,
 int catalog_file_chunks(struct catalog *c, int64_t file, uint32_t index,
     struct catalog_chunk *ret_chunks, size_t max);
 
+/* What must hold of what a write is about, looked at inside the write; zeros:
+ * nothing. Of several etags one must be the file's; a folder has none. */
+#define CATALOG_MATCHES 8U
+struct catalog_condition {
+	bool absent, present;
+	uint8_t n_match;
+	struct etag match[CATALOG_MATCHES];
+};
+
 /* A complete upload becomes visible: file, chunks, tree entry, quota. */
 struct catalog_commit {
 	struct catalog_file file;     /* id, key and created_at are filled in */
 	const struct path *path;      /* NULL: a raw file */
 	struct catalog_chunk *chunks; /* file.chunks of them */
 	bool create_only;
+	struct catalog_condition condition;
 	uint64_t quota;   /* bytes the owner may have charged */
 	uint64_t entries; /* files and folders they may have */
 	catalog_done *done;
@@ -185,13 +196,18 @@ int catalog_list(struct catalog *c, uint64_t owner, int64_t folder,
 /* May a file come to @path? 0 (what the one there counts, if there is one, in
  * *ret_old), or why not. */
 int catalog_check_target(struct catalog *c, uint64_t owner,
-    const struct path *path, bool create_only, uint64_t *ret_old);
+    const struct path *path, bool create_only,
+    const struct catalog_condition *condition, uint64_t *ret_old);
+/* 0 or CATALOG_UNMET, of a file with @etag; NULL: there is nothing. */
+int catalog_check_condition(
+    const struct catalog_condition *condition, const struct etag *etag);
 
 struct catalog_tree_op {
 	uint64_t owner;
 	struct path path, to;
 	bool parents; /* mkdir: make what is missing, existing is fine */
 	bool replace; /* move */
+	struct catalog_condition condition; /* delete: of path, move: of to */
 	uint64_t quota, entries; /* mkdir, as in struct catalog_commit */
 	catalog_done *done;
 	void *arg;

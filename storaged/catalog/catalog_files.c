@@ -324,6 +324,8 @@ write_commit(struct nx_db *db, void *arg)
 		r = insert_chunks(db, op);
 	if (r == 0)
 		r = catalog_account(db, f->owner, &none, (int64_t)f->chunks);
+	if (r == 0 && !op->path)
+		r = catalog_check_condition(&op->condition, NULL);
 	if (r == 0)
 		r = op->path ? catalog_put_entry(db, op, f->key, &op->freed)
 			     : settle_raw(db, f->owner, f->size, 1);

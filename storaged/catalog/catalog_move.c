@@ -38,6 +38,16 @@ delete_entry(struct nx_db *db, uint64_t owner, const struct catalog_entry *e,
 	return r < 0 ? r : catalog_settle(db, owner, parent, &less);
 }
 
+/* @otherwise, when the condition holds of @e, or of nothing. */
+static int
+check_found(const struct catalog_condition *condition,
+    const struct catalog_entry *e, int otherwise)
+{
+	int r = catalog_check_condition(condition, e ? &e->etag : NULL);
+
+	return r != 0 ? r : otherwise;
+}
+
 static int
 write_delete(struct nx_db *db, void *arg)
 {
@@ -51,6 +61,8 @@ write_delete(struct nx_db *db, void *arg)
 	r = catalog_walk(db, op->owner, &op->path, op->path.depth, &e);
 	if (r == 0 && e.key == 0)
 		r = CATALOG_IS_ROOT;
+	if (r == 0 || r == CATALOG_NO_PATH)
+		r = check_found(&op->condition, r == 0 ? &e : NULL, r);
 	if (r == 0)
 		r = delete_entry(db, op->owner, &e, &sums);
 	if (r != 0)
@@ -214,7 +226,9 @@ write_move(struct nx_db *db, void *arg)
 		return r;
 	r = catalog_find_child(
 	    db, op->owner, parent.key, path_last(&op->to), &target);
-	if (r > 0)
+	if (r >= 0)
+		r = check_found(&op->condition, r > 0 ? &target : NULL, r);
+	if (r == 1)
 		r = clear_target(db, op, &from, &target);
 	if (r == 0)
 		r = check_depth(db, op->owner, &from, &op->to);

@@ -138,8 +138,22 @@ catalog_list(struct catalog *c, uint64_t owner, int64_t folder,
 }
 
 int
+catalog_check_condition(
+    const struct catalog_condition *condition, const struct etag *etag)
+{
+	bool met = !(condition->absent && etag) &&
+	    !((condition->present || condition->n_match > 0) && !etag);
+	bool same = condition->n_match == 0;
+
+	for (uint8_t i = 0; i < condition->n_match && met && !same; i++)
+		same = strcmp(condition->match[i].text, etag->text) == 0;
+	return met && same ? 0 : CATALOG_UNMET;
+}
+
+int
 catalog_check_target(struct catalog *c, uint64_t owner, const struct path *path,
-    bool create_only, uint64_t *ret_old)
+    bool create_only, const struct catalog_condition *condition,
+    uint64_t *ret_old)
 {
 	struct catalog_entry parent, old;
 	int r = catalog_leaving(c->db, owner);
@@ -156,13 +170,13 @@ catalog_check_target(struct catalog *c, uint64_t owner, const struct path *path,
 		return r;
 	*ret_old = 0;
 	if (r == 0)
-		return 0;
+		return catalog_check_condition(condition, NULL);
 	if (old.folder)
 		return CATALOG_IS_FOLDER;
 	if (create_only)
 		return CATALOG_TAKEN;
 	*ret_old = catalog_charge(old.size);
-	return 0;
+	return catalog_check_condition(condition, &old.etag);
 }
 
 /* --- entries ----------------------------------------------------------------*/
@@ -219,13 +233,15 @@ catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
 	r = catalog_find_child(db, owner, parent.key, name, &old);
 	if (r < 0)
 		return r;
+	if (r > 0 && old.folder)
+		return CATALOG_IS_FOLDER;
+	if (r > 0 && op->create_only)
+		return CATALOG_TAKEN;
+	if (catalog_check_condition(&op->condition, r > 0 ? &old.etag : NULL))
+		return CATALOG_UNMET;
 	if (r == 0)
 		return insert_entry(
 		    db, owner, parent.key, name, file, op->file.size);
-	if (old.folder)
-		return CATALOG_IS_FOLDER;
-	if (op->create_only)
-		return CATALOG_TAKEN;
 	*ret_replaced = true;
 	return replace_file(db, op, file, parent.key, &old);
 }

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/care.h"
+#include "storaged/trees/condition.h"
 #include "storaged/trees/info.h"
 #include "storaged/trees/refuse.h"
 #include "storaged/storaged.h"
@@ -176,19 +177,43 @@ deleted(int result, void *arg)
 	free(op);
 }
 
+/* A file with an id never becomes another: this needs no transaction. */
+static int
+find_to_delete(struct nx_request *r, const Nx__FileRequest *q,
+    const struct catalog_condition *condition, struct storaged *s,
+    struct catalog_file *ret_file)
+{
+	int result =
+	    catalog_file_find(s->catalog, r->who.user_id, q->id, ret_file);
+
+	if (result != 0 && result != CATALOG_NO_FILE)
+		return result;
+	if (catalog_check_condition(
+		condition, result == 0 ? &ret_file->etag : NULL) != 0)
+		return CATALOG_UNMET;
+	return result;
+}
+
 void
 serve_file_delete(
     struct nx_request *r, const Nx__FileRequest *q, struct storaged *s)
 {
-	struct delete_op *op = calloc(1, sizeof(*op));
+	struct catalog_condition condition;
+	const char *wrong = condition_read(q->condition, &condition);
+	struct delete_op *op;
 	int result;
+
+	if (wrong) {
+		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
+		return;
+	}
+	op = calloc(1, sizeof(*op));
 
 	if (!op) {
 		nx_refuse_errno(r, -ENOMEM, "deleting the file");
 		return;
 	}
-	result = catalog_file_find(
-	    s->catalog, r->who.user_id, q->id, &op->remove.file);
+	result = find_to_delete(r, q, &condition, s, &op->remove.file);
 	if (result != 0) {
 		free(op);
 		refuse_catalog(r, result, q->id);

@@ -54,6 +54,9 @@ static const struct {
 	"something first"},
     [CATALOG_NO_USER] = {NX__STATUS__NOT_FOUND,
 	"there is no \"%s\": its owner was deleted"},
+    [CATALOG_UNMET] = {NX__STATUS__PRECONDITION,
+	"\"%s\" is not as the request says it must be: nothing was changed, "
+	"look at it and decide again"},
 };
 
 #define WAIT_S 10U /* a few steps of the collector: it takes theirs next */

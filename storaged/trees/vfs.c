@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/care.h"
+#include "storaged/trees/condition.h"
 #include "storaged/trees/info.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
@@ -25,6 +26,18 @@ static bool
 parse(struct nx_request *r, const char *text, struct path *ret_path)
 {
 	const char *wrong = path_parse(text, strlen(text), ret_path);
+
+	if (!wrong)
+		return true;
+	nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
+	return false;
+}
+
+static bool
+read_condition(struct nx_request *r, const Nx__Condition *m,
+    struct catalog_condition *ret_condition)
+{
+	const char *wrong = condition_read(m, ret_condition);
 
 	if (!wrong)
 		return true;
@@ -212,8 +225,10 @@ serve_fs_delete(
 {
 	struct tree_request *t = tree_request_new(r, s, q->path, deleted);
 
-	if (t)
+	if (t && read_condition(r, q->condition, &t->op.condition))
 		catalog_delete(s->catalog, &t->op);
+	else
+		free(t);
 }
 
 /* The sentence names the path it is about. */
@@ -242,7 +257,8 @@ serve_fs_move(
 
 	if (!t)
 		return;
-	if (!parse(r, q->to, &t->op.to)) {
+	if (!parse(r, q->to, &t->op.to) ||
+	    !read_condition(r, q->condition, &t->op.condition)) {
 		free(t);
 		return;
 	}

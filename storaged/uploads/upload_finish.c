@@ -75,6 +75,7 @@ commit(struct upload *u)
 	c->path = u->path;
 	c->chunks = u->chunks;
 	c->create_only = u->create_only;
+	c->condition = u->condition;
 	c->done = committed;
 	c->arg = u;
 	if (r == 0)

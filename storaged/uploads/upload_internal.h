@@ -37,6 +37,7 @@ struct upload {
 	char name[PATH_NAME_MAX + 1];
 	struct path *path; /* NULL: a raw file, unless FINISH places it */
 	bool create_only, has_size;
+	struct catalog_condition condition;
 	uint64_t declared;
 	uint64_t credit; /* what the file that is replaced counts */
 	unsigned want;   /* replicas */

@@ -100,7 +100,7 @@ place(struct upload *u, const char *text, bool into_folder, bool create_only,
 	(void)snprintf(u->name, sizeof(u->name), "%s", path_last(u->path));
 	if (r == 0)
 		r = catalog_check_target(u->us->s->catalog, u->owner, u->path,
-		    create_only, &u->credit);
+		    create_only, &u->condition, &u->credit);
 	if (r == 0)
 		upload_claim_credit(u);
 	return r == 0 || object_catalog(ret_objection, r, u->path->text);
@@ -115,7 +115,10 @@ decide_target(
 	bool good;
 
 	(void)snprintf(u->name, sizeof(u->name), "%s", q->name);
-	if (q->path[0] != '\0')
+	wrong = condition_read(q->condition, &u->condition);
+	if (wrong)
+		good = object(&o, wrong);
+	else if (q->path[0] != '\0')
 		good = place(u, q->path, q->into_folder, q->create_only, &o);
 	else {
 		wrong = path_check_name(q->name, strlen(q->name));
@@ -318,14 +321,20 @@ static bool
 take_finish(struct upload *u, const Nx__FinishUploadRequest *q)
 {
 	struct objection o = {.status = NX__STATUS__OK};
+	const char *wrong;
 
 	nx_assert(u->state == UPLOAD_OPEN && q->digest.len <= DIGEST_MAX);
 	if (q->digest.len > 0 && !u->digest)
 		object(&o, "no checksum was announced when this was opened");
 	else if (q->path[0] != '\0' && u->path)
 		object(&o, "this upload has its path already");
-	else if (q->path[0] != '\0')
-		place(u, q->path, q->into_folder, q->create_only, &o);
+	else if (q->path[0] != '\0') {
+		wrong = condition_read(q->condition, &u->condition);
+		if (wrong)
+			object(&o, wrong);
+		else
+			place(u, q->path, q->into_folder, q->create_only, &o);
+	}
 	if (o.status != NX__STATUS__OK) {
 		upload_fail(u, o.status, "%s", o.text);
 		return false;

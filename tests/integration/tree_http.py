@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""What the tree promises over HTTP: conditions of writes."""
+import concurrent.futures
+import sys
+import time
+
+sys.dont_write_bytecode = True
+import http_api
+from http_api import ask, call, equal
+
+
+def put(path, body, **headers):
+    """@headers: if_match="..." and so on; waits where there is no place."""
+    headers = {k.replace("_", "-"): v for k, v in headers.items()}
+    while True:
+        a = ask("PUT", "/api/fs/file?path=" + path, body, headers)
+        if a.status != 429:
+            return a
+        time.sleep(0.01)
+
+
+def race(n, threads, writer):
+    """writer(i) for all i below n, by so many at once; the results."""
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(writer, range(n)))
+
+
+def add_one(i):
+    while True:
+        a = ask("GET", "/api/fs/download?path=/counter")
+        b = put("/counter", b"%d" % (int(a.body) + 1),
+                if_match=a.headers["ETag"])
+        if b.status != 412:
+            return b.status
+
+
+def conditions():
+    got = race(1000, 24, lambda i: put("/winner", b"%d" % i,
+                                       if_none_match="*").status)
+    equal("1,000 writers race, one wins", (got.count(201), got.count(412)),
+          (1, 999))
+    put("/counter", b"0")
+    got = race(64, 8, add_one)
+    equal("a counter by compare and swap loses nothing",
+          (set(got), ask("GET", "/api/fs/download?path=/counter").body),
+          ({201}, b"64"))
+    tag = ask("HEAD", "/api/fs/download?path=/counter").headers["ETag"]
+    for headers, wanted in (({"if_match": "W/" + tag}, 412),
+                            ({"if_match": '"x", "%s"' % ("y" * 300)}, 412),
+                            ({"if_match": tag[1:-1]}, 400),
+                            ({"if_match": tag, "if_none_match": "*"}, 400),
+                            ({"if_none_match": tag}, 400),
+                            ({"if_match": ", ".join(['"x"'] * 9)}, 400),
+                            ({"if_match": '"x", ' + tag}, 201)):
+        equal("a PUT with %.60s" % headers,
+              put("/counter", b"64", **headers).status, wanted)
+    equal("nothing is there to match",
+          put("/nothing", b"", if_match="*").status, 412)
+    delete = "/api/fs/delete?path=/counter"
+    a = ask("DELETE", delete, headers={"If-Match": '"x"'})
+    equal("another than was to be deleted", (a.status, a.json["error"][:10]),
+          (412, '"/counter"'))
+    a = call("/api/fs/move", {"old_path": "/winner", "new_path": "/counter"})
+    equal("a move onto something", a.status, 409)
+    equal("the one that was to be deleted", ask("DELETE", delete, headers={
+        "If-Match": tag}).status, 200)
+
+
+def main():
+    http_api.sign_up()
+    node = call("/api/nodes", {"name": http_api.NAME, "storage_size": "256M",
+                               "memory_mb": 64}).json.get("id")
+    conditions()
+    for e in ask("GET", "/api/fs/ls").json:
+        ask("DELETE", "/api/fs/delete?path=/" + e["name"])
+    equal("nothing is used in the end", http_api.usage(), (0, 0, 0))
+    equal("nor a node", ask("DELETE", "/api/nodes/%s?force=true" %
+                            node).status, 200)
+    http_api.sign_out()
+    print("1..%d" % http_api.number)
+    return http_api.failed != 0
+
+
+sys.exit(main())
