@@ -28,7 +28,7 @@ VERSION := 0.1
 
 PKGS	:= libevent libprotobuf-c libnl-3.0 libnl-route-3.0 sqlite3 libjwt \
 	   libsodium libseccomp libcap-ng libcjson libnftables libcrypto \
-	   libisal
+	   libisal libzstd
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 
 WARN	:= -Wall -Wextra -Werror -Wshadow -Wconversion -Wsign-conversion \
@@ -84,7 +84,7 @@ UP_O	:= $(call objs,packaging/launcher) \
 LIBS_COMMON := -levent_core -lprotobuf-c -lsqlite3 -lsodium -lseccomp -lcap-ng -linih -pthread
 LIBS_nexusd :=
 LIBS_nodemgr :=
-LIBS_storaged := -lcrypto -lisal
+LIBS_storaged := -lcrypto -lisal -lzstd
 LIBS_netd := -lnl-route-3 -lnl-3 -lnftables
 LIBS_authd := -ljwt -lcrypto
 LIBS_maild :=

@@ -4,6 +4,8 @@
  * give it stores and checksums.
  *
  *	checksum.h      MD5 and CRC32C of a chunk
+ *	seal.h          encryption of blocks and buffers
+ *	coding.h        the form of a chunk that is packed or sealed
  *	chunk_store.h   where chunks live: the seam a second backend fills
  *	chunk_check.h   what a reader gives, held against the checksums; copies
  *	chunk_put.h     writing one chunk with its replicas
@@ -15,5 +17,7 @@
 #include "storaged/chunks/chunk_check.h"
 #include "storaged/chunks/chunk_put.h"
 #include "storaged/chunks/chunk_store.h"
+#include "storaged/chunks/coding.h"
+#include "storaged/chunks/seal.h"
 
 #endif
