@@ -48,6 +48,7 @@ uploads_new(struct storaged *s)
 	us->first_id = (us->first_id >> 1) + 1;
 	us->next_id = us->first_id;
 	TAILQ_INIT(&us->list);
+	LIST_INIT(&us->intents);
 	volumes_on_going(s->volumes, uploads_volume_going, us);
 	return us;
 }
@@ -59,13 +60,14 @@ uploads_gave(const struct uploads *us, uint64_t id)
 }
 
 struct upload *
-upload_new(struct uploads *us)
+upload_new(struct uploads *us, uint64_t owner)
 {
 	struct upload *u = calloc(1, sizeof(*u));
 
 	if (!u)
 		return NULL;
 	u->us = us;
+	intent_init(&u->in, us->s, owner);
 	u->id = us->next_id++;
 	u->pipe = -1;
 	u->began = nx_wall_us() / 1000000;
@@ -74,13 +76,6 @@ upload_new(struct uploads *us)
 	TAILQ_INSERT_TAIL(&us->list, u, entry);
 	us->count++;
 	return u;
-}
-
-void
-upload_promise(struct upload *u, uint64_t bytes)
-{
-	if (quota_promise(u->us->s, u->owner, u->promised, bytes) == 0)
-		u->promised = bytes;
 }
 
 void
@@ -99,11 +94,9 @@ upload_free(struct upload *u)
 	upload_stop_reading(u);
 	if (u->idle)
 		event_free(u->idle);
-	digest_free(u->digest);
-	upload_promise(u, 0);
+	intent_fini(&u->in);
 	TAILQ_REMOVE(&u->us->list, u, entry);
 	u->us->count--;
-	free(u->path);
 	free(u->chunks);
 	free(u);
 }
@@ -146,7 +139,7 @@ upload_settle(struct upload *u)
 		u->chunks = NULL;
 		u->n_chunks = 0;
 	}
-	upload_promise(u, 0);
+	intent_promise(&u->in, 0);
 	if (r)
 		nx_refuse(r, u->status, "%s", u->why);
 	/* Else the answer waits for FINISH, ABORT or the idle timer. */
@@ -161,6 +154,7 @@ upload_fail(struct upload *u, Nx__Status status, const char *fmt, ...)
 
 	if (u->state == UPLOAD_OPEN) {
 		u->state = UPLOAD_FAILED;
+		u->in.lapsed = true;
 		u->status = status;
 		va_start(ap, fmt);
 		(void)vsnprintf(u->why, sizeof(u->why), fmt, ap);
@@ -207,10 +201,25 @@ uploads_user_gone(struct uploads *us, uint64_t user)
 
 	for (u = TAILQ_FIRST(&us->list); u; u = next) {
 		next = TAILQ_NEXT(u, entry);
-		if (u->owner == user)
+		if (u->in.owner == user)
 			upload_fail(
 			    u, NX__STATUS__NOT_FOUND, "this user was deleted");
 	}
+}
+
+uint64_t
+uploads_room_taken(const struct uploads *us)
+{
+	const struct upload *u;
+	uint64_t taken = 0, rest;
+
+	TAILQ_FOREACH(u, &us->list, entry) {
+		if (!u->in.has_size || u->in.declared <= u->received)
+			continue;
+		rest = (u->in.declared - u->received) * u->in.want;
+		taken = taken > UINT64_MAX - rest ? UINT64_MAX : taken + rest;
+	}
+	return taken;
 }
 
 size_t

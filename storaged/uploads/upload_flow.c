@@ -63,19 +63,19 @@ grant(struct upload *u, uint64_t room, uint64_t *ret_grant)
 	uint64_t left, end;
 	int r;
 
-	if (u->has_size) {
-		left = u->declared - u->received;
+	if (u->in.has_size) {
+		left = u->in.declared - u->received;
 		*ret_grant = left < room ? left : room;
 		return 0;
 	}
-	r = quota_left(u->us->s, u->owner, &left);
+	r = quota_left(u->us->s, u->in.owner, &left);
 	if (r < 0)
 		return r;
-	left += u->promised + u->credit;
+	left += u->in.promised + u->in.credit;
 	left = left > u->received ? left - u->received : 0;
 	*ret_grant = left < room ? left : room;
 	end = u->received + *ret_grant;
-	upload_promise(u, end > u->credit ? end - u->credit : 0);
+	intent_promise(&u->in, end > u->in.credit ? end - u->in.credit : 0);
 	return 0;
 }
 
@@ -85,17 +85,18 @@ static int
 begin_chunk(struct upload *u)
 {
 	struct storaged *s = u->us->s;
-	uint64_t left = u->has_size ? u->declared - u->received : CHUNK_SIZE;
+	uint64_t left =
+	    u->in.has_size ? u->in.declared - u->received : CHUNK_SIZE;
 	int r;
 
-	if (u->put || (u->has_size && left == 0))
+	if (u->put || (u->in.has_size && left == 0))
 		return 0;
-	r = chunk_put_new(u->want, &u->put);
+	r = chunk_put_new(u->in.want, &u->put);
 	if (r < 0)
 		return r;
 	if (left > CHUNK_SIZE)
 		left = CHUNK_SIZE;
-	u->full = volumes_place(s->volumes, u->put, left, u->has_size) == 0;
+	u->full = volumes_place(s->volumes, u->put, left, u->in.has_size) == 0;
 	/* The file may just end here: only a further byte is too much. */
 	if (u->full)
 		u->put = chunk_put_free(u->put);
@@ -109,7 +110,7 @@ pump(struct upload *u)
 
 	nx_assert(u->state == UPLOAD_OPEN && !u->pumping && !u->eof);
 	u->pump =
-	    (struct pump){.fd = u->pipe, .put = u->put, .digest = u->digest};
+	    (struct pump){.fd = u->pipe, .put = u->put, .digest = u->in.digest};
 	if (r == 0)
 		r = grant(
 		    u, u->put ? CHUNK_SIZE - u->put->size : 0, &u->pump.grant);
@@ -139,10 +140,10 @@ fail_over(struct upload *u)
 {
 	if (u->full)
 		upload_fail_errno(u, -ENOSPC);
-	else if (u->has_size)
+	else if (u->in.has_size)
 		upload_fail(u, NX__STATUS__INVALID,
 		    "more than the declared %" PRIu64 " bytes came",
-		    u->declared);
+		    u->in.declared);
 	else
 		upload_fail(u, NX__STATUS__QUOTA,
 		    "the file does not fit into your quota: delete something "
@@ -156,9 +157,10 @@ count_received(struct upload *u)
 
 	u->received += p->got;
 	u->eof = p->eof;
-	if (!u->has_size)
-		upload_promise(
-		    u, u->received > u->credit ? u->received - u->credit : 0);
+	if (!u->in.has_size)
+		intent_promise(&u->in,
+		    u->received > u->in.credit ? u->received - u->in.credit
+					       : 0);
 	if (p->got > 0)
 		upload_count_rate(u);
 	/* A trickle does not hold a place for ever. */

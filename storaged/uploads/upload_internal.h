@@ -6,6 +6,7 @@
 
 #include "storaged/catalog/catalog.h"
 #include "storaged/chunks/chunks.h"
+#include "storaged/uploads/intent.h"
 #include "storaged/uploads/uploads.h"
 #include "storaged/volumes/volumes.h"
 
@@ -31,22 +32,14 @@ struct upload {
 	struct uploads *us;
 	uint64_t id;
 	const struct nx_peer *peer; /* compared, never followed */
-	uint64_t owner, began;
-
-	/* what was asked for */
-	char name[PATH_NAME_MAX + 1];
-	struct path *path; /* NULL: a raw file, unless FINISH places it */
-	bool create_only, has_size;
-	struct catalog_condition condition;
-	uint64_t declared;
-	uint64_t credit; /* what the file that is replaced counts */
-	unsigned want;   /* replicas */
+	uint64_t began;
+	struct intent in; /* what was asked for */
 
 	/* the flow */
 	enum upload_state state;
 	int pipe;
 	struct event *readable, *idle;
-	uint64_t received, promised;
+	uint64_t received;
 	uint64_t progress; /* received when the idle timer was set */
 	/* how fast it comes: since when, from what, and in the window before */
 	uint64_t window_began, window_start, rate;
@@ -54,7 +47,6 @@ struct upload {
 	bool full; /* no volume could take the chunk that comes now */
 	unsigned syncing;
 	struct pump pump;
-	struct digest *digest; /* of the whole content, if any were announced */
 	struct chunk_put *put; /* being filled */
 	struct volume *evict;  /* to be taken out of @put after the pump */
 	struct catalog_chunk *chunks;
@@ -63,8 +55,6 @@ struct upload {
 	/* the end */
 	struct nx_request *finish;
 	uint64_t finish_size;
-	uint8_t expected[DIGEST_MAX]; /* the checksums FINISH says, */
-	size_t n_expected;            /* 0: none */
 	struct catalog_commit commit;
 	Nx__Status status; /* of UPLOAD_FAILED */
 	char why[384];
@@ -74,6 +64,7 @@ TAILQ_HEAD(upload_list, upload);
 struct uploads {
 	struct storaged *s;
 	struct upload_list list;
+	struct intents intents;
 	size_t count;
 	uint64_t first_id, next_id;
 };
@@ -81,7 +72,9 @@ struct uploads {
 /* Was @id given by this process, and not by the one before a restart? */
 bool uploads_gave(const struct uploads *us, uint64_t id);
 
-struct upload *upload_new(struct uploads *us);
+struct upload *upload_new(struct uploads *us, uint64_t owner);
+/* Bytes on volumes that those under way will still take. */
+uint64_t uploads_room_taken(const struct uploads *us);
 /* Moves it on as far as it goes now. May free it. */
 void upload_step(struct upload *u);
 /* Nothing of it shall be; the first reason counts. May free it. */
@@ -94,9 +87,6 @@ void upload_fail_errno(struct upload *u, int error);
  * it. */
 void upload_settle(struct upload *u);
 void upload_stop_reading(struct upload *u);
-/* Changes what its owner has been promised for it to @bytes; as it was when
- * memory is out. */
-void upload_promise(struct upload *u, uint64_t bytes);
 /* The pipe has ended and everything is durable: if it is what was announced,
  * and FINISH has come, makes it a file (upload_finish.c). */
 void upload_conclude(struct upload *u);
@@ -108,8 +98,6 @@ void upload_free(struct upload *u);
 bool upload_take_place(struct uploads *us, uint64_t user);
 /* Bytes have come. */
 void upload_count_rate(struct upload *u);
-/* u->credit stays only with the first of those that replace the same file. */
-void upload_claim_credit(struct upload *u);
 
 /* A volume goes (upload_evict.c): forgets its part in the chunk being filled.
  * False when that was the last one. Not while pumping. */

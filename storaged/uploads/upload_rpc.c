@@ -20,11 +20,9 @@
 #include "storaged/uploads/upload_internal.h"
 #include "proto/serve_storaged.h"
 
-#define PIPE_SIZE        (1 << 20)
-#define DEFAULT_REPLICAS 2U
-#define SMALLEST         (64ULL << 10)
+#define PIPE_SIZE (1 << 20)
 
-/* --- what is decided before a byte flows; each refuses and returns false ----*/
+/* --- what is decided before a byte flows ------------------------------------*/
 
 static bool
 decide_limits(struct nx_request *r, struct uploads *us)
@@ -33,202 +31,6 @@ decide_limits(struct nx_request *r, struct uploads *us)
 		return true;
 	nx_refuse(r, NX__STATUS__LIMIT,
 	    "too many uploads are under way: wait for one to finish");
-	return false;
-}
-
-/* What is wrong with a name or a path, as upload_fail takes it. */
-struct objection {
-	Nx__Status status;
-	char text[384];
-};
-
-static bool
-object(struct objection *o, const char *wrong)
-{
-	o->status = NX__STATUS__INVALID;
-	(void)snprintf(o->text, sizeof(o->text), "%s", wrong);
-	return false;
-}
-
-static bool
-object_catalog(struct objection *o, int result, const char *what)
-{
-	o->status = catalog_sentence(result, what, o->text, sizeof(o->text));
-	return false;
-}
-
-/* Is @path, written @text, the folder the file goes into, not its own path? */
-static bool
-names_folder(
-    struct upload *u, const char *text, const struct path *path, int *ret_error)
-{
-	struct catalog_entry entry;
-	int r;
-
-	*ret_error = 0;
-	if (text[strlen(text) - 1] == '/')
-		return true;
-	r = catalog_stat(u->us->s->catalog, u->owner, path, &entry);
-	*ret_error = r < 0 ? r : 0; /* outcomes are for who places it */
-	return r == 0 && entry.folder;
-}
-
-/* Gives @u its place in the tree: @text, or with @into_folder the folder it may
- * name instead. Sets u->credit to the size of what it will replace. */
-static bool
-place(struct upload *u, const char *text, bool into_folder, bool create_only,
-    struct objection *ret_objection)
-{
-	char longer[PATH_BYTES_MAX + PATH_NAME_MAX + 2];
-	const char *wrong;
-	int r = 0;
-
-	nx_assert(!u->path);
-	u->path = malloc(sizeof(*u->path));
-	if (!u->path)
-		return object_catalog(ret_objection, -ENOMEM, text);
-	wrong = path_parse(text, strlen(text), u->path);
-	if (!wrong && into_folder && names_folder(u, text, u->path, &r)) {
-		wrong = path_check_name(u->name, strlen(u->name));
-		(void)snprintf(longer, sizeof(longer), "%s/%s", text, u->name);
-		if (!wrong)
-			wrong = path_parse(longer, strlen(longer), u->path);
-	}
-	if (wrong)
-		return object(ret_objection, wrong);
-	u->create_only = create_only;
-	(void)snprintf(u->name, sizeof(u->name), "%s", path_last(u->path));
-	if (r == 0)
-		r = catalog_check_target(u->us->s->catalog, u->owner, u->path,
-		    create_only, &u->condition, &u->credit);
-	if (r == 0)
-		upload_claim_credit(u);
-	return r == 0 || object_catalog(ret_objection, r, u->path->text);
-}
-
-static bool
-decide_target(
-    struct nx_request *r, const Nx__OpenUploadRequest *q, struct upload *u)
-{
-	struct objection o;
-	const char *wrong = NULL;
-	bool good;
-
-	(void)snprintf(u->name, sizeof(u->name), "%s", q->name);
-	wrong = condition_read(q->condition, &u->condition);
-	if (wrong)
-		good = object(&o, wrong);
-	else if (q->path[0] != '\0')
-		good = place(u, q->path, q->into_folder, q->create_only, &o);
-	else {
-		wrong = path_check_name(q->name, strlen(q->name));
-		good = !wrong || object(&o, wrong);
-	}
-	if (!good)
-		nx_refuse(r, o.status, "%s", o.text);
-	return good;
-}
-
-static bool
-decide_digest(
-    struct nx_request *r, const Nx__OpenUploadRequest *q, struct upload *u)
-{
-	const bool wanted[DIGEST_KINDS] = {
-	    [DIGEST_MD5] = q->md5, [DIGEST_SHA256] = q->sha256};
-
-	if ((q->md5 || q->sha256) && digest_new(wanted, &u->digest) < 0) {
-		nx_refuse_errno(r, -ENOMEM, "starting an upload");
-		return false;
-	}
-	return true;
-}
-
-static bool
-decide_replicas(struct nx_request *r, struct storaged *s,
-    const Nx__OpenUploadRequest *q, struct upload *u)
-{
-	unsigned active = volumes_active(s->volumes);
-
-	if (active == 0) {
-		nx_refuse(r, NX__STATUS__CONFLICT,
-		    "no active node: create one first");
-		return false;
-	}
-	if (q->replicas > REPLICAS_MAX || q->replicas > active) {
-		nx_refuse(r,
-		    q->replicas > REPLICAS_MAX ? NX__STATUS__INVALID
-					       : NX__STATUS__CONFLICT,
-		    "%u replicas need %u active nodes; there are %u, and %u "
-		    "replicas at most",
-		    q->replicas, q->replicas, active, REPLICAS_MAX);
-		return false;
-	}
-	u->want = q->replicas;
-	if (u->want == 0)
-		u->want = active < DEFAULT_REPLICAS ? active : DEFAULT_REPLICAS;
-	return true;
-}
-
-static bool
-decide_quota(struct nx_request *r, struct storaged *s, struct upload *u,
-    uint64_t *ret_max)
-{
-	uint64_t left, counts = catalog_charge(u->declared), need = 0;
-	int e = quota_left(s, u->owner, &left);
-
-	if (e == 0 && u->credit == 0)
-		e = quota_check_entries(s, u->owner);
-	if (e != 0) {
-		refuse_catalog(r, e, u->name);
-		return false;
-	}
-	/* Without a size it counts at least as much as an empty one. */
-	*ret_max = left + u->credit;
-	if (counts > *ret_max) {
-		nx_refuse(r, NX__STATUS__QUOTA,
-		    "your quota leaves %s: delete something first",
-		    nx_size_format(*ret_max));
-		return false;
-	}
-	if (u->has_size && counts > u->credit)
-		need = counts - u->credit;
-	if (quota_promise(s, u->owner, 0, need) < 0) {
-		nx_refuse_errno(r, -ENOMEM, "reserving space");
-		return false;
-	}
-	u->promised = need;
-	return true;
-}
-
-/* The nodes together must have room for it beside what is promised to others.
- * What is promised and written already counts twice: better refused early than
- * failed late. */
-static bool
-decide_room(struct nx_request *r, struct storaged *s, const struct upload *u)
-{
-	uint64_t room = volumes_room(s->volumes);
-	uint64_t need = u->has_size ? u->declared : SMALLEST;
-	const struct upload *o;
-
-	if (!reserve_held(s->reserve)) {
-		refuse_catalog(r, -ENOSPC, u->name);
-		return false;
-	}
-	TAILQ_FOREACH(o, &s->uploads->list, entry) {
-		uint64_t rest = 0;
-
-		if (o != u && o->has_size && o->declared > o->received)
-			rest = (o->declared - o->received) * o->want;
-		room = room > rest ? room - rest : 0;
-	}
-	if (need > UINT64_MAX / REPLICAS_MAX)
-		need = UINT64_MAX / REPLICAS_MAX;
-	if (need * u->want <= room)
-		return true;
-	nx_refuse(r, NX__STATUS__FULL,
-	    "the active nodes have room for %s more with %u replicas: delete "
-	    "something or create a node",
-	    nx_size_format(room / u->want), u->want);
 	return false;
 }
 
@@ -275,24 +77,29 @@ serve_file_open_upload(
     struct nx_request *r, const Nx__OpenUploadRequest *q, struct storaged *s)
 {
 	Nx__OpenUploadReply reply = NX__OPEN_UPLOAD_REPLY__INIT;
+	const struct wish wish = {.name = q->name,
+	    .path = q->path,
+	    .into_folder = q->into_folder,
+	    .create_only = q->create_only,
+	    .condition = q->condition,
+	    .replicas = q->replicas,
+	    .md5 = q->md5,
+	    .sha256 = q->sha256};
 	struct upload *u;
 	int write_end;
 
 	if (!decide_limits(r, s->uploads))
 		return;
-	u = upload_new(s->uploads);
+	u = upload_new(s->uploads, r->who.user_id);
 	if (!u) {
 		nx_refuse_errno(r, -ENOMEM, "starting an upload");
 		return;
 	}
 	u->peer = r->peer;
-	u->owner = r->who.user_id;
-	u->has_size = q->has_size;
-	u->declared = q->has_size ? q->size : 0;
-	if (!decide_target(r, q, u) || !decide_digest(r, q, u) ||
-	    !decide_replicas(r, s, q, u) ||
-	    !decide_quota(r, s, u, &reply.max_size) ||
-	    refuse_waiting(r, s, u->owner) || !decide_room(r, s, u) ||
+	u->in.has_size = q->has_size;
+	u->in.declared = q->has_size ? q->size : 0;
+	if (!intent_decide(&u->in, r, &wish, uploads_room_taken(s->uploads),
+		&reply.max_size) ||
 	    !open_pipe(r, u, &write_end)) {
 		upload_free(u);
 		return;
@@ -311,7 +118,7 @@ find(struct uploads *us, const struct nx_request *r, uint64_t id)
 
 	TAILQ_FOREACH(u, &us->list, entry)
 		if (u->id == id && u->peer == r->peer &&
-		    u->owner == r->who.user_id)
+		    u->in.owner == r->who.user_id)
 			return u;
 	return NULL;
 }
@@ -321,27 +128,25 @@ static bool
 take_finish(struct upload *u, const Nx__FinishUploadRequest *q)
 {
 	struct objection o = {.status = NX__STATUS__OK};
-	const char *wrong;
+	const struct wish wish = {.path = q->path,
+	    .into_folder = q->into_folder,
+	    .create_only = q->create_only,
+	    .condition = q->condition};
 
 	nx_assert(u->state == UPLOAD_OPEN && q->digest.len <= DIGEST_MAX);
-	if (q->digest.len > 0 && !u->digest)
+	if (q->digest.len > 0 && !u->in.digest)
 		object(&o, "no checksum was announced when this was opened");
-	else if (q->path[0] != '\0' && u->path)
+	else if (q->path[0] != '\0' && u->in.path)
 		object(&o, "this upload has its path already");
-	else if (q->path[0] != '\0') {
-		wrong = condition_read(q->condition, &u->condition);
-		if (wrong)
-			object(&o, wrong);
-		else
-			place(u, q->path, q->into_folder, q->create_only, &o);
-	}
+	else if (q->path[0] != '\0')
+		(void)intent_place(&u->in, &wish, &o);
 	if (o.status != NX__STATUS__OK) {
 		upload_fail(u, o.status, "%s", o.text);
 		return false;
 	}
 	if (q->digest.len > 0)
-		memcpy(u->expected, q->digest.data, q->digest.len);
-	u->n_expected = q->digest.len;
+		memcpy(u->in.expected, q->digest.data, q->digest.len);
+	u->in.n_expected = q->digest.len;
 	return true;
 }
 

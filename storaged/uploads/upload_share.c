@@ -1,7 +1,7 @@
 /*
- * What one user may take of what all share: the places for uploads under way,
- * and room beyond the quota while a file is being replaced. Trusts nobody: every
- * bound here was once met by somebody on purpose. Loop's thread only.
+ * What one user may take of what all share: the places for uploads under way.
+ * Trusts nobody: every bound here was once met by somebody on purpose. Loop's
+ * thread only.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -54,7 +54,7 @@ places_of(const struct uploads *us, uint64_t owner)
 	size_t n = 0;
 
 	TAILQ_FOREACH(u, &us->list, entry)
-		n += u->owner == owner && u->state != UPLOAD_FAILED;
+		n += u->in.owner == owner && u->state != UPLOAD_FAILED;
 	return n;
 }
 
@@ -84,7 +84,7 @@ find_slow(const struct uploads *us, size_t own)
 
 		if (rate >= SLOW_RATE)
 			continue;
-		places = places_of(us, u->owner);
+		places = places_of(us, u->in.owner);
 		if (places < most || (places == most && rate >= slowest))
 			continue;
 		most = places;
@@ -105,7 +105,7 @@ upload_take_place(struct uploads *us, uint64_t user)
 	/* The user's own failed ones count for the user: whoever leaves them
 	 * lying about waits until they are gone. */
 	TAILQ_FOREACH(u, &us->list, entry)
-		own += u->owner == user;
+		own += u->in.owner == user;
 	if (own >= (share > 0 ? share : 1))
 		return false;
 	if (all < max || places_taken(us) < max)
@@ -115,27 +115,9 @@ upload_take_place(struct uploads *us, uint64_t user)
 		return false;
 	nx_info("event=upload-gave-way upload=%" PRIu64 " owner=%" PRIu64
 		" bytes=%" PRIu64,
-	    slow->id, slow->owner, slow->received);
+	    slow->id, slow->in.owner, slow->received);
 	upload_fail(slow, NX__STATUS__DEADLINE,
 	    "too little of it came while others waited for a place: send the "
 	    "file again");
 	return places_taken(us) < max;
-}
-
-/* --- replacing --------------------------------------------------------------*/
-
-/*
- * What is replaced may be there twice for a moment, once: of several uploads to
- * one path only the first counts on the room the old file will leave.
- */
-void
-upload_claim_credit(struct upload *u)
-{
-	const struct upload *o;
-
-	TAILQ_FOREACH(o, &u->us->list, entry)
-		if (o != u && o->state != UPLOAD_FAILED && o->credit > 0 &&
-		    o->owner == u->owner && o->path &&
-		    strcmp(o->path->text, u->path->text) == 0)
-			u->credit = 0;
 }

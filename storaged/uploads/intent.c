@@ -1,0 +1,273 @@
+/*
+ * See intent.h. Each question refuses and returns false when the answer is no.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/id.h"
+#include "common/status.h"
+#include "storaged/care/care.h"
+#include "storaged/trees/trees.h"
+#include "storaged/uploads/intent.h"
+#include "storaged/uploads/upload_internal.h"
+
+#define DEFAULT_REPLICAS 2U
+#define SMALLEST         (64ULL << 10)
+
+void
+intent_init(struct intent *in, struct storaged *s, uint64_t owner)
+{
+	*in = (struct intent){.s = s, .owner = owner};
+	LIST_INSERT_HEAD(&s->uploads->intents, in, entry);
+}
+
+void
+intent_promise(struct intent *in, uint64_t bytes)
+{
+	if (quota_promise(in->s, in->owner, in->promised, bytes) == 0)
+		in->promised = bytes;
+}
+
+void
+intent_fini(struct intent *in)
+{
+	intent_promise(in, 0);
+	in->digest = digest_free(in->digest);
+	free(in->path);
+	LIST_REMOVE(in, entry);
+}
+
+/* --- where it goes ----------------------------------------------------------*/
+
+bool
+object(struct objection *o, const char *wrong)
+{
+	o->status = NX__STATUS__INVALID;
+	(void)snprintf(o->text, sizeof(o->text), "%s", wrong);
+	return false;
+}
+
+static bool
+object_catalog(struct objection *o, int result, const char *what)
+{
+	o->status = catalog_sentence(result, what, o->text, sizeof(o->text));
+	return false;
+}
+
+/* Is @path, written @text, the folder the file goes into, not its own path? */
+static bool
+names_folder(const struct intent *in, const char *text, const struct path *path,
+    int *ret_error)
+{
+	struct catalog_entry entry;
+	int r;
+
+	*ret_error = 0;
+	if (text[strlen(text) - 1] == '/')
+		return true;
+	r = catalog_stat(in->s->catalog, in->owner, path, &entry);
+	*ret_error = r < 0 ? r : 0; /* outcomes are for who places it */
+	return r == 0 && entry.folder;
+}
+
+/*
+ * What is replaced may be there twice for a moment, once: of several uploads to
+ * one path only the first counts on the room the old file will leave.
+ */
+static void
+claim_credit(struct intent *in)
+{
+	const struct intent *o;
+
+	if (in->credit == 0)
+		return;
+	LIST_FOREACH(o, &in->s->uploads->intents, entry)
+		if (o != in && !o->lapsed && o->credit > 0 &&
+		    o->owner == in->owner && o->path &&
+		    strcmp(o->path->text, in->path->text) == 0)
+			in->credit = 0;
+}
+
+static bool
+read_condition(struct intent *in, const struct wish *wish, struct objection *o)
+{
+	const char *wrong = condition_read(wish->condition, &in->condition);
+
+	return !wrong || object(o, wrong);
+}
+
+/* in->path is what is meant; false: what is wrong with it. */
+static bool
+read_path(struct intent *in, const struct wish *wish, int *ret_error,
+    struct objection *ret_objection)
+{
+	char longer[PATH_BYTES_MAX + PATH_NAME_MAX + 2];
+	const char *text = wish->path;
+	const char *wrong = path_parse(text, strlen(text), in->path);
+
+	*ret_error = 0;
+	if (!wrong && wish->into_folder &&
+	    names_folder(in, text, in->path, ret_error)) {
+		wrong = path_check_name(in->name, strlen(in->name));
+		(void)snprintf(longer, sizeof(longer), "%s/%s", text, in->name);
+		if (!wrong)
+			wrong = path_parse(longer, strlen(longer), in->path);
+	}
+	return !wrong || object(ret_objection, wrong);
+}
+
+bool
+intent_place(
+    struct intent *in, const struct wish *wish, struct objection *ret_objection)
+{
+	int r;
+
+	nx_assert(!in->path);
+	if (!read_condition(in, wish, ret_objection))
+		return false;
+	in->path = malloc(sizeof(*in->path));
+	if (!in->path)
+		return object_catalog(ret_objection, -ENOMEM, wish->path);
+	if (!read_path(in, wish, &r, ret_objection))
+		return false;
+	in->create_only = wish->create_only;
+	(void)snprintf(in->name, sizeof(in->name), "%s", path_last(in->path));
+	if (r == 0)
+		r = catalog_check_target(in->s->catalog, in->owner, in->path,
+		    in->create_only, &in->condition, &in->credit);
+	if (r == 0)
+		claim_credit(in);
+	return r == 0 || object_catalog(ret_objection, r, in->path->text);
+}
+
+static bool
+decide_target(struct nx_request *r, const struct wish *wish, struct intent *in)
+{
+	struct objection o;
+	const char *wrong;
+	bool good;
+
+	(void)snprintf(in->name, sizeof(in->name), "%s", wish->name);
+	if (wish->path[0] != '\0')
+		good = intent_place(in, wish, &o);
+	else if (!read_condition(in, wish, &o))
+		good = false;
+	else {
+		wrong = path_check_name(wish->name, strlen(wish->name));
+		good = !wrong || object(&o, wrong);
+	}
+	if (!good)
+		nx_refuse(r, o.status, "%s", o.text);
+	return good;
+}
+
+/* --- what it may take -------------------------------------------------------*/
+
+static bool
+decide_digest(struct nx_request *r, const struct wish *wish, struct intent *in)
+{
+	const bool wanted[DIGEST_KINDS] = {
+	    [DIGEST_MD5] = wish->md5, [DIGEST_SHA256] = wish->sha256};
+
+	if ((wish->md5 || wish->sha256) &&
+	    digest_new(wanted, &in->digest) < 0) {
+		nx_refuse_errno(r, -ENOMEM, "starting an upload");
+		return false;
+	}
+	return true;
+}
+
+static bool
+decide_replicas(
+    struct nx_request *r, const struct wish *wish, struct intent *in)
+{
+	unsigned active = volumes_active(in->s->volumes);
+
+	if (active == 0) {
+		nx_refuse(r, NX__STATUS__CONFLICT,
+		    "no active node: create one first");
+		return false;
+	}
+	if (wish->replicas > REPLICAS_MAX || wish->replicas > active) {
+		nx_refuse(r,
+		    wish->replicas > REPLICAS_MAX ? NX__STATUS__INVALID
+						  : NX__STATUS__CONFLICT,
+		    "%u replicas need %u active nodes; there are %u, and %u "
+		    "replicas at most",
+		    wish->replicas, wish->replicas, active, REPLICAS_MAX);
+		return false;
+	}
+	in->want = wish->replicas;
+	if (in->want == 0)
+		in->want =
+		    active < DEFAULT_REPLICAS ? active : DEFAULT_REPLICAS;
+	return true;
+}
+
+static bool
+decide_quota(struct nx_request *r, struct intent *in, uint64_t *ret_max)
+{
+	uint64_t left, counts = catalog_charge(in->declared), need = 0;
+	int e = quota_left(in->s, in->owner, &left);
+
+	if (e == 0 && in->credit == 0)
+		e = quota_check_entries(in->s, in->owner);
+	if (e != 0) {
+		refuse_catalog(r, e, in->name);
+		return false;
+	}
+	/* Without a size it counts at least as much as an empty one. */
+	*ret_max = left + in->credit;
+	if (counts > *ret_max) {
+		nx_refuse(r, NX__STATUS__QUOTA,
+		    "your quota leaves %s: delete something first",
+		    nx_size_format(*ret_max));
+		return false;
+	}
+	if (in->has_size && counts > in->credit)
+		need = counts - in->credit;
+	if (quota_promise(in->s, in->owner, 0, need) < 0) {
+		nx_refuse_errno(r, -ENOMEM, "reserving space");
+		return false;
+	}
+	in->promised = need;
+	return true;
+}
+
+/* The volumes together must have room for it beside what others count on. What
+ * is promised and written already counts twice: better refused early than
+ * failed late. */
+static bool
+decide_room(struct nx_request *r, const struct intent *in, uint64_t taken)
+{
+	uint64_t room = volumes_room(in->s->volumes);
+	uint64_t need = in->has_size ? in->declared : SMALLEST;
+
+	if (!reserve_held(in->s->reserve)) {
+		refuse_catalog(r, -ENOSPC, in->name);
+		return false;
+	}
+	room = room > taken ? room - taken : 0;
+	if (need > UINT64_MAX / REPLICAS_MAX)
+		need = UINT64_MAX / REPLICAS_MAX;
+	if (need * in->want <= room)
+		return true;
+	nx_refuse(r, NX__STATUS__FULL,
+	    "the active nodes have room for %s more with %u replicas: delete "
+	    "something or create a node",
+	    nx_size_format(room / in->want), in->want);
+	return false;
+}
+
+bool
+intent_decide(struct intent *in, struct nx_request *r, const struct wish *wish,
+    uint64_t taken, uint64_t *ret_max)
+{
+	return decide_target(r, wish, in) && decide_digest(r, wish, in) &&
+	    decide_replicas(r, wish, in) && decide_quota(r, in, ret_max) &&
+	    !refuse_waiting(r, in->s, in->owner) && decide_room(r, in, taken);
+}

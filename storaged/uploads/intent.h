@@ -1,0 +1,92 @@
+/*
+ * What somebody means to store: whose it is, where it goes, what it may take.
+ * OPEN, FINISH and PUT ask the same about it, and here it is decided, so that a
+ * file sent in one call is refused for what one sent through a pipe is. Trusts
+ * the ticket about the user and nothing else. Loop's thread only.
+ */
+#ifndef STORAGED_INTENT_H
+#define STORAGED_INTENT_H
+
+#include <sys/queue.h>
+
+#include "common/hub.h"
+#include "proto/storage.pb-c.h"
+#include "storaged/catalog/catalog.h"
+#include "storaged/storaged.h"
+
+struct intent {
+	LIST_ENTRY(intent) entry;
+	struct storaged *s;
+	uint64_t owner;
+	char name[PATH_NAME_MAX + 1];
+	struct path *path; /* NULL: a raw file, unless FINISH places it */
+	bool create_only, has_size;
+	struct catalog_condition condition;
+	uint64_t declared;     /* with has_size */
+	uint64_t credit;       /* what the file that is replaced counts */
+	bool lapsed;           /* it failed: its credit is nobody's */
+	unsigned want;         /* replicas */
+	uint64_t promised;     /* of the owner's quota */
+	struct digest *digest; /* of the content, if any were announced */
+	uint8_t expected[DIGEST_MAX]; /* what they must be, */
+	size_t n_expected;            /* 0: not said */
+};
+LIST_HEAD(intents, intent);
+
+void intent_init(struct intent *in, struct storaged *s, uint64_t owner);
+/* Gives back what was promised for it. */
+void intent_fini(struct intent *in);
+
+/* What is wrong with a name or a path. */
+struct objection {
+	Nx__Status status; /* OK: nothing */
+	char text[384];
+};
+bool object(struct objection *o, const char *wrong); /* false, always */
+
+/* What is asked for, in whichever message. */
+struct wish {
+	const char *name, *path;
+	bool into_folder, create_only;
+	const Nx__Condition *condition; /* NULL: none */
+	uint32_t replicas;
+	bool md5, sha256; /* the content will be compared with these */
+};
+/*
+ * Gives @in its place in the tree: wish->path, or with into_folder the folder it
+ * may name instead. in->credit is then what it will replace.
+ */
+bool intent_place(struct intent *in, const struct wish *wish,
+    struct objection *ret_objection);
+/*
+ * All that can be decided before a byte has been looked at: name and place,
+ * replicas, quota, what waits to be freed, room. @taken: bytes of room that
+ * others count on. *ret_max: bytes the quota leaves at most. False: @r has been
+ * refused.
+ */
+bool intent_decide(struct intent *in, struct nx_request *r,
+    const struct wish *wish, uint64_t taken, uint64_t *ret_max);
+
+/* Changes what its owner has been promised for it to @bytes; as it was when
+ * memory is out. */
+void intent_promise(struct intent *in, uint64_t bytes);
+
+/* --- the end ----------------------------------------------------------------*/
+
+/* Is the content what it was said to be? Asked once. */
+bool intent_is_expected(struct intent *in);
+/*
+ * Makes it a file: fills in @c, all but done and arg, and hands it to the
+ * catalogue. @chunks are borrowed until then. 0; -errno: nothing was handed on,
+ * -ENOSPC when the disk is full.
+ */
+int intent_commit(struct intent *in, uint64_t size,
+    struct catalog_chunk *chunks, uint32_t n_chunks, struct catalog_commit *c);
+/* It is a file: tells @r. */
+void intent_answer(const struct intent *in, const struct catalog_commit *c,
+    struct nx_request *r);
+/* What to say when the catalogue said @result. */
+Nx__Status
+intent_sentence(const struct intent *in, int result, char *text, size_t size);
+
+#endif

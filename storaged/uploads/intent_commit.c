@@ -1,0 +1,88 @@
+/*
+ * From what somebody meant to store to a file: the one transaction, and what is
+ * said about it. Loop's thread only.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "proto/storage.rpc.h"
+#include "storaged/care/care.h"
+#include "storaged/trees/trees.h"
+#include "storaged/uploads/intent.h"
+
+bool
+intent_is_expected(struct intent *in)
+{
+	return in->n_expected == 0 ||
+	    digest_is(in->digest, in->expected, in->n_expected);
+}
+
+static int
+fill_etag(const struct catalog_chunk *chunks, uint32_t n, struct etag *ret_etag)
+{
+	uint8_t(*md5s)[MD5_LEN] = calloc(n + 1, MD5_LEN);
+
+	if (!md5s)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		memcpy(md5s[i], chunks[i].sums.md5, MD5_LEN);
+	checksum_etag((const uint8_t(*)[MD5_LEN])md5s, n, ret_etag);
+	free(md5s);
+	return 0;
+}
+
+int
+intent_commit(struct intent *in, uint64_t size, struct catalog_chunk *chunks,
+    uint32_t n_chunks, struct catalog_commit *c)
+{
+	struct catalog_file *f = &c->file;
+	int r = quota_limit(in->s, in->owner, &c->quota);
+
+	c->entries = quota_entries(in->s, in->owner);
+	(void)snprintf(f->name, sizeof(f->name), "%s", in->name);
+	f->owner = in->owner;
+	f->size = size;
+	f->chunks = n_chunks;
+	f->want = in->want;
+	c->path = in->path;
+	c->chunks = chunks;
+	c->create_only = in->create_only;
+	c->condition = in->condition;
+	if (r == 0)
+		r = fill_etag(chunks, n_chunks, &f->etag);
+	if (r == 0 && !reserve_held(in->s->reserve))
+		r = -ENOSPC;
+	if (r == 0)
+		catalog_commit(in->s->catalog, c);
+	return r;
+}
+
+void
+intent_answer(const struct intent *in, const struct catalog_commit *c,
+    struct nx_request *r)
+{
+	Nx__FinishUploadReply reply = NX__FINISH_UPLOAD_REPLY__INIT;
+	Nx__FileInfo info;
+
+	info_file(&c->file, &info);
+	reply.file = &info;
+	reply.path = info_text(in->path ? in->path->text : "");
+	nx_info("event=file-stored file=%s owner=%" PRIu64 " size=%" PRIu64
+		" chunks=%u",
+	    info.id, info.owner, info.size, info.chunks);
+	nx_answer(r, &reply.base, NULL, 0);
+	if (c->freed)
+		collector_kick(in->s->collector);
+}
+
+Nx__Status
+intent_sentence(const struct intent *in, int result, char *text, size_t size)
+{
+	return catalog_sentence(
+	    result, in->path ? in->path->text : in->name, text, size);
+}
