@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "common/status.h"
 #include "storaged/trees/trees.h"
+#include "storaged/uploads/replicas.h"
 #include "storaged/uploads/upload_internal.h"
 
 #define SYNCS_MAX    2 /* chunks being made durable while the next is read */
@@ -239,16 +240,7 @@ upload_synced(
 
 	nx_assert(u->syncing > 0 && index < u->n_chunks && c->n_replicas == 0);
 	u->syncing--;
-	c->id = put->id;
-	c->sums = put->sums;
-	for (size_t i = 0; i < put->n_places; i++) {
-		const struct volume *v = put->places[i].owner;
-
-		/* One that is being emptied does not count any more. */
-		if (put->places[i].state == PUT_DONE &&
-		    v->state == VOLUME_READY)
-			c->volumes[c->n_replicas++] = v->key;
-	}
+	replicas_list(put, c);
 	volumes_put_done(u->us->s->volumes, put);
 	chunk_put_free(put);
 	if (result < 0)

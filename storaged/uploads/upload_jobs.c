@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "storaged/uploads/replicas.h"
 #include "storaged/uploads/upload_internal.h"
 
 #define PIECE     (512U << 10)
@@ -109,84 +110,33 @@ upload_submit_pump(struct upload *u)
 
 /* --- making durable ---------------------------------------------------------*/
 
-/* One chunk: its replicas are synced side by side, a job each, and the last one
- * back goes on. */
 struct sync_job {
+	struct replicas replicas;
 	struct upload *upload;
-	struct chunk_put *put;
 	uint32_t index;
-	int result;
-	unsigned out; /* parts under way */
-	struct sync_part {
-		struct sync_job *job;
-		size_t place;
-	} parts[PUT_CANDIDATES];
 };
 
 static void
-sync_done(void *arg)
+sync_done(struct replicas *replicas)
 {
-	struct sync_job *job = arg;
+	struct sync_job *job = (struct sync_job *)(void *)replicas;
 
-	nx_assert(job->out == 0);
-	upload_synced(job->upload, job->put, job->index, job->result);
+	upload_synced(job->upload, replicas->put, job->index, replicas->result);
 	free(job);
-}
-
-/* Some place has failed, or could not be given a job. */
-static void
-mend_work(void *arg)
-{
-	struct sync_job *job = arg;
-
-	job->result = chunk_put_finish(job->put);
-}
-
-static void
-part_work(void *arg)
-{
-	struct sync_part *part = arg;
-
-	chunk_put_commit(part->job->put, part->place);
-}
-
-static void
-part_done(void *arg)
-{
-	struct sync_job *job = ((struct sync_part *)arg)->job;
-	struct nx_workers *io = job->upload->us->s->io;
-
-	nx_assert(job->out > 0);
-	if (--job->out > 0)
-		return;
-	if (!chunk_put_whole(job->put)) {
-		job->result = nx_workers_submit(io, mend_work, sync_done, job);
-		if (job->result == 0)
-			return;
-	}
-	sync_done(job);
 }
 
 int
 upload_submit_sync(struct upload *u, struct chunk_put *put, uint32_t index)
 {
 	struct sync_job *job = malloc(sizeof(*job));
-	struct nx_workers *io = u->us->s->io;
-	int r = 0;
+	int r;
 
 	if (!job)
 		return -ENOMEM;
-	*job = (struct sync_job){.upload = u, .put = put, .index = index};
+	job->upload = u;
+	job->index = index;
 	chunk_put_seal(put);
-	for (size_t i = 0; i < put->n_places; i++) {
-		job->parts[i] = (struct sync_part){job, i};
-		if (put->places[i].state == PUT_OPEN &&
-		    nx_workers_submit(
-			io, part_work, part_done, &job->parts[i]) == 0)
-			job->out++;
-	}
-	if (job->out == 0)
-		r = nx_workers_submit(io, mend_work, sync_done, job);
+	r = replicas_sync(&job->replicas, u->us->s->io, put, sync_done);
 	if (r < 0)
 		free(job);
 	return r;
