@@ -71,6 +71,15 @@ bool intent_decide(struct intent *in, struct nx_request *r,
  * memory is out. */
 void intent_promise(struct intent *in, uint64_t bytes);
 
+/* --- why not: sentences that several say ------------------------------------*/
+
+#define INTENT_UNEXPECTED                                                   \
+	"what came has another checksum than was announced: send the file " \
+	"again"
+#define INTENT_NO_VOLUME \
+	"a node that held part of it was deleted: send it again"
+#define INTENT_STOPPING "storage is being restarted: send the file again"
+
 /* --- the end ----------------------------------------------------------------*/
 
 /* Is the content what it was said to be? Asked once. */
@@ -85,6 +94,8 @@ int intent_commit(struct intent *in, uint64_t size,
 /* It is a file: tells @r. */
 void intent_answer(const struct intent *in, const struct catalog_commit *c,
     struct nx_request *r);
+/* What to say when it could not be stored: -errno. */
+Nx__Status intent_store_sentence(int error, char *text, size_t size);
 /* What to say when the catalogue said @result. */
 Nx__Status
 intent_sentence(const struct intent *in, int result, char *text, size_t size);

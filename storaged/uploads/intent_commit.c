@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/status.h"
 #include "proto/storage.rpc.h"
 #include "storaged/care/care.h"
 #include "storaged/trees/trees.h"
@@ -78,6 +79,20 @@ intent_answer(const struct intent *in, const struct catalog_commit *c,
 	nx_answer(r, &reply.base, NULL, 0);
 	if (c->freed)
 		collector_kick(in->s->collector);
+}
+
+Nx__Status
+intent_store_sentence(int error, char *text, size_t size)
+{
+	if (error == -ENOSPC) {
+		(void)snprintf(text, size,
+		    "no active node has room for this file: delete something "
+		    "or create a node");
+		return NX__STATUS__FULL;
+	}
+	(void)snprintf(
+	    text, size, "the file could not be stored: %s", strerror(-error));
+	return nx_status_of_errno(error);
 }
 
 Nx__Status

@@ -46,8 +46,8 @@ part_done(void *arg)
 }
 
 int
-replicas_sync(struct replicas *rs, struct nx_workers *io,
-    struct chunk_put *put, void (*done)(struct replicas *rs))
+replicas_sync(struct replicas *rs, struct nx_workers *io, struct chunk_put *put,
+    void (*done)(struct replicas *rs))
 {
 	nx_assert(put->sealed);
 	*rs = (struct replicas){.put = put, .io = io, .done = done};
@@ -58,8 +58,7 @@ replicas_sync(struct replicas *rs, struct nx_workers *io,
 			io, part_work, part_done, &rs->parts[i]) == 0)
 			rs->out++;
 	}
-	return rs->out > 0 ? 0
-			   : nx_workers_submit(io, mend_work, all_done, rs);
+	return rs->out > 0 ? 0 : nx_workers_submit(io, mend_work, all_done, rs);
 }
 
 void

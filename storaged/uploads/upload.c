@@ -26,6 +26,7 @@
 #include "common/log.h"
 #include "common/status.h"
 #include "storaged/trees/trees.h"
+#include "storaged/uploads/put.h"
 #include "storaged/uploads/upload_internal.h"
 
 /* --- making and freeing -----------------------------------------------------*/
@@ -38,10 +39,16 @@ uploads_new(struct storaged *s)
 	if (!us)
 		return NULL;
 	us->s = s;
+	us->puts = puts_new(s);
+	if (!us->puts) {
+		free(us);
+		return NULL;
+	}
 	/* A number given before a restart means nothing now, least of all
 	 * somebody's new upload. */
 	if (getrandom(&us->first_id, sizeof(us->first_id), 0) !=
 	    sizeof(us->first_id)) {
+		puts_free(us->puts);
 		free(us);
 		return NULL;
 	}
@@ -106,11 +113,11 @@ uploads_stop(struct uploads *us)
 {
 	struct upload *u, *next;
 
+	puts_stop(us->puts);
 	for (u = TAILQ_FIRST(&us->list); u; u = next) {
 		next = TAILQ_NEXT(u, entry);
 		u->dead = true;
-		upload_fail(u, NX__STATUS__UNAVAILABLE,
-		    "storage is being restarted: send the file again");
+		upload_fail(u, NX__STATUS__UNAVAILABLE, INTENT_STOPPING);
 	}
 }
 
@@ -119,6 +126,7 @@ uploads_free(struct uploads *us)
 {
 	if (us) {
 		nx_assert(TAILQ_EMPTY(&us->list));
+		puts_free(us->puts);
 		free(us);
 	}
 	return NULL;
@@ -168,13 +176,10 @@ upload_fail(struct upload *u, Nx__Status status, const char *fmt, ...)
 void
 upload_fail_errno(struct upload *u, int error)
 {
-	if (error == -ENOSPC)
-		upload_fail(u, NX__STATUS__FULL,
-		    "no active node has room for this file: delete something "
-		    "or create a node");
-	else
-		upload_fail(u, nx_status_of_errno(error),
-		    "the file could not be stored: %s", strerror(-error));
+	char text[384];
+	Nx__Status status = intent_store_sentence(error, text, sizeof(text));
+
+	upload_fail(u, status, "%s", text);
 }
 
 /* --- from elsewhere ---------------------------------------------------------*/
@@ -225,13 +230,14 @@ uploads_room_taken(const struct uploads *us)
 size_t
 uploads_count(const struct uploads *us)
 {
-	return us->count;
+	return us->count + puts_count(us->puts);
 }
 
 uint64_t
 uploads_oldest(const struct uploads *us)
 {
 	const struct upload *u = TAILQ_FIRST(&us->list);
+	uint64_t put = puts_oldest(us->puts);
 
-	return u ? u->began : UINT64_MAX;
+	return u && u->began < put ? u->began : put;
 }

@@ -8,8 +8,7 @@
 void
 upload_fail_volume(struct upload *u)
 {
-	upload_fail(u, NX__STATUS__UNAVAILABLE,
-	    "a node that held part of it was deleted: send it again");
+	upload_fail(u, NX__STATUS__UNAVAILABLE, INTENT_NO_VOLUME);
 }
 
 bool

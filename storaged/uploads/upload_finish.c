@@ -67,9 +67,7 @@ upload_conclude(struct upload *u)
 		    " bytes came",
 		    u->received, u->finish_size);
 	else if (u->finish && !intent_is_expected(&u->in))
-		upload_fail(u, NX__STATUS__INVALID,
-		    "what came has another checksum than was announced: send "
-		    "the file again");
+		upload_fail(u, NX__STATUS__INVALID, INTENT_UNEXPECTED);
 	else if (u->finish)
 		commit(u);
 }

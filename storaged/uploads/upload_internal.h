@@ -64,7 +64,8 @@ TAILQ_HEAD(upload_list, upload);
 struct uploads {
 	struct storaged *s;
 	struct upload_list list;
-	struct intents intents;
+	struct intents intents; /* of these and of what comes in one call */
+	struct puts *puts;
 	size_t count;
 	uint64_t first_id, next_id;
 };

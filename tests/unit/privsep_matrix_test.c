@@ -68,6 +68,7 @@ static const struct {
     {"FILE_STAT", "gA", "s", true},
     {"FILE_DELETE", "gA", "s", true},
     {"FILE_OPEN_READ", "gA", "s", true},
+    {"FILE_PUT", "gA", "s", true},
     {"FS_MKDIR", "gA", "s", true},
     {"FS_LIST", "gA", "s", true},
     {"FS_STAT", "gA", "s", true},
