@@ -20,65 +20,37 @@ struct run {
 	unsigned files, begun, done;
 };
 
-struct one {
-	struct run *run;
-	unsigned number;
-};
-
 static void begin(struct run *run);
 
 static void
-on_finished(const struct nx_reply *r, void *arg)
+on_stored(const struct nx_reply *r, void *arg)
 {
-	struct one *one = arg;
-	struct run *run = one->run;
+	struct run *run = arg;
 
 	if (r->status != NX__STATUS__OK)
 		fail_msg("%s", r->error);
-	free(one);
 	run->done++;
 	begin(run);
 }
 
 static void
-on_opened(const struct nx_reply *r, void *arg)
-{
-	Nx__FinishUploadRequest q = NX__FINISH_UPLOAD_REQUEST__INIT;
-	struct nx_call_opts opts = lab_opts(1);
-	static const uint8_t data[SIZE];
-	int fd;
-
-	if (r->status != NX__STATUS__OK)
-		fail_msg("%s", r->error);
-	fd = nx_take_fd(&r->fds[0]);
-	assert_int_equal(write(fd, data, SIZE), SIZE);
-	nx_close(&fd);
-	q.upload = nx_as_open_upload_reply(r->body)->upload;
-	q.size = SIZE;
-	assert_non_null(nx_call(lab.clients[NX_ROLE_ADMIN],
-	    nx_ask_file_finish_upload(&q), &opts, on_finished, arg));
-}
-
-static void
 begin(struct run *run)
 {
-	Nx__OpenUploadRequest q = NX__OPEN_UPLOAD_REQUEST__INIT;
+	static uint8_t data[SIZE];
+	Nx__PutRequest q = NX__PUT_REQUEST__INIT;
 	struct nx_call_opts opts = lab_opts(1);
-	struct one *one;
 	char name[32];
 
 	if (run->begun == run->files)
 		return;
-	one = malloc(sizeof(*one));
-	assert_non_null(one);
-	*one = (struct one){run, run->begun++};
-	snprintf(name, sizeof(name), "f%u", one->number);
+	snprintf(name, sizeof(name), "f%u", run->begun++);
 	q.name = name;
-	q.has_size = true;
 	q.size = SIZE;
 	q.replicas = run->replicas;
-	assert_non_null(nx_call(lab.clients[NX_ROLE_ADMIN],
-	    nx_ask_file_open_upload(&q), &opts, on_opened, one));
+	q.content.data = data;
+	q.content.len = SIZE;
+	assert_non_null(nx_call(lab.clients[NX_ROLE_ADMIN], nx_ask_file_put(&q),
+	    &opts, on_stored, run));
 }
 
 static double
