@@ -24,6 +24,7 @@
 #define STORAGED_CATALOG_H
 
 #include <event2/event.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -435,5 +436,47 @@ struct catalog_trash_done {
 void catalog_trash_done(struct catalog *c, struct catalog_trash_done *op);
 /* Does the catalogue, or its trash, know @name on @volume? 1, 0, -errno. */
 int catalog_knows(struct catalog *c, int64_t volume, const char *name);
+
+/* --- checking ---------------------------------------------------------------*/
+
+#define CATALOG_FINDING_VALUES 8
+
+/* Rows that do not agree, or pages that cannot be read. */
+struct catalog_finding {
+	const char *rule; /* its name, of the program's own */
+	char text[256];   /* what is wrong, in one sentence */
+	bool mendable;
+	/* the catalogue's own */
+	size_t at;
+	int64_t values[CATALOG_FINDING_VALUES];
+	int n;
+};
+
+/*
+ * Looks at everything in the file @path, a copy of the catalogue that nobody
+ * else uses. Blocks for as long as that takes: a worker thread, or start-up.
+ */
+struct catalog_check {
+	const char *path;
+	unsigned share;          /* percent of a core; 0: all it can have */
+	const atomic_bool *stop; /* true: end with -ECANCELED; may be NULL */
+	void (*found)(const struct catalog_finding *f, void *arg);
+	void *arg;
+};
+/* 0: all of it was looked at, whatever was found; -errno. */
+int catalog_check(struct catalog_check *check);
+
+/* Mends one finding of a copy in the catalogue itself, if it still is so. */
+struct catalog_mend {
+	struct catalog_finding finding; /* a mendable one */
+	int changed;                    /* rows */
+	catalog_done *done;
+	void *arg;
+};
+void catalog_mend(struct catalog *c, struct catalog_mend *op);
+
+/* What it is kept in, for those who copy all of it and look at nothing. */
+struct nx_db;
+struct nx_db *catalog_db(struct catalog *c);
 
 #endif
