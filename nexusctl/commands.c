@@ -79,6 +79,10 @@ static const struct ctl_option run_options[] = {
 static const struct ctl_option scrub_options[] = {
     {"wait", 0, NULL, NULL, "until everything is read, and repaired"},
 };
+static const struct ctl_option check_options[] = {
+    {"repair", 0, NULL, NULL, "mend what can be mended"},
+    {"wait", 0, NULL, NULL, "until all of it was looked at"},
+};
 static const struct ctl_option status_options[] = {
     {"edges", 0, NULL, NULL, "also who has been introduced to whom"},
 };
@@ -196,6 +200,14 @@ const struct ctl_command ctl_commands[] = {
 	"shows how it goes. This begins a cycle now. With --wait it exits with "
 	"9 when files are left that are good in no copy.",
 	OPT(scrub_options), STORAGE, ctl_storage_scrub},
+
+    {"storage check", "look whether the catalogue agrees with itself",
+	"Counts every sum anew and follows every reference, in a copy, in the "
+	"background, as storaged does once a day by itself; nexusctl status "
+	"shows what came of it. With --repair what can be mended is mended, "
+	"and the log has each change. With --wait it exits with 9 when "
+	"something is left that disagrees.",
+	OPT(check_options), STORAGE, ctl_storage_check},
 
     {"state export", "print nodes, files and trees as JSON", NULL, NO_OPT,
 	AUTH | NODE | STORAGE, ctl_state_export},

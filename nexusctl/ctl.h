@@ -164,6 +164,7 @@ int ctl_user_quota(struct ctl *c);
 int ctl_volume_ls(struct ctl *c);
 int ctl_volume_trust(struct ctl *c);
 int ctl_storage_scrub(struct ctl *c);
+int ctl_storage_check(struct ctl *c);
 int ctl_status(struct ctl *c);
 int ctl_doctor(struct ctl *c);
 int ctl_state_export(struct ctl *c);

@@ -72,6 +72,18 @@ static const struct ctl_column scrub_columns[] = {
     {"All read since", "oldest", CTL_TIME},
 };
 
+static const struct ctl_column check_columns[] = {
+    {"State", "state", CTL_TEXT},
+    {"Run", "run", CTL_TEXT},
+    {"Begun", "began_at", CTL_TIME},
+    {"Over", "ended_at", CTL_TIME},
+    {"Not before", "next_at", CTL_TIME},
+    {"Could not look", "error", CTL_TEXT},
+    {"Disagreed", "found", CTL_TEXT},
+    {"Mended", "mended", CTL_TEXT},
+    {"Disagrees still", "left", CTL_TEXT},
+};
+
 static const struct ctl_column node_columns[] = {
     {"Nodes", "nodes", CTL_TEXT},
     {"Running", "running", CTL_TEXT},
@@ -106,6 +118,8 @@ static const struct part {
 	NX_ARRAY_SIZE(storage_columns)},
     {"scrub", NX_ROLE_STORAGE, nx_ask_storage_scrub_status, scrub_columns,
 	NX_ARRAY_SIZE(scrub_columns)},
+    {"check", NX_ROLE_STORAGE, nx_ask_storage_check_status, check_columns,
+	NX_ARRAY_SIZE(check_columns)},
     {"nodes", NX_ROLE_NODE, nx_ask_node_status, node_columns,
 	NX_ARRAY_SIZE(node_columns)},
     {"net", NX_ROLE_NET, nx_ask_net_status, net_columns,

@@ -69,3 +69,66 @@ ctl_storage_scrub(struct ctl *c)
 	exit = await(c, cycle, &over);
 	return exit ? exit : show_over(c, &over);
 }
+
+/* --- check ------------------------------------------------------------------*/
+
+/* Until that run, or a later one, is over. */
+static int
+await_check(struct ctl *c, uint64_t run, struct ctl_reply *ret_reply)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+
+	for (;;) {
+		int exit = ctl_ask(c, nx_ask_storage_check_status(), ret_reply);
+
+		if (exit != 0 ||
+		    nx_as_check_status_reply(ret_reply->body)->over >= run)
+			return exit;
+		ctl_reply_fini(ret_reply);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+static int
+show_checked(struct ctl *c, const struct ctl_reply *reply)
+{
+	const Nx__CheckStatusReply *now = nx_as_check_status_reply(reply->body);
+	int exit;
+
+	if (now->error[0])
+		return ctl_failf(c, NX__STATUS__INTERNAL,
+		    "the catalogue could not be looked at: %s", now->error);
+	exit = ctl_done(c, reply->body, "run",
+	    "run %" PRIu64 " is over: %" PRIu64 " things disagreed, %" PRIu64
+	    " were mended, %" PRIu64 " are left",
+	    now->over, now->found, now->mended, now->left);
+	for (size_t i = 0; i < now->n_said; i++)
+		ctl_say(stderr, "nexusctl: %s\n", now->said[i]);
+	if (exit != 0 || now->left == 0)
+		return exit;
+	return ctl_failf(c, NX__STATUS__CORRUPT,
+	    "the catalogue disagrees with itself: nexusctl storage check "
+	    "--repair mends what can be mended");
+}
+
+int
+ctl_storage_check(struct ctl *c)
+{
+	ctl_cleanup_reply struct ctl_reply begun = {0}, over = {0};
+	Nx__CheckRequest q = NX__CHECK_REQUEST__INIT;
+	uint64_t run;
+	int exit;
+
+	q.repair = ctl_flag(c, "repair");
+	exit = ctl_ask(c, nx_ask_storage_check(&q), &begun);
+	if (exit != 0)
+		return exit;
+	run = nx_as_check_reply(begun.body)->run;
+	if (!ctl_flag(c, "wait"))
+		return ctl_done(c, begun.body, "run",
+		    "run %" PRIu64 " begins; nexusctl status shows what comes "
+		    "of it",
+		    run);
+	exit = await_check(c, run, &over);
+	return exit ? exit : show_checked(c, &over);
+}

@@ -25,5 +25,7 @@ const struct nx_conf_key storaged_conf_keys[] = {
     {"storaged", "scrub_cpu", NX_CONF_UINT, AT(scrub_cpu), "5", 1, 100},
     {"storaged", "scrub_interval", NX_CONF_UINT, AT(scrub_interval), "86400",
 	60, 31536000},
+    {"storaged", "check_interval", NX_CONF_UINT, AT(check_interval), "86400", 0,
+	31536000},
 };
 const size_t storaged_conf_count = NX_ARRAY_SIZE(storaged_conf_keys);

@@ -50,7 +50,8 @@ static bool
 is_idle(const struct storaged *s)
 {
 	return nx_workers_pending(s->io) == 0 &&
-	    nx_workers_pending(s->slow) == 0 && uploads_count(s->uploads) == 0;
+	    nx_workers_pending(s->slow) == 0 &&
+	    uploads_count(s->uploads) == 0 && check_idle(s->check);
 }
 
 /* Jobs under way finish first: what they hold is theirs until then. A write
@@ -78,6 +79,7 @@ on_stop(void *ctx)
 
 	uploads_stop(s->uploads);
 	scrub_stop(s->scrub);
+	check_stop(s->check);
 	try_to_quit(-1, 0, NULL);
 }
 
@@ -127,9 +129,11 @@ make_parts(struct storaged *s)
 	s->healer = healer_new(s);
 	s->proofs = proofs_new(s);
 	s->scrub = scrub_new(s);
+	s->check = check_new(s);
 	stopping = evtimer_new(s->base, try_to_quit, NULL);
 	if (!s->tickets || !s->quotas || !s->uploads || !s->downloads ||
-	    !s->collector || !s->healer || !s->proofs || !s->scrub || !stopping)
+	    !s->collector || !s->healer || !s->proofs || !s->scrub ||
+	    !s->check || !stopping)
 		nx_fatal(-ENOMEM, "starting");
 	collector_watch(s->collector, oldest_upload, s->uploads);
 }
@@ -141,6 +145,7 @@ free_parts(struct storaged *s)
 	s->slow = nx_workers_free(s->slow);
 	/* Whoever waits for a write is still there to be told. */
 	(void)catalog_flush(s->catalog);
+	s->check = check_free(s->check);
 	s->scrub = scrub_free(s->scrub);
 	s->proofs = proofs_free(s->proofs);
 	s->healer = healer_free(s->healer);
@@ -206,6 +211,7 @@ main(int argc, char **argv)
 	collector_sweep(s->collector);
 	healer_kick(s->healer);
 	scrub_start(s->scrub);
+	check_start(s->check);
 
 	status = nx_daemon_run(&daemon_);
 	free_parts(s);

@@ -14,6 +14,7 @@
 #include "common/workers.h"
 
 struct catalog;
+struct check;
 struct collector;
 struct downloads;
 struct downloads;
@@ -43,6 +44,7 @@ struct storaged_conf {
 	uint64_t scrub_rate; /* bytes a second; 0: no scrubbing */
 	uint64_t scrub_cpu;  /* percent of a core */
 	uint64_t scrub_interval; /* seconds between two cycles' beginnings */
+	uint64_t check_interval; /* the same of checks; 0: only when asked */
 };
 extern const struct nx_conf_key storaged_conf_keys[];
 extern const size_t storaged_conf_count;
@@ -65,6 +67,7 @@ struct storaged {
 	struct healer *healer;
 	struct proofs *proofs;
 	struct scrub *scrub;
+	struct check *check;
 	uint64_t repaired, corrupt; /* since start */
 };
 

@@ -3,6 +3,7 @@
  * (collector.h), making replicas whole and emptying volumes (healer.h),
  * reading all of them in the background (scrub.h),
  * proving volumes that became suspect (proof.h),
+ * checking the catalogue itself (check.h),
  * and the reserve that lets a full disk
  * delete (reserve.h). It knows volumes and
  * the catalogue; uploads and volumes do not know it, they are asked and tell
@@ -11,6 +12,7 @@
 #ifndef STORAGED_CARE_H
 #define STORAGED_CARE_H
 
+#include "storaged/care/check.h"
 #include "storaged/care/collector.h"
 #include "storaged/care/healer.h"
 #include "storaged/care/proof.h"

@@ -61,8 +61,8 @@ result_of(struct look *l, int rc)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB: return -EBADMSG;
 	default:
-		nx_warn("event=check-failed reason=\"%s\"",
-		    sqlite3_errmsg(l->db));
+		nx_warn(
+		    "event=check-failed reason=\"%s\"", sqlite3_errmsg(l->db));
 		return -EIO;
 	}
 }
@@ -137,8 +137,8 @@ static int
 look_at_rule(struct look *l, size_t at)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(
-	    l->db, catalog_rules[at].find, -1, &stmt, NULL);
+	int rc =
+	    sqlite3_prepare_v2(l->db, catalog_rules[at].find, -1, &stmt, NULL);
 
 	while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		found(l, catalog_rules[at].name, at, stmt);

@@ -19,10 +19,13 @@ const char *const catalog_recount[] = {
     /* Of each folder what is right below it ... */
     "CREATE TABLE t.direct AS SELECT parent AS folder, sum(size) AS size,"
     " sum(file IS NOT NULL) AS files, sum(file IS NULL) AS folders,"
-    " sum(iif(file IS NULL, 512, " CHARGE("size") ")) AS charged,"
-    " max(1 + " BYTES("name") ") AS reach FROM (SELECT owner, parent, name, file,"
-    " iif(file IS NULL, 0, size) AS size FROM entries WHERE parent <> 0)"
-    " GROUP BY owner, parent",
+    " sum(iif(file IS NULL, 512, " CHARGE(
+	"size") ")) AS charged,"
+		" max(1 + " BYTES(
+		    "name") ") AS reach FROM (SELECT owner, parent, name, file,"
+			    " iif(file IS NULL, 0, size) AS size FROM entries "
+			    "WHERE parent <> 0)"
+			    " GROUP BY owner, parent",
     /* ... and what that makes for all above. */
     "CREATE TABLE t.total(folder INTEGER PRIMARY KEY, size, files, folders,"
     " charged, height, reach, deep)",
@@ -30,14 +33,19 @@ const char *const catalog_recount[] = {
     " folders, charged, height, reach, deep) AS (SELECT folder, size, files,"
     " folders, charged, 1, reach, 0 FROM t.direct UNION ALL"
     " SELECT e.parent, u.size, u.files, u.folders, u.charged, u.height + 1,"
-    " u.reach + 1 + " BYTES("e.name") ", u.deep + 1"
-    " FROM up u JOIN entries e ON e.entry = u.folder"
-    " WHERE e.parent <> 0 AND u.deep < " RING ") SELECT * FROM up) WHERE true"
-    " ON CONFLICT(folder) DO UPDATE SET size = size + excluded.size,"
-    " files = files + excluded.files, folders = folders + excluded.folders,"
-    " charged = charged + excluded.charged,"
-    " height = max(height, excluded.height),"
-    " reach = max(reach, excluded.reach), deep = max(deep, excluded.deep)",
+    " u.reach + 1 + " BYTES(
+	"e.name") ", u.deep + 1"
+		  " FROM up u JOIN entries e ON e.entry = u.folder"
+		  " WHERE e.parent <> 0 AND u.deep < " RING
+		  ") SELECT * FROM up) WHERE true"
+		  " ON CONFLICT(folder) DO UPDATE SET size = size + "
+		  "excluded.size,"
+		  " files = files + excluded.files, folders = folders + "
+		  "excluded.folders,"
+		  " charged = charged + excluded.charged,"
+		  " height = max(height, excluded.height),"
+		  " reach = max(reach, excluded.reach), deep = max(deep, "
+		  "excluded.deep)",
     "CREATE TABLE t.account(user INTEGER PRIMARY KEY, used DEFAULT 0,"
     " files DEFAULT 0, folders DEFAULT 0, charged DEFAULT 0, tree DEFAULT 0,"
     " chunks DEFAULT 0)",
@@ -80,13 +88,15 @@ const size_t catalog_recount_steps = NX_ARRAY_SIZE(catalog_recount);
 #define SEQUENCE(table, key)                                                   \
 	{                                                                      \
 		"next-" key,                                                   \
-		    "SELECT x.top, printf('the next " key " would be %d, which"\
+		    "SELECT x.top, printf('the next " key                      \
+		    " would be %d, which"                                      \
 		    " there is', x.seq + 1) FROM (SELECT (SELECT max(" key ")" \
 		    " FROM " table ") AS top, (SELECT max(seq) FROM"           \
 		    " sqlite_sequence WHERE name = '" table "') AS seq) x"     \
 		    " WHERE x.top > ifnull(x.seq, 0)",                         \
 		{                                                              \
-			"INSERT INTO sqlite_sequence(name, seq) SELECT '" table\
+			"INSERT INTO sqlite_sequence(name, seq) SELECT "       \
+			"'" table                                              \
 			"', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence" \
 			" WHERE name = '" table "') AND ?1 > 0",               \
 			    "UPDATE sqlite_sequence SET seq = max(seq, ?1)"    \
@@ -95,16 +105,16 @@ const size_t catalog_recount_steps = NX_ARRAY_SIZE(catalog_recount);
 	}
 
 /* Nobody knows a chunk of @file, not even who will reap it. */
-#define UNKNOWN_FILE(file)                                                  \
-	"NOT EXISTS (SELECT 1 FROM files x WHERE x.file = " file            \
-	") AND NOT EXISTS (SELECT 1 FROM going_files x WHERE x.file = " file\
+#define UNKNOWN_FILE(file)                                                   \
+	"NOT EXISTS (SELECT 1 FROM files x WHERE x.file = " file             \
+	") AND NOT EXISTS (SELECT 1 FROM going_files x WHERE x.file = " file \
 	") AND NOT EXISTS (SELECT 1 FROM entries x WHERE x.file = " file ")"
 
 /* The folder that @e says it is in is there, or it is on its way out. */
-#define HAS_FOLDER(e)                                                     \
-	"(" e ".parent = 0 OR EXISTS (SELECT 1 FROM entries p WHERE"      \
-	" p.entry = " e ".parent AND p.file IS NULL AND p.owner = " e     \
-	".owner) OR EXISTS (SELECT 1 FROM going g WHERE g.owner = " e     \
+#define HAS_FOLDER(e)                                                 \
+	"(" e ".parent = 0 OR EXISTS (SELECT 1 FROM entries p WHERE"  \
+	" p.entry = " e ".parent AND p.file IS NULL AND p.owner = " e \
+	".owner) OR EXISTS (SELECT 1 FROM going g WHERE g.owner = " e \
 	".owner AND g.folder = " e ".parent))"
 
 const struct check_rule catalog_rules[] = {
@@ -113,8 +123,9 @@ const struct check_rule catalog_rules[] = {
 	" e.entry, e.size, f.size) FROM entries e JOIN files f"
 	" ON f.file = e.file WHERE e.size <> f.size"
 	" OR e.charged <> " CHARGE("f.size"),
-	{"UPDATE entries SET size = f.size, charged = " CHARGE("f.size")
-	 " FROM files f WHERE entry = ?1 AND f.file = entries.file"}},
+	{"UPDATE entries SET size = f.size, charged = " CHARGE(
+	    "f.size") " FROM files f WHERE entry = ?1 AND f.file = "
+		      "entries.file"}},
     {"entry-without-folder",
 	"SELECT e.entry, printf('entry %d of user %d is in folder %d, which"
 	" is not there', e.entry, e.owner, e.parent) FROM entries e"
@@ -139,8 +150,9 @@ const struct check_rule catalog_rules[] = {
 	{"INSERT INTO entries(owner, parent, name, file, size, charged,"
 	 " modified_at) SELECT owner, 0, 'recovered-' || id, file, size,"
 	 " " CHARGE("size") ", created_at FROM files WHERE file = ?1"
-	 " AND tree = 1"
-	 " AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.file = ?1)"}},
+			    " AND tree = 1"
+			    " AND NOT EXISTS (SELECT 1 FROM entries e WHERE "
+			    "e.file = ?1)"}},
     {"raw-file-in-tree",
 	"SELECT f.file, printf('file %s is in a tree and says it is not',"
 	" f.id) FROM files f JOIN entries e ON e.file = f.file"

@@ -84,9 +84,9 @@ put(uint64_t owner, const char *path, uint64_t size, uint32_t n_chunks)
 
 	put_start(p, owner, path, size, n_chunks);
 	for (uint32_t i = 0; i < n_chunks; i++)
-		p->chunks[i].sums.size = (uint32_t)(i + 1 < n_chunks
-			? size / n_chunks
-			: size - size / n_chunks * i);
+		p->chunks[i].sums.size =
+		    (uint32_t)(i + 1 < n_chunks ? size / n_chunks
+						: size - size / n_chunks * i);
 	catalog_commit(lab.c, &p->op);
 	wait_for(&p->result);
 	result = p->result;
@@ -98,7 +98,6 @@ put(uint64_t owner, const char *path, uint64_t size, uint32_t n_chunks)
 static void
 fill(void)
 {
-
 	assert_int_equal(do_mkdir(1, "/a/b/c", true), 0);
 	assert_int_equal(do_mkdir(1, "/a/empty", true), 0);
 	assert_int_equal(put(1, "/a/b/c/one", 10000, 2), 0);
@@ -135,22 +134,18 @@ static const struct planted {
 	bool stays;       /* cannot be mended */
 } kinds[] = {
     {"UPDATE users SET used = used + 5 WHERE user = 1", "account", false},
-    {"UPDATE users SET files = 0, chunks = 9 WHERE user = 2", "account",
-	false},
-    {"UPDATE users SET tree = 1, charged = 3 WHERE user = 1", "account",
-	false},
+    {"UPDATE users SET files = 0, chunks = 9 WHERE user = 2", "account", false},
+    {"UPDATE users SET tree = 1, charged = 3 WHERE user = 1", "account", false},
     {"DELETE FROM users WHERE user = 2", "account", false},
     {"UPDATE entries SET size = size - 1 WHERE name = 'b'", "folder-sums",
 	false},
     {"UPDATE entries SET files = 7, folders = 9 WHERE name = 'a'",
 	"folder-sums", false},
     {"UPDATE entries SET charged = 0 WHERE name = 'a'", "folder-sums", false},
-    {"UPDATE entries SET height = 0 WHERE name = 'a'", "folder-bounds",
-	false},
+    {"UPDATE entries SET height = 0 WHERE name = 'a'", "folder-bounds", false},
     {"UPDATE entries SET reach = 1 WHERE name = 'a'", "folder-bounds", false},
     {"UPDATE entries SET size = 999 WHERE name = 'one'", "entry-size", false},
-    {"UPDATE entries SET charged = 1 WHERE name = 'one'", "entry-size",
-	false},
+    {"UPDATE entries SET charged = 1 WHERE name = 'one'", "entry-size", false},
     {"UPDATE files SET replicas = 0 WHERE owner = 2", "file-replicas", false},
     {"UPDATE volumes SET chunks = chunks + 3", "volume-chunks", false},
     {"UPDATE files SET chunks = 5 WHERE owner = 2", "file-chunks", true},
@@ -191,14 +186,12 @@ static const struct planted {
     {"INSERT INTO going(owner, folder) SELECT owner, entry FROM entries"
      " WHERE name = 'b'",
 	"going-folder-that-is-kept", false},
-    {"INSERT INTO damage VALUES(8888, 1, 1, 1)", "damage-without-chunk",
-	false},
+    {"INSERT INTO damage VALUES(8888, 1, 1, 1)", "damage-without-chunk", false},
     {"INSERT INTO damage SELECT chunk, 4444, 1, 1 FROM chunks LIMIT 1",
 	"damage-of-other-file", false},
     {"UPDATE sqlite_sequence SET seq = 1 WHERE name = 'files'", "next-file",
 	false},
-    {"DELETE FROM sqlite_sequence WHERE name = 'chunks'", "next-chunk",
-	false},
+    {"DELETE FROM sqlite_sequence WHERE name = 'chunks'", "next-chunk", false},
 };
 
 static bool
@@ -234,11 +227,9 @@ test_each_kind(void **state)
 	fill();
 	lab.c = catalog_close(lab.c);
 	(void)snprintf(backup, sizeof(backup), "%s.well", lab.path);
-	(void)snprintf(
-	    command, sizeof(command), "cp %s %s", lab.path, backup);
+	(void)snprintf(command, sizeof(command), "cp %s %s", lab.path, backup);
 	assert_int_equal(system(command), 0);
-	(void)snprintf(
-	    command, sizeof(command), "cp %s %s", backup, lab.path);
+	(void)snprintf(command, sizeof(command), "cp %s %s", backup, lab.path);
 	for (size_t i = 0; i < NX_ARRAY_SIZE(kinds); i++) {
 		lab.c = catalog_close(lab.c);
 		assert_int_equal(system(command), 0);
@@ -314,8 +305,7 @@ test_beside_others(void **state)
 	fill();
 	for (int i = 0; i < 5; i++)
 		if (look(change_much) != 0)
-			fail_msg(
-			    "%s: %s", seen.all[0].rule, seen.all[0].text);
+			fail_msg("%s: %s", seen.all[0].rule, seen.all[0].text);
 }
 
 /* A difference stays right, whatever others did since it was seen. */

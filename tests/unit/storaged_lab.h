@@ -169,6 +169,7 @@ lab_start(void)
 	s->healer = healer_new(s);
 	s->proofs = proofs_new(s);
 	s->scrub = scrub_new(s);
+	s->check = check_new(s);
 	assert_int_equal(nx_workers_new(s->base, 4, 0, &s->io), 0);
 	assert_int_equal(nx_workers_new(s->base, 2, 0, &s->slow), 0);
 	volumes_start(s->volumes);
@@ -177,6 +178,7 @@ lab_start(void)
 	config.tickets = s->tickets;
 	assert_int_equal(nx_hub_new(&config, &s->hub), 0);
 	scrub_start(s->scrub); /* off, unless a test set a rate */
+	check_start(s->check); /* only when a test asks */
 	lab_connect(NX_ROLE_ADMIN);
 	lab_connect(NX_ROLE_NODE);
 	lab_connect(NX_ROLE_GATEWAY);
@@ -207,6 +209,7 @@ lab_stop(void)
 
 	uploads_stop(s->uploads);
 	scrub_stop(s->scrub);
+	check_stop(s->check);
 	lab_settle();
 	s->hub = nx_hub_free(s->hub);
 	for (int i = 0; i < NX_ROLE_MAX; i++)
@@ -214,6 +217,7 @@ lab_stop(void)
 	s->io = nx_workers_free(s->io);
 	s->slow = nx_workers_free(s->slow);
 	(void)catalog_flush(s->catalog);
+	s->check = check_free(s->check);
 	s->scrub = scrub_free(s->scrub);
 	s->proofs = proofs_free(s->proofs);
 	s->healer = healer_free(s->healer);
