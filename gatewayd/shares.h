@@ -13,8 +13,9 @@
 
 enum share_kind {
 	SHARE_CONNECTIONS,
-	SHARE_UPLOADS, /* places */
-	SHARE_KEPT,    /* bytes */
+	SHARE_UPLOADS,  /* places */
+	SHARE_KEPT,     /* bytes */
+	SHARE_GATHERED, /* bytes of small uploads */
 	SHARE_KINDS
 };
 

@@ -217,6 +217,12 @@ exchange_read(struct exchange *x, struct http_span *ret_content)
 }
 
 bool
+exchange_expects(const struct exchange *x)
+{
+	return !x->ended && x->conn->expects;
+}
+
+bool
 exchange_body_done(const struct exchange *x)
 {
 	return x->ended || x->conn->body.done;

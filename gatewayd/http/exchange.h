@@ -94,6 +94,8 @@ enum exchange_in {
 /* Content, decoded; it stays where it is until the next call. */
 enum exchange_in
 exchange_read(struct exchange *x, struct http_span *ret_content);
+/* Does the client wait to be asked for its body? The first of the two does. */
+bool exchange_expects(const struct exchange *x);
 bool exchange_body_done(const struct exchange *x);
 /* Content still to come at least: 0 when its length was not announced. */
 uint64_t exchange_body_left(const struct exchange *x);

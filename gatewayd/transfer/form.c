@@ -40,6 +40,7 @@ form_free(void *state)
 {
 	struct form *f = state;
 
+	small_fini(&f->small, f->upload.req);
 	upload_fini(&f->upload);
 	free(f);
 }
@@ -78,9 +79,9 @@ begin_file(struct form *f)
 	f->has_file = f->in_file = true;
 	f->upload.digest = f->parts.digest;
 	form_begin_file(f);
-	/* Stop here in either case: if it has not ended, it goes on when the
-	 * pipe is there, with what is left of the payload. */
-	return UPLOAD_ENDED;
+	/* Stop here, if it has not ended: it goes on when the pipe is there,
+	 * with what is left of the payload. */
+	return f->small.data ? UPLOAD_OK : UPLOAD_ENDED;
 }
 
 static enum upload_result
@@ -145,8 +146,13 @@ static enum upload_result
 write_file(struct form *f)
 {
 	enum upload_result result;
-	size_t n;
+	size_t n = f->left.len;
 
+	if (f->small.data) {
+		small_add(&f->small, f->left.p, n);
+		f->left.len = 0;
+		return UPLOAD_OK;
+	}
 	result = upload_write(&f->upload, f->left.p, f->left.len, &n);
 	if (result == UPLOAD_OK) {
 		f->left.p += n;

@@ -5,6 +5,7 @@
 #ifndef GW_FORM_INTERNAL_H
 #define GW_FORM_INTERNAL_H
 
+#include "gatewayd/transfer/small.h"
 #include "gatewayd/transfer/upload.h"
 
 #define FORM_PATH_MAX  4096U
@@ -16,6 +17,7 @@ struct form {
 	struct multipart parts;
 	struct http_span payload; /* content, not parsed yet */
 	struct http_span left;    /* of the file, not taken by the pipe yet */
+	struct small small;       /* in place of the pipe */
 	bool tree;
 	bool in_file; /* the present part is the file */
 	bool in_path;
@@ -27,8 +29,8 @@ struct form {
 	char name[FORM_NAME_MAX + 1]; /* of the file */
 };
 
-/* The file's part has begun: opens the pipe, or ends the request. form_pump()
- * goes on when it is open. */
+/* The file's part has begun: opens the pipe, or ends the request; or gathers it.
+ * form_pump() goes on when there is somewhere to write it to. */
 void form_begin_file(struct form *f);
 /* The body is over, and there was a file: makes it one, and replies. */
 void form_finish(struct form *f);

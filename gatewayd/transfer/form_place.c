@@ -85,6 +85,8 @@ form_begin_file(struct form *f)
 		req_fail_http(r, &file_name);
 		return;
 	}
+	if (small_begin(&f->small, r))
+		return;
 	f->upload.waiting = true;
 	exchange_pause(&r->x, true);
 	open_pipe(r);
@@ -98,9 +100,29 @@ on_finished(struct req *r, const struct nx_reply *reply)
 	reply_uploaded(r, 200, nx_as_finish_upload_reply(reply->body));
 }
 
+static void
+send_small(struct req *r)
+{
+	Nx__PutRequest m = NX__PUT_REQUEST__INIT;
+	struct form *f = r->state;
+
+	m.name = f->name;
+	if (f->tree) {
+		m.path = f->path;
+		m.into_folder = true;
+	}
+	m.condition = condition_message(&f->upload.condition);
+	small_send(
+	    &f->small, r, &m, &f->upload.digest, send_small, on_finished);
+}
+
 void
 form_finish(struct form *f)
 {
+	if (f->small.data) {
+		send_small(f->upload.req);
+		return;
+	}
 	if (f->tree && !f->placed)
 		f->upload.path = f->path;
 	upload_finish(&f->upload, on_finished);

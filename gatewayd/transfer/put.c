@@ -2,7 +2,9 @@
  * PUT: what the client sends goes into storaged's pipe as it comes, and is a
  * file when storaged says so.
  *
- * The body is asked for (100-continue) only when storaged has given a pipe: a
+ * What is small comes here whole (small.h) and is stored in one call.
+ *
+ * Else the body is asked for (100-continue) only when storaged has given a pipe: a
  * file that cannot be stored is refused before it is sent. Then every step is
  * one of splice (socket to pipe, the usual case), read and write; the upload is
  * finished when the body is over and nothing is left.
@@ -13,6 +15,7 @@
 
 #include "common/err.h"
 #include "gatewayd/transfer/put.h"
+#include "gatewayd/transfer/small.h"
 #include "gatewayd/transfer/upload.h"
 #include "proto/storage.rpc.h"
 
@@ -22,6 +25,7 @@
 struct put {
 	struct upload upload;  /* first: req_upload() */
 	struct http_span left; /* read, not taken by the pipe yet */
+	struct small small;    /* in place of the pipe */
 	const char *name, *path;
 };
 
@@ -34,6 +38,7 @@ put_free(void *state)
 {
 	struct put *p = state;
 
+	small_fini(&p->small, p->upload.req);
 	upload_fini(&p->upload);
 	free(p);
 }
@@ -117,6 +122,62 @@ open_put(struct req *r)
 	upload_open(&p->upload, &m, open_put, on_open);
 }
 
+/* --- small ------------------------------------------------------------------*/
+
+static void
+send_small(struct req *r)
+{
+	Nx__PutRequest m = NX__PUT_REQUEST__INIT;
+	struct put *p = r->state;
+
+	if (p->name)
+		m.name = (char *)(uintptr_t)p->name;
+	else
+		m.path = (char *)(uintptr_t)p->path;
+	m.condition = condition_message(&p->upload.condition);
+	small_send(
+	    &p->small, r, &m, &p->upload.digest, send_small, on_finished);
+}
+
+static void
+gather(struct req *r)
+{
+	struct put *p = r->state;
+	enum upload_result result = UPLOAD_OK;
+	struct http_span piece;
+
+	while (result == UPLOAD_OK) {
+		if (exchange_body_done(&r->x)) {
+			send_small(r);
+			return;
+		}
+		piece = (struct http_span){0};
+		result = upload_read(&p->upload, &piece);
+		if (result == UPLOAD_OK && piece.len > 0)
+			small_add(&p->small, piece.p, piece.len);
+	}
+	if (result == UPLOAD_EOF)
+		req_fail_close(r, &cut);
+}
+
+static const struct req_ops small_ops = {
+    .readable = gather,
+    .free = put_free,
+};
+
+static void
+begin(struct req *r)
+{
+	struct put *p = r->state;
+
+	if (!small_begin(&p->small, r)) {
+		open_put(r);
+		return;
+	}
+	r->ops = &small_ops;
+	exchange_stream(&r->x);
+}
+
 void
 put_start(struct req *r, const char *name, const char *path)
 {
@@ -151,5 +212,5 @@ put_start(struct req *r, const char *name, const char *path)
 	if (error)
 		req_fail_http(r, error);
 	else
-		open_put(r);
+		begin(r);
 }

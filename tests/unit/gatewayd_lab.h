@@ -75,6 +75,7 @@ lab_up_as(bool proxy_protocol)
 	    {NX__METHOD__FILE_OPEN_UPLOAD, lab_open_upload},
 	    {NX__METHOD__FILE_FINISH_UPLOAD, lab_finish_upload},
 	    {NX__METHOD__FILE_ABORT_UPLOAD, lab_abort_upload},
+	    {NX__METHOD__FILE_PUT, lab_put},
 	    {NX__METHOD__FILE_STAT, lab_file_stat},
 	    {NX__METHOD__FILE_OPEN_READ, lab_open_read},
 	    {NX__METHOD__FILE_LIST, lab_file_list},
@@ -132,6 +133,17 @@ lab_up(void **state)
 	return 0;
 }
 
+/* Nothing is gathered: others have all the memory, what is small goes through
+ * the pipe too. */
+static inline int
+lab_up_pipe(void **state)
+{
+	(void)lab_up(state);
+	lab.hog = shares_get(lab.gw.shares, SHARE_USER, 1ULL << 60);
+	share_take(lab.gw.shares, lab.hog, SHARE_GATHERED, SMALL_ALL);
+	return 0;
+}
+
 static int
 lab_down(void **state)
 {
@@ -148,6 +160,10 @@ lab_down(void **state)
 	lab.node_tickets = nx_tickets_free(lab.node_tickets);
 	lab.tickets = nx_tickets_free(lab.tickets);
 	lab.gw.tokens = tokens_free(lab.gw.tokens);
+	if (lab.hog) {
+		share_give(lab.gw.shares, lab.hog, SHARE_GATHERED, SMALL_ALL);
+		shares_put(lab.gw.shares, lab.hog);
+	}
 	lab.gw.shares = shares_free(lab.gw.shares);
 	free(lab.got);
 	event_base_free(lab.base);

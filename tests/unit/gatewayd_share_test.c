@@ -124,6 +124,47 @@ places_are_left_to_others(void **state)
 	close(last);
 }
 
+/* One that has announced much of a small upload, and sent nothing of it. */
+static int
+announce(const char *token)
+{
+	char text[256];
+	int fd = client(), n;
+
+	n = snprintf(text, sizeof(text),
+	    "PUT /api/files/x HTTP/1.1\r\nHost: n\r\nContent-Length: %u\r\n"
+	    "Authorization: Bearer %s\r\n\r\nx",
+	    SMALL_MAX, token);
+	assert_true(say(fd, text, (size_t)n, 1000));
+	lab_turn(2);
+	return fd;
+}
+
+/* Who finds no memory for a small upload goes through the pipe; and it is given
+ * back. */
+static void
+memory_is_left_to_others(void **state)
+{
+	int fd[40], last;
+	char *a;
+
+	(void)state;
+	lab.conf.http.max_per_address = 100;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(fd); i++)
+		fd[i] = announce("good11");
+	/* one holds as much as is free, 32 of 63; the rest asks for a pipe */
+	assert_int_equal(lab.opened, 8);
+	for (size_t i = 0; i < NX_ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+	lab_turn(200);
+	last = ask_only("good11", "PUT /api/files/x", "data");
+	a = hear(last, "}\n", NULL);
+	assert_status(a, 201);
+	assert_int_equal(lab.put, 1);
+	free(a);
+	close(last);
+}
+
 /* --- clients that went -----------------------------------------------------*/
 
 static void
@@ -206,7 +247,9 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    T(what_nobody_reads_is_bounded),
-	    T(places_are_left_to_others),
+	    cmocka_unit_test_setup_teardown(
+		places_are_left_to_others, lab_up_pipe, lab_down),
+	    T(memory_is_left_to_others),
 	    T(gone_clients_are_noticed),
 	    T(half_closed_clients_are_answered),
 	    T(old_clients_are_answered_for_a_while),

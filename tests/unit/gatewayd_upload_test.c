@@ -138,6 +138,79 @@ refusals_come_before_the_body(void **state)
 }
 
 static void
+small_ones_take_one_call(void **state)
+{
+	static const size_t sizes[] = {0, 1, 4096, SMALL_MESSAGE,
+	    SMALL_MESSAGE + 1, SMALL_MAX, SMALL_MAX + 1};
+	char head[256], *data = big(SMALL_MAX + 1), *a;
+
+	(void)state;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(sizes); i++) {
+		snprintf(head, sizeof(head),
+		    "PUT /api/fs/file?path=/x HTTP/1.1\r\n" AUTH
+		    "Content-Length: %zu\r\n\r\n",
+		    sizes[i]);
+		a = send_body(head, data, sizes[i], 10007);
+		assert_status(a, 201);
+		assert_string_equal(lab.open_path, "/x");
+		assert_int_equal(lab.got_len, sizes[i]);
+		assert_memory_equal(lab.got, data, sizes[i]);
+		free(a);
+	}
+	assert_int_equal(lab.put, NX_ARRAY_SIZE(sizes) - 1);
+	assert_int_equal(lab.opened, 1); /* the last */
+	free(data);
+}
+
+static void
+short_small_ones_leave_nothing(void **state)
+{
+	static const char text[] = "PUT /api/files/x HTTP/1.1\r\n" AUTH
+				   "Content-Length: 10\r\n\r\nshort";
+	int fd = client();
+	char *a;
+
+	(void)state;
+	assert_true(say(fd, text, strlen(text), 1000));
+	shutdown(fd, SHUT_WR);
+	a = hear(fd, NULL, NULL);
+	assert_status(a, 400);
+	assert_in(a, "body-cut-short");
+	free(a);
+	close(fd);
+	fd = client();
+	say(fd, text, strlen(text), 1000);
+	lab_turn(5);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
+	    sizeof(struct linger));
+	close(fd);
+	lab_turn(20);
+	assert_int_equal(lab.put + lab.opened, 0);
+	assert_int_equal(http_server_count(lab.gw.server), 0);
+}
+
+/* As storaged says it, whichever way. */
+static void
+small_ones_are_refused(void **state)
+{
+	char *a;
+
+	(void)state;
+	lab.max_size = 4;
+	a = ask("PUT /api/files/x HTTP/1.1", "hello", NULL);
+	assert_status(a, 413);
+	free(a);
+	lab.max_size = 5;
+	lab.finish_status = NX__STATUS__FULL;
+	a = ask("PUT /api/files/x HTTP/1.1", "hello", NULL);
+	assert_status(a, 507);
+	assert_in(a, "\"error\":\"The disk is full.\"");
+	free(a);
+	assert_int_equal(lab.finished, 0);
+	assert_int_equal(lab.put, 2);
+}
+
+static void
 a_full_pipe_holds_the_client(void **state)
 {
 	size_t n = 64 << 20;
@@ -304,6 +377,28 @@ forms_find_their_place(void **state)
 }
 
 static void
+small_forms_find_their_place(void **state)
+{
+	static const char path_first[] = PART_PATH PART_FILE END;
+	static const char path_last[] = PART_FILE PART_PATH END;
+	static const char *const bodies[] = {path_first, path_last};
+	char *a;
+
+	(void)state;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(bodies); i++) {
+		a = form("/api/fs/upload", bodies[i], strlen(bodies[i]), 5);
+		assert_status(a, 200);
+		assert_string_equal(lab.open_path, "/docs");
+		assert_string_equal(lab.open_name, "n.txt");
+		assert_true(lab.into_folder);
+		assert_memory_equal(lab.got, "content", 8);
+		free(a);
+	}
+	assert_int_equal(lab.put, 2);
+	assert_int_equal(lab.opened + lab.others, 0);
+}
+
+static void
 bad_forms_leave_nothing(void **state)
 {
 	static const struct {
@@ -333,8 +428,11 @@ bad_forms_leave_nothing(void **state)
 	}
 	assert_int_equal(lab.finished, 0);
 	assert_int_equal(lab.aborted, lab.opened);
+	assert_int_equal(lab.put, 0);
 }
 
+/* Through the pipe, though it is small; and as it comes. */
+#define P(f) cmocka_unit_test_setup_teardown(f, lab_up_pipe, lab_down)
 #define T(f) cmocka_unit_test_setup_teardown(f, lab_up, lab_down)
 int
 main(void)
@@ -342,13 +440,19 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    T(put_goes_into_the_pipe),
 	    T(chunked_put_is_decoded),
-	    T(short_bodies_leave_nothing),
+	    P(short_bodies_leave_nothing),
 	    T(refusals_come_before_the_body),
+	    T(small_ones_take_one_call),
+	    T(short_small_ones_leave_nothing),
+	    T(small_ones_are_refused),
 	    T(a_full_pipe_holds_the_client),
 	    T(storage_that_gives_up_says_why),
+	    P(forms_in_any_pieces),
 	    T(forms_in_any_pieces),
 	    T(big_forms_come_through),
-	    T(forms_find_their_place),
+	    P(forms_find_their_place),
+	    T(small_forms_find_their_place),
+	    P(bad_forms_leave_nothing),
 	    T(bad_forms_leave_nothing),
 	};
 
