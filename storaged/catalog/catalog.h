@@ -264,12 +264,21 @@ enum catalog_volume_state {
 	CATALOG_VOLUME_GOING, /* forgotten: remove at start */
 };
 
+/* What an operator wants to become of one. */
+enum catalog_volume_intent {
+	CATALOG_VOLUME_USE,
+	CATALOG_VOLUME_DRAIN, /* nothing new, what is there goes elsewhere */
+	CATALOG_VOLUME_FAIL,  /* the same, and it is not trusted */
+};
+
 struct catalog_volume {
 	int64_t key;
 	char node[NX_ID_LEN + 1];
 	uint64_t size;
 	enum catalog_volume_state state;
 	bool active, suspect;
+	int64_t disk; /* 0: the state directory's */
+	enum catalog_volume_intent intent;
 };
 int catalog_volumes(struct catalog *c,
     void (*each)(const struct catalog_volume *v, void *arg), void *arg);
@@ -278,8 +287,8 @@ struct catalog_volume_op {
 	catalog_done *done;
 	void *arg;
 };
-/* Inserts (filling in the key) or, when it has one, updates state, active and
- * suspect. */
+/* Inserts (filling in the key) or, when it has one, updates state, active,
+ * suspect and intent. */
 void catalog_volume_save(struct catalog *c, struct catalog_volume_op *op);
 /* The row of volume.key goes; no replica may refer to it any more. */
 void catalog_volume_delete(struct catalog *c, struct catalog_volume_op *op);
@@ -478,5 +487,7 @@ void catalog_mend(struct catalog *c, struct catalog_mend *op);
 /* What it is kept in, for those who copy all of it and look at nothing. */
 struct nx_db;
 struct nx_db *catalog_db(struct catalog *c);
+
+#include "storaged/catalog/catalog_disks.h"
 
 #endif

@@ -184,6 +184,21 @@ static const char schema_8[] =
     "CREATE INDEX trash_turn ON trash(volume, owner, size);"
     "CREATE INDEX going_files_owner ON going_files(owner, size);";
 
+/*
+ * Failure domains: what volumes are on. 0 is the state directory's own, of all
+ * others the identity is in a file at their top too. A volume that an operator
+ * wants to have emptied, or takes for failed, has an intent.
+ */
+static const char schema_9[] =
+    "CREATE TABLE disks("
+    " disk INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " path TEXT NOT NULL UNIQUE,"
+    " identity TEXT NOT NULL UNIQUE,"
+    " leaving INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "INSERT INTO disks(disk, path, identity) VALUES(0, 'state', 'state');"
+    "ALTER TABLE volumes ADD COLUMN disk INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE volumes ADD COLUMN intent INTEGER NOT NULL DEFAULT 0;";
+
 const char *const catalog_schema[] = {schema_1, schema_2, schema_3, schema_4,
-    schema_5, schema_6, schema_7, schema_8};
+    schema_5, schema_6, schema_7, schema_8, schema_9};
 const size_t catalog_schema_steps = NX_ARRAY_SIZE(catalog_schema);

@@ -19,8 +19,8 @@ catalog_volumes(struct catalog *c,
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(c->db, &stmt,
-	    "SELECT volume, node, size, state, active, suspect FROM volumes"
-	    " ORDER BY volume",
+	    "SELECT volume, node, size, state, active, suspect, disk, intent"
+	    " FROM volumes ORDER BY volume",
 	    "");
 
 	while (r > 0) {
@@ -31,6 +31,9 @@ catalog_volumes(struct catalog *c,
 			(enum catalog_volume_state)sqlite3_column_int(stmt, 3),
 		    .active = sqlite3_column_int(stmt, 4) != 0,
 		    .suspect = sqlite3_column_int(stmt, 5) != 0,
+		    .disk = sqlite3_column_int64(stmt, 6),
+		    .intent =
+			(enum catalog_volume_intent)sqlite3_column_int(stmt, 7),
 		};
 
 		nx_db_text(stmt, 1, v.node, sizeof(v.node));
@@ -49,13 +52,13 @@ write_volume(struct nx_db *db, void *arg)
 
 	if (v->key != 0)
 		return nx_db_exec(db,
-		    "UPDATE volumes SET state = ?, active = ?, suspect = ?"
-		    " WHERE volume = ?",
-		    "iiii", (int64_t)v->state, (int64_t)v->active,
-		    (int64_t)v->suspect, v->key);
+		    "UPDATE volumes SET state = ?, active = ?, suspect = ?,"
+		    " intent = ? WHERE volume = ?",
+		    "iiiii", (int64_t)v->state, (int64_t)v->active,
+		    (int64_t)v->suspect, (int64_t)v->intent, v->key);
 	r = nx_db_exec(db,
-	    "INSERT INTO volumes(node, size, state) VALUES(?, ?, ?)", "sui",
-	    v->node, v->size, (int64_t)v->state);
+	    "INSERT INTO volumes(node, size, state, disk) VALUES(?, ?, ?, ?)",
+	    "suii", v->node, v->size, (int64_t)v->state, v->disk);
 	if (r == 0)
 		v->key = sqlite3_last_insert_rowid(nx_db_handle(db));
 	return r;

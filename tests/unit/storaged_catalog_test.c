@@ -111,6 +111,9 @@ static void
 test_old_version(void **state)
 {
 	static const char *const undo[] = {
+	    "DROP TABLE disks",
+	    "ALTER TABLE volumes DROP COLUMN disk",
+	    "ALTER TABLE volumes DROP COLUMN intent",
 	    "DROP TRIGGER volume_came",
 	    "DROP TABLE scrub",
 	    "ALTER TABLE volumes DROP COLUMN scrub_cycle",
@@ -151,7 +154,7 @@ test_old_version(void **state)
 	reopen();
 	recount();
 	assert_int_equal(
-	    number("SELECT user_version FROM pragma_user_version"), 8);
+	    number("SELECT user_version FROM pragma_user_version"), 9);
 	/* nothing there is known to have been read since the oldest file came */
 	assert_int_equal(
 	    number("SELECT count(*) FROM volumes WHERE scrub_since <>"
