@@ -16,6 +16,8 @@
 #ifndef STORAGED_CHUNK_STORE_H
 #define STORAGED_CHUNK_STORE_H
 
+#include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +33,7 @@ struct chunk_id {
 /* An implementation's own objects begin with one of these. */
 struct chunk_store {
 	const struct chunk_store_ops *ops;
+	atomic_bool lost; /* chunk_store_lose */
 };
 /* A chunk being written; nobody sees it before chunk_commit. */
 struct chunk_draft {
@@ -88,6 +91,19 @@ struct chunk_store_spec {
  * failure. 0 or -errno. */
 int
 chunk_store_new(struct chunk_store_spec *spec, struct chunk_store **ret_store);
+/* What it is on is gone: whatever is asked of it from now on fails with -EIO at
+ * once, so that no thread waits for what will not answer. Any thread. */
+static inline void
+chunk_store_lose(struct chunk_store *store)
+{
+	atomic_store_explicit(&store->lost, true, memory_order_relaxed);
+}
+static inline int
+chunk_store_check(const struct chunk_store *store)
+{
+	return atomic_load_explicit(&store->lost, memory_order_relaxed) ? -EIO
+									: 0;
+}
 /* No draft or reader of it may be left. Returns NULL. */
 struct chunk_store *chunk_store_free(struct chunk_store *store);
 
@@ -97,13 +113,17 @@ struct chunk_store *chunk_store_free(struct chunk_store *store);
 static inline int
 chunk_begin(struct chunk_store *store, struct chunk_draft **ret_draft)
 {
-	return store->ops->begin(store, ret_draft);
+	int r = chunk_store_check(store);
+
+	return r < 0 ? r : store->ops->begin(store, ret_draft);
 }
 /* Adds all of @len bytes. 0 or -errno. */
 static inline int
 chunk_write(struct chunk_draft *draft, const void *data, size_t len)
 {
-	return draft->store->ops->write(draft, data, len);
+	int r = chunk_store_check(draft->store);
+
+	return r < 0 ? r : draft->store->ops->write(draft, data, len);
 }
 /* Reads what was written to a draft, for saving it from a failing store: check
  * it, a page may have been lost. Bytes or -errno. */
@@ -122,7 +142,9 @@ chunk_read_back(
 static inline int
 chunk_commit(struct chunk_draft *draft, const struct chunk_id *id, bool replace)
 {
-	return draft->store->ops->commit(draft, id, replace);
+	int r = chunk_store_check(draft->store);
+
+	return r < 0 ? r : draft->store->ops->commit(draft, id, replace);
 }
 /* Accepts NULL; returns NULL. */
 static inline struct chunk_draft *
@@ -140,7 +162,9 @@ static inline int
 chunk_open(struct chunk_store *store, const struct chunk_id *id,
     struct chunk_reader **ret_reader)
 {
-	return store->ops->open(store, id, ret_reader);
+	int r = chunk_store_check(store);
+
+	return r < 0 ? r : store->ops->open(store, id, ret_reader);
 }
 /*
  * The same for one who wants to know what is on the disk: what read_at gives
@@ -152,14 +176,19 @@ static inline int
 chunk_open_cold(struct chunk_store *store, const struct chunk_id *id,
     struct chunk_reader **ret_reader)
 {
-	return store->ops->open_cold(store, id, ret_reader);
+	int r = chunk_store_check(store);
+
+	return r < 0 ? r : store->ops->open_cold(store, id, ret_reader);
 }
 /* Reads the whole of @len bytes; -EBADMSG when the chunk ends before. */
 static inline int
 chunk_read_at(
     struct chunk_reader *reader, void *buf, size_t len, uint64_t offset)
 {
-	return reader->store->ops->read_at(reader, buf, len, offset);
+	int r = chunk_store_check(reader->store);
+
+	return r < 0 ? r
+		     : reader->store->ops->read_at(reader, buf, len, offset);
 }
 /*
  * A descriptor, the caller's, that gives the @len bytes from @offset on with
@@ -188,7 +217,9 @@ chunk_close(struct chunk_reader *reader)
 static inline int
 chunk_remove(struct chunk_store *store, const struct chunk_id *id)
 {
-	return store->ops->remove(store, id);
+	int r = chunk_store_check(store);
+
+	return r < 0 ? r : store->ops->remove(store, id);
 }
 /* Every name in the store with the time it was made (CLOCK_REALTIME, seconds);
  * names that are no chunk ids are leftovers for chunk_remove_stray. */
