@@ -20,6 +20,7 @@ const struct nx_conf_key storaged_conf_keys[] = {
     {"storaged", "base_size", NX_CONF_SIZE, AT(base_size), "1G", 0, INT64_MAX},
     {"storaged", "base_max", NX_CONF_UINT, AT(base_max), "16", 0, 1024},
     {"storaged", "away_grace", NX_CONF_UINT, AT(away_grace), "600", 0, 864000},
+    {"storaged", "disks", NX_CONF_STRING, AT(disks), "", 0, 0},
     {"storaged", "scrub_rate", NX_CONF_SIZE, AT(scrub_rate), "20M", 0,
 	INT64_MAX},
     {"storaged", "scrub_cpu", NX_CONF_UINT, AT(scrub_cpu), "5", 1, 100},

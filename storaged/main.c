@@ -108,6 +108,8 @@ start_threads(struct storaged *s)
 
 	if (r == 0)
 		r = nx_workers_new(s->base, SLOW_THREADS, 0, &s->slow);
+	if (r == 0)
+		r = nx_workers_new(s->base, DISKS_MAX, 0, &s->disks);
 	if (r < 0)
 		nx_fatal(r, "worker threads");
 }
@@ -143,6 +145,7 @@ free_parts(struct storaged *s)
 {
 	s->io = nx_workers_free(s->io);
 	s->slow = nx_workers_free(s->slow);
+	s->disks = nx_workers_free(s->disks);
 	/* Whoever waits for a write is still there to be told. */
 	(void)catalog_flush(s->catalog);
 	s->check = check_free(s->check);
@@ -168,7 +171,7 @@ await_base_volume(struct storaged *s)
 	if (s->conf.base_size > 0 && s->conf.base_size < VOLUME_SIZE_MIN)
 		nx_fatal(0, "[storaged] base_size is 0 (none) or at least 16M");
 	volumes_start(s->volumes);
-	while (base_making(s->volumes))
+	while (volumes_starting(s->volumes))
 		(void)event_base_loop(s->base, EVLOOP_ONCE);
 }
 

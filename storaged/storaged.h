@@ -41,6 +41,7 @@ struct storaged_conf {
 	uint64_t base_max;   /* so many of them */
 	uint64_t away_grace; /* seconds before what a lost volume held is
 				* copied anew */
+	char *disks;         /* paths, by commas */
 	uint64_t scrub_rate; /* bytes a second; 0: no scrubbing */
 	uint64_t scrub_cpu;  /* percent of a core */
 	uint64_t scrub_interval; /* seconds between two cycles' beginnings */
@@ -54,8 +55,9 @@ struct storaged {
 	struct event_base *base;
 	struct nx_hub *hub;
 	struct nx_tickets *tickets;
-	struct nx_workers *io;   /* uploads and downloads */
-	struct nx_workers *slow; /* volumes, removals, repairs */
+	struct nx_workers *io;    /* uploads and downloads */
+	struct nx_workers *slow;  /* volumes, removals, repairs */
+	struct nx_workers *disks; /* asking each disk how it is */
 	struct formatter *formatter;
 	struct catalog *catalog;
 	struct volumes *volumes;

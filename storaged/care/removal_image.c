@@ -18,8 +18,9 @@ remove_work(void *arg)
 	struct delete_job *job = arg;
 
 	const struct volumes *vs = job->s->volumes;
+	const struct volume *v = job->volume;
 
-	job->result = vs->image->remove(&vs->env, job->volume->node);
+	job->result = vs->image->remove(&v->disk->env, v->node);
 }
 
 void
@@ -88,6 +89,22 @@ detach_work(void *arg)
 	remove_work(job);
 }
 
+/* Its disk is away: the image goes when that is back, and the row with it. */
+static void
+leave_unfinished(struct delete_job *job)
+{
+	struct volume *v = job->volume;
+
+	nx_info("event=volume-deleted node=%s moved=%" PRIu64 " lost=%" PRIu64
+		" note=\"its disk is away, the image goes when it is back\"",
+	    v->node, job->moved, job->n_lost);
+	v->unfinished = true;
+	v->deleting = false;
+	removal_answer(job);
+	healer_kick(job->s->healer);
+	removal_free(job);
+}
+
 /* No job uses it any more and the catalogue has forgotten it. */
 void
 removal_take_down(struct volume *v, void *arg)
@@ -97,6 +114,10 @@ removal_take_down(struct volume *v, void *arg)
 
 	nx_assert(v == job->volume && v->refs == 0);
 	nx_assert(v->state == VOLUME_GOING);
+	if (v->disk->away) {
+		leave_unfinished(job);
+		return;
+	}
 	v->attached = false;
 	v->store = chunk_store_free(v->store);
 	if (nx_workers_submit(job->s->slow,

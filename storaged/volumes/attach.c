@@ -8,8 +8,9 @@
 #include "storaged/volumes/volume.h"
 
 int
-volume_attach(const struct volumes *vs, const char *name,
-    struct volume_mounted *ret_mounted, struct volume_error *error)
+volume_attach(const struct volumes *vs, const struct volume_env *env,
+    const char *name, struct volume_mounted *ret_mounted,
+    struct volume_error *error)
 {
 	struct volume_mounted m = {.chunks = -1};
 	char path[VOLUME_DEVICE_MAX + 8], at[256];
@@ -17,12 +18,12 @@ volume_attach(const struct volumes *vs, const char *name,
 	int r;
 
 	error->text[0] = '\0';
-	r = vs->image->open(&vs->env, name, &device, error);
+	r = vs->image->open(env, name, &device, error);
 	if (r < 0)
 		return r;
 	(void)snprintf(path, sizeof(path), "/dev/%s", device.name);
-	(void)snprintf(at, sizeof(at), "%s/%.32s", vs->env.mounts, name);
-	r = mount_volume(path, at, vs->env.userns, &m.mount, error->text);
+	(void)snprintf(at, sizeof(at), "%s/%.32s", env->mounts, name);
+	r = mount_volume(path, at, env->userns, &m.mount, error->text);
 	/* The mount holds the device from here on; it is freed with its last
 	 * user, or right now if the mount failed. */
 	nx_close(&device.hold);

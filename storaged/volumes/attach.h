@@ -8,6 +8,7 @@
 #include "storaged/volumes/mount.h"
 #include "storaged/volumes/volume_image.h"
 
+struct volume_env;
 struct volumes;
 
 struct volume_mounted {
@@ -17,8 +18,9 @@ struct volume_mounted {
 };
 
 /* Opens the device and mounts it. On failure nothing is left. 0 or -errno. */
-int volume_attach(const struct volumes *vs, const char *name,
-    struct volume_mounted *ret_mounted, struct volume_error *error);
+int volume_attach(const struct volumes *vs, const struct volume_env *env,
+    const char *name, struct volume_mounted *ret_mounted,
+    struct volume_error *error);
 /* Borrows nothing any more after this. */
 void volume_detach(struct volume_mounted *m);
 

@@ -46,21 +46,53 @@ base_making(const struct volumes *vs)
 	return false;
 }
 
-/* One that takes chunks and is not three quarters full, or the limit. */
+/* It may take chunks in a moment: its disk has just come. */
 static bool
-is_enough(const struct volumes *vs)
+is_coming(const struct volume *v)
+{
+	return v->attaching || (v->attached && v->suspect && v->proof_us == 1);
+}
+
+/* One on @d that takes chunks and is not three quarters full, or the limit. */
+static bool
+is_enough(const struct volumes *vs, const struct disk *d)
 {
 	const struct volume *v;
 	uint64_t n = 0;
+	bool have = false;
 
 	TAILQ_FOREACH(v, &vs->list, entry) {
-		if (!v->base)
+		if (!v->base || v->disk != d)
 			continue;
 		n++;
-		if (volume_writable(v) && volume_room(v) >= v->size / 4)
-			return true;
+		have |= is_coming(v) ||
+		    (volume_writable(v) && volume_room(v) >= v->size / 4);
 	}
-	return n >= vs->s->conf.base_max;
+	return (have && !vs->base_wanted) || n >= vs->s->conf.base_max;
+}
+
+/* The first disk that is to get one. */
+static struct disk *
+disk_in_need(const struct volumes *vs)
+{
+	struct disk *d;
+
+	TAILQ_FOREACH(d, &vs->disks, entry)
+		if (disk_takes(vs, d) && !is_enough(vs, d) &&
+		    nx_now_us() >= d->base_retry_us)
+			return d;
+	return NULL;
+}
+
+static bool
+is_any_in_need(const struct volumes *vs)
+{
+	struct disk *d;
+
+	TAILQ_FOREACH(d, &vs->disks, entry)
+		if (disk_takes(vs, d) && !is_enough(vs, d))
+			return true;
+	return false;
 }
 
 static void
@@ -73,46 +105,71 @@ free_name(struct volumes *vs, char name[NX_ID_LEN + 1])
 	}
 }
 
-void
-base_check(struct volumes *vs)
+static void
+note_no_room(struct volumes *vs, const struct disk *d, uint64_t room)
+{
+	char text[sizeof(vs->base_note)];
+
+	(void)snprintf(text, sizeof(text),
+	    "the disk%s%.64s has room for %s more, a base volume takes %s "
+	    "([storaged] base_size): make room there",
+	    d->key ? " " : "", d->key ? d->path : "", nx_size_format(room),
+	    nx_size_format(vs->s->conf.base_size));
+	note(vs, text);
+}
+
+static void
+make_on(struct volumes *vs, struct disk *d)
 {
 	uint64_t size = vs->s->conf.base_size, room = 0;
-	char name[NX_ID_LEN + 1], text[160];
-	int r;
+	char name[NX_ID_LEN + 1];
+	int r = disk_room(vs, d, &room);
 
-	if (size == 0 || base_making(vs))
-		return;
-	if (is_enough(vs)) {
-		note(vs, "");
-		return;
-	}
-	if (nx_now_us() < vs->base_retry_us)
-		return;
-	vs->base_retry_us = nx_now_us() + RETRY_US;
-	r = volumes_disk_room(vs, &room);
+	d->base_retry_us = nx_now_us() + RETRY_US;
 	if (r == 0 && room < size) {
-		(void)snprintf(text, sizeof(text),
-		    "the disk has room for %s more, a base volume takes %s "
-		    "([storaged] base_size): make room there",
-		    nx_size_format(room), nx_size_format(size));
-		note(vs, text);
+		note_no_room(vs, d, room);
 		return;
 	}
 	free_name(vs, name);
 	if (r == 0)
-		r = volume_make(vs, NULL, name, size);
+		r = volume_make(vs, d, NULL, name, size);
 	if (r < 0)
-		base_made(vs, r, "");
+		base_made(vs, d, r, "");
 }
 
 void
-base_made(struct volumes *vs, int result, const char *why)
+base_check(struct volumes *vs)
+{
+	struct disk *d;
+
+	if (vs->s->conf.base_size == 0 || base_making(vs))
+		return;
+	while ((d = disk_in_need(vs))) {
+		make_on(vs, d);
+		if (base_making(vs))
+			return;
+	}
+	vs->base_wanted = false;
+	if (!is_any_in_need(vs))
+		note(vs, "");
+}
+
+void
+base_want(struct volumes *vs)
+{
+	vs->base_wanted = true;
+	base_check(vs);
+}
+
+void
+base_made(struct volumes *vs, struct disk *d, int result, const char *why)
 {
 	char text[200];
 
 	if (result == 0) {
-		vs->base_retry_us = 0;
-		note(vs, "");
+		d->base_retry_us = 0;
+		vs->base_wanted = false;
+		base_check(vs);
 		return;
 	}
 	(void)snprintf(text, sizeof(text),

@@ -58,8 +58,8 @@ attach_work(void *arg)
 {
 	struct attach_job *job = arg;
 
-	job->result = volume_attach(
-	    job->vs, job->volume->node, &job->mounted, &job->error);
+	job->result = volume_attach(job->vs, &job->volume->disk->env,
+	    job->volume->node, &job->mounted, &job->error);
 }
 
 static void
@@ -82,6 +82,8 @@ attach_done(void *arg)
 	v->attaching = false;
 	if (job->result == 0)
 		job->result = volume_set_mounted(v, &job->mounted);
+	if (job->result == 0 && v->disk->away)
+		chunk_store_lose(v->store); /* it is let go again */
 	if (job->request && job->result == 0)
 		volume_answer_mount(job->request, v);
 	else if (job->request)
@@ -119,7 +121,8 @@ look_for_away(struct volumes *vs)
 	struct volume *v;
 
 	TAILQ_FOREACH(v, &vs->list, entry)
-		if (v->state == VOLUME_READY && !v->attached && !v->deleting)
+		if (v->state == VOLUME_READY && !v->attached && !v->deleting &&
+		    !v->disk->away)
 			volume_reattach(vs, v, NULL);
 }
 
@@ -134,6 +137,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	base_check(vs);
+	disks_tick(vs);
 	if (++ticks % LOOK_TICK == 0)
 		look_for_away(vs);
 }
@@ -147,5 +151,13 @@ volumes_start(struct volumes *vs)
 	vs->tick = event_new(vs->s->base, -1, EV_PERSIST, on_tick, vs);
 	if (!vs->tick || event_add(vs->tick, &every) < 0)
 		nx_fatal(-ENOMEM, "starting");
+	disks_start(vs);
+	disks_adopt_conf(vs);
 	base_check(vs);
+}
+
+bool
+volumes_starting(const struct volumes *vs)
+{
+	return base_making(vs) || !disks_settled(vs);
 }

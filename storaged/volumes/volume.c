@@ -32,7 +32,7 @@ static int
 open_directories(struct volumes *vs)
 {
 	const char *state = vs->s->conf.common.state_dir;
-	nx_cleanup_fd int storage = -1, mounts = -1;
+	nx_cleanup_fd int storage = -1;
 	char path[512];
 
 	(void)snprintf(path, sizeof(path), "%s/storage", state);
@@ -42,9 +42,9 @@ open_directories(struct volumes *vs)
 	if ((size_t)snprintf(vs->env.mounts, sizeof(vs->env.mounts),
 		"%s/storage/mnt", state) >= sizeof(vs->env.mounts))
 		return -ENAMETOOLONG;
-	mounts = open_directory(vs->env.mounts);
-	if (mounts < 0)
-		return mounts;
+	vs->nowhere = open_directory(vs->env.mounts);
+	if (vs->nowhere < 0)
+		return vs->nowhere;
 	(void)snprintf(path, sizeof(path), "%s/volumes", state);
 	vs->env.images = open_directory(path);
 	return vs->env.images < 0 ? vs->env.images : 0;
@@ -60,8 +60,9 @@ volumes_new(struct storaged *s, struct volumes **ret_volumes)
 		return -ENOMEM;
 	vs->s = s;
 	vs->image = &volume_image_file;
-	vs->env.images = vs->env.userns = -1;
+	vs->env.images = vs->env.userns = vs->nowhere = -1;
 	TAILQ_INIT(&vs->list);
+	TAILQ_INIT(&vs->disks);
 	r = mount_namespace();
 	if (r == 0)
 		r = open_directories(vs);
@@ -80,7 +81,11 @@ volumes_new(struct storaged *s, struct volumes **ret_volumes)
 void
 volumes_set_formatter(struct volumes *vs, struct formatter *f)
 {
+	struct disk *d;
+
 	vs->env.formatter = f;
+	TAILQ_FOREACH(d, &vs->disks, entry)
+		d->env.formatter = f;
 }
 
 struct volumes *
@@ -92,10 +97,12 @@ volumes_free(struct volumes *vs)
 		return NULL;
 	while ((v = TAILQ_FIRST(&vs->list)))
 		volume_drop(vs, v);
+	disks_free(vs);
 	if (vs->tick)
 		event_free(vs->tick);
 	nx_close(&vs->env.images);
 	nx_close(&vs->env.userns);
+	nx_close(&vs->nowhere);
 	free(vs);
 	return NULL;
 }
@@ -138,7 +145,7 @@ volume_by_key(struct volumes *vs, int64_t key)
 }
 
 struct volume *
-volume_new(struct volumes *vs, const char *node, uint64_t size)
+volume_new(struct volumes *vs, struct disk *d, const char *node, uint64_t size)
 {
 	struct volume *v = calloc(1, sizeof(*v));
 
@@ -146,12 +153,19 @@ volume_new(struct volumes *vs, const char *node, uint64_t size)
 		return NULL;
 	(void)snprintf(v->node, sizeof(v->node), "%s", node);
 	v->base = base_name_is(node);
+	v->disk = d;
 	v->size = size;
 	v->away_us = nx_now_us();
-	v->mounted.chunks = -1;
-	v->mounted.mount.root = v->mounted.mount.view = -1;
+	volume_not_mounted(v);
 	TAILQ_INSERT_TAIL(&vs->list, v, entry);
 	return v;
+}
+
+void
+volume_not_mounted(struct volume *v)
+{
+	v->mounted = (struct volume_mounted){
+	    .chunks = -1, .mount = {.root = -1, .view = -1}};
 }
 
 void

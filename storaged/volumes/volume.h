@@ -15,6 +15,7 @@
 #include "storaged/chunks/chunks.h"
 #include "storaged/volumes/fault.h"
 #include "storaged/volumes/attach.h"
+#include "storaged/volumes/disk.h"
 #include "storaged/volumes/volume_image.h"
 
 struct storaged;
@@ -29,12 +30,14 @@ enum volume_state {
 struct volume {
 	TAILQ_ENTRY(volume) entry;
 	int64_t key;              /* in the catalogue */
+	struct disk *disk;        /* the one it is on */
 	char node[NX_ID_LEN + 1]; /* its id, or "base-1" */
 	bool base;                /* the platform's own, without a node */
 	uint64_t size;
 	enum volume_state state;
-	bool active;  /* its node runs */
-	bool suspect; /* a write or sync failed */
+	bool active;                       /* its node runs */
+	bool suspect;                      /* a write or sync failed */
+	enum catalog_volume_intent intent; /* an operator's */
 	bool attached;
 	bool attaching;    /* being tried again, MAKING meanwhile */
 	uint64_t away_us;  /* CLOCK_MONOTONIC: not attached since; 0: it is */
@@ -43,6 +46,7 @@ struct volume {
 	unsigned proof_wait_s;
 	uint64_t away_files; /* that lack a replica for it */
 	bool deleting;       /* a request to delete it is being worked on */
+	bool unfinished;     /* GOING: its image is on a disk that is away */
 	struct volume_mounted mounted;
 	struct chunk_store *store; /* NULL unless attached */
 	unsigned refs;             /* jobs that use the store */
@@ -60,10 +64,13 @@ TAILQ_HEAD(volume_list, volume);
 struct volumes {
 	struct storaged *s;
 	const struct volume_image_ops *image;
-	struct volume_env env;
+	struct volume_env env; /* the state directory's */
+	int nowhere;           /* a directory without images */
+	struct disk_list disks;
+	unsigned adopting; /* disks that are being taken in */
 	struct volume_list list;
-	char base_note[200];    /* why there is not one more base volume */
-	uint64_t base_retry_us; /* CLOCK_MONOTONIC: not before */
+	char base_note[200]; /* why there is not one more base volume */
+	bool base_wanted;    /* base_want */
 	void (*watcher)(void *arg);
 	void *watcher_arg;
 	struct event *tick;
@@ -96,12 +103,18 @@ void volumes_changed(struct volumes *vs);
 /* From here on base volumes are made as they are needed, the first one at once
  * (base_making), and what is away is looked for. After the worker threads. */
 void volumes_start(struct volumes *vs);
-/* Bytes of the disk no volume has or is about to get. 0 or -errno. */
-int volumes_disk_room(const struct volumes *vs, uint64_t *ret_room);
+/* A base volume is being made, or disks are looked at for the first time: who
+ * starts waits for that. */
+bool volumes_starting(const struct volumes *vs);
 
 struct volume *volume_find(struct volumes *vs, const char *node);
 struct volume *volume_by_key(struct volumes *vs, int64_t key);
-struct volume *volume_new(struct volumes *vs, const char *node, uint64_t size);
+struct volume *
+volume_new(struct volumes *vs, struct disk *d, const char *node, uint64_t size);
+/* As its row has it. */
+struct catalog_volume volume_row(const struct volume *v);
+/* Nothing of it is mounted here. */
+void volume_not_mounted(struct volume *v);
 /* Takes it off the list; nothing may refer to it any more. */
 void volume_drop(struct volumes *vs, struct volume *v);
 /* Takes over what attaching gave; on failure that is detached. */
@@ -124,6 +137,11 @@ void volume_suspect(struct volumes *vs, struct volume *v, int error);
 
 /* Remembers, also in the catalogue, that it proved well. */
 void volume_trust(struct volumes *vs, struct volume *v);
+/* Is it to be emptied, for its own sake or because its disk is leaving? */
+bool volume_leaving(const struct volume *v);
+/* In one word, the worst first: making, going, away, failed, draining, suspect,
+ * idle (its node does not run) or good. */
+const char *volume_condition(const struct volume *v);
 /* Volumes that should be there and cannot be reached. */
 bool volume_away(const struct volume *v);
 

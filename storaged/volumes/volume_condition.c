@@ -18,7 +18,7 @@
 bool
 volume_readable(const struct volume *v)
 {
-	return v->attached &&
+	return v->attached && !v->disk->away &&
 	    (v->state == VOLUME_READY || v->state == VOLUME_DRAINING);
 }
 
@@ -26,7 +26,46 @@ bool
 volume_writable(const struct volume *v)
 {
 	return v->attached && v->state == VOLUME_READY && v->active &&
-	    !v->suspect;
+	    !v->suspect && !v->disk->away && !volume_leaving(v);
+}
+
+bool
+volume_leaving(const struct volume *v)
+{
+	return v->intent != CATALOG_VOLUME_USE || v->disk->leaving;
+}
+
+const char *
+volume_condition(const struct volume *v)
+{
+	if (v->state == VOLUME_MAKING && !v->attaching)
+		return "making";
+	if (v->state == VOLUME_GOING)
+		return "going";
+	if (volume_away(v))
+		return "away";
+	if (v->intent == CATALOG_VOLUME_FAIL)
+		return "failed";
+	if (volume_leaving(v) || v->state == VOLUME_DRAINING)
+		return "draining";
+	if (v->suspect)
+		return "suspect";
+	return v->active ? "good" : "idle";
+}
+
+struct catalog_volume
+volume_row(const struct volume *v)
+{
+	struct catalog_volume row = {.key = v->key,
+	    .size = v->size,
+	    .state = CATALOG_VOLUME_READY,
+	    .active = v->active,
+	    .suspect = v->suspect,
+	    .disk = v->disk->key,
+	    .intent = v->intent};
+
+	memcpy(row.node, v->node, sizeof(row.node));
+	return row;
 }
 
 /* Some room is left for the journal, for directories and for the node. */
@@ -48,7 +87,8 @@ volume_room(const struct volume *v)
 bool
 volume_away(const struct volume *v)
 {
-	return !v->attached && (v->state == VOLUME_READY || v->attaching);
+	return (!v->attached || v->disk->away) &&
+	    (v->state == VOLUME_READY || v->attaching);
 }
 
 static void
@@ -71,11 +111,7 @@ save_condition(struct volumes *vs, const struct volume *v)
 		nx_warn("event=not-saved node=%s", v->node);
 		return;
 	}
-	op->volume = (struct catalog_volume){.key = v->key,
-	    .state = CATALOG_VOLUME_READY,
-	    .active = v->active,
-	    .suspect = v->suspect};
-	memcpy(op->volume.node, v->node, sizeof(op->volume.node));
+	op->volume = volume_row(v);
 	op->done = condition_saved;
 	op->arg = op;
 	catalog_volume_save(vs->s->catalog, op);
@@ -86,6 +122,8 @@ volume_suspect(struct volumes *vs, struct volume *v, int error)
 {
 	if (volume_fault_of(error) != FAULT_VOLUME)
 		return;
+	if (!v->disk->away)
+		disk_look(vs, v->disk); /* is it the volume, or all of it? */
 	if (v->suspect || v->state != VOLUME_READY)
 		return;
 	nx_err("event=volume-suspect node=%s error=\"%s\" "

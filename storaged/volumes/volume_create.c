@@ -24,6 +24,7 @@ struct create_job {
 	struct storaged *s;
 	struct nx_request *request;
 	struct volume *volume;
+	struct disk *disk;
 	struct volume_mounted mounted;
 	struct volume_error error;
 	struct catalog_volume_op save;
@@ -35,15 +36,16 @@ create_work(void *arg)
 {
 	struct create_job *job = arg;
 	const struct volumes *vs = job->s->volumes;
+	const struct volume_env *env = &job->volume->disk->env;
 	const char *node = job->volume->node;
 
 	job->result =
-	    vs->image->create(&vs->env, node, job->volume->size, &job->error);
+	    vs->image->create(env, node, job->volume->size, &job->error);
 	if (job->result < 0)
 		return;
-	job->result = volume_attach(vs, node, &job->mounted, &job->error);
+	job->result = volume_attach(vs, env, node, &job->mounted, &job->error);
 	if (job->result < 0)
-		(void)vs->image->remove(&vs->env, node);
+		(void)vs->image->remove(env, node);
 }
 
 static void
@@ -54,7 +56,7 @@ remove_work(void *arg)
 	const struct volumes *vs = job->s->volumes;
 
 	volume_detach(&job->mounted);
-	(void)vs->image->remove(&vs->env, job->volume->node);
+	(void)vs->image->remove(&job->volume->disk->env, job->volume->node);
 }
 
 static void
@@ -64,11 +66,9 @@ save(struct create_job *job, enum catalog_volume_state state,
 {
 	struct catalog_volume *row = &job->save.volume;
 
-	row->key = job->volume->key;
-	row->size = job->volume->size;
+	*row = volume_row(job->volume);
 	row->state = state;
 	row->active = job->volume->base;
-	memcpy(row->node, job->volume->node, sizeof(row->node));
 	job->save.done = done;
 	job->save.arg = job;
 	write(job->s->catalog, &job->save);
@@ -79,7 +79,8 @@ static void
 tell_failure(const struct create_job *job)
 {
 	if (!job->request)
-		base_made(job->s->volumes, job->result, job->error.text);
+		base_made(
+		    job->s->volumes, job->disk, job->result, job->error.text);
 	else if (job->error.text[0])
 		nx_refuse(job->request, nx_status_of_errno(job->result), "%s",
 		    job->error.text);
@@ -132,11 +133,13 @@ complete(int result, void *arg)
 	}
 	v->state = VOLUME_READY;
 	v->active = v->base;
-	nx_info("event=volume-created node=%s size=%" PRIu64, v->node, v->size);
+	v->disk->room -= v->disk->room < v->size ? v->disk->room : v->size;
+	nx_info("event=volume-created node=%s size=%" PRIu64 " disk=%s",
+	    v->node, v->size, v->disk->path);
 	if (job->request)
 		volume_answer(job->request, v);
 	else
-		base_made(job->s->volumes, 0, "");
+		base_made(job->s->volumes, v->disk, 0, "");
 	volumes_changed(job->s->volumes);
 	free(job);
 }
@@ -190,49 +193,35 @@ check(
 	return false;
 }
 
-int
-volumes_disk_room(const struct volumes *vs, uint64_t *ret_room)
-{
-	const struct volume *v;
-	uint64_t room = 0, making = 0;
-	int r = vs->image->room(&vs->env, &room);
-
-	if (r < 0)
-		return r;
-	TAILQ_FOREACH(v, &vs->list, entry)
-		if (v->state == VOLUME_MAKING)
-			making += v->size;
-	*ret_room = room > making ? room - making : 0;
-	return 0;
-}
-
-static bool
-check_room(struct nx_request *r, struct storaged *s, uint64_t size)
+/* Nodes' volumes go where there is most room, which spreads them. */
+static struct disk *
+choose_disk(struct nx_request *r, struct storaged *s, uint64_t size)
 {
 	uint64_t room = 0;
-	int e = volumes_disk_room(s->volumes, &room);
+	struct disk *d = disk_roomiest(s->volumes, &room);
 
-	if (e < 0) {
-		nx_refuse_errno(r, e, "looking at the disk");
-		return false;
+	if (!d)
+		nx_refuse(r, NX__STATUS__UNAVAILABLE,
+		    "no disk can be used right now: nexusctl volume disks "
+		    "says why");
+	else if (size > room) {
+		nx_refuse(r, NX__STATUS__FULL,
+		    "the disk has room for %s more, not for %s: choose a "
+		    "smaller volume or delete a node",
+		    nx_size_format(room), nx_size_format(size));
+		d = NULL;
 	}
-	if (size <= room)
-		return true;
-	nx_refuse(r, NX__STATUS__FULL,
-	    "the disk has room for %s more, not for %s: choose a smaller "
-	    "volume or delete a node",
-	    nx_size_format(room), nx_size_format(size));
-	return false;
+	return d;
 }
 
 int
-volume_make(
-    struct volumes *vs, struct nx_request *r, const char *name, uint64_t size)
+volume_make(struct volumes *vs, struct disk *d, struct nx_request *r,
+    const char *name, uint64_t size)
 {
 	struct create_job *job = calloc(1, sizeof(*job));
 
 	if (job)
-		job->volume = volume_new(vs, name,
+		job->volume = volume_new(vs, d, name,
 		    (size + IMAGE_BLOCK - 1) / IMAGE_BLOCK * IMAGE_BLOCK);
 	if (!job || !job->volume) {
 		free(job);
@@ -240,6 +229,7 @@ volume_make(
 	}
 	job->s = vs->s;
 	job->request = r;
+	job->disk = d;
 	job->volume->state = VOLUME_MAKING;
 	save(job, CATALOG_VOLUME_MAKING, catalog_volume_save, announced);
 	return 0;
@@ -254,11 +244,15 @@ void
 serve_volume_create(
     struct nx_request *r, const Nx__VolumeCreateRequest *q, struct storaged *s)
 {
+	struct disk *d;
 	int e;
 
-	if (!check(r, s, q) || !check_room(r, s, q->size))
+	if (!check(r, s, q))
 		return;
-	e = volume_make(s->volumes, r, q->node, q->size);
+	d = choose_disk(r, s, q->size);
+	if (!d)
+		return;
+	e = volume_make(s->volumes, d, r, q->node, q->size);
 	if (e < 0)
 		nx_refuse_errno(r, e, "making the volume");
 }

@@ -8,10 +8,12 @@
 
 struct nx_request;
 
-/* Makes a volume in the background and answers @r with it; NULL: one of the
- * platform's own, base_made() is told. -errno: nothing was begun. */
-int volume_make(
-    struct volumes *vs, struct nx_request *r, const char *name, uint64_t size);
+/* Makes a volume on @d in the background and answers @r with it; NULL: one of
+ * the platform's own, base_made() is told. -errno: nothing was begun. */
+int volume_make(struct volumes *vs, struct disk *d, struct nx_request *r,
+    const char *name, uint64_t size);
+/* Takes away what was left of volumes on @d, which has come. */
+void volumes_finish_removals(struct volumes *vs, struct disk *d);
 /* Tries again to attach what is away, in the background; answers @r (may be
  * NULL) with the node's mount, or why not. */
 void

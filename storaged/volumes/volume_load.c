@@ -50,7 +50,7 @@ finish_removal(struct loading *l, const struct catalog_volume *row)
 {
 	struct catalog_volume_op op = {
 	    .volume = *row, .done = removal_recorded, .arg = l};
-	int r = l->vs->image->remove(&l->vs->env, row->node);
+	int r = l->vs->image->remove(&disk_by_key(l->vs, 0)->env, row->node);
 
 	nx_info("event=volume-removed node=%s reason=interrupted", row->node);
 	if (r < 0)
@@ -60,21 +60,39 @@ finish_removal(struct loading *l, const struct catalog_volume *row)
 	return r < 0 ? r : l->result;
 }
 
+static struct volume *
+load_row(struct volumes *vs, const struct catalog_volume *row)
+{
+	struct disk *d = disk_by_key(vs, row->disk);
+	struct volume *v;
+
+	nx_assert(d); /* a disk's row goes after those of its volumes */
+	v = volume_new(vs, d, row->node, row->size);
+	if (!v)
+		return NULL;
+	v->key = row->key;
+	v->active = row->active;
+	v->suspect = row->suspect;
+	v->intent = row->intent;
+	v->unfinished = row->state != CATALOG_VOLUME_READY;
+	v->state = v->unfinished ? VOLUME_GOING : VOLUME_READY;
+	return v;
+}
+
 static int
 load_volume(struct volumes *vs, const struct catalog_volume *row)
 {
-	struct volume *v = volume_new(vs, row->node, row->size);
+	struct volume *v = load_row(vs, row);
 	struct volume_mounted mounted;
 	struct volume_error error;
 	int r;
 
 	if (!v)
 		return -ENOMEM;
-	v->key = row->key;
-	v->state = VOLUME_READY;
-	v->active = row->active;
-	v->suspect = row->suspect;
-	r = volume_attach(vs, v->node, &mounted, &error);
+	/* Others wait for their disk: nobody waits for one here. */
+	if (v->disk->key != 0)
+		return 0;
+	r = volume_attach(vs, &v->disk->env, v->node, &mounted, &error);
 	if (r == 0)
 		r = volume_set_mounted(v, &mounted);
 	if (r < 0)
@@ -88,12 +106,15 @@ int
 volumes_load(struct volumes *vs)
 {
 	struct loading l = {.vs = vs};
-	int r = catalog_volumes(vs->s->catalog, collect_row, &l);
+	int r = disks_load(vs);
 
+	if (r == 0)
+		r = catalog_volumes(vs->s->catalog, collect_row, &l);
 	if (r == 0)
 		r = l.result;
 	for (size_t i = 0; i < l.n && r == 0; i++)
-		r = l.rows[i].state == CATALOG_VOLUME_READY
+		r = l.rows[i].state == CATALOG_VOLUME_READY ||
+			l.rows[i].disk != 0
 		    ? load_volume(vs, &l.rows[i])
 		    : finish_removal(&l, &l.rows[i]);
 	free(l.rows);

@@ -154,10 +154,7 @@ set_active(
 	/* Starting its node again is a good moment to prove it. */
 	if (active && v->suspect)
 		v->proof_us = 1;
-	op->save.volume = (struct catalog_volume){.key = v->key,
-	    .state = CATALOG_VOLUME_READY,
-	    .active = v->active,
-	    .suspect = v->suspect};
+	op->save.volume = volume_row(v);
 	op->save.done = active_saved;
 	op->save.arg = op;
 	catalog_volume_save(s->catalog, &op->save);

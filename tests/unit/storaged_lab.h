@@ -38,6 +38,7 @@
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/care.h"
 #include "storaged/downloads/downloads.h"
+#include "storaged/volumes/disk_identity.h"
 #include "storaged/volumes/loop.h"
 #include "storaged/trees/trees.h"
 #include "storaged/storaged.h"
@@ -55,6 +56,7 @@ static struct {
 	bool key_given;
 	const char *tmpfs; /* options; NULL: an ordinary directory */
 	uint64_t base_size, base_max, away_grace; /* of the configuration */
+	char *disks;
 } lab;
 
 /* --- whether it can run here ------------------------------------------------*/
@@ -150,6 +152,7 @@ lab_start(void)
 	s->conf.orphans = 64;
 	s->conf.entries = s->conf.entries ? s->conf.entries : 1000000;
 	s->conf.away_grace = lab.away_grace ? lab.away_grace : 600;
+	s->conf.disks = lab.disks;
 	s->conf.base_size = lab.base_size;
 	s->conf.base_max = lab.base_max;
 	assert_int_equal(volumes_new(s, &s->volumes), 0);
@@ -172,8 +175,9 @@ lab_start(void)
 	s->check = check_new(s);
 	assert_int_equal(nx_workers_new(s->base, 4, 0, &s->io), 0);
 	assert_int_equal(nx_workers_new(s->base, 2, 0, &s->slow), 0);
+	assert_int_equal(nx_workers_new(s->base, DISKS_MAX, 0, &s->disks), 0);
 	volumes_start(s->volumes);
-	while (base_making(s->volumes))
+	while (volumes_starting(s->volumes))
 		event_base_loop(s->base, EVLOOP_ONCE);
 	config.tickets = s->tickets;
 	assert_int_equal(nx_hub_new(&config, &s->hub), 0);
@@ -194,6 +198,7 @@ lab_settle(void)
 		event_base_loop(lab.base, EVLOOP_NONBLOCK);
 		collector_status(lab.s.collector, &care);
 		if (nx_workers_pending(lab.s.io) ||
+		    nx_workers_pending(lab.s.disks) ||
 		    nx_workers_pending(lab.s.slow) || care.busy)
 			quiet = 0;
 		else
@@ -216,6 +221,7 @@ lab_stop(void)
 		lab.clients[i] = nx_hub_free(lab.clients[i]);
 	s->io = nx_workers_free(s->io);
 	s->slow = nx_workers_free(s->slow);
+	s->disks = nx_workers_free(s->disks);
 	(void)catalog_flush(s->catalog);
 	s->check = check_free(s->check);
 	s->scrub = scrub_free(s->scrub);

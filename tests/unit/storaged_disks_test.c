@@ -1,0 +1,176 @@
+/*
+ * Several disks: copies on different ones, one that goes away and comes back,
+ * one that is not mounted, one that is full.
+ */
+#include "storaged_disks_lab.h"
+
+static int
+setup(void **state)
+{
+	lab.away_grace = 1;
+	return disks_setup(state, "ab", 200);
+}
+
+static void
+put_many(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "/f%u", i);
+		LAB_OK(lab_put(7, path, path, strlen(path)));
+	}
+}
+
+static void
+read_many(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "/f%u", i);
+		LAB_OK(lab_read(
+		    7, NULL, path, 0, 0, (const uint8_t *)(void *)path));
+	}
+}
+
+static void
+test_spread(void **state)
+{
+	(void)state;
+	assert_non_null(disk_at('a'));
+	assert_non_null(disk_at('b'));
+	assert_false(disk_at('a')->away);
+	assert_int_equal(lab_status()->base_volumes, 2);
+	put_many(20);
+	for (unsigned i = 0; i < 20; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "/f%u", i);
+		assert_int_equal(disks_of(7, path), 2);
+	}
+	/* none is in the state directory */
+	assert_null(volume_by_key(lab.s.volumes, 0));
+	lab_stop();
+	lab_start();
+	assert_int_equal(lab_status()->base_volumes, 2);
+	read_many(20);
+	put_many(20);
+}
+
+/* However the volumes are: two on one disk and one on the other. */
+static void
+test_other_disk_first(void **state)
+{
+	struct volume *v;
+	unsigned on_a = 0;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 16 * MIB));
+	LAB_OK(lab_volume(LAB_NODE("2"), 16 * MIB));
+	LAB_OK(lab_volume(LAB_NODE("3"), 16 * MIB));
+	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
+		on_a += v->disk == disk_at('a');
+	assert_in_range(on_a, 2, 3); /* nodes' volumes are spread too */
+	for (int i = 0; i < 40; i++) {
+		LAB_OK(lab_put(7, "/x", "hello", 5));
+		assert_int_equal(disks_of(7, "/x"), 2);
+	}
+}
+
+static void
+test_pulled_and_back(void **state)
+{
+	struct disk *b;
+	struct stat st;
+	char path[256];
+
+	(void)state;
+	put_many(10);
+	b = disk_at('b');
+	disk_pull('b');
+	look_at(b);
+	turn_until(is_away, b);
+	/* reads go on, writes too, with what there is */
+	read_many(10);
+	LAB_OK(lab_put(7, "/more", "more", 4));
+	assert_int_equal(disks_of(7, "/more"), 1);
+	assert_int_equal(lab_status()->away, 1);
+	/* the directory that is there now is not written to */
+	for (int i = 0; i < 50; i++) {
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+		usleep(2000);
+	}
+	snprintf(path, sizeof(path), "%s/volumes", disk_path('b'));
+	assert_int_equal(stat(path, &st), -1);
+	disk_mount('b');
+	look_at(b);
+	turn_until(is_well, b);
+	lab_settle();
+	read_many(10);
+	LAB_OK(lab_put(7, "/again", "again", 5));
+	assert_int_equal(disks_of(7, "/again"), 2);
+}
+
+/* At start it is not there. */
+static void
+test_not_mounted(void **state)
+{
+	struct stat st;
+	char path[256];
+
+	(void)state;
+	put_many(10);
+	lab_stop();
+	disk_pull('b');
+	lab_start();
+	assert_true(disk_at('b')->away);
+	read_many(10);
+	snprintf(path, sizeof(path), "%s/" DISK_FILE, disk_path('b'));
+	assert_int_equal(stat(path, &st), -1);
+	disk_mount('b');
+	look_at(disk_at('b'));
+	turn_until(is_well, disk_at('b'));
+	assert_int_equal(lab_status()->away, 0);
+}
+
+static void
+test_read_only(void **state)
+{
+	struct disk *b;
+
+	(void)state;
+	put_many(10);
+	b = disk_at('b');
+	disk_break('b');
+	look_at(b);
+	turn_until(is_away, b);
+	read_many(10);
+	/* nobody of ours keeps it busy */
+	turn_until(is_let_go, b);
+	run("for i in $(seq 50); do umount %s && exit; sleep 0.1; done; exit 1",
+	    disk_path('b'));
+	disk_mount('b');
+	look_at(b);
+	turn_until(is_well, b);
+	LAB_OK(lab_put(7, "/again", "again", 5));
+	assert_int_equal(disks_of(7, "/again"), 2);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, disks_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(test_spread),
+	    T(test_other_disk_first),
+	    T(test_pulled_and_back),
+	    T(test_not_mounted),
+	    T(test_read_only),
+	};
+
+	LAB_OR_SKIP("disks");
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
