@@ -89,7 +89,7 @@ copy(
 
 	if (!grace_is_over(h, v) || !is_elsewhere(h, chunk))
 		return false;
-	target = healer_target(h, chunk);
+	target = healer_target(h, chunk, v->key, false);
 	if (!target)
 		return false;
 	h->running =

@@ -268,7 +268,7 @@ make(struct healer *h, struct drain *d)
 		target = rewritable(h, d);
 	if (!target) {
 		d->todo = DRAIN_ELSEWHERE;
-		target = healer_target(h, &d->chunk);
+		target = healer_target(h, &d->chunk, d->volume->key, false);
 	}
 	if (!target)
 		return no_room(h, d);

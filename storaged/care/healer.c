@@ -106,18 +106,25 @@ healer_free(struct healer *h)
 /* Not to where one waits to be unlinked: the new one has the same name and
  * would go with it. */
 struct volume *
-healer_target(struct healer *h, const struct catalog_chunk *chunk)
+healer_target(struct healer *h, const struct catalog_chunk *chunk, int64_t old,
+    bool elsewhere)
 {
-	int64_t not [CATALOG_REPLICAS + TARGETS_MAX];
+	int64_t not [CATALOG_REPLICAS + TARGETS_MAX], beside[CATALOG_REPLICAS];
 	size_t n = chunk->n_replicas;
+	struct placed placed = {.not = not, .beside = beside};
 	struct volume *v;
 
 	nx_assert(n <= CATALOG_REPLICAS);
 	if (n == CATALOG_REPLICAS)
 		return NULL;
 	memcpy(not, chunk->volumes, n * sizeof(not [0]));
+	for (size_t i = 0; i < n; i++)
+		if (chunk->volumes[i] != old)
+			beside[placed.n_beside++] = chunk->volumes[i];
 	for (;;) {
-		v = volumes_place_one(h->s->volumes, chunk->sums.size, not, n);
+		placed.n_not = n;
+		v = volumes_place_one(
+		    h->s->volumes, chunk->sums.size, &placed, elsewhere);
 		if (!v ||
 		    catalog_knows(h->s->catalog, v->key, chunk->id.text) == 0)
 			return v;
@@ -246,7 +253,7 @@ repair(struct healer *h, const struct report *rep)
 		return false;
 	if (v && healer_may_rewrite(v))
 		return start(h, &chunk, v, 0, repaired);
-	v = healer_target(h, &chunk);
+	v = healer_target(h, &chunk, rep->volume, false);
 	return v && start(h, &chunk, v, rep->volume, repaired);
 }
 
@@ -310,7 +317,7 @@ next_degraded(struct healer *h)
 		}
 		h->scan_file = chunk.file;
 		h->scan_after = chunk.key;
-		target = healer_target(h, &chunk);
+		target = healer_target(h, &chunk, 0, false);
 		if (target && chunk.n_replicas > 0 &&
 		    start(h, &chunk, target, 0, healed))
 			return true;

@@ -62,9 +62,11 @@ void healer_next(struct healer *h);
 /* healer_next, from the loop, in @ms. True, for a return. */
 bool healer_go_on(struct healer *h, unsigned ms);
 
-/* Where another replica of @chunk can go, NULL: nowhere. */
-struct volume *
-healer_target(struct healer *h, const struct catalog_chunk *chunk);
+/* Where another replica of @chunk can go, NULL: nowhere. It is to be on another
+ * disk than those there are, but that on the volume @old, which is given up (0:
+ * none); with @elsewhere it must. */
+struct volume *healer_target(struct healer *h,
+    const struct catalog_chunk *chunk, int64_t old, bool elsewhere);
 /* May a bad replica on @v be rewritten where it is? */
 bool healer_may_rewrite(const struct volume *v);
 

@@ -2,9 +2,11 @@
  * Which volumes a chunk goes to: smooth weighted round-robin over the writable
  * ones. Each turn adds its room to a volume's credit; the volumes with most
  * credit take the chunk and pay for it. Volumes of equal size take turns, a
- * large one takes more, a full one none.
+ * large one takes more, a full one none. Copies of one chunk go to different
+ * disks first, the best volume of each, and only then to others of the same.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/err.h"
 #include "storaged/volumes/base.h"
@@ -80,6 +82,35 @@ rank(struct volumes *vs, uint64_t size, struct candidate **ret_list)
 	return n;
 }
 
+/* Of those from @i on, the best that has room for all of it on a disk that none
+ * before @i is on; else the best. */
+static size_t
+find_spread(const struct candidate *list, size_t n, size_t i)
+{
+	for (size_t k = i; k < n; k++) {
+		bool seen = !list[k].fits && list[i].fits;
+
+		for (size_t m = 0; m < i && !seen; m++)
+			seen = list[m].volume->disk == list[k].volume->disk;
+		if (!seen)
+			return k;
+	}
+	return i;
+}
+
+/* Moves them to the front, as many as there are candidates. */
+static void
+spread(struct candidate *list, size_t n)
+{
+	for (size_t i = 1; i < n && i < PUT_CANDIDATES; i++) {
+		size_t k = find_spread(list, n, i);
+		struct candidate chosen = list[k];
+
+		memmove(&list[i + 1], &list[i], (k - i) * sizeof(*list));
+		list[i] = chosen;
+	}
+}
+
 /* What the chosen ones pay is what everybody got, so credits stay bounded. */
 static void
 charge(struct candidate *list, size_t n, size_t chosen)
@@ -99,6 +130,7 @@ volumes_place(
 	struct candidate *list = NULL;
 	size_t n = rank(vs, size, &list), want = put->want;
 
+	spread(list, n);
 	if (want > n)
 		want = n;
 	if (n > 0 && want > 0)
@@ -132,26 +164,52 @@ volumes_put_done(struct volumes *vs, struct chunk_put *put)
 	base_check(vs);
 }
 
+static bool
+is_among(int64_t key, const int64_t *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (keys[i] == key)
+			return true;
+	return false;
+}
+
+static bool
+is_disk_of_any(
+    struct volumes *vs, const struct disk *d, const int64_t *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct volume *v = volume_by_key(vs, keys[i]);
+
+		if (v && v->disk == d)
+			return true;
+	}
+	return false;
+}
+
 struct volume *
-volumes_place_one(
-    struct volumes *vs, uint64_t size, const int64_t * not, size_t n_not)
+volumes_place_one(struct volumes *vs, uint64_t size,
+    const struct placed *placed, bool elsewhere)
 {
 	struct volume *v, *best = NULL;
 	uint64_t best_room = size;
+	bool best_apart = elsewhere;
 
 	TAILQ_FOREACH(v, &vs->list, entry) {
-		bool excluded = !volume_writable(v);
 		uint64_t room;
+		bool apart;
 
-		for (size_t i = 0; i < n_not; i++)
-			excluded |= not [i] == v->key;
-		if (excluded)
+		if (!volume_writable(v) ||
+		    is_among(v->key, placed->not, placed->n_not))
 			continue;
+		apart = !is_disk_of_any(
+		    vs, v->disk, placed->beside, placed->n_beside);
 		room = volume_room(v);
-		if (room >= best_room) {
-			best = v;
-			best_room = room;
-		}
+		if (room < size || (!apart && best_apart) ||
+		    (apart == best_apart && room < best_room))
+			continue;
+		best = v;
+		best_room = room;
+		best_apart = apart;
 	}
 	return best;
 }

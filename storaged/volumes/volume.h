@@ -160,9 +160,18 @@ size_t volumes_place(
     struct volumes *vs, struct chunk_put *put, uint64_t size, bool known);
 /* After the put: references back, failures remembered. */
 void volumes_put_done(struct volumes *vs, struct chunk_put *put);
-/* The best volume for one more replica of @size bytes that is none of @not;
- * NULL: none. */
-struct volume *volumes_place_one(
-    struct volumes *vs, uint64_t size, const int64_t * not, size_t n_not);
+/* Volumes by their keys: which may not be chosen, and which hold the replicas
+ * that a new one is to be apart from. */
+struct placed {
+	const int64_t * not ;
+	size_t n_not;
+	const int64_t *beside;
+	size_t n_beside;
+};
+/* The best volume for one more replica of @size bytes, on another disk than
+ * those it is beside if there is room; NULL: none. With @elsewhere only on
+ * another disk. */
+struct volume *volumes_place_one(struct volumes *vs, uint64_t size,
+    const struct placed *placed, bool elsewhere);
 
 #endif
