@@ -39,6 +39,9 @@ static const struct nx_sys_rule storaged_sys[] = {
     ANY("umount2"),
     /* chunks */
     ANY("sync_file_range"),
+    /* what is decoded before it is sent, and whether somebody has it */
+    ANY("memfd_create"),
+    EQ("fcntl", 1, F_SETLEASE),
     /* uploads */
     ANY("pipe2"),
     EQ("fcntl", 1, F_SETPIPE_SZ),

@@ -9,6 +9,7 @@
  *	chunk_store.h   where chunks live: the seam a second backend fills
  *	chunk_check.h   what a reader gives, held against the checksums; copies
  *	chunk_put.h     writing one chunk with its replicas
+ *	sending.h       memory for what is decoded and on its way
  */
 #ifndef STORAGED_CHUNKS_H
 #define STORAGED_CHUNKS_H
@@ -19,5 +20,6 @@
 #include "storaged/chunks/chunk_store.h"
 #include "storaged/chunks/coding.h"
 #include "storaged/chunks/seal.h"
+#include "storaged/chunks/sending.h"
 
 #endif
