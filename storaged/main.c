@@ -198,8 +198,10 @@ main(int argc, char **argv)
 		nx_fatal(r, "starting the child for mkfs.ext4");
 	volumes_set_formatter(s->volumes, s->formatter);
 	r = checksum_setup();
+	if (r == 0)
+		r = seal_setup();
 	if (r < 0)
-		nx_fatal(r, "MD5 from libcrypto");
+		nx_fatal(r, "MD5 and AES from libcrypto");
 
 	open_catalog(s);
 	r = volumes_load(s->volumes);

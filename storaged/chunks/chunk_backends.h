@@ -8,4 +8,8 @@
 int chunk_store_local_new(
     struct chunk_store_spec *spec, struct chunk_store **ret_store);
 
+/* chunk_store_coded.c. Consumes both directories. */
+int chunk_store_coded_new(
+    struct chunk_store_spec *spec, struct chunk_store **ret_store);
+
 #endif

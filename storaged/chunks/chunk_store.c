@@ -8,6 +8,7 @@
 static int (*const makers[])(
     struct chunk_store_spec *spec, struct chunk_store **ret_store) = {
     [CHUNK_STORE_LOCAL] = chunk_store_local_new,
+    [CHUNK_STORE_CODED] = chunk_store_coded_new,
 };
 
 int

@@ -45,6 +45,11 @@ struct chunk_reader {
 	struct chunk_store *store;
 };
 
+/* Chunks of a store, by how they are kept. */
+struct chunk_count {
+	uint64_t plain, coded;
+};
+
 struct chunk_store_ops {
 	void (*free)(struct chunk_store *store);
 	int (*begin)(struct chunk_store *store, struct chunk_draft **ret_draft);
@@ -62,6 +67,10 @@ struct chunk_store_ops {
 	    uint64_t offset);
 	int (*fd_for_sending)(struct chunk_reader *reader, uint64_t offset,
 	    uint64_t len, uint64_t *ret_at);
+	/* NULL: all of it, always */
+	uint32_t (*may_send)(
+	    struct chunk_reader *reader, uint64_t owner, uint32_t len);
+	int (*stored)(struct chunk_reader *reader, uint64_t *ret_bytes);
 	void (*close)(struct chunk_reader *reader);
 	int (*remove)(struct chunk_store *store, const struct chunk_id *id);
 	int (*list)(struct chunk_store *store,
@@ -73,18 +82,27 @@ struct chunk_store_ops {
 	    uint64_t before);
 	int (*put_back)(struct chunk_store *store, const struct chunk_id *id);
 	int (*room)(struct chunk_store *store, uint64_t *ret_free);
+	/* NULL: none */
+	void (*count)(struct chunk_store *store, struct chunk_count *ret_count);
 };
 
 /* --- stores -----------------------------------------------------------------*/
 
 enum chunk_store_kind {
 	CHUNK_STORE_LOCAL, /* a directory of a local file system */
+	CHUNK_STORE_CODED, /* one for what is plain, another for what is not */
 };
+
+struct coding_how;
 
 /* What a store is made of. */
 struct chunk_store_spec {
 	enum chunk_store_kind kind;
-	int dirfd; /* CHUNK_STORE_LOCAL */
+	int dirfd; /* the directory */
+	/* CHUNK_STORE_CODED: that of coded chunks, and how they are coded;
+	 * what @how points to lasts as long as the store */
+	int coded_dirfd;
+	const struct coding_how *how;
 };
 
 /* The one place where stores come from. Consumes what @spec holds, also on
@@ -202,6 +220,24 @@ chunk_fd_for_sending(struct chunk_reader *reader, uint64_t offset, uint64_t len,
 {
 	return reader->store->ops->fd_for_sending(reader, offset, len, ret_at);
 }
+/*
+ * Of @len bytes so many may be sent from this reader now; less, also 0, when that
+ * takes memory of which @owner has a share. Asked before each descriptor, which
+ * then is of no more than that; what is verified meanwhile is kept for it.
+ */
+static inline uint32_t
+chunk_may_send(struct chunk_reader *reader, uint64_t owner, uint32_t len)
+{
+	return reader->store->ops->may_send
+	    ? reader->store->ops->may_send(reader, owner, len)
+	    : len;
+}
+/* What the chunk takes in its store, which need not be its size. 0 or -errno. */
+static inline int
+chunk_stored(struct chunk_reader *reader, uint64_t *ret_bytes)
+{
+	return reader->store->ops->stored(reader, ret_bytes);
+}
 /* Accepts NULL; returns NULL. */
 static inline struct chunk_reader *
 chunk_close(struct chunk_reader *reader)
@@ -265,6 +301,14 @@ static inline int
 chunk_room(struct chunk_store *store, uint64_t *ret_free)
 {
 	return store->ops->room(store, ret_free);
+}
+/* As they were when chunk_list was called last; nothing where all are alike. */
+static inline void
+chunk_count(struct chunk_store *store, struct chunk_count *ret_count)
+{
+	*ret_count = (struct chunk_count){0};
+	if (store->ops->count)
+		store->ops->count(store, ret_count);
 }
 
 #endif

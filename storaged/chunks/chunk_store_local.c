@@ -302,6 +302,17 @@ local_read_at(
 	return 0;
 }
 
+static int
+local_stored(struct chunk_reader *reader, uint64_t *ret_bytes)
+{
+	struct stat st;
+
+	if (fstat(reader_of(reader)->fd, &st) < 0)
+		return -errno;
+	*ret_bytes = (uint64_t)st.st_size;
+	return 0;
+}
+
 /* The file itself: what sendfile takes are the pages pread has filled. */
 static int
 local_fd_for_sending(struct chunk_reader *reader, uint64_t offset, uint64_t len,
@@ -440,6 +451,7 @@ static const struct chunk_store_ops local_ops = {
     .open_cold = local_open_cold,
     .read_at = local_read_at,
     .fd_for_sending = local_fd_for_sending,
+    .stored = local_stored,
     .close = local_close,
     .remove = local_remove,
     .list = local_list,

@@ -130,7 +130,9 @@ add(struct coder *c, struct packer *p, const uint8_t *data, size_t len)
 		len -= n;
 		if (r == 0 && c->begun_len == CRC_BLOCK) {
 			r = append_block(c, p, c->begun, CRC_BLOCK);
-			c->begun_len = 0;
+			/* Else it is still there to be read back. */
+			if (r == 0)
+				c->begun_len = 0;
 		}
 	}
 	for (; r == 0 && len >= CRC_BLOCK; len -= CRC_BLOCK) {

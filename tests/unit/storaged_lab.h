@@ -159,6 +159,7 @@ lab_start(void)
 	assert_int_equal(formatter_start(&s->formatter), 0);
 	volumes_set_formatter(s->volumes, s->formatter);
 	assert_int_equal(checksum_setup(), 0);
+	assert_int_equal(seal_setup(), 0);
 	snprintf(path, sizeof(path), "%s/storage/storage.db", lab.dir);
 	assert_int_equal(catalog_open(s->base, path, &s->catalog), 0);
 	snprintf(path, sizeof(path), "%s/storage/reserve", lab.dir);

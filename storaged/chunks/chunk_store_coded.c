@@ -1,0 +1,216 @@
+/*
+ * A store that codes: two stores side by side, one of plain chunks, one of coded
+ * ones (coding.h), of which the same volume has each in a directory of its own.
+ * A chunk is looked for in both: by where it lies, never by what it contains,
+ * which users choose. So everything stays readable when the setting changes, and
+ * what is written is in the form that is set.
+ *
+ * All that is counted and compared elsewhere is of the plain bytes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "storaged/chunks/chunk_coded.h"
+
+/* --- reading ----------------------------------------------------------------*/
+
+typedef int opener(struct chunk_store *store, const struct chunk_id *id,
+    struct chunk_reader **ret_reader);
+
+static int
+open_one(struct coded *c, struct chunk_store *from, const struct chunk_id *id,
+    opener *open, struct chunk_reader **ret_reader)
+{
+	struct chunk_reader *inner;
+	int r = open(from, id, &inner);
+
+	if (r == 0 && from == c->coded)
+		return coded_reader_new(&c->store, id, inner, ret_reader);
+	if (r == 0)
+		*ret_reader = inner;
+	return r;
+}
+
+static int
+open_either(struct chunk_store *store, const struct chunk_id *id, opener *open,
+    struct chunk_reader **ret_reader)
+{
+	struct coded *c = coded_of(store);
+	bool coded = coded_writes(c);
+	int r = open_one(c, coded ? c->coded : c->plain, id, open, ret_reader);
+
+	if (r == -ENOENT)
+		r = open_one(
+		    c, coded ? c->plain : c->coded, id, open, ret_reader);
+	return r;
+}
+
+static int
+coded_open(struct chunk_store *store, const struct chunk_id *id,
+    struct chunk_reader **ret_reader)
+{
+	return open_either(store, id, chunk_open, ret_reader);
+}
+
+static int
+coded_open_cold(struct chunk_store *store, const struct chunk_id *id,
+    struct chunk_reader **ret_reader)
+{
+	return open_either(store, id, chunk_open_cold, ret_reader);
+}
+
+/* --- the rest: in both ------------------------------------------------------*/
+
+static int
+first_error(int a, int b)
+{
+	return a < 0 ? a : b;
+}
+
+static int
+coded_remove(struct chunk_store *store, const struct chunk_id *id)
+{
+	struct coded *c = coded_of(store);
+
+	return first_error(
+	    chunk_remove(c->coded, id), chunk_remove(c->plain, id));
+}
+
+static int
+coded_remove_stray(struct chunk_store *store, const char *name, uint64_t before)
+{
+	struct coded *c = coded_of(store);
+
+	return first_error(chunk_remove_stray(c->coded, name, before),
+	    chunk_remove_stray(c->plain, name, before));
+}
+
+static int
+coded_set_aside(
+    struct chunk_store *store, const struct chunk_id *id, uint64_t before)
+{
+	struct coded *c = coded_of(store);
+
+	return first_error(chunk_set_aside(c->coded, id, before),
+	    chunk_set_aside(c->plain, id, before));
+}
+
+static int
+coded_put_back(struct chunk_store *store, const struct chunk_id *id)
+{
+	struct coded *c = coded_of(store);
+
+	return first_error(
+	    chunk_put_back(c->coded, id), chunk_put_back(c->plain, id));
+}
+
+struct listing {
+	void (*each)(const char *name, uint64_t changed_at, void *arg);
+	void *arg;
+	uint64_t n;
+};
+
+static void
+list_one(const char *name, uint64_t changed_at, void *arg)
+{
+	struct listing *l = arg;
+
+	l->n += strlen(name) == NX_ID_LEN;
+	l->each(name, changed_at, l->arg);
+}
+
+static int
+coded_list(struct chunk_store *store,
+    void (*each)(const char *name, uint64_t changed_at, void *arg), void *arg)
+{
+	struct coded *c = coded_of(store);
+	struct listing plain = {each, arg, 0}, coded = {each, arg, 0};
+	int r = chunk_list(c->plain, list_one, &plain);
+
+	if (r == 0)
+		r = chunk_list(c->coded, list_one, &coded);
+	if (r == 0) {
+		atomic_store(&c->n_plain, plain.n);
+		atomic_store(&c->n_coded, coded.n);
+	}
+	return r;
+}
+
+static void
+coded_count(struct chunk_store *store, struct chunk_count *ret_count)
+{
+	struct coded *c = coded_of(store);
+
+	ret_count->plain = atomic_load(&c->n_plain);
+	ret_count->coded = atomic_load(&c->n_coded);
+}
+
+static int
+coded_room(struct chunk_store *store, uint64_t *ret_free)
+{
+	return chunk_room(coded_of(store)->plain, ret_free);
+}
+
+static void
+coded_free(struct chunk_store *store)
+{
+	chunk_store_free(coded_of(store)->plain);
+	chunk_store_free(coded_of(store)->coded);
+	free(coded_of(store));
+}
+
+static const struct chunk_store_ops coded_ops = {
+    .free = coded_free,
+    .begin = coded_begin,
+    .write = coded_write,
+    .read_back = coded_read_back,
+    .commit = coded_commit,
+    .discard = coded_discard,
+    .open = coded_open,
+    .open_cold = coded_open_cold,
+    .read_at = coded_read_at,
+    .fd_for_sending = coded_fd_for_sending,
+    .may_send = coded_may_send,
+    .stored = coded_stored,
+    .close = coded_close,
+    .remove = coded_remove,
+    .list = coded_list,
+    .remove_stray = coded_remove_stray,
+    .set_aside = coded_set_aside,
+    .put_back = coded_put_back,
+    .room = coded_room,
+    .count = coded_count,
+};
+
+static int
+open_inner(int *dirfd, struct chunk_store **ret_store)
+{
+	struct chunk_store_spec spec = {
+	    .kind = CHUNK_STORE_LOCAL, .dirfd = nx_take_fd(dirfd)};
+
+	return chunk_store_new(&spec, ret_store);
+}
+
+int
+chunk_store_coded_new(
+    struct chunk_store_spec *spec, struct chunk_store **ret_store)
+{
+	struct coded *c = calloc(1, sizeof(*c));
+	int r = c ? open_inner(&spec->dirfd, &c->plain) : -ENOMEM;
+
+	if (r == 0)
+		r = open_inner(&spec->coded_dirfd, &c->coded);
+	nx_close(&spec->dirfd);
+	nx_close(&spec->coded_dirfd);
+	if (r < 0) {
+		if (c)
+			coded_free(&c->store);
+		return r;
+	}
+	c->store.ops = &coded_ops;
+	c->how = *spec->how;
+	*ret_store = &c->store;
+	return 0;
+}
