@@ -163,6 +163,7 @@ job_new(struct nx_request *r, struct storaged *s,
 	job->request = r;
 	job->file = *file;
 	job->pieces.max = max;
+	job->pieces.owner = r->who.user_id;
 	return job;
 }
 
@@ -238,6 +239,20 @@ still_there(struct read_job *job)
 	return catalog_file_find(job->s->catalog, 0, job->file.id, &file) == 0;
 }
 
+/* This window was to be all, and is not: what comes later must still be there
+ * then. */
+static void
+go_on(struct read_job *job)
+{
+	struct session *se = NULL;
+
+	if (still_there(job))
+		se = session_begin(job->s->downloads, job->request->peer,
+		    job->pieces.owner, &job->file);
+	if (se)
+		session_hold(job->session = se);
+}
+
 static void
 answer(struct read_job *job)
 {
@@ -262,11 +277,14 @@ answer(struct read_job *job)
 	reply.n_segments = p->n;
 	reply.segments = list;
 	reply.next = at < job->to ? at : 0;
+	if (!job->session && reply.next != 0)
+		go_on(job);
 	if (job->session && reply.next != 0)
 		reply.session = job->session->id;
 	else if (job->session)
 		session_end(job->session); /* descriptors need no file */
 	nx_answer_file_open_read(job->request, &reply, fds, p->n);
+	downloads_sent(job->s->downloads);
 }
 
 /* Once, not each time that somebody tries: then the catalogue knows it. */

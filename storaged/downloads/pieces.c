@@ -3,6 +3,8 @@
  * one takes over. Everything is checked before its descriptor is given away,
  * with reads through the page cache of the file that will be sent.
  */
+#include <errno.h>
+
 #include "common/err.h"
 #include "common/fd.h"
 #include "storaged/chunks/chunks.h"
@@ -43,12 +45,13 @@ reader_of(struct readers *rs, struct part *part, size_t i)
 	return rs->reader[i];
 }
 
-/* A run of good blocks at @at, as long as one replica has it: its length, and
- * whose it is. 0: nobody's. */
+/* A run of good blocks at @at, as long as one replica has it, and as @owner may
+ * be sent now: its length, and whose it is. 0: nobody's. */
 static uint32_t
-find_run(struct readers *rs, struct part *part, uint32_t at, size_t *ret_i)
+find_run(struct readers *rs, struct part *part, uint32_t at, uint64_t owner,
+    size_t *ret_i)
 {
-	uint32_t left = part->offset + part->length - at, good;
+	uint32_t left = part->offset + part->length - at, good, may;
 
 	for (size_t k = 0; k < part->n_replicas; k++) {
 		size_t i = (rs->turn + k) % part->n_replicas;
@@ -57,7 +60,12 @@ find_run(struct readers *rs, struct part *part, uint32_t at, size_t *ret_i)
 
 		if (!reader)
 			continue;
-		r = chunk_verify(reader, &part->chunk.sums, at, left, &good);
+		may = chunk_may_send(reader, owner, left);
+		if (may == 0) {
+			note(part, i, -EAGAIN);
+			continue;
+		}
+		r = chunk_verify(reader, &part->chunk.sums, at, may, &good);
 		if (r < 0)
 			note(part, i, r);
 		if (good == 0)
@@ -90,6 +98,14 @@ close_readers(struct readers *rs)
 		chunk_close(rs->reader[i]);
 }
 
+/* There is no memory left to send it from, but there was some: the next question
+ * gets it. */
+static bool
+is_for_later(const struct pieces *p, const struct part *part)
+{
+	return part->fault == PART_OURS && part->error == -EAGAIN && p->n > 0;
+}
+
 void
 pieces_add(struct pieces *p, struct part *part)
 {
@@ -101,13 +117,15 @@ pieces_add(struct pieces *p, struct part *part)
 		size_t i = 0;
 		int r = 0;
 
-		n = find_run(&rs, part, at, &i);
+		n = find_run(&rs, part, at, p->owner, &i);
 		if (n > 0)
 			r = add_run(p, rs.reader[i], at, n);
 		if (n == 0 || r < 0) {
 			if (r < 0)
 				note(part, i, r);
-			if (part->fault == PART_FINE)
+			if (is_for_later(p, part))
+				part->fault = PART_FINE;
+			else if (part->fault == PART_FINE)
 				part->fault =
 				    rs.any ? PART_DAMAGED : PART_MISSING;
 			break;

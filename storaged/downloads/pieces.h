@@ -22,6 +22,7 @@ struct piece {
 struct pieces {
 	struct piece list[PIECES_MAX];
 	size_t n, max;
+	uint64_t owner; /* whose share of memory it takes to send them */
 };
 
 enum part_fault {
@@ -45,7 +46,7 @@ struct part {
 };
 
 /* Appends to @p what @part gives. It stops, fine but with done < length, when
- * @p is full. */
+ * @p is full, or has something and the owner's share of memory is used up. */
 void pieces_add(struct pieces *p, struct part *part);
 /* Closes what has not been taken. */
 void pieces_close(struct pieces *p);

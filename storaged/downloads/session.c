@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "storaged/care/care.h"
+#include "storaged/chunks/chunks.h"
 #include "storaged/downloads/downloads.h"
 #include "storaged/downloads/session.h"
 
@@ -17,6 +18,7 @@
 #define SESSIONS_USER 128U
 #define IDLE_US       3600000000ULL
 #define LOOK_S        60 /* between looks for idle ones */
+#define SENT_S        2  /* and at what is on its way */
 
 struct downloads {
 	struct storaged *s;
@@ -24,6 +26,7 @@ struct downloads {
 	size_t count;
 	uint64_t next_id;
 	struct event *look;
+	struct event *sent; /* pending while something is on its way */
 };
 
 static void
@@ -52,6 +55,24 @@ on_look(evutil_socket_t fd, short what, void *arg)
 		look_later(ds);
 }
 
+static void
+on_sent(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	sending_look();
+	downloads_sent(arg);
+}
+
+void
+downloads_sent(struct downloads *ds)
+{
+	const struct timeval tv = {.tv_sec = SENT_S};
+
+	if (sending_bytes() > 0 && !evtimer_pending(ds->sent, NULL))
+		(void)evtimer_add(ds->sent, &tv);
+}
+
 struct downloads *
 downloads_new(struct storaged *s)
 {
@@ -70,7 +91,8 @@ downloads_new(struct storaged *s)
 	ds->next_id = (ds->next_id >> 1) + 1;
 	TAILQ_INIT(&ds->sessions);
 	ds->look = evtimer_new(s->base, on_look, ds);
-	return ds->look ? ds : downloads_free(ds);
+	ds->sent = evtimer_new(s->base, on_sent, ds);
+	return ds->look && ds->sent ? ds : downloads_free(ds);
 }
 
 struct downloads *
@@ -88,6 +110,8 @@ downloads_free(struct downloads *ds)
 	}
 	if (ds->look)
 		event_free(ds->look);
+	if (ds->sent)
+		event_free(ds->sent);
 	free(ds);
 	return NULL;
 }

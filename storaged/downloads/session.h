@@ -40,5 +40,8 @@ void session_hold(struct session *se);
 void session_release(struct session *se);
 /* Unpins the file. */
 void session_end(struct session *se);
+/* Descriptors went out: what memory some of them take comes back when they have
+ * been sent. */
+void downloads_sent(struct downloads *ds);
 
 #endif
