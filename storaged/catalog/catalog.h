@@ -30,30 +30,13 @@
 
 #include "common/id.h"
 #include "storaged/chunks/chunks.h"
+#include "storaged/catalog/catalog_result.h"
 #include "storaged/catalog/path.h"
 
 struct catalog;
-
-enum catalog_result {
-	CATALOG_NO_FILE = 1,
-	CATALOG_AMBIGUOUS, /* several ids begin like that */
-	CATALOG_BAD_ID,
-	CATALOG_NO_PATH,
-	CATALOG_NO_PARENT,
-	CATALOG_NOT_FOLDER, /* a file is where a folder would have to be */
-	CATALOG_IS_FOLDER,  /* a folder is where a file would have to be */
-	CATALOG_TAKEN,
-	CATALOG_NOT_EMPTY,
-	CATALOG_INTO_ITSELF,
-	CATALOG_IS_ROOT,
-	CATALOG_TOO_DEEP,
-	CATALOG_OVER_QUOTA,
-	CATALOG_WOULD_LOSE, /* a file would have a chunk nowhere */
-	CATALOG_NO_VOLUME,  /* a volume of the chunks has gone */
-	CATALOG_TOO_MANY,   /* the user has as many entries as they may */
-	CATALOG_NO_USER,    /* they were deleted, their things are going */
-	CATALOG_UNMET,      /* a condition of the write does not hold */
-};
+struct catalog_assembly;
+struct catalog_object_put;
+struct catalog_part_put;
 
 int catalog_open(
     struct event_base *base, const char *path, struct catalog **ret_catalog);
@@ -89,7 +72,10 @@ struct catalog_file {
 	uint32_t missing; /* chunks known to have no replica that can be read */
 	struct etag etag;
 	uint64_t created_at;
-	bool in_tree;
+	bool in_tree, in_bucket;
+	bool hidden;    /* of an upload in pieces: its whole, or a piece */
+	uint32_t parts; /* it is made of so many pieces and has no chunk of its
+			 * own; 0: it is not */
 };
 
 #define CATALOG_REPLICAS 8
@@ -131,6 +117,11 @@ int catalog_file_list_damaged(struct catalog *c, uint64_t owner, int64_t after,
 /* Chunks from @index on; number or -errno. */
 int catalog_file_chunks(struct catalog *c, int64_t file, uint32_t index,
     struct catalog_chunk *ret_chunks, size_t max);
+/* Chunks from the one with the byte @offset on, which begins at *ret_start; of
+ * pieces too. Number or -errno. */
+int catalog_file_at(struct catalog *c, const struct catalog_file *file,
+    uint64_t offset, struct catalog_chunk *ret_chunks, size_t max,
+    uint64_t *ret_start);
 
 /* What must hold of what a write is about, looked at inside the write; zeros:
  * nothing. Of several etags one must be the file's; a folder has none. */
@@ -141,11 +132,18 @@ struct catalog_condition {
 	struct etag match[CATALOG_MATCHES];
 };
 
-/* A complete upload becomes visible: file, chunks, tree entry, quota. */
+/*
+ * A complete upload becomes visible: file, chunks, what names it, quota. What
+ * names it is one of path, object and part; none: it is a raw file. What it is
+ * made of are chunks, or an upload in pieces.
+ */
 struct catalog_commit {
-	struct catalog_file file;     /* id, key and created_at are filled in */
-	const struct path *path;      /* NULL: a raw file */
-	struct catalog_chunk *chunks; /* file.chunks of them */
+	struct catalog_file file; /* id, key and created_at are filled in */
+	const struct path *path;
+	struct catalog_object_put *object;
+	const struct catalog_part_put *part;
+	struct catalog_chunk *chunks;      /* file.chunks of them, or */
+	struct catalog_assembly *assembly; /* which says size and chunks */
 	bool create_only;
 	struct catalog_condition condition;
 	uint64_t quota;   /* bytes the owner may have charged */
@@ -488,6 +486,8 @@ void catalog_mend(struct catalog *c, struct catalog_mend *op);
 struct nx_db;
 struct nx_db *catalog_db(struct catalog *c);
 
+#include "storaged/catalog/catalog_bucket.h"
+#include "storaged/catalog/catalog_part.h"
 #include "storaged/catalog/catalog_disks.h"
 
 #endif

@@ -11,6 +11,11 @@
 #include "common/log.h"
 #include "storaged/catalog/catalog_internal.h"
 
+/* What people know: of a piece, the whole. */
+#define DAMAGED_FILE                                          \
+	"ifnull((SELECT p.whole FROM parts p WHERE p.file = " \
+	"c.file), c.file)"
+
 #define LOOKED 128 /* damaged files, in one go */
 
 struct finding {
@@ -29,7 +34,8 @@ write_finding(struct nx_db *db, void *arg)
 	/* Nothing when the chunk has gone meanwhile. */
 	return nx_db_exec(db,
 	    "INSERT OR REPLACE INTO damage(chunk, file, kind, found_at)"
-	    " SELECT chunk, file, ?, ? FROM chunks WHERE chunk = ?",
+	    " SELECT c.chunk, " DAMAGED_FILE ", ?, ? FROM chunks c"
+	    " WHERE c.chunk = ?",
 	    "iui", (int64_t)f->damage, catalog_now(), f->chunk);
 }
 
@@ -76,7 +82,8 @@ catalog_lose_chunk(struct nx_db *db, int64_t chunk)
 {
 	return nx_db_exec(db,
 	    "INSERT OR REPLACE INTO damage(chunk, file, kind, found_at)"
-	    " SELECT chunk, file, ?2, ?3 FROM chunks WHERE chunk = ?1",
+	    " SELECT c.chunk, " DAMAGED_FILE ", ?2, ?3 FROM chunks c"
+	    " WHERE c.chunk = ?1",
 	    "iiu", chunk, (int64_t)CATALOG_MISSING, catalog_now());
 }
 

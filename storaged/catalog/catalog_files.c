@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "storaged/catalog/catalog_bucket_internal.h"
 #include "storaged/catalog/catalog_internal.h"
 
 /* --- reading ----------------------------------------------------------------*/
@@ -29,9 +30,12 @@ catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file)
 	f->replicas = (uint32_t)sqlite3_column_int64(stmt, 7);
 	nx_db_text(stmt, 8, f->etag.text, sizeof(f->etag.text));
 	f->created_at = (uint64_t)sqlite3_column_int64(stmt, 9);
-	f->in_tree = sqlite3_column_int(stmt, 10) != 0;
+	f->in_tree = sqlite3_column_int(stmt, 10) == HOME_TREE;
+	f->in_bucket = sqlite3_column_int(stmt, 10) == HOME_BUCKET;
+	f->hidden = sqlite3_column_int(stmt, 10) == HOME_NOWHERE;
 	f->damaged = (uint32_t)sqlite3_column_int64(stmt, 11);
 	f->missing = (uint32_t)sqlite3_column_int64(stmt, 12);
+	f->parts = (uint32_t)sqlite3_column_int64(stmt, 13);
 }
 
 /* What was deleted with a folder or a user is not there, though its row may
@@ -43,6 +47,8 @@ catalog_file_there(struct catalog *c, const struct catalog_file *file)
 
 	if (r != 0)
 		return r < 0 ? r : 0;
+	if (file->hidden)
+		return catalog_part_there(c, file->key);
 	return file->in_tree ? catalog_is_attached(c->db, file->key) : 1;
 }
 
@@ -60,7 +66,7 @@ catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
 	(void)snprintf(beyond, sizeof(beyond), "%sg", id);
 	r = nx_db_query(c->db, &stmt,
 	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.id >= ?1 AND"
-	    " f.id < ?2 AND (?3 = 0 OR f.owner = ?3)",
+	    " f.id < ?2 AND (?3 = 0 OR f.owner = ?3) AND f.tree <> 3",
 	    "ssu", id, beyond, owner);
 	while (r > 0) {
 		struct catalog_file file;
@@ -215,6 +221,8 @@ write_remove(struct nx_db *db, void *arg)
 	r = catalog_leaving(db, f->owner);
 	if (r != 0)
 		return r < 0 ? r : CATALOG_NO_USER;
+	if (f->in_bucket || f->hidden)
+		return CATALOG_IN_BUCKET;
 	r = f->in_tree ? catalog_take_entry(db, f->owner, f->key)
 		       : settle_raw(db, f->owner, f->size, -1);
 	if (r == 0)
@@ -259,10 +267,12 @@ insert_file(struct nx_db *db, struct catalog_commit *op)
 	f->created_at = catalog_now();
 	f->replicas = fewest_replicas(op);
 	f->in_tree = op->path != NULL;
+	f->in_bucket = op->object != NULL;
+	f->hidden = op->part != NULL;
 	r = nx_db_exec(db,
 	    "INSERT INTO files(id, owner, name, tree, size, chunks, want,"
 	    " replicas, md5, created_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	    "susiuuuusu", f->id, f->owner, f->name, (int64_t)f->in_tree,
+	    "susiuuuusu", f->id, f->owner, f->name, catalog_home_of(op),
 	    f->size, (uint64_t)f->chunks, (uint64_t)f->want,
 	    (uint64_t)f->replicas, f->etag.text, f->created_at);
 	f->key = sqlite3_last_insert_rowid(nx_db_handle(db));
@@ -308,10 +318,53 @@ insert_chunks(struct nx_db *db, const struct catalog_commit *op)
 	return r;
 }
 
+int64_t
+catalog_home_of(const struct catalog_commit *op)
+{
+	if (op->object)
+		return HOME_BUCKET;
+	if (op->part)
+		return HOME_NOWHERE;
+	return op->path ? HOME_TREE : HOME_RAW;
+}
+
+/* A row for the file, and what it is made of. */
+static int
+make_file(struct nx_db *db, struct catalog_commit *op)
+{
+	static const struct catalog_sums none;
+	int r;
+
+	if (op->assembly)
+		return catalog_assemble(db, op);
+	r = insert_file(db, op);
+	if (r == 0)
+		r = insert_chunks(db, op);
+	return r != 0 ? r
+		      : catalog_account(db, op->file.owner, &none,
+			    (int64_t)op->file.chunks);
+}
+
+/* What names it. */
+static int
+place_file(struct nx_db *db, struct catalog_commit *op)
+{
+	const struct catalog_file *f = &op->file;
+	int r;
+
+	if (op->path)
+		return catalog_put_entry(db, op, f->key, &op->freed);
+	if (op->object)
+		return catalog_put_object(db, op, f->key);
+	if (op->part)
+		return catalog_put_part(db, op, f->key);
+	r = catalog_check_condition(&op->condition, NULL);
+	return r != 0 ? r : settle_raw(db, f->owner, f->size, 1);
+}
+
 static int
 write_commit(struct nx_db *db, void *arg)
 {
-	static const struct catalog_sums none;
 	struct catalog_commit *op = arg;
 	struct catalog_file *f = &op->file;
 	int r = catalog_leaving(db, f->owner);
@@ -319,17 +372,11 @@ write_commit(struct nx_db *db, void *arg)
 	op->freed = false;
 	if (r != 0)
 		return r < 0 ? r : CATALOG_NO_USER;
-	r = insert_file(db, op);
+	r = make_file(db, op);
 	if (r == 0)
-		r = insert_chunks(db, op);
-	if (r == 0)
-		r = catalog_account(db, f->owner, &none, (int64_t)f->chunks);
-	if (r == 0 && !op->path)
-		r = catalog_check_condition(&op->condition, NULL);
-	if (r == 0)
-		r = op->path ? catalog_put_entry(db, op, f->key, &op->freed)
-			     : settle_raw(db, f->owner, f->size, 1);
-	if (r == 0)
+		r = place_file(db, op);
+	/* What was in pieces counted at least as much. */
+	if (r == 0 && !op->assembly)
 		r = catalog_check_account(db, f->owner, op->quota, op->entries);
 	return r;
 }
@@ -345,7 +392,9 @@ commit_done(int result, void *arg)
 void
 catalog_commit(struct catalog *c, struct catalog_commit *op)
 {
-	nx_assert(op->done && (op->chunks || op->file.chunks == 0));
-	nx_id_new(op->file.id);
+	nx_assert(
+	    op->done && (op->chunks || op->assembly || op->file.chunks == 0));
+	if (!op->assembly)
+		nx_id_new(op->file.id);
 	nx_db_write(c->db, write_commit, commit_done, op);
 }

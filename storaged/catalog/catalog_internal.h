@@ -12,6 +12,8 @@ struct catalog {
 /* For nx_db_open (catalog_schema.c). */
 extern const char *const catalog_schema[];
 extern const size_t catalog_schema_steps;
+/* One of them, in a file of its own. */
+extern const char catalog_schema_buckets[];
 
 /* Chunks of a file that are known to be damaged, and to be missing. */
 #define DAMAGE_COLUMNS(file)                                             \
@@ -22,7 +24,8 @@ extern const size_t catalog_schema_steps;
 /* Columns of struct catalog_file in the order catalog_read_file wants. */
 #define FILE_COLUMNS                                                \
 	"f.file, f.id, f.name, f.owner, f.size, f.chunks, f.want, " \
-	"f.replicas, f.md5, f.created_at, f.tree, " DAMAGE_COLUMNS("f.file")
+	"f.replicas, f.md5, f.created_at, f.tree, " DAMAGE_COLUMNS( \
+	    "f.file") ", f.parts"
 void catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file);
 
 /* What an entry adds to the folder it is in, or a change of that. */

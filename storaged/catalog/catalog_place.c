@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "storaged/catalog/catalog_bucket_internal.h"
 #include "storaged/catalog/catalog_internal.h"
 
 int
@@ -74,13 +75,22 @@ catalog_file_place(struct catalog *c, const struct catalog_file *file,
 {
 	char name[PATH_NAME_MAX + 1];
 	sqlite3_stmt *stmt;
-	int64_t entry = 0;
+	int64_t entry = 0, key = file->key;
 	int r;
 
 	nx_assert(size > PATH_NAME_MAX + 4);
 	ret_text[0] = '\0';
-	r = nx_db_query(c->db, &stmt,
-	    "SELECT entry FROM entries WHERE file = ?", "i", file->key);
+	if (file->hidden) {
+		/* A piece is known as what it is a piece of. */
+		int64_t whole = catalog_whole_of(c->db, file->key);
+
+		key = whole > 0 ? whole : key;
+	}
+	if ((file->in_bucket || file->hidden) &&
+	    catalog_object_place(c->db, key, ret_text, size))
+		return;
+	r = nx_db_query(
+	    c->db, &stmt, "SELECT entry FROM entries WHERE file = ?", "i", key);
 	if (r > 0) {
 		entry = sqlite3_column_int64(stmt, 0);
 		sqlite3_reset(stmt);

@@ -16,6 +16,7 @@
 
 #include "common/err.h"
 #include "common/id.h"
+#include "storaged/catalog/catalog_bucket_internal.h"
 #include "storaged/catalog/catalog_internal.h"
 
 #define STEP_CHANGES  256  /* rows, on nearly as many pages */
@@ -58,13 +59,17 @@ drop_chunks_before(struct nx_db *db, uint64_t owner, int64_t file, int64_t end)
 	    db, owner, &none, -sqlite3_changes(nx_db_handle(db)));
 }
 
-/* The first STEP_CHUNKS of @file go. 1 when some are left, 0, -errno. */
+/* The first STEP_CHUNKS of @file go, or a few of its pieces. 1 when some are left, 0, -errno. */
 static int
 drop_chunks(struct nx_db *db, uint64_t owner, int64_t file)
 {
 	sqlite3_stmt *stmt;
 	int64_t first, last;
-	int r = nx_db_query(db, &stmt,
+	int r = catalog_drop_parts(db, owner, file);
+
+	if (r != 0)
+		return r;
+	r = nx_db_query(db, &stmt,
 	    "SELECT ifnull(min(idx), 0), ifnull(max(idx), -1) FROM chunks"
 	    " WHERE file = ?",
 	    "i", file);
@@ -92,8 +97,10 @@ catalog_drop_file(struct nx_db *db, uint64_t owner, int64_t file)
 	if (r > 0)
 		r = nx_db_exec(db,
 		    "INSERT INTO going_files(file, owner, size) VALUES(?1, ?2,"
-		    " ((SELECT max(idx) FROM chunks WHERE file = ?1) -"
-		    " (SELECT min(idx) FROM chunks WHERE file = ?1) + 1) * ?3)",
+		    " ifnull(((SELECT max(idx) FROM chunks WHERE file = ?1) -"
+		    " (SELECT min(idx) FROM chunks WHERE file = ?1) + 1) * ?3,"
+		    " (SELECT ifnull(sum(size), 0) FROM parts"
+		    " WHERE whole = ?1)))",
 		    "iui", file, owner, (int64_t)CHUNK_SIZE);
 	return r;
 }
@@ -271,6 +278,8 @@ reap_folder(struct nx_db *db, uint64_t owner, const struct step *step)
 	r = children_of(db, owner, folder, children, &n);
 	if (r == 0 && n == 0 && folder == 0)
 		r = raw_files_of(db, owner, children, &n);
+	if (r == 0 && n == 0 && folder == 0)
+		r = catalog_drop_buckets(db, owner);
 	if (r == 0 && n == 0)
 		r = folder_gone(db, owner, folder);
 	if (r == 0)

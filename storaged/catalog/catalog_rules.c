@@ -71,6 +71,17 @@ const char *const catalog_recount[] = {
 		" ON CONFLICT(user) DO UPDATE SET used = used + excluded.used,"
 		" files = files + excluded.files,"
 		" charged = charged + excluded.charged",
+    /* What is in buckets, and in uploads in pieces. */
+    "INSERT INTO t.account(user, used, files, folders, charged)"
+    " SELECT owner, sum(size), sum(n), sum(m), sum(charged) FROM"
+    " (SELECT owner, 0 AS size, 0 AS n, 1 AS m, 512 AS charged FROM buckets"
+    " UNION ALL SELECT b.owner, o.size, 1, 0, o.charged FROM objects o"
+    " JOIN buckets b ON b.bucket = o.bucket"
+    " UNION ALL SELECT owner, size, 1 + parts, 0, charged FROM uploads)"
+    " WHERE owner NOT IN (SELECT owner FROM t.leaving) GROUP BY owner"
+    " ON CONFLICT(user) DO UPDATE SET used = used + excluded.used,"
+    " files = files + excluded.files, folders = folders + excluded.folders,"
+    " charged = charged + excluded.charged",
     "INSERT INTO t.account(user, chunks) SELECT owner, sum(n) FROM"
     " (SELECT f.owner AS owner, count(*) AS n FROM files f JOIN chunks c"
     " ON c.file = f.file GROUP BY f.owner UNION ALL SELECT g.owner, count(*)"
@@ -109,6 +120,11 @@ const size_t catalog_recount_steps = NX_ARRAY_SIZE(catalog_recount);
 	"NOT EXISTS (SELECT 1 FROM files x WHERE x.file = " file             \
 	") AND NOT EXISTS (SELECT 1 FROM going_files x WHERE x.file = " file \
 	") AND NOT EXISTS (SELECT 1 FROM entries x WHERE x.file = " file ")"
+
+/* Of a part people know the whole. */
+#define KNOWN_FILE                                                     \
+	"ifnull((SELECT p.whole FROM parts p WHERE p.file = c.file), " \
+	"c.file)"
 
 /* The folder that @e says it is in is there, or it is on its way out. */
 #define HAS_FOLDER(e)                                                 \
@@ -168,9 +184,66 @@ const struct check_rule catalog_rules[] = {
 	"SELECT f.file, printf('file %s says %d bytes in %d chunks, there are"
 	" %d in %d', f.id, f.size, f.chunks, ifnull(t.size, 0),"
 	" ifnull(t.chunks, 0)) FROM files f LEFT JOIN t.fewest t"
-	" ON t.file = f.file WHERE f.chunks <> ifnull(t.chunks, 0)"
-	" OR f.size <> ifnull(t.size, 0)",
+	" ON t.file = f.file WHERE f.parts = 0 AND"
+	" (f.chunks <> ifnull(t.chunks, 0) OR f.size <> ifnull(t.size, 0))",
 	{NULL}},
+    {"file-parts",
+	"SELECT f.file, printf('file %s says %d bytes in %d parts, there are"
+	" %d in %d', f.id, f.size, f.parts, ifnull(t.size, 0),"
+	" ifnull(t.n, 0)) FROM files f LEFT JOIN (SELECT whole,"
+	" sum(size) AS size, count(*) AS n FROM parts WHERE offset >= 0"
+	" GROUP BY whole) t ON t.whole = f.file WHERE f.parts > 0"
+	" AND (f.size <> ifnull(t.size, 0) OR f.parts <> ifnull(t.n, 0))",
+	{NULL}},
+    {"part-without-file",
+	"SELECT p.file, printf('part %d of file %d is file %d, which is not"
+	" there', p.number, p.whole, p.file) FROM parts p WHERE NOT EXISTS"
+	" (SELECT 1 FROM files f WHERE f.file = p.file)",
+	{NULL}},
+    {"part-of-nothing",
+	"SELECT f.file, printf('file %s is a part, and of nothing', f.id)"
+	" FROM files f WHERE f.tree = 3 AND NOT EXISTS (SELECT 1 FROM parts p"
+	" WHERE p.file = f.file) AND NOT EXISTS (SELECT 1 FROM uploads u"
+	" WHERE u.file = f.file)",
+	{NULL}},
+    {"object-without-file",
+	"SELECT o.object, printf('object %d is file %d, which is not there',"
+	" o.object, o.file) FROM objects o WHERE o.file IS NOT NULL AND NOT"
+	" EXISTS (SELECT 1 FROM files f WHERE f.file = o.file AND f.tree = 2)",
+	{NULL}},
+    {"file-without-object",
+	"SELECT f.file, printf('file %s of user %d is in a bucket, and nowhere"
+	" in it', f.id, f.owner) FROM files f WHERE f.tree = 2 AND NOT EXISTS"
+	" (SELECT 1 FROM objects o WHERE o.file = f.file)",
+	{NULL}},
+    {"object-without-bucket",
+	"SELECT o.object, printf('object %d is in bucket %d, which is not"
+	" there', o.object, o.bucket) FROM objects o WHERE NOT EXISTS"
+	" (SELECT 1 FROM buckets b WHERE b.bucket = o.bucket)",
+	{NULL}},
+    {"object-size",
+	"SELECT o.object, printf('object %d says %d bytes, its file has %d',"
+	" o.object, o.size, f.size) FROM objects o JOIN files f"
+	" ON f.file = o.file WHERE o.size <> f.size OR o.charged <>"
+	" " CHARGE("f.size + length(o.meta)"),
+	{"UPDATE objects SET size = f.size,"
+	 " charged = " CHARGE(
+	     "f.size + length(objects.meta)") " FROM files f WHERE object = ?1 "
+					      "AND f.file = objects.file"}},
+    {"upload-sums",
+	"SELECT u.file, printf('upload %d says %d bytes, %d parts, %d counted;"
+	" there are %d, %d, %d', u.file, u.size, u.parts, u.charged, t.size,"
+	" t.n, t.charged), t.size - u.size, t.n - u.parts,"
+	" t.charged - u.charged FROM (SELECT u.file AS file,"
+	" ifnull(sum(p.size), 0) AS size, count(p.file) AS n, 4096 +"
+	" length(u.meta) + ifnull(sum(" CHARGE(
+	    "p.size") "), 0) AS charged"
+		      " FROM uploads u LEFT JOIN parts p ON p.whole = u.file"
+		      " GROUP BY u.file) t JOIN uploads u ON u.file = t.file"
+		      " WHERE (u.size, u.parts, u.charged) <> (t.size, t.n, "
+		      "t.charged)",
+	{"UPDATE uploads SET size = size + ?2, parts = parts + ?3,"
+	 " charged = charged + ?4 WHERE file = ?1"}},
     {"file-replicas",
 	"SELECT f.file, printf('file %s says %d replicas, there are %d', f.id,"
 	" f.replicas, t.n) FROM files f JOIN t.fewest t ON t.file = f.file"
@@ -233,13 +306,15 @@ const struct check_rule catalog_rules[] = {
     {"damage-of-other-file",
 	"SELECT d.chunk, printf('chunk %d is damaged as of file %d, and is of"
 	" file %d', d.chunk, d.file, c.file) FROM damage d JOIN chunks c"
-	" ON c.chunk = d.chunk WHERE d.file <> c.file",
-	{"UPDATE damage SET file = c.file FROM chunks c"
+	" ON c.chunk = d.chunk WHERE d.file <> " KNOWN_FILE,
+	{"UPDATE damage SET file = " KNOWN_FILE " FROM chunks c"
 	 " WHERE damage.chunk = ?1 AND c.chunk = damage.chunk"}},
     SEQUENCE("files", "file"),
     SEQUENCE("chunks", "chunk"),
     SEQUENCE("entries", "entry"),
     SEQUENCE("volumes", "volume"),
+    SEQUENCE("buckets", "bucket"),
+    SEQUENCE("objects", "object"),
     /* The sums last: what stands above changes them. */
     {"volume-chunks",
 	"SELECT v.volume, printf('volume %s says %d chunks, there are %d',"

@@ -200,5 +200,5 @@ static const char schema_9[] =
     "ALTER TABLE volumes ADD COLUMN intent INTEGER NOT NULL DEFAULT 0;";
 
 const char *const catalog_schema[] = {schema_1, schema_2, schema_3, schema_4,
-    schema_5, schema_6, schema_7, schema_8, schema_9};
+    schema_5, schema_6, schema_7, schema_8, schema_9, catalog_schema_buckets};
 const size_t catalog_schema_steps = NX_ARRAY_SIZE(catalog_schema);

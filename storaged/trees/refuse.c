@@ -57,6 +57,38 @@ static const struct {
     [CATALOG_UNMET] = {NX__STATUS__PRECONDITION,
 	"\"%s\" is not as the request says it must be: nothing was changed, "
 	"look at it and decide again"},
+    [CATALOG_NO_BUCKET] = {NX__STATUS__NOT_FOUND, "there is no bucket \"%s\""},
+    [CATALOG_BUCKET_TAKEN] = {NX__STATUS__EXISTS,
+	"the bucket \"%s\" is somebody else's: choose another name"},
+    [CATALOG_BUCKET_FULL] = {NX__STATUS__CONFLICT,
+	"the bucket \"%s\" is not empty: delete every version in it and "
+	"give up its uploads first"},
+    [CATALOG_BUCKETS_MANY] = {NX__STATUS__QUOTA,
+	"\"%s\" would be one bucket more than the 1000 you may have: delete "
+	"one first"},
+    [CATALOG_LOCKABLE] = {NX__STATUS__CONFLICT,
+	"versions of the bucket \"%s\" can be locked, so they stay on"},
+    [CATALOG_NOT_LOCKABLE] = {NX__STATUS__CONFLICT,
+	"nothing in the bucket of \"%s\" can be locked: it was made without "
+	"locks"},
+    [CATALOG_NO_KEY] = {NX__STATUS__NOT_FOUND, "there is no object \"%s\""},
+    [CATALOG_LOCKED] = {NX__STATUS__DENIED,
+	"\"%s\" is locked: it is kept until its time has come and no hold "
+	"is on it"},
+    [CATALOG_NO_UPLOAD] = {NX__STATUS__NOT_FOUND,
+	"there is no upload \"%s\": it was completed or given up, or has "
+	"expired"},
+    [CATALOG_OFFSET] = {NX__STATUS__CONFLICT,
+	"something else has come of \"%s\": ask where it ends and go on "
+	"there"},
+    [CATALOG_BAD_PART] = {NX__STATUS__INVALID,
+	"a part of \"%s\" is not there, or has another etag"},
+    [CATALOG_PART_ORDER] = {NX__STATUS__INVALID,
+	"the parts of \"%s\" must be listed by number, each once"},
+    [CATALOG_PART_SMALL] = {NX__STATUS__INVALID,
+	"each part of \"%s\" but the last must have at least 5 MiB"},
+    [CATALOG_IN_BUCKET] = {NX__STATUS__CONFLICT,
+	"\"%s\" is in a bucket: delete it there"},
 };
 
 #define WAIT_S 10U /* a few steps of the collector: it takes theirs next */

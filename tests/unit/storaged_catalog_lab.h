@@ -296,9 +296,28 @@ number(const char *sql)
 	" u.height + 1, u.reach + 1 + length(CAST(l.name AS BLOB))"        \
 	" FROM up u JOIN live l ON l.entry = u.folder WHERE l.parent <> 0) "
 
+/* What is in buckets and in uploads counts too. */
+#define BUCKET_SUMS                                                          \
+	" SELECT owner, 0, 0, 1, 512 FROM buckets UNION ALL"                 \
+	" SELECT b.owner, o.size, 1, 0, iif(o.file IS NULL, 512,"            \
+	" max(o.size + length(o.meta), 4096)) FROM objects o"                \
+	" JOIN buckets b USING(bucket) UNION ALL"                            \
+	" SELECT owner, 0, 1, 0, 4096 + length(meta) FROM uploads UNION ALL" \
+	" SELECT u.owner, p.size, 1, 0, max(p.size, 4096) FROM parts p"      \
+	" JOIN uploads u ON u.file = p.whole"
+
 static inline void
 recount(void)
 {
+	/* uploads */
+	assert_int_equal(
+	    number("SELECT count(*) FROM uploads u WHERE size <>"
+		   " (SELECT ifnull(sum(size), 0) FROM parts p"
+		   "  WHERE p.whole = u.file) OR parts <> (SELECT count(*)"
+		   "  FROM parts p WHERE p.whole = u.file) OR chunks <>"
+		   " (SELECT count(*) FROM parts p JOIN chunks c"
+		   "  ON c.file = p.file WHERE p.whole = u.file)"),
+	    0);
 	/* folders */
 	assert_int_equal(
 	    number(LIVE "SELECT count(*) FROM live l JOIN entries e"
@@ -321,11 +340,15 @@ recount(void)
 		", mine(owner, size, file) AS (SELECT owner, size,"
 		" file IS NOT NULL FROM live UNION ALL SELECT owner, size, 1"
 		" FROM files f WHERE tree = 0 AND NOT EXISTS (SELECT 1"
-		" FROM going g WHERE g.owner = f.owner AND g.folder = 0))"
+		" FROM going g WHERE g.owner = f.owner AND g.folder = 0)),"
+		" counted(owner, size, n, m, charged) AS (SELECT owner,"
+		" iif(file, size, 0), file, NOT file, iif(file,"
+		" max(size, 4096), 512) FROM mine UNION ALL " BUCKET_SUMS ")"
 		" SELECT count(*) FROM users u LEFT JOIN (SELECT owner,"
-		" sum(iif(file, size, 0)) AS s, sum(file) AS n,"
-		" sum(NOT file) AS m, sum(iif(file, max(size, 4096), 512))"
-		" AS c FROM mine GROUP BY owner) t ON t.owner = u.user"
+		" sum(size) AS s, sum(n) AS n, sum(m) AS m,"
+		" sum(charged) AS c FROM counted WHERE NOT EXISTS (SELECT 1"
+		" FROM going g WHERE g.owner = counted.owner AND"
+		" g.folder = 0) GROUP BY owner) t ON t.owner = u.user"
 		" WHERE used <> ifnull(s, 0) OR files <> ifnull(n, 0) OR"
 		" folders <> ifnull(m, 0) OR charged <> ifnull(c, 0)"),
 	    0);

@@ -137,6 +137,12 @@ test_old_version(void **state)
 	    "DROP INDEX trash_turn",
 	    "ALTER TABLE trash DROP COLUMN owner",
 	    "ALTER TABLE trash DROP COLUMN size",
+	    "DROP TABLE clock",
+	    "DROP TABLE buckets",
+	    "DROP TABLE objects",
+	    "DROP TABLE uploads",
+	    "DROP TABLE parts",
+	    "ALTER TABLE files DROP COLUMN parts",
 	    "DROP TABLE going",
 	    "DROP TABLE going_files",
 	    "PRAGMA user_version = 1",
@@ -154,7 +160,7 @@ test_old_version(void **state)
 	reopen();
 	recount();
 	assert_int_equal(
-	    number("SELECT user_version FROM pragma_user_version"), 9);
+	    number("SELECT user_version FROM pragma_user_version"), 10);
 	/* nothing there is known to have been read since the oldest file came */
 	assert_int_equal(
 	    number("SELECT count(*) FROM volumes WHERE scrub_since <>"

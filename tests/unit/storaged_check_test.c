@@ -7,7 +7,7 @@
 
 #include "common/db_copy.h"
 #include "storaged/catalog/catalog_check.h"
-#include "tests/unit/storaged_catalog_lab.h"
+#include "tests/unit/storaged_bucket_lab.h"
 
 #define FOUND_MAX 16
 
@@ -96,8 +96,26 @@ put(uint64_t owner, const char *path, uint64_t size, uint32_t n_chunks)
 }
 
 static void
+fill_bucket(void)
+{
+	struct catalog_part list[] = {part(1, 6000000), part(3, 5)};
+	struct catalog_upload u;
+
+	assert_int_equal(make_bucket(5, "bucket", false), 0);
+	assert_int_equal(put_object("bucket", "k", 100, NULL), 0);
+	assert_int_equal(open_upload(5, "bucket", "whole", &u), 0);
+	assert_int_equal(put_part(&u, 1, 0, 6000000), 0);
+	assert_int_equal(put_part(&u, 2, 0, 7000000), 0);
+	assert_int_equal(put_part(&u, 3, 0, 5), 0);
+	assert_int_equal(complete(&u, list, 2, NULL), 0);
+	assert_int_equal(open_upload(5, NULL, "/open", &u), 0);
+	assert_int_equal(put_part(&u, 0, 0, 12), 0);
+}
+
+static void
 fill(void)
 {
+	fill_bucket();
 	assert_int_equal(do_mkdir(1, "/a/b/c", true), 0);
 	assert_int_equal(do_mkdir(1, "/a/empty", true), 0);
 	assert_int_equal(put(1, "/a/b/c/one", 10000, 2), 0);
@@ -189,6 +207,21 @@ static const struct planted {
     {"INSERT INTO damage VALUES(8888, 1, 1, 1)", "damage-without-chunk", false},
     {"INSERT INTO damage SELECT chunk, 4444, 1, 1 FROM chunks LIMIT 1",
 	"damage-of-other-file", false},
+    {"UPDATE files SET parts = 3 WHERE parts = 2", "file-parts", true},
+    {"DELETE FROM files WHERE file IN (SELECT file FROM parts WHERE"
+     " offset > 0)",
+	"part-without-file", true},
+    {"DELETE FROM parts WHERE offset > 0", "part-of-nothing", true},
+    {"DELETE FROM files WHERE tree = 2 AND parts = 0", "object-without-file",
+	true},
+    {"DELETE FROM objects WHERE size = 100", "file-without-object", true},
+    {"UPDATE objects SET bucket = 77 WHERE size = 100", "object-without-bucket",
+	true},
+    {"UPDATE objects SET size = 7, charged = 7 WHERE size = 100", "object-size",
+	false},
+    {"UPDATE uploads SET size = 1, parts = 4, charged = 9", "upload-sums",
+	false},
+    {"UPDATE buckets SET owner = 6", "account", false},
     {"UPDATE sqlite_sequence SET seq = 1 WHERE name = 'files'", "next-file",
 	false},
     {"DELETE FROM sqlite_sequence WHERE name = 'chunks'", "next-chunk", false},
@@ -250,7 +283,8 @@ test_each_kind(void **state)
 static void
 test_no_rule_without_damage(void **state)
 {
-	static const char *const elsewhere[] = {"next-entry", "next-volume"};
+	static const char *const elsewhere[] = {
+	    "next-entry", "next-volume", "next-bucket", "next-object"};
 
 	(void)state;
 	for (size_t i = 0; i < catalog_rules_count; i++) {
