@@ -16,26 +16,37 @@
 #include "common/fd.h"
 #include "common/workers.h"
 
-struct job {
-	STAILQ_ENTRY(job) entry;
+STAILQ_HEAD(jobs, nx_job);
+
+/* One of nx_workers_submit: the pool's own. */
+struct submitted {
+	struct nx_job job;
 	void (*work)(void *arg);
 	void (*done)(void *arg);
 	void *arg;
+	struct nx_workers *workers;
 };
-STAILQ_HEAD(jobs, job);
 
 struct nx_workers {
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
 	struct jobs waiting, finished;
 	size_t n_waiting, queue_max;
-	size_t pending; /* loop's thread only */
+	size_t pending; /* waiting, at work, or to be told */
 	bool stop;
 	int eventfd;
 	struct event *event;
 	unsigned n_threads;
 	pthread_t threads[];
 };
+
+/* With the mutex. */
+static void
+over(struct nx_workers *w)
+{
+	nx_assert(w->pending > 0);
+	w->pending--;
+}
 
 static void *
 thread_main(void *arg)
@@ -44,8 +55,7 @@ thread_main(void *arg)
 
 	pthread_mutex_lock(&w->mutex);
 	for (;;) {
-		struct job *job = STAILQ_FIRST(&w->waiting);
-		uint64_t one = 1;
+		struct nx_job *job = STAILQ_FIRST(&w->waiting);
 
 		if (!job && w->stop)
 			break;
@@ -57,10 +67,9 @@ thread_main(void *arg)
 		nx_assert(w->n_waiting > 0);
 		w->n_waiting--;
 		pthread_mutex_unlock(&w->mutex);
-		job->work(job->arg);
+		job->work(job->arg); /* whose it is then is its own affair */
 		pthread_mutex_lock(&w->mutex);
-		STAILQ_INSERT_TAIL(&w->finished, job, entry);
-		(void)!write(w->eventfd, &one, sizeof(one));
+		over(w);
 	}
 	pthread_mutex_unlock(&w->mutex);
 	return NULL;
@@ -70,17 +79,17 @@ static void
 run_finished(struct nx_workers *w)
 {
 	struct jobs finished = STAILQ_HEAD_INITIALIZER(finished);
-	struct job *job;
+	struct nx_job *job;
 
 	pthread_mutex_lock(&w->mutex);
 	STAILQ_CONCAT(&finished, &w->finished);
 	pthread_mutex_unlock(&w->mutex);
 	while ((job = STAILQ_FIRST(&finished))) {
 		STAILQ_REMOVE_HEAD(&finished, entry);
-		nx_assert(w->pending > 0);
-		w->pending--;
 		job->done(job->arg);
-		free(job);
+		pthread_mutex_lock(&w->mutex);
+		over(w);
+		pthread_mutex_unlock(&w->mutex);
 	}
 }
 
@@ -169,37 +178,83 @@ nx_workers_free(struct nx_workers *w)
 	return NULL;
 }
 
+void
+nx_workers_begin(struct nx_workers *w, struct nx_job *job)
+{
+	pthread_mutex_lock(&w->mutex);
+	STAILQ_INSERT_TAIL(&w->waiting, job, entry);
+	w->n_waiting++;
+	w->pending++;
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->mutex);
+}
+
+void
+nx_workers_tell(struct nx_workers *w, struct nx_job *job)
+{
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&w->mutex);
+	STAILQ_INSERT_TAIL(&w->finished, job, entry);
+	w->pending++;
+	(void)!write(w->eventfd, &one, sizeof(one));
+	pthread_mutex_unlock(&w->mutex);
+}
+
+static void
+submitted_work(void *arg)
+{
+	struct submitted *s = arg;
+
+	s->work(s->arg);
+	nx_workers_tell(s->workers, &s->job);
+}
+
+static void
+submitted_done(void *arg)
+{
+	struct submitted *s = arg;
+
+	s->done(s->arg);
+	free(s);
+}
+
 int
 nx_workers_submit(struct nx_workers *w, void (*work)(void *arg),
     void (*done)(void *arg), void *arg)
 {
-	struct job *job;
+	struct submitted *s;
 	bool full;
 
 	if (!w)
 		return -EAGAIN;
-	job = malloc(sizeof(*job));
-	if (!job)
+	s = malloc(sizeof(*s));
+	if (!s)
 		return -ENOMEM;
-	*job = (struct job){.work = work, .done = done, .arg = arg};
+	*s = (struct submitted){
+	    .job = {.work = submitted_work, .done = submitted_done, .arg = s},
+	    .work = work,
+	    .done = done,
+	    .arg = arg,
+	    .workers = w};
 	pthread_mutex_lock(&w->mutex);
 	full = w->queue_max && w->n_waiting >= w->queue_max;
-	if (!full) {
-		STAILQ_INSERT_TAIL(&w->waiting, job, entry);
-		w->n_waiting++;
-		pthread_cond_signal(&w->wake);
-	}
 	pthread_mutex_unlock(&w->mutex);
 	if (full) {
-		free(job);
+		free(s);
 		return -EAGAIN;
 	}
-	w->pending++;
+	nx_workers_begin(w, &s->job);
 	return 0;
 }
 
 size_t
-nx_workers_pending(const struct nx_workers *w)
+nx_workers_pending(struct nx_workers *w)
 {
-	return w->pending;
+	size_t n;
+
+	pthread_mutex_lock(&w->mutex);
+	n = w->pending;
+	pthread_mutex_unlock(&w->mutex);
+	return n;
 }

@@ -7,6 +7,7 @@
 #define NX_WORKERS_H
 
 #include <stddef.h>
+#include <sys/queue.h>
 #include <event2/event.h>
 
 struct nx_workers;
@@ -23,6 +24,23 @@ struct nx_workers *nx_workers_free(struct nx_workers *w);
  */
 int nx_workers_submit(struct nx_workers *w, void (*work)(void *arg),
     void (*done)(void *arg), void *arg);
-size_t nx_workers_pending(const struct nx_workers *w);
+/*
+ * A job whose memory is the caller's, for those who have one begin another from
+ * within a thread: it cannot fail, any thread may call. It is the pool's until
+ * its function is called, and may be handed in again from there on.
+ */
+struct nx_job {
+	STAILQ_ENTRY(nx_job) entry;
+	void (*work)(void *arg);
+	void (*done)(void *arg);
+	void *arg;
+};
+/* Runs job->work in a thread; nobody is told when it is over. */
+void nx_workers_begin(struct nx_workers *w, struct nx_job *job);
+/* Runs job->done in the loop's thread. */
+void nx_workers_tell(struct nx_workers *w, struct nx_job *job);
+
+/* Jobs that wait, are at work, or of which the loop's thread has not heard. */
+size_t nx_workers_pending(struct nx_workers *w);
 
 #endif
