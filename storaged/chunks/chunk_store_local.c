@@ -5,33 +5,24 @@
  * what a crash leaves is either nothing or a whole chunk. Files are 0400 and
  * below a 0700 directory that no other program can reach.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "common/fd.h"
 #include "storaged/chunks/chunk_backends.h"
+#include "storaged/chunks/chunk_local.h"
 
-/* One inode in so many is not for chunks: small files must not keep a node from
- * making files of its own on the same file system. */
-#define INODES_KEPT    8
 #define WRITEBACK_STEP (2U << 20)
 /* Reading around the page cache wants this alignment of everything; the block
  * size of our volumes, and a multiple of any sector's. */
 #define DIRECT_ALIGN 4096U
 #define DIRECT_STEP  (256U << 10)
-
-struct local {
-	struct chunk_store store;
-	int dir;
-};
 
 struct local_draft {
 	struct chunk_draft draft;
@@ -45,12 +36,6 @@ struct local_reader {
 	uint8_t *bounce; /* DIRECT_STEP bytes; NULL: through the page cache */
 	bool drop;       /* out of the page cache again */
 };
-
-static struct local *
-local_of(struct chunk_store *store)
-{
-	return (struct local *)(void *)store;
-}
 
 static struct local_draft *
 draft_of(struct chunk_draft *draft)
@@ -325,113 +310,7 @@ local_fd_for_sending(struct chunk_reader *reader, uint64_t offset, uint64_t len,
 	return fd < 0 ? -errno : fd;
 }
 
-/* --- the directory ----------------------------------------------------------*/
-
-static int
-remove_name(struct chunk_store *store, const char *name)
-{
-	if (unlinkat(local_of(store)->dir, name, 0) < 0 && errno != ENOENT)
-		return -errno;
-	return 0;
-}
-
-static int
-local_remove_stray(struct chunk_store *store, const char *name, uint64_t before)
-{
-	struct stat st;
-
-	if (fstatat(local_of(store)->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	return (uint64_t)st.st_ctime < before ? remove_name(store, name) : 0;
-}
-
-static int
-local_remove(struct chunk_store *store, const struct chunk_id *id)
-{
-	return remove_name(store, id->text);
-}
-
-static void
-name_aside(const struct chunk_id *id, char ret_name[NX_ID_LEN + 3])
-{
-	(void)snprintf(ret_name, NX_ID_LEN + 3, "%s.q", id->text);
-}
-
-/* The rename makes the file's change time the time of being set aside. */
-static int
-local_set_aside(
-    struct chunk_store *store, const struct chunk_id *id, uint64_t before)
-{
-	int dir = local_of(store)->dir;
-	char aside[NX_ID_LEN + 3];
-	struct stat st;
-
-	name_aside(id, aside);
-	if (fstatat(dir, id->text, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if ((uint64_t)st.st_ctime >= before)
-		return 0;
-	return renameat(dir, id->text, dir, aside) < 0 ? -errno : 0;
-}
-
-static int
-local_put_back(struct chunk_store *store, const struct chunk_id *id)
-{
-	int dir = local_of(store)->dir;
-	char aside[NX_ID_LEN + 3];
-	struct stat st;
-
-	name_aside(id, aside);
-	if (fstatat(dir, id->text, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return remove_name(store, aside);
-	if (errno != ENOENT)
-		return -errno;
-	if (renameat(dir, aside, dir, id->text) < 0 && errno != ENOENT)
-		return -errno;
-	return 0;
-}
-
-static int
-local_list(struct chunk_store *store,
-    void (*each)(const char *name, uint64_t changed_at, void *arg), void *arg)
-{
-	int fd = openat(
-	    local_of(store)->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent *entry;
-	struct stat st;
-	DIR *d;
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	d = fdopendir(fd);
-	if (!d) {
-		r = -errno;
-		nx_close(&fd);
-		return r;
-	}
-	for (errno = 0; (entry = readdir(d)); errno = 0)
-		if (entry->d_name[0] != '.' &&
-		    fstatat(
-			dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			each(entry->d_name, (uint64_t)st.st_ctime, arg);
-	r = -errno;
-	closedir(d);
-	return r;
-}
-
-static int
-local_room(struct chunk_store *store, uint64_t *ret_free)
-{
-	struct statvfs fs;
-
-	if (fstatvfs(local_of(store)->dir, &fs) < 0)
-		return -errno;
-	*ret_free = fs.f_favail > fs.f_files / INODES_KEPT
-	    ? (uint64_t)fs.f_bavail * fs.f_frsize
-	    : 0;
-	return 0;
-}
+/* --- the store --------------------------------------------------------------*/
 
 static void
 local_free(struct chunk_store *store)
