@@ -19,15 +19,18 @@
 #include "storaged/chunks/chunk_local.h"
 
 #define WRITEBACK_STEP (2U << 20)
-/* Reading around the page cache wants this alignment of everything; the block
+/* Going around the page cache wants this alignment of everything; the block
  * size of our volumes, and a multiple of any sector's. */
 #define DIRECT_ALIGN 4096U
 #define DIRECT_STEP  (256U << 10)
+#define DIRECT_MIN   (64U << 10) /* less is quicker through the page cache */
 
 struct local_draft {
 	struct chunk_draft draft;
 	int fd;
 	uint64_t size;
+	bool direct;   /* what the descriptor is set to */
+	bool indirect; /* direct is not to be tried (again) */
 };
 
 struct local_reader {
@@ -71,18 +74,64 @@ local_begin(struct chunk_store *store, struct chunk_draft **ret_draft)
 	return 0;
 }
 
+/* Around the page cache, or through it. */
+static int
+set_direct(struct local_draft *d, bool direct)
+{
+	if (d->direct == direct)
+		return 0;
+	if (fcntl(d->fd, F_SETFL, direct ? O_DIRECT : 0) < 0)
+		return -errno;
+	d->direct = direct;
+	return 0;
+}
+
+/*
+ * Content of some size goes to the disk without a stay in the page cache: that
+ * saves a copy and other people's pages, and what is read later has been on the
+ * disk. *ret_done: so much of it went; the rest has to go the other way.
+ */
+static int
+write_direct(
+    struct local_draft *d, const uint8_t *data, size_t len, size_t *ret_done)
+{
+	size_t whole = len - len % DIRECT_ALIGN;
+	int r;
+
+	*ret_done = 0;
+	if (whole < DIRECT_MIN || d->indirect || d->size % DIRECT_ALIGN != 0 ||
+	    (uintptr_t)data % DIRECT_ALIGN != 0)
+		return 0;
+	r = set_direct(d, true);
+	if (r == 0)
+		r = nx_write_full(d->fd, data, whole);
+	if (r == 0)
+		*ret_done = whole;
+	if (r != -EINVAL)
+		return r;
+	/* Not on this file system, or not any more after a part of it. */
+	d->indirect = true;
+	return lseek(d->fd, (off_t)d->size, SEEK_SET) < 0 ? -errno : 0;
+}
+
 static int
 local_write(struct chunk_draft *draft, const void *data, size_t len)
 {
 	struct local_draft *d = draft_of(draft);
-	int r = nx_write_full(d->fd, data, len);
+	const uint8_t *from = data;
+	size_t done;
+	int r = write_direct(d, from, len, &done);
 
+	if (r == 0 && done < len)
+		r = set_direct(d, false);
+	if (r == 0 && done < len)
+		r = nx_write_full(d->fd, from + done, len - done);
 	if (r < 0)
 		return r;
 	d->size += len;
 	/* Starts the disk on what is complete, so that the sync at the end
 	 * finds little left to do. Only advice: errors show up at the sync. */
-	if (d->size % WRITEBACK_STEP < len)
+	if (!d->direct && d->size % WRITEBACK_STEP < len)
 		(void)sync_file_range(
 		    d->fd, 0, (off_t)d->size, SYNC_FILE_RANGE_WRITE);
 	return 0;
@@ -92,9 +141,11 @@ static ssize_t
 local_read_back(
     struct chunk_draft *draft, void *buf, size_t len, uint64_t offset)
 {
-	ssize_t n = pread(draft_of(draft)->fd, buf, len, (off_t)offset);
+	struct local_draft *d = draft_of(draft);
+	int r = set_direct(d, false);
+	ssize_t n = r < 0 ? r : pread(d->fd, buf, len, (off_t)offset);
 
-	return n < 0 ? -errno : n;
+	return n < 0 && r == 0 ? -errno : n;
 }
 
 static void
