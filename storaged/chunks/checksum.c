@@ -15,7 +15,6 @@
 
 struct hasher {
 	EVP_MD_CTX *md5;
-	struct checksums sums;
 };
 
 /* Fetched once: fetching takes locks and files. */
@@ -84,38 +83,35 @@ checksum_crc(const void *data, size_t len)
 }
 
 void
-hasher_add(struct hasher *h, const void *data, size_t len)
+checksums_add(struct checksums *sums, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 
-	nx_assert(len <= CHUNK_SIZE - h->sums.size);
-	nx_assert(EVP_DigestUpdate(h->md5, data, len));
+	nx_assert(len <= CHUNK_SIZE - sums->size);
 	while (len > 0) {
-		uint32_t at = h->sums.size % CRC_BLOCK;
-		uint32_t *crc = &h->sums.crc[h->sums.size / CRC_BLOCK];
+		uint32_t at = sums->size % CRC_BLOCK;
+		uint32_t *crc = &sums->crc[sums->size / CRC_BLOCK];
 		size_t n = CRC_BLOCK - at;
 
 		if (n > len)
 			n = len;
 		*crc = crc_more(at ? *crc : 0, p, n);
-		h->sums.size += (uint32_t)n;
+		sums->size += (uint32_t)n;
 		p += n;
 		len -= n;
 	}
 }
 
-bool
-hasher_same(const struct hasher *a, const struct hasher *b)
+void
+hasher_add(struct hasher *h, const void *data, size_t len)
 {
-	return a->sums.size == b->sums.size &&
-	    memcmp(a->sums.crc, b->sums.crc, sizeof(a->sums.crc)) == 0;
+	nx_assert(EVP_DigestUpdate(h->md5, data, len));
 }
 
 void
-hasher_digest(struct hasher *h, struct checksums *ret_sums)
+hasher_end(struct hasher *h, uint8_t ret_md5[MD5_LEN])
 {
-	nx_assert(EVP_DigestFinal_ex(h->md5, h->sums.md5, NULL));
-	*ret_sums = h->sums;
+	nx_assert(EVP_DigestFinal_ex(h->md5, ret_md5, NULL));
 }
 
 /* --- a whole content --------------------------------------------------------*/

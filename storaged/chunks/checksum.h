@@ -32,15 +32,18 @@ checksum_blocks(uint32_t size)
 /* Loads what the libraries load on first use; before the system call filter. */
 int checksum_setup(void);
 
+/* The next bytes' CRCs, and their number; never beyond CHUNK_SIZE in all. */
+void checksums_add(struct checksums *sums, const void *data, size_t len);
+
+/* The MD5, apart from the CRCs: it takes a hundred times as long, and somebody
+ * else may compute it meanwhile. */
 struct hasher;
 int hasher_new(struct hasher **ret_hasher);
 struct hasher *hasher_free(struct hasher *h);
-/* Bytes in order; never beyond CHUNK_SIZE in all. */
+/* Bytes in order. */
 void hasher_add(struct hasher *h, const void *data, size_t len);
-/* Have both been given the same bytes? Compares the CRCs. */
-bool hasher_same(const struct hasher *a, const struct hasher *b);
-/* The checksums of what has been added; nothing can be added after. */
-void hasher_digest(struct hasher *h, struct checksums *ret_sums);
+/* Of what has been added; nothing can be added after. */
+void hasher_end(struct hasher *h, uint8_t ret_md5[MD5_LEN]);
 
 uint32_t checksum_crc(const void *data, size_t len);
 

@@ -12,8 +12,6 @@
 #include "storaged/chunks/chunk_check.h"
 #include "storaged/chunks/chunk_put.h"
 
-#define PIECE (4 * CRC_BLOCK)
-
 int
 chunk_put_new(unsigned want, struct chunk_put **ret_put)
 {
@@ -79,144 +77,200 @@ give_up(struct put_place *place, int error, bool syncing)
 	place->untrusted = syncing || error != -ENOSPC;
 }
 
-/* Copies the first put->size bytes of @from's draft to @to's, checking them
- * against the running checksums. */
+/* One block of @from's draft into @to's. */
 static int
-copy_draft(struct chunk_put *put, struct put_place *from, struct put_place *to)
+copy_block(struct chunk_put *put, struct put_place *from, struct put_place *to,
+    uint32_t at, uint8_t *buf, uint32_t len)
 {
-	nx_cleanup_free uint8_t *buf = malloc(PIECE);
-	struct hasher *again;
-	uint32_t at = 0;
-	int r = buf ? hasher_new(&again) : -ENOMEM;
+	ssize_t got = chunk_read_back(from->draft, buf, len, at);
+	int r;
 
+	if (got != (ssize_t)len)
+		return got < 0 ? (int)got : -EBADMSG;
+	if (checksum_crc(buf, len) != put->sums.crc[at / CRC_BLOCK])
+		return -EBADMSG;
+	r = chunk_write(to->draft, buf, len);
 	if (r < 0)
-		return r;
-	while (at < put->size && r == 0) {
-		size_t n = put->size - at < PIECE ? put->size - at : PIECE;
-		ssize_t got = chunk_read_back(from->draft, buf, n, at);
-
-		if (got <= 0) {
-			r = got < 0 ? (int)got : -EBADMSG;
-			break;
-		}
-		hasher_add(again, buf, (size_t)got);
-		r = chunk_write(to->draft, buf, (size_t)got);
-		if (r < 0)
-			give_up(to, r, false);
-		at += (uint32_t)got;
-	}
-	if (r == 0 && !hasher_same(again, put->hasher))
-		r = -EBADMSG;
-	hasher_free(again);
+		give_up(to, r, false);
 	return r;
 }
 
-/* Any draft that gives back what was written, tried in turn. */
+/* Copies the first @size bytes, checking them: the end of the content, or of a
+ * block. */
 static int
-fill_from_any(struct chunk_put *put, struct put_place *to)
+copy_draft(struct chunk_put *put, struct put_place *from, struct put_place *to,
+    uint32_t size)
 {
-	int r = put->size == 0 ? 0 : -EIO;
+	nx_cleanup_free uint8_t *buf = malloc(CRC_BLOCK);
+	int r = buf ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < put->n_places && r < 0; i++) {
+	for (uint32_t at = 0; at < size && r == 0; at += CRC_BLOCK)
+		r = copy_block(put, from, to, at, buf,
+		    size - at < CRC_BLOCK ? size - at : CRC_BLOCK);
+	return r;
+}
+
+/* Makes what a bad source has left in @to be nothing again. */
+static int
+begin_again(struct put_place *to)
+{
+	int r;
+
+	to->draft = chunk_discard(to->draft);
+	r = chunk_begin(to->store, &to->draft);
+	if (r < 0)
+		give_up(to, r, false);
+	return r;
+}
+
+/* @to shall have the first @size bytes, from any draft that gives back what was
+ * written: every @step-th place from @first on, tried in turn. */
+static int
+fill(struct chunk_put *put, struct put_place *to, uint32_t size, size_t first,
+    size_t step)
+{
+	int r = size == 0 ? 0 : -EIO;
+
+	for (size_t i = first; i < put->n_places && r < 0; i += step) {
 		struct put_place *from = &put->places[i];
 
 		if (from == to || !from->draft)
 			continue;
-		r = copy_draft(put, from, to);
-		if (to->state == PUT_FAILED)
-			return r;
-		if (r < 0) {
-			/* Bad source; what it left in the target goes too. */
-			int error = r;
-
-			to->draft = chunk_discard(to->draft);
-			r = chunk_begin(to->store, &to->draft);
-			if (r < 0) {
-				give_up(to, r, false);
-				return r;
-			}
-			r = error;
-		}
+		r = copy_draft(put, from, to, size);
+		if (to->state == PUT_FAILED || (r < 0 && begin_again(to) < 0))
+			return to->error;
 	}
 	return r;
 }
 
-/* Puts spares in the places of failed ones as long as there are any. A draft
- * is kept open until nobody needs it as a source any more. */
-static void
-refill(struct chunk_put *put)
+/* Takes a spare into use. A draft that failed is kept until nobody needs it as
+ * a source any more. 0, or -errno and it is spare no more, or spare again when
+ * there is nothing good to fill it from. */
+static int
+take_spare(struct chunk_put *put, struct put_place *spare, uint32_t size,
+    size_t first, size_t step)
 {
-	struct put_place *spare;
+	int r = chunk_begin(spare->store, &spare->draft);
 
-	while (count(put, PUT_OPEN) + count(put, PUT_DONE) < put->want &&
-	    (spare = find(put, PUT_SPARE))) {
-		int r = chunk_begin(spare->store, &spare->draft);
-
-		if (r < 0) {
-			give_up(spare, r, false);
-			continue;
-		}
-		spare->state = PUT_OPEN;
-		r = fill_from_any(put, spare);
-		if (r < 0 && spare->state != PUT_FAILED) {
-			/* Not this store's fault: nothing good to copy. */
-			spare->state = PUT_FAILED;
-			spare->error = r;
-		}
+	if (r < 0) {
+		give_up(spare, r, false);
+		return r;
 	}
+	spare->state = PUT_OPEN;
+	r = fill(put, spare, size, first, step);
+	if (r < 0 && spare->state == PUT_OPEN) {
+		spare->draft = chunk_discard(spare->draft);
+		spare->state = PUT_SPARE;
+	}
+	return r;
 }
 
 static int
-last_error(const struct chunk_put *put)
+last_error(const struct chunk_put *put, size_t first, size_t step)
 {
 	int error = -ENOSPC;
 
-	for (size_t i = 0; i < put->n_places; i++)
+	for (size_t i = first; i < put->n_places; i += step)
 		if (put->places[i].state == PUT_FAILED)
 			error = put->places[i].error;
 	return error;
 }
 
-int
-chunk_put_write(struct chunk_put *put, const void *data, size_t len)
+/* --- content ----------------------------------------------------------------*/
+
+unsigned
+chunk_put_slots(const struct chunk_put *put)
 {
-	bool fresh[PUT_CANDIDATES] = {false};
+	return put->want < put->n_places ? put->want : (unsigned)put->n_places;
+}
 
-	nx_assert(!put->sealed);
-	refill(put);
-	/* A spare that comes in late has what was before @data, not @data: it
-	 * is written there alone, and may fail in its turn. */
-	for (bool failed = true; failed;) {
-		failed = false;
-		for (size_t i = 0; i < put->n_places; i++) {
-			struct put_place *place = &put->places[i];
-			int r;
+void
+chunk_put_count(struct chunk_put *put, const void *data, size_t len)
+{
+	nx_assert(!put->sealed && put->sums.size % CRC_BLOCK == 0);
+	checksums_add(&put->sums, data, len);
+}
 
-			if (place->state != PUT_OPEN || fresh[i])
-				continue;
-			fresh[i] = true;
-			r = chunk_write(place->draft, data, len);
-			if (r < 0) {
-				give_up(place, r, false);
-				failed = true;
-			}
-		}
-		if (failed)
-			refill(put);
-	}
-	if (count(put, PUT_OPEN) == 0)
-		return last_error(put);
+void
+chunk_put_hash(struct chunk_put *put, const void *data, size_t len)
+{
 	hasher_add(put->hasher, data, len);
-	put->size += (uint32_t)len;
-	return 0;
 }
 
 void
 chunk_put_seal(struct chunk_put *put)
 {
 	nx_assert(!put->sealed);
-	hasher_digest(put->hasher, &put->sums);
+	hasher_end(put->hasher, put->sums.md5);
 	put->sealed = true;
+}
+
+static struct put_place *
+find_in_slot(struct chunk_put *put, unsigned slot, enum put_state state)
+{
+	for (size_t i = slot; i < put->n_places; i += put->want)
+		if (put->places[i].state == state)
+			return &put->places[i];
+	return NULL;
+}
+
+/* The place the slot writes to, with the first @size bytes in it; a spare if
+ * need be. NULL: there is none, or nothing to fill it from. */
+static struct put_place *
+open_place(struct chunk_put *put, unsigned slot, uint32_t size)
+{
+	struct put_place *place = find_in_slot(put, slot, PUT_OPEN), *spare;
+
+	while (!place && (spare = find_in_slot(put, slot, PUT_SPARE))) {
+		if (take_spare(put, spare, size, slot, put->want) == 0)
+			place = spare;
+		else if (spare->state == PUT_SPARE)
+			break;
+	}
+	return place;
+}
+
+int
+chunk_put_fill(struct chunk_put *put, unsigned slot, uint32_t at,
+    const void *data, size_t len)
+{
+	struct put_place *place;
+
+	nx_assert(slot < put->want && !put->gave_up[slot]);
+	while ((place = open_place(put, slot, at))) {
+		int r = chunk_write(place->draft, data, len);
+
+		if (r == 0)
+			return 0;
+		give_up(place, r, false);
+	}
+	put->gave_up[slot] = true;
+	return last_error(put, slot, put->want);
+}
+
+int
+chunk_put_write(struct chunk_put *put, const void *data, size_t len)
+{
+	unsigned slots = chunk_put_slots(put), left = 0;
+	uint32_t at = put->sums.size;
+
+	chunk_put_count(put, data, len);
+	chunk_put_hash(put, data, len);
+	for (unsigned k = 0; k < slots; k++)
+		if (!put->gave_up[k])
+			left += chunk_put_fill(put, k, at, data, len) == 0;
+	return left > 0 ? 0 : last_error(put, 0, 1);
+}
+
+/* --- making it durable ------------------------------------------------------*/
+
+size_t
+chunk_put_place(const struct chunk_put *put, unsigned slot)
+{
+	for (size_t i = slot; i < put->n_places; i += put->want)
+		if (put->places[i].state == PUT_OPEN)
+			return i;
+	return PUT_CANDIDATES;
 }
 
 /* Touches nothing but its own place: others may be at work on theirs. */
@@ -226,7 +280,7 @@ chunk_put_commit(struct chunk_put *put, size_t i)
 	struct put_place *place = &put->places[i];
 	int r;
 
-	nx_assert(put->sealed && i < put->n_places && place->state == PUT_OPEN);
+	nx_assert(i < put->n_places && place->state == PUT_OPEN);
 	r = chunk_commit(place->draft, &put->id, false);
 	if (r < 0) {
 		give_up(place, r, true);
@@ -240,14 +294,6 @@ bool
 chunk_put_whole(const struct chunk_put *put)
 {
 	return count(put, PUT_DONE) >= put->want;
-}
-
-static void
-commit_open(struct chunk_put *put)
-{
-	for (size_t i = 0; i < put->n_places; i++)
-		if (put->places[i].state == PUT_OPEN)
-			chunk_put_commit(put, i);
 }
 
 /* A durable replica is the best source for one that is missing. */
@@ -276,6 +322,14 @@ copy_done(struct chunk_put *put, struct put_place *to)
 	return r;
 }
 
+static void
+commit_open(struct chunk_put *put)
+{
+	for (size_t i = 0; i < put->n_places; i++)
+		if (put->places[i].state == PUT_OPEN)
+			chunk_put_commit(put, i);
+}
+
 int
 chunk_put_finish(struct chunk_put *put)
 {
@@ -289,8 +343,10 @@ chunk_put_finish(struct chunk_put *put)
 			(void)copy_done(put, spare);
 			continue;
 		}
-		refill(put);
+		if (take_spare(put, spare, put->sums.size, 0, 1) < 0 &&
+		    spare->state == PUT_SPARE)
+			break; /* nothing good to copy */
 		commit_open(put);
 	}
-	return count(put, PUT_DONE) > 0 ? 0 : last_error(put);
+	return count(put, PUT_DONE) > 0 ? 0 : last_error(put, 0, 1);
 }

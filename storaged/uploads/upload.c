@@ -40,15 +40,14 @@ uploads_new(struct storaged *s)
 		return NULL;
 	us->s = s;
 	us->puts = puts_new(s);
-	if (!us->puts) {
-		free(us);
-		return NULL;
-	}
+	us->stock = stock_new();
 	/* A number given before a restart means nothing now, least of all
 	 * somebody's new upload. */
-	if (getrandom(&us->first_id, sizeof(us->first_id), 0) !=
-	    sizeof(us->first_id)) {
+	if (!us->puts || !us->stock ||
+	    getrandom(&us->first_id, sizeof(us->first_id), 0) !=
+		sizeof(us->first_id)) {
 		puts_free(us->puts);
+		stock_free(us->stock);
 		free(us);
 		return NULL;
 	}
@@ -127,6 +126,7 @@ uploads_free(struct uploads *us)
 	if (us) {
 		nx_assert(TAILQ_EMPTY(&us->list));
 		puts_free(us->puts);
+		stock_free(us->stock);
 		free(us);
 	}
 	return NULL;
@@ -141,9 +141,9 @@ upload_settle(struct upload *u)
 
 	nx_assert(u->state == UPLOAD_FAILED && !u->pumping && u->syncing == 0);
 	upload_stop_reading(u);
-	if (u->put || u->chunks) {
-		upload_discard(u->us->s, u->put, u->chunks, u->n_chunks);
-		u->put = NULL;
+	if (u->lane || u->chunks) {
+		upload_discard(u->us->s, lane_free(nx_take_ptr(u->lane)),
+		    u->chunks, u->n_chunks);
 		u->chunks = NULL;
 		u->n_chunks = 0;
 	}

@@ -11,28 +11,37 @@ upload_fail_volume(struct upload *u)
 	upload_fail(u, NX__STATUS__UNAVAILABLE, INTENT_NO_VOLUME);
 }
 
-bool
-upload_evict(struct upload *u, struct volume *v)
+/* The place's volume goes, and has its name in nothing any more. */
+static void
+evict_place(struct put_place *place)
 {
-	struct chunk_put *put = u->put;
+	struct volume *v = place->owner;
+
+	place->draft = chunk_discard(place->draft);
+	place->state = PUT_FAILED;
+	place->error = -ENOSPC;
+	place->owner = NULL;
+	nx_assert(v->in_flight >= place->charged);
+	v->in_flight -= place->charged;
+	volume_unref(v);
+}
+
+bool
+upload_evict(struct upload *u)
+{
+	struct chunk_put *put = u->lane ? lane_put(u->lane) : NULL;
 	bool was_open = false, others = false;
 
 	nx_assert(!u->pumping); /* a worker has its drafts */
 	for (size_t i = 0; put && i < put->n_places; i++) {
 		struct put_place *place = &put->places[i];
+		const struct volume *v = place->owner;
 
-		if (place->owner != v) {
+		if (v && v->state != VOLUME_READY) {
+			was_open |= place->state == PUT_OPEN;
+			evict_place(place);
+		} else
 			others |= place->state == PUT_OPEN;
-			continue;
-		}
-		was_open = place->state == PUT_OPEN;
-		place->draft = chunk_discard(place->draft);
-		place->state = PUT_FAILED;
-		place->error = -ENOSPC;
-		place->owner = NULL;
-		nx_assert(v->in_flight >= place->charged);
-		v->in_flight -= place->charged;
-		volume_unref(v);
 	}
 	return others || !was_open;
 }
@@ -71,11 +80,10 @@ uploads_volume_going(struct volume *v, void *arg)
 		if (u->state != UPLOAD_OPEN)
 			continue;
 		good = forget_chunks(u, v->key);
-		if (u->pumping)
-			u->evict = v;
-		else
-			good &= upload_evict(u, v);
+		u->evicting |= u->lane != NULL;
 		if (!good)
 			upload_fail_volume(u);
+		else
+			upload_step(u);
 	}
 }

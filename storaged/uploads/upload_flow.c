@@ -1,11 +1,12 @@
 /*
- * How an upload flows while it is OPEN. Two kinds of jobs run for it in worker
- * threads, and the loop decides what is next when one of them is back:
+ * How an upload flows while it is OPEN. The pump, a job, reads the pipe into the
+ * lane of the chunk that comes now, one pump at a time; lanes (lane.h) hash and
+ * write in threads of their own. The loop decides what is next when the pump is
+ * back, or a lane is over:
  *
- *	the pump    reads the pipe, hashes, writes into the chunk being filled;
- *	            one at a time, and only it touches u->put while it runs
- *	the syncs   make full chunks durable; at most SYNCS_MAX of them, then
- *	            nothing is pumped, the pipe fills up, the sender waits
+ *	u->lane     is being filled; only the pump touches it while it runs
+ *	u->syncing  lanes that are closed are made durable; at most SYNCS_MAX,
+ *	            then nothing is pumped, the pipe fills up, the sender waits
  *
  * upload_step() is the only way on. It may free the upload: whoever calls it
  * does not look at it afterwards.
@@ -88,20 +89,25 @@ begin_chunk(struct upload *u)
 	struct storaged *s = u->us->s;
 	uint64_t left =
 	    u->in.has_size ? u->in.declared - u->received : CHUNK_SIZE;
+	struct chunk_put *put;
 	int r;
 
-	if (u->put || (u->in.has_size && left == 0))
+	if (u->lane || (u->in.has_size && left == 0))
 		return 0;
-	r = chunk_put_new(u->in.want, &u->put);
+	r = chunk_put_new(u->in.want, &put);
 	if (r < 0)
 		return r;
 	if (left > CHUNK_SIZE)
 		left = CHUNK_SIZE;
-	u->full = volumes_place(s->volumes, u->put, left, u->in.has_size) == 0;
 	/* The file may just end here: only a further byte is too much. */
-	if (u->full)
-		u->put = chunk_put_free(u->put);
-	return 0;
+	u->full = volumes_place(s->volumes, put, left, u->in.has_size) == 0;
+	if (!u->full)
+		r = upload_open_lane(u, put);
+	if (r < 0)
+		volumes_put_done(s->volumes, put);
+	if (r < 0 || u->full)
+		chunk_put_free(put);
+	return r;
 }
 
 static void
@@ -110,18 +116,17 @@ pump(struct upload *u)
 	int r = begin_chunk(u);
 
 	nx_assert(u->state == UPLOAD_OPEN && !u->pumping && !u->eof);
-	u->pump =
-	    (struct pump){.fd = u->pipe, .put = u->put, .digest = u->in.digest};
+	u->pump = (struct pump){
+	    .fd = u->pipe, .lane = u->lane, .digest = u->in.digest};
 	if (r == 0)
-		r = grant(
-		    u, u->put ? CHUNK_SIZE - u->put->size : 0, &u->pump.grant);
-	if (r == 0)
-		r = upload_submit_pump(u);
+		r = grant(u, u->lane ? CHUNK_SIZE - lane_size(u->lane) : 0,
+		    &u->pump.grant);
 	if (r < 0) {
 		upload_fail_errno(u, r);
 		return;
 	}
 	u->pumping = true;
+	upload_submit_pump(u);
 }
 
 static void
@@ -173,18 +178,12 @@ void
 upload_pumped(struct upload *u)
 {
 	const struct pump *p = &u->pump;
-	bool whole = true;
 
 	nx_assert(u->pumping && p->got <= p->grant);
 	u->pumping = false;
-	/* A volume went while the thread wrote there. */
-	if (u->evict)
-		whole = upload_evict(u, nx_take_ptr(u->evict));
 	count_received(u);
 	if (u->state != UPLOAD_OPEN)
 		upload_step(u);
-	else if (!whole)
-		upload_fail_volume(u);
 	else if (p->error < 0)
 		upload_fail_errno(u, p->error);
 	else if (p->over)
@@ -214,29 +213,24 @@ room_for_chunk(struct upload *u)
 static int
 sync_chunk(struct upload *u)
 {
-	struct chunk_put *put = u->put;
 	int r = room_for_chunk(u);
 
 	/* The one being filled while SYNCS_MAX were under way may join them. */
-	nx_assert(u->syncing <= SYNCS_MAX && !u->pumping && put->size > 0);
-	if (r == 0) {
-		/* Its place in the list now, its replicas when they are. */
-		memset(&u->chunks[u->n_chunks], 0, sizeof(u->chunks[0]));
-		r = upload_submit_sync(u, put, u->n_chunks);
-	}
+	nx_assert(u->syncing <= SYNCS_MAX && !u->pumping);
 	if (r < 0)
 		return r;
-	u->n_chunks++;
+	/* Its place in the list now, its replicas when they are. */
+	memset(&u->chunks[u->n_chunks], 0, sizeof(u->chunks[0]));
 	u->syncing++;
-	u->put = NULL;
+	lane_close(nx_take_ptr(u->lane), u->n_chunks++);
 	return 0;
 }
 
 void
-upload_synced(
-    struct upload *u, struct chunk_put *put, uint32_t index, int result)
+upload_synced(struct upload *u, struct lane *lane, uint32_t index, int result)
 {
 	struct catalog_chunk *c = &u->chunks[index];
+	struct chunk_put *put = lane_free(lane);
 
 	nx_assert(u->syncing > 0 && index < u->n_chunks && c->n_replicas == 0);
 	u->syncing--;
@@ -257,14 +251,53 @@ upload_synced(
 static int
 close_chunk(struct upload *u)
 {
-	if (!u->put || (u->put->size < CHUNK_SIZE && !u->eof))
+	struct chunk_put *put;
+	uint32_t size = u->lane ? lane_size(u->lane) : 0;
+
+	if (!u->lane || (size < CHUNK_SIZE && !u->eof))
 		return 0;
-	if (u->put->size > 0)
+	if (size > 0)
 		return sync_chunk(u);
 	/* The file ended with the chunk before. */
-	volumes_put_done(u->us->s->volumes, u->put);
-	u->put = chunk_put_free(u->put);
+	put = lane_free(nx_take_ptr(u->lane));
+	volumes_put_done(u->us->s->volumes, put);
+	chunk_put_free(put);
 	return 0;
+}
+
+/* Does anything go on with the chunk that is being filled? When it does no more
+ * there will be another step. */
+static bool
+at_work(struct upload *u)
+{
+	return u->pumping || (u->lane && !lane_rest(u->lane));
+}
+
+/* After the pump; false: something else is next, and under way. */
+static bool
+evict(struct upload *u)
+{
+	if (!u->evicting)
+		return true;
+	if (at_work(u))
+		return false;
+	u->evicting = false;
+	if (upload_evict(u))
+		return true;
+	upload_fail_volume(u);
+	return false;
+}
+
+/* Nothing is at work any more, and the file has not ended. */
+static void
+go_on(struct upload *u)
+{
+	if (u->syncing >= SYNCS_MAX && !u->lane)
+		return; /* the pipe fills up: that is the backpressure */
+	if (u->pump.drained)
+		(void)event_add(u->readable, NULL);
+	else
+		pump(u);
 }
 
 void
@@ -275,28 +308,19 @@ upload_step(struct upload *u)
 	if (u->state == UPLOAD_COMMITTING)
 		return; /* committed() goes on */
 	if (u->state == UPLOAD_FAILED) {
-		if (!u->pumping && u->syncing == 0)
+		if (u->syncing == 0 && !at_work(u))
 			upload_settle(u);
 		return;
 	}
-	if (u->pumping)
-		return; /* upload_pumped() goes on */
+	if (u->pumping || !evict(u))
+		return; /* upload_pumped() goes on, or the lane when it rests */
 	r = close_chunk(u);
-	if (r < 0) {
+	if (r < 0)
 		upload_fail_errno(u, r);
-		return;
-	}
-	if (u->eof) {
-		if (u->syncing == 0)
-			upload_conclude(u);
-		return;
-	}
-	if (u->syncing >= SYNCS_MAX && !u->put)
-		return; /* the pipe fills up: that is the backpressure */
-	if (u->pump.drained)
-		(void)event_add(u->readable, NULL);
-	else
-		pump(u);
+	else if (!u->eof)
+		go_on(u);
+	else if (u->syncing == 0)
+		upload_conclude(u);
 }
 
 int

@@ -7,6 +7,7 @@
 #include "storaged/catalog/catalog.h"
 #include "storaged/chunks/chunks.h"
 #include "storaged/uploads/intent.h"
+#include "storaged/uploads/lane.h"
 #include "storaged/uploads/uploads.h"
 #include "storaged/volumes/volumes.h"
 
@@ -19,12 +20,13 @@ enum upload_state {
 /* What the worker that reads the pipe gets and gives back. */
 struct pump {
 	int fd;
-	struct chunk_put *put;
+	struct lane *lane;     /* NULL: none, and the grant is 0 */
 	struct digest *digest; /* NULL: nobody will ask */
 	uint64_t grant; /* bytes it may take; 0: look whether there is more */
 	uint64_t got;
 	bool eof, drained, over;
 	int error;
+	struct nx_job job, told;
 };
 
 struct upload {
@@ -47,8 +49,8 @@ struct upload {
 	bool full; /* no volume could take the chunk that comes now */
 	unsigned syncing;
 	struct pump pump;
-	struct chunk_put *put; /* being filled */
-	struct volume *evict;  /* to be taken out of @put after the pump */
+	struct lane *lane; /* the chunk that is being filled */
+	bool evicting;     /* volumes that go have places in it */
 	struct catalog_chunk *chunks;
 	uint32_t n_chunks, room_chunks;
 
@@ -63,6 +65,7 @@ TAILQ_HEAD(upload_list, upload);
 
 struct uploads {
 	struct storaged *s;
+	struct stock *stock; /* of the pieces of all */
 	struct upload_list list;
 	struct intents intents; /* of these and of what comes in one call */
 	struct puts *puts;
@@ -100,20 +103,22 @@ bool upload_take_place(struct uploads *us, uint64_t user);
 /* Bytes have come. */
 void upload_count_rate(struct upload *u);
 
-/* A volume goes (upload_evict.c): forgets its part in the chunk being filled.
- * False when that was the last one. Not while pumping. */
-bool upload_evict(struct upload *u, struct volume *v);
+/* Volumes go (upload_evict.c): forgets their parts in the chunk being filled.
+ * False when they were the last ones. Only while the lane rests. */
+bool upload_evict(struct upload *u);
 /* volumes_on_going: @v is about to go; uploads forget what they have there, and end
  * when it was the only replica. */
 void uploads_volume_going(struct volume *v, void *arg);
 void upload_fail_volume(struct upload *u);
 
 /* Jobs (upload_jobs.c). They end in upload_pumped and upload_synced. */
-int upload_submit_pump(struct upload *u);
-int upload_submit_sync(struct upload *u, struct chunk_put *put, uint32_t index);
+void upload_submit_pump(struct upload *u);
+/* A lane for @put: consumed, but on failure. */
+int upload_open_lane(struct upload *u, struct chunk_put *put);
 void upload_pumped(struct upload *u);
-void upload_synced(
-    struct upload *u, struct chunk_put *put, uint32_t index, int result);
+/* The lane of chunk @index is over. Consumes it. */
+void
+upload_synced(struct upload *u, struct lane *lane, uint32_t index, int result);
 /* Removes chunks nobody will refer to, and what is left of @put. Consumes
  * @put and @chunks. In the background; what it misses the collector finds. */
 void upload_discard(struct storaged *s, struct chunk_put *put,

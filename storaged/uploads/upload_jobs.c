@@ -1,6 +1,6 @@
 /*
- * What uploads do in worker threads: reading the pipe, making chunks durable,
- * undoing. A job touches what it was handed and nothing else of the upload; the
+ * What uploads do in worker threads: reading the pipe into lanes, which do the
+ * rest (lane.h), and undoing. A job touches what it was handed and nothing else of the upload; the
  * second half of each runs in the loop's thread and hands it back.
  */
 #include <errno.h>
@@ -12,10 +12,8 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "storaged/uploads/replicas.h"
 #include "storaged/uploads/upload_internal.h"
 
-#define PIECE     (512U << 10)
 #define LINGER_MS 2 /* longer than a fast sender's pauses */
 
 /* --- reading ----------------------------------------------------------------*/
@@ -55,45 +53,62 @@ look_beyond(struct pump *p)
 		p->error = (int)n;
 }
 
+/* Until @piece is full, or as much came as may, or nothing does. */
 static void
-pump_chunk(struct pump *p, uint8_t *buf)
+fill_piece(struct pump *p, struct piece *piece)
 {
-	while (p->got < p->grant && p->error == 0) {
+	while (piece->len < piece->room && p->got < p->grant) {
 		uint64_t left = p->grant - p->got;
-		ssize_t n = read_some(p, buf, left < PIECE ? left : PIECE);
+		size_t room = piece->room - piece->len;
+		ssize_t n = read_some(p, piece->data + piece->len,
+		    left < room ? (size_t)left : room);
 
-		if (n == 0)
-			p->eof = true;
-		else if (n == -EAGAIN)
-			p->drained = true;
-		if (n <= 0) {
-			if (n < 0 && n != -EAGAIN)
-				p->error = (int)n;
+		p->eof = n == 0;
+		p->drained = n == -EAGAIN;
+		if (n < 0 && n != -EAGAIN)
+			p->error = (int)n;
+		if (n <= 0)
 			return;
-		}
-		p->got += (uint64_t)n;
 		if (p->digest)
-			digest_add(p->digest, buf, (size_t)n);
-		p->error = chunk_put_write(p->put, buf, (size_t)n);
+			digest_add(
+			    p->digest, piece->data + piece->len, (size_t)n);
+		p->got += (uint64_t)n;
+		piece->len += (size_t)n;
 	}
+}
+
+/* False: there is no piece now; it is begun again when there is. */
+static bool
+fill_lane(struct pump *p)
+{
+	while (p->got < p->grant && !p->eof && !p->drained && p->error == 0) {
+		struct piece *piece;
+		int r = lane_piece(p->lane, &piece);
+
+		if (r == 0)
+			return false;
+		if (r < 0) {
+			p->error = r;
+			return true;
+		}
+		fill_piece(p, piece);
+		/* Nobody knows yet whether the last of what was granted is the
+		 * last of all. */
+		lane_give(p->lane, piece, !p->eof);
+	}
+	return true;
 }
 
 static void
 pump_work(void *arg)
 {
 	struct upload *u = arg;
-	nx_cleanup_free uint8_t *buf = NULL;
 
-	if (u->pump.grant == 0) {
+	if (u->pump.grant == 0)
 		look_beyond(&u->pump);
+	else if (!fill_lane(&u->pump))
 		return;
-	}
-	buf = malloc(PIECE);
-	if (!buf) {
-		u->pump.error = -ENOMEM;
-		return;
-	}
-	pump_chunk(&u->pump, buf);
+	nx_workers_tell(u->us->s->io, &u->pump.told);
 }
 
 static void
@@ -102,44 +117,37 @@ pump_done(void *arg)
 	upload_pumped(arg);
 }
 
-int
+void
 upload_submit_pump(struct upload *u)
 {
-	return nx_workers_submit(u->us->s->io, pump_work, pump_done, u);
+	u->pump.job = (struct nx_job){.work = pump_work, .arg = u};
+	u->pump.told = (struct nx_job){.done = pump_done, .arg = u};
+	nx_workers_begin(u->us->s->io, &u->pump.job);
 }
 
-/* --- making durable ---------------------------------------------------------*/
-
-struct sync_job {
-	struct replicas replicas;
-	struct upload *upload;
-	uint32_t index;
-};
+/* --- lanes ------------------------------------------------------------------*/
 
 static void
-sync_done(struct replicas *replicas)
+lane_done(struct lane *lane, int result, uint32_t index, void *arg)
 {
-	struct sync_job *job = (struct sync_job *)(void *)replicas;
+	upload_synced(arg, lane, index, result);
+}
 
-	upload_synced(job->upload, replicas->put, job->index, replicas->result);
-	free(job);
+static void
+lane_resting(void *arg)
+{
+	upload_step(arg);
 }
 
 int
-upload_submit_sync(struct upload *u, struct chunk_put *put, uint32_t index)
+upload_open_lane(struct upload *u, struct chunk_put *put)
 {
-	struct sync_job *job = malloc(sizeof(*job));
-	int r;
+	const struct lane_owner owner = {.done = lane_done,
+	    .resting = lane_resting,
+	    .arg = u,
+	    .reader = &u->pump.job};
 
-	if (!job)
-		return -ENOMEM;
-	job->upload = u;
-	job->index = index;
-	chunk_put_seal(put);
-	r = replicas_sync(&job->replicas, u->us->s->io, put, sync_done);
-	if (r < 0)
-		free(job);
-	return r;
+	return lane_new(u->us->stock, u->us->s->io, put, &owner, &u->lane);
 }
 
 /* --- undoing ----------------------------------------------------------------*/

@@ -2,13 +2,14 @@
  * The door of uploads: a pipe comes out, bytes come in, a file appears or nothing does.
  *
  * OPEN decides all that can be decided and hands out the pipe's write end. The
- * loop watches the read end; when there is something, a worker reads, hashes
- * and writes up to one chunk; a full chunk is made durable by another worker
- * while the next one is read. FINISH makes it a file in one transaction.
+ * loop watches the read end; when there is something, a worker reads it in pieces
+ * that others hash and write at the same time (lane.h); a full chunk is made
+ * durable while the next one is read. FINISH makes it a file in one transaction.
  * Whatever else happens (ABORT, a lost peer, a body too long or too short, a
  * deadline without progress) undoes everything.
  *
- * Memory: one buffer per worker thread and the checksums; never the content.
+ * Memory: 16 MiB of pieces for all of them, 3 MiB for one, and the checksums; of
+ * one that pauses less than 64 KiB. Never the content.
  */
 #ifndef STORAGED_UPLOADS_H
 #define STORAGED_UPLOADS_H

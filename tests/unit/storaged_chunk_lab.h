@@ -180,8 +180,9 @@ put_all(struct chunk_put *put, const uint8_t *data, size_t size)
 {
 	int r = 0;
 
-	for (size_t at = 0; at < size && r == 0; at += 100000) {
-		size_t n = size - at < 100000 ? size - at : 100000;
+	for (size_t at = 0; at < size && r == 0; at += 2 * CRC_BLOCK) {
+		size_t n =
+		    size - at < 2 * CRC_BLOCK ? size - at : 2 * CRC_BLOCK;
 
 		r = chunk_put_write(put, data + at, n);
 	}
