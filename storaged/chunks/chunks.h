@@ -9,6 +9,7 @@
  *	chunk_store.h   where chunks live: the seam a second backend fills
  *	chunk_check.h   what a reader gives, held against the checksums; copies
  *	chunk_put.h     writing one chunk with its replicas
+ *	erasure.h       parity, and what is lost made of what is left
  *	sending.h       memory for what is decoded and on its way
  */
 #ifndef STORAGED_CHUNKS_H
@@ -19,6 +20,7 @@
 #include "storaged/chunks/chunk_put.h"
 #include "storaged/chunks/chunk_store.h"
 #include "storaged/chunks/coding.h"
+#include "storaged/chunks/erasure.h"
 #include "storaged/chunks/seal.h"
 #include "storaged/chunks/sending.h"
 
