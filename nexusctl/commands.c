@@ -71,6 +71,10 @@ static const struct ctl_option mkdir_options[] = {
 static const struct ctl_option mv_options[] = {
     {"replace", 0, NULL, NULL, "replace a file that is there"},
 };
+static const struct ctl_option cp_options[] = {
+    {"recursive", 'r', NULL, NULL, "a folder, with all that is below it"},
+    {"replace", 0, NULL, NULL, "replace a file that is there"},
+};
 static const struct ctl_option run_options[] = {
     {"runtime", 0, "<word:RUNTIME>", "python3", "what runs the code"},
     {"timeout", 0, "<seconds>", "10", "after that it is killed"},
@@ -160,6 +164,10 @@ const struct ctl_command ctl_commands[] = {
     {"fs mv <path:FROM> <path:TO>", "move or rename",
 	"In one step: at no moment is it in neither place, or in both.",
 	OPT(mv_options), STORAGE, ctl_fs_mv},
+    {"fs cp <path:FROM> <path:TO>", "copy a file, or a folder",
+	"No byte is moved: the copy shares what it was made of, and counts in "
+	"full against the quota. A folder's copy appears whole.",
+	OPT(cp_options), STORAGE, ctl_fs_cp},
     {"fs rm <path>", "delete a file, or a folder with all that is below it",
 	NULL, NO_OPT, STORAGE, ctl_fs_rm},
 

@@ -152,6 +152,7 @@ int ctl_fs_ls(struct ctl *c);
 int ctl_fs_stat(struct ctl *c);
 int ctl_fs_rm(struct ctl *c);
 int ctl_fs_mv(struct ctl *c);
+int ctl_fs_cp(struct ctl *c);
 int ctl_fs_put(struct ctl *c);
 int ctl_fs_get(struct ctl *c);
 int ctl_lambda_run(struct ctl *c);

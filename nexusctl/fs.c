@@ -100,3 +100,27 @@ ctl_fs_mv(struct ctl *c)
 	return exit ? exit
 		    : ctl_done(c, reply.body, "name", "%s is now %s", from, to);
 }
+
+int
+ctl_fs_cp(struct ctl *c)
+{
+	Nx__FsCopyRequest request = NX__FS_COPY_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	nx_cleanup_free char *from = ctl_rooted(ctl_text(c, "FROM"));
+	nx_cleanup_free char *to = ctl_rooted(ctl_text(c, "TO"));
+	const Nx__FsCopyReply *done;
+	int exit;
+
+	request.from = from;
+	request.to = to;
+	request.replace = ctl_flag(c, "replace");
+	request.folders = ctl_flag(c, "recursive");
+	exit = ctl_ask(c, nx_ask_fs_copy(&request), &reply);
+	if (exit != 0)
+		return exit;
+	done = nx_as_fs_copy_reply(reply.body);
+	return ctl_done(c, reply.body, "files",
+	    "%" PRIu64 " file%s and %" PRIu64 " folder%s are copied, %s",
+	    done->files, done->files == 1 ? "" : "s", done->folders,
+	    done->folders == 1 ? "" : "s", nx_size_format(done->bytes));
+}

@@ -125,6 +125,7 @@ make_parts(struct storaged *s)
 {
 	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	s->quotas = quotas_new();
+	s->copies = copies_new();
 	s->uploads = uploads_new(s);
 	s->downloads = downloads_new(s);
 	s->collector = collector_new(s);
@@ -133,9 +134,9 @@ make_parts(struct storaged *s)
 	s->scrub = scrub_new(s);
 	s->check = check_new(s);
 	stopping = evtimer_new(s->base, try_to_quit, NULL);
-	if (!s->tickets || !s->quotas || !s->uploads || !s->downloads ||
-	    !s->collector || !s->healer || !s->proofs || !s->scrub ||
-	    !s->check || !stopping)
+	if (!s->tickets || !s->quotas || !s->copies || !s->uploads ||
+	    !s->downloads || !s->collector || !s->healer || !s->proofs ||
+	    !s->scrub || !s->check || !stopping)
 		nx_fatal(-ENOMEM, "starting");
 	collector_watch(s->collector, oldest_upload, s->uploads);
 }
@@ -147,7 +148,9 @@ free_parts(struct storaged *s)
 	s->slow = nx_workers_free(s->slow);
 	s->disks = nx_workers_free(s->disks);
 	/* Whoever waits for a write is still there to be told. */
+	copies_stop(s->copies);
 	(void)catalog_flush(s->catalog);
+	s->copies = copies_free(s->copies);
 	s->check = check_free(s->check);
 	s->scrub = scrub_free(s->scrub);
 	s->proofs = proofs_free(s->proofs);

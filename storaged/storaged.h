@@ -16,6 +16,7 @@
 struct catalog;
 struct check;
 struct collector;
+struct copies;
 struct downloads;
 struct downloads;
 struct formatter;
@@ -62,6 +63,7 @@ struct storaged {
 	struct catalog *catalog;
 	struct volumes *volumes;
 	struct quotas *quotas;
+	struct copies *copies;
 	struct reserve *reserve;
 	struct uploads *uploads;
 	struct downloads *downloads;

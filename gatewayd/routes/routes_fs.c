@@ -11,6 +11,8 @@
 #include "gatewayd/routes/route.h"
 #include "proto/storage.rpc.h"
 
+#define COPY_S 600U /* a large folder, some 20,000 files a second */
+
 static char *
 borrow(const char *s)
 {
@@ -192,6 +194,62 @@ fs_move(struct req *r)
 	req_call(r, nx_ask_fs_move(&m), NULL, on_moved);
 }
 
+struct copy_wanted {
+	char *old_path, *new_path;
+	bool replace;
+};
+static const struct json_field copy_fields[] = {
+    {"old_path", JSON_STRING, true, offsetof(struct copy_wanted, old_path), 0,
+	0},
+    {"new_path", JSON_STRING, true, offsetof(struct copy_wanted, new_path), 0,
+	0},
+    {"replace", JSON_BOOL, false, offsetof(struct copy_wanted, replace), 0, 0},
+};
+
+static void
+on_copied(struct req *r, const struct nx_reply *reply)
+{
+	const Nx__FsCopyReply *m = nx_as_fs_copy_reply(reply->body);
+	struct copy_wanted w = {0};
+	struct buf b = {0};
+
+	if (!req_take(r, copy_fields, NX_ARRAY_SIZE(copy_fields), &w))
+		return;
+	json_open(&b, NULL, '{');
+	json_string(&b, "message", "Copied.");
+	json_string(&b, "old_path", w.old_path);
+	json_string(&b, "new_path", w.new_path);
+	json_uint(&b, "files", m->files);
+	json_uint(&b, "folders", m->folders);
+	json_uint(&b, "bytes", m->bytes);
+	json_close(&b, '}');
+	reply_json(r, 200, &b);
+}
+
+static void
+fs_copy(struct req *r)
+{
+	Nx__FsCopyRequest m = NX__FS_COPY_REQUEST__INIT;
+	struct req_call_opts opts = {.timeout_s = COPY_S};
+	const struct http_error *error;
+	struct condition condition;
+	struct copy_wanted w = {0};
+
+	if (!req_take(r, copy_fields, NX_ARRAY_SIZE(copy_fields), &w))
+		return;
+	error = condition_of(&condition, &r->x.head);
+	if (error) {
+		req_fail_http(r, error);
+		return;
+	}
+	m.from = w.old_path;
+	m.to = w.new_path;
+	m.replace = w.replace;
+	m.folders = true;
+	m.condition = condition_message(&condition);
+	req_call(r, nx_ask_fs_copy(&m), &opts, on_copied);
+}
+
 static const struct route rows[] = {
     {HTTP_M_POST, "/api/fs/mkdir", ROUTE_JSON, ROUTE_SMALL, true, fs_mkdir,
 	NULL},
@@ -202,5 +260,6 @@ static const struct route rows[] = {
     {HTTP_M_DELETE, "/api/fs/delete", ROUTE_NO_BODY, ROUTE_SMALL, true,
 	fs_delete, "path"},
     {HTTP_M_POST, "/api/fs/move", ROUTE_JSON, ROUTE_SMALL, true, fs_move, NULL},
+    {HTTP_M_POST, "/api/fs/copy", ROUTE_JSON, ROUTE_SMALL, true, fs_copy, NULL},
 };
 const struct route_table fs_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -64,7 +64,7 @@ count(struct healer *h, const struct catalog_chunk *chunk)
 	if (chunk->file == h->away.file)
 		return;
 	h->away.file = chunk->file;
-	if (catalog_file_get(h->s->catalog, chunk->file, &file) == 0 &&
+	if (catalog_file_with(h->s->catalog, chunk->file, 0, &file) == 0 &&
 	    file.replicas >= file.want)
 		h->away.files++;
 }

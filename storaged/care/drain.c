@@ -97,17 +97,20 @@ static void
 note(struct healer *h, struct drain *d, bool gone)
 {
 	struct catalog_file file;
+	uint64_t n;
 	int r;
 
 	d->todo = DRAIN_NEXT;
 	if (is_known(&d->result, d->chunk.file, gone))
 		return;
-	r = catalog_file_get(h->s->catalog, d->chunk.file, &file);
+	r = catalog_file_with(h->s->catalog, d->chunk.file, 0, &file);
+	if (r == 0)
+		r = catalog_files_with(h->s->catalog, d->chunk.file, &n);
 	if (r < 0)
 		d->result.failed = r;
 	if (r == 0)
 		*one_more(d) =
-		    (struct drain_risk){d->chunk.file, file.owner, gone};
+		    (struct drain_risk){d->chunk.file, file.owner, n, gone};
 }
 
 static void

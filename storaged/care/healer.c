@@ -286,7 +286,7 @@ void
 healer_kick(struct healer *h)
 {
 	h->scanning = true;
-	h->scan_file = h->scan_after = 0;
+	h->scan = (struct catalog_degraded){0};
 	away_look(h);
 	healer_next(h);
 }
@@ -310,13 +310,11 @@ next_degraded(struct healer *h)
 
 		if (looked == HEALER_SLICE)
 			return healer_go_on(h, 0);
-		if (catalog_degraded_next(h->s->catalog, h->scan_file,
-			h->scan_after, &chunk, 1) <= 0) {
+		if (catalog_degraded_next(h->s->catalog, &h->scan, &chunk) <=
+		    0) {
 			h->scanning = false;
 			break;
 		}
-		h->scan_file = chunk.file;
-		h->scan_after = chunk.key;
 		target = healer_target(h, &chunk, 0, false);
 		if (target && chunk.n_replicas > 0 &&
 		    start(h, &chunk, target, 0, healed))

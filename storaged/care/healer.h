@@ -28,11 +28,12 @@ size_t healer_reports(const struct healer *h);
 /* Something changed (a node came, a volume went): look for what is degraded. */
 void healer_kick(struct healer *h);
 
-/* What a drain could not save: files by key, sorted, each once. */
+/* What a drain could not save: files by their content, sorted, each once. */
 struct drain_risk {
 	int64_t file;
 	uint64_t owner;
-	bool gone; /* the chunk is missing everywhere: lost before */
+	uint64_t n; /* files that have it */
+	bool gone;  /* the chunk is missing everywhere: lost before */
 };
 struct drained {
 	uint64_t moved; /* chunks that are somewhere else now too */

@@ -47,7 +47,7 @@ struct healer {
 	TAILQ_HEAD(, drain) drains; /* the first is being worked on */
 	bool trash_in_the_way;      /* of a copy: look again a little later */
 	bool scanning;
-	int64_t scan_file, scan_after;
+	struct catalog_degraded scan;
 	struct {
 		bool scanning, end; /* end: of the list of one volume */
 		int64_t volume, after, file; /* keys: where it is */

@@ -112,9 +112,10 @@ note_lost(struct delete_job *job, const struct drained *result)
 		job->losable[job->n_losable++] = risk->file;
 		if (risk->gone)
 			continue;
-		job->n_lost++;
+		job->n_lost += risk->n;
 		if (job->n_named == LOST_MAX ||
-		    catalog_file_get(job->s->catalog, risk->file, &file) != 0)
+		    catalog_file_with(job->s->catalog, risk->file, 0, &file) !=
+			0)
 			continue;
 		memcpy(lost->id, file.id, sizeof(lost->id));
 		lost->owner = file.owner;
@@ -157,8 +158,10 @@ drained(const struct drained *result, void *arg)
 	for (size_t i = 0; i < result->n_risks; i++) {
 		if (result->risks[i].gone)
 			continue;
-		own += result->risks[i].owner == job->owner;
-		others += result->risks[i].owner != job->owner;
+		if (result->risks[i].owner == job->owner)
+			own += result->risks[i].n;
+		else
+			others += result->risks[i].n;
 	}
 	if (result->failed < 0)
 		removal_call_off_errno(job, result->failed);

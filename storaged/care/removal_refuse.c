@@ -54,7 +54,7 @@ name_some(struct storaged *s, const struct drained *result, uint64_t owner,
 		const struct drain_risk *risk = &result->risks[i];
 
 		if (risk->gone || risk->owner != owner ||
-		    catalog_file_get(s->catalog, risk->file, &file) != 0)
+		    catalog_file_with(s->catalog, risk->file, 0, &file) != 0)
 			continue;
 		catalog_file_place(s->catalog, &file, place, sizeof(place));
 		if (strlen(place) > NAME_SHOWN)

@@ -61,6 +61,7 @@ void catalog_barrier(struct catalog *c, struct catalog_barrier *op);
 
 struct catalog_file {
 	int64_t key;
+	int64_t content; /* of what its chunks are: its key, if it is no copy */
 	char id[NX_ID_LEN + 1];
 	char name[PATH_NAME_MAX + 1];
 	uint64_t owner, size;
@@ -81,7 +82,8 @@ struct catalog_file {
 #define CATALOG_REPLICAS 8
 
 struct catalog_chunk {
-	int64_t key, file;
+	int64_t key;
+	int64_t file; /* the content it is part of */
 	struct chunk_id id;
 	struct checksums sums;
 	uint32_t n_replicas;
@@ -91,9 +93,12 @@ struct catalog_chunk {
 /* @owner 0: anybody's. @id may be a unique prefix. */
 int catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
     struct catalog_file *ret_file);
-/* The file @key; 0, CATALOG_NO_FILE, -errno. */
-int
-catalog_file_get(struct catalog *c, int64_t key, struct catalog_file *ret_file);
+/* The first file after the key @after that has @content; there are as many as
+ * there are copies, all of one owner. 0, CATALOG_NO_FILE, -errno. */
+int catalog_file_with(struct catalog *c, int64_t content, int64_t after,
+    struct catalog_file *ret_file);
+/* How many there are. */
+int catalog_files_with(struct catalog *c, int64_t content, uint64_t *ret_n);
 /* The file with the smallest key from @key on, in trees too. 0,
  * CATALOG_NO_FILE at the end, -errno. It may be one that was deleted with what
  * it was in: ask catalog_file_there. */
@@ -109,13 +114,17 @@ void catalog_file_place(struct catalog *c, const struct catalog_file *file,
  * -errno. */
 int catalog_file_list(struct catalog *c, uint64_t owner, int64_t after,
     struct catalog_file *ret_files, size_t max);
-/* All those, in trees too, of which something is damaged or missing. It goes on
- * after *ret_next, 0 is the end: so many are looked at in one go and no more,
- * there may be none of @owner's among them. Number or -errno. */
-int catalog_file_list_damaged(struct catalog *c, uint64_t owner, int64_t after,
-    struct catalog_file *ret_files, size_t max, int64_t *ret_next);
-/* Chunks from @index on; number or -errno. */
-int catalog_file_chunks(struct catalog *c, int64_t file, uint32_t index,
+/* All those, in trees too, of which something is damaged or missing, in the
+ * order of their contents. It goes on after *at, zeros are the beginning and the
+ * end: so many are looked at in one go and no more, there may be none of
+ * @owner's among them. Number or -errno. */
+struct catalog_damaged {
+	int64_t content, file;
+};
+int catalog_file_list_damaged(struct catalog *c, uint64_t owner,
+    struct catalog_damaged *at, struct catalog_file *ret_files, size_t max);
+/* Chunks of @content from @index on; number or -errno. */
+int catalog_file_chunks(struct catalog *c, int64_t content, uint32_t index,
     struct catalog_chunk *ret_chunks, size_t max);
 /* Chunks from the one with the byte @offset on, which begins at *ret_start; of
  * pieces too. Number or -errno. */
@@ -171,53 +180,7 @@ struct catalog_drop_user {
 };
 void catalog_drop_user(struct catalog *c, struct catalog_drop_user *op);
 
-/* --- trees ------------------------------------------------------------------*/
-
-struct catalog_entry {
-	int64_t key;
-	char name[PATH_NAME_MAX + 1];
-	bool folder;
-	uint64_t size; /* of a folder: of all files below */
-	int64_t file;
-	char id[NX_ID_LEN + 1];
-	uint64_t modified_at;
-	struct etag etag;
-	uint32_t damaged, missing; /* as of struct catalog_file */
-};
-
-/* 0, CATALOG_NO_PATH, CATALOG_NOT_FOLDER; the root is a folder without name. */
-int catalog_stat(struct catalog *c, uint64_t owner, const struct path *path,
-    struct catalog_entry *ret_entry);
-/* Entries of the folder @folder (of catalog_stat) with names after @after,
- * sorted byte-wise. Number or -errno. */
-int catalog_list(struct catalog *c, uint64_t owner, int64_t folder,
-    const char *after, struct catalog_entry *ret_entries, size_t max);
-/* May a file come to @path? 0 (what the one there counts, if there is one, in
- * *ret_old), or why not. */
-int catalog_check_target(struct catalog *c, uint64_t owner,
-    const struct path *path, bool create_only,
-    const struct catalog_condition *condition, uint64_t *ret_old);
-/* 0 or CATALOG_UNMET, of a file with @etag; NULL: there is nothing. */
-int catalog_check_condition(
-    const struct catalog_condition *condition, const struct etag *etag);
-
-struct catalog_tree_op {
-	uint64_t owner;
-	struct path path, to;
-	bool parents; /* mkdir: make what is missing, existing is fine */
-	bool replace; /* move */
-	struct catalog_condition condition; /* delete: of path, move: of to */
-	uint64_t quota, entries; /* mkdir, as in struct catalog_commit */
-	catalog_done *done;
-	void *arg;
-	/* results */
-	struct catalog_entry entry;     /* mkdir, move */
-	uint64_t files, folders, bytes; /* delete */
-};
-void catalog_mkdir(struct catalog *c, struct catalog_tree_op *op);
-/* Short, however much is below: what is left to do is left to reaping. */
-void catalog_delete(struct catalog *c, struct catalog_tree_op *op);
-void catalog_move(struct catalog *c, struct catalog_tree_op *op);
+#include "storaged/catalog/catalog_trees.h"
 
 /* --- users ------------------------------------------------------------------*/
 
@@ -299,7 +262,7 @@ void catalog_volume_delete(struct catalog *c, struct catalog_volume_op *op);
  */
 struct catalog_forget {
 	int64_t volume;
-	const int64_t *losable; /* files, by their keys, sorted; borrowed */
+	const int64_t *losable; /* contents of files, sorted; borrowed */
 	size_t n_losable;
 	uint64_t lost; /* files that have a chunk nowhere now */
 	catalog_done *done;
@@ -316,10 +279,14 @@ catalog_volume_chunks(struct catalog *c, int64_t volume, uint64_t *ret_chunks);
 /* Chunks on @volume with a key after @after, any replicas. Number, -errno. */
 int catalog_volume_next(struct catalog *c, int64_t volume, int64_t after,
     struct catalog_chunk *ret_chunks, size_t max);
-/* Chunks after @after, which is of @file (both 0: from the beginning), of files
- * that have fewer replicas than they want. */
-int catalog_degraded_next(struct catalog *c, int64_t file, int64_t after,
-    struct catalog_chunk *ret_chunks, size_t max);
+/* The next chunk of a file that has fewer replicas than it wants; zeros: from
+ * the beginning. Chunks of copies come again with each as long as they are that
+ * few. 1, 0 at the end, -errno. */
+struct catalog_degraded {
+	int64_t file, chunk;
+};
+int catalog_degraded_next(struct catalog *c, struct catalog_degraded *at,
+    struct catalog_chunk *ret_chunk);
 /* The chunk, fresh; 0 or CATALOG_NO_FILE when it is gone. */
 int catalog_chunk_get(
     struct catalog *c, int64_t chunk, struct catalog_chunk *ret_chunk);
@@ -362,12 +329,12 @@ int catalog_waiting(struct catalog *c, uint64_t user, uint64_t *ret_bytes);
 
 /* --- readers ----------------------------------------------------------------*/
 
-/* While a file is pinned its chunks stay, and catalog_file_chunks gives them by
- * its key, though it be deleted and nobody can find it any more. Pins are
- * counted and end with the process. 0 or -errno. */
-int catalog_pin(struct catalog *c, int64_t file);
+/* While a content is pinned its chunks stay, and catalog_file_chunks gives them,
+ * though all files that have it be deleted and nobody can find them any more.
+ * Pins are counted and end with the process. 0 or -errno. */
+int catalog_pin(struct catalog *c, int64_t content);
 /* 1 when it was the last pin: what was deleted meanwhile can go; 0, -errno. */
-int catalog_unpin(struct catalog *c, int64_t file);
+int catalog_unpin(struct catalog *c, int64_t content);
 
 /* --- damage -----------------------------------------------------------------*/
 

@@ -87,16 +87,16 @@ catalog_lose_chunk(struct nx_db *db, int64_t chunk)
 	    "iiu", chunk, (int64_t)CATALOG_MISSING, catalog_now());
 }
 
-/* The next damaged files after @after, anybody's. Number or -errno. */
+/* The next damaged contents from @from on, anybody's. Number or -errno. */
 static int
-read_keys(struct nx_db *db, int64_t after, int64_t *ret_keys)
+read_keys(struct nx_db *db, int64_t from, int64_t *ret_keys)
 {
 	sqlite3_stmt *stmt;
 	int n = 0;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT file FROM damage WHERE file > ? GROUP BY file"
+	    "SELECT file FROM damage WHERE file >= ? GROUP BY file"
 	    " ORDER BY file LIMIT ?",
-	    "ii", after, (int64_t)LOOKED);
+	    "ii", from, (int64_t)LOOKED);
 
 	while (r > 0) {
 		nx_assert(n < LOOKED);
@@ -106,31 +106,55 @@ read_keys(struct nx_db *db, int64_t after, int64_t *ret_keys)
 	return r < 0 ? r : n;
 }
 
-int
-catalog_file_list_damaged(struct catalog *c, uint64_t owner, int64_t after,
-    struct catalog_file *ret_files, size_t max, int64_t *ret_next)
+/* Files that have at->content, all of one owner, after at->file. Number or
+ * -errno; *at is then at the last one looked at, or, if that was all, before the
+ * next content. */
+static int
+list_content(struct catalog *c, uint64_t owner, struct catalog_damaged *at,
+    struct catalog_file *ret_files, size_t max)
 {
-	int64_t keys[LOOKED];
-	int looked = read_keys(c->db, after, keys), n = 0;
+	int n = 0;
 
-	*ret_next = looked == LOOKED ? keys[LOOKED - 1] : 0;
-	for (int i = 0; i < looked; i++) {
+	for (int i = 0; i < LOOKED && (size_t)n < max; i++) {
 		struct catalog_file *file = &ret_files[n];
-		int r;
+		int r = catalog_file_with(c, at->content, at->file, file);
 
-		if ((size_t)n == max) {
-			*ret_next = keys[i - 1];
-			break;
-		}
-		r = catalog_file_get(c, keys[i], file);
 		if (r < 0)
 			return r;
-		if (r != 0 || (owner != 0 && file->owner != owner))
-			continue;
+		if (r != 0 || (owner != 0 && file->owner != owner)) {
+			at->content++;
+			at->file = 0;
+			return n;
+		}
+		at->file = file->key;
 		r = catalog_file_there(c, file);
 		if (r < 0)
 			return r;
 		n += r;
 	}
+	return n;
+}
+
+int
+catalog_file_list_damaged(struct catalog *c, uint64_t owner,
+    struct catalog_damaged *at, struct catalog_file *ret_files, size_t max)
+{
+	int64_t keys[LOOKED];
+	int looked = read_keys(c->db, at->content, keys), n = 0;
+
+	for (int i = 0; i < looked; i++) {
+		int r;
+
+		if (at->content != keys[i])
+			*at = (struct catalog_damaged){.content = keys[i]};
+		r = list_content(c, owner, at, ret_files + n, max - (size_t)n);
+		if (r < 0)
+			return r;
+		n += r;
+		if (at->content == keys[i])
+			return n; /* no room for all of them */
+	}
+	if (looked < LOOKED)
+		*at = (struct catalog_damaged){0};
 	return looked < 0 ? looked : n;
 }

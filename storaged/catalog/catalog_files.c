@@ -36,6 +36,7 @@ catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file)
 	f->damaged = (uint32_t)sqlite3_column_int64(stmt, 11);
 	f->missing = (uint32_t)sqlite3_column_int64(stmt, 12);
 	f->parts = (uint32_t)sqlite3_column_int64(stmt, 13);
+	f->content = sqlite3_column_int64(stmt, 14);
 }
 
 /* What was deleted with a folder or a user is not there, though its row may
@@ -275,7 +276,7 @@ insert_file(struct nx_db *db, struct catalog_commit *op)
 	    "susiuuuusu", f->id, f->owner, f->name, catalog_home_of(op),
 	    f->size, (uint64_t)f->chunks, (uint64_t)f->want,
 	    (uint64_t)f->replicas, f->etag.text, f->created_at);
-	f->key = sqlite3_last_insert_rowid(nx_db_handle(db));
+	f->key = f->content = sqlite3_last_insert_rowid(nx_db_handle(db));
 	return r;
 }
 

@@ -15,7 +15,7 @@
 
 struct row {
 	int64_t chunk;
-	int64_t file;     /* 0: it was deleted, its chunks wait */
+	int64_t file;     /* its content; 0: deleted, its chunks wait */
 	int64_t replicas; /* the fewest of the file */
 	int64_t others;   /* replicas of the chunk on other volumes */
 };
@@ -49,12 +49,16 @@ read_rows(struct nx_db *db, int64_t volume, int64_t after, struct row *ret_rows)
 	sqlite3_stmt *stmt;
 	int n = 0;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT r.chunk, ifnull(f.file, 0), ifnull(f.replicas, 0),"
-	    " (SELECT count(*) FROM replicas o WHERE o.chunk = r.chunk"
-	    " AND o.volume <> ?1) FROM (SELECT chunk FROM replicas"
+	    "SELECT r.chunk, iif(f.replicas IS NULL, 0, c.file),"
+	    " ifnull(f.replicas, 0), (SELECT count(*) FROM replicas o"
+	    " WHERE o.chunk = r.chunk AND o.volume <> ?1)"
+	    " FROM (SELECT chunk FROM replicas"
 	    " WHERE volume = ?1 AND chunk > ?2 ORDER BY chunk LIMIT ?3) r"
 	    " LEFT JOIN chunks c ON c.chunk = r.chunk"
-	    " LEFT JOIN files f ON f.file = c.file ORDER BY r.chunk",
+	    " LEFT JOIN files f ON f.file = ifnull((SELECT a.file FROM files a"
+	    " WHERE a.file = c.file), (SELECT min(a.file) FROM files a"
+	    " WHERE a.content = c.file AND a.content <> 0))"
+	    " ORDER BY r.chunk",
 	    "iii", volume, after, (int64_t)STEP_ROWS);
 
 	while (r > 0) {
@@ -101,8 +105,8 @@ forget_row(struct nx_db *db, struct catalog_forget *op, const struct row *row)
 		r = catalog_lose_chunk(db, row->chunk);
 	if (r == 0 && row->file != 0)
 		r = nx_db_exec(db,
-		    "UPDATE files SET replicas = ?1 WHERE file = ?2"
-		    " AND replicas > ?1",
+		    "UPDATE files SET replicas = ?1 WHERE"
+		    " " HAS_CONTENT("files", "?2") " AND replicas > ?1",
 		    "ii", row->others, row->file);
 	if (r == 0 && is_loss(row))
 		op->step_lost += (uint64_t)sqlite3_changes(nx_db_handle(db));

@@ -15,6 +15,14 @@ extern const size_t catalog_schema_steps;
 /* One of them, in a file of its own. */
 extern const char catalog_schema_buckets[];
 
+/* Whose chunks the row @f of files has: its own, or those of the one it is a
+ * copy of. Keys are never used again, so that one may have gone. */
+#define CONTENT_OF(f) "iif(" f ".content <> 0, " f ".content, " f ".file)"
+/* Is @f one of the rows that have the content @key? */
+#define HAS_CONTENT(f, key)                                        \
+	"(" f ".file = " key " OR (" f ".content = " key " AND " f \
+	".content <> 0))"
+
 /* Chunks of a file that are known to be damaged, and to be missing. */
 #define DAMAGE_COLUMNS(file)                                             \
 	"(SELECT count(*) FROM damage d WHERE d.file = " file            \
@@ -25,7 +33,7 @@ extern const char catalog_schema_buckets[];
 #define FILE_COLUMNS                                                \
 	"f.file, f.id, f.name, f.owner, f.size, f.chunks, f.want, " \
 	"f.replicas, f.md5, f.created_at, f.tree, " DAMAGE_COLUMNS( \
-	    "f.file") ", f.parts"
+	    CONTENT_OF("f")) ", f.parts, " CONTENT_OF("f")
 void catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file);
 
 /* What an entry adds to the folder it is in, or a change of that. */
@@ -52,6 +60,8 @@ int catalog_leaving(struct nx_db *db, uint64_t user);
  * inside a write. Sums, accounts and a file's entry are the caller's.
  */
 int catalog_drop_file(struct nx_db *db, uint64_t owner, int64_t file);
+/* Copies not finished when the program ended are undone: at start. */
+int catalog_copy_undo(struct nx_db *db, void *arg);
 /* @charged: what it and everything below it counted. */
 int catalog_drop_folder(
     struct nx_db *db, uint64_t owner, int64_t folder, int64_t charged);
@@ -75,7 +85,8 @@ struct catalog_sums catalog_negated(const struct catalog_sums *sums);
 /* Ends an operation on a tree: nx_db_write's done. */
 void catalog_tree_done(int result, void *arg);
 /* Adds to the sums of @folder and all above it, the root's in the account, and
- * sets the time of @folder. -EBADMSG when one would fall below zero. */
+ * sets the time of @folder. -EBADMSG when one would fall below zero. What is
+ * not in the tree yet ends at a folder below 0. */
 int catalog_add_up(struct nx_db *db, uint64_t owner, int64_t folder,
     const struct catalog_sums *d);
 /* The same, and to the account. */
@@ -84,6 +95,11 @@ int catalog_settle(struct nx_db *db, uint64_t owner, int64_t folder,
 /* Puts @file at @path, replacing a file there; inside a write. */
 int catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
     int64_t file, bool *ret_replaced);
+/* Makes way for @from, whatever folder it is in now, at @to: 0 and the folder
+ * it goes into, or why it may not. With @ret_parent NULL only looks. */
+int catalog_clear_target(struct nx_db *db, uint64_t owner,
+    const struct catalog_entry *from, const struct path *to, bool replace,
+    const struct catalog_condition *condition, int64_t *ret_parent);
 /* Takes out the entry of @file of @owner, settling the account. CATALOG_NO_FILE
  * when a folder above it has been deleted. */
 int catalog_take_entry(struct nx_db *db, uint64_t owner, int64_t file);

@@ -95,26 +95,23 @@ has_children(struct nx_db *db, uint64_t owner, int64_t folder)
 	return r;
 }
 
-/* Clears the way: rename(2)'s rules, and only when asked. */
+/* May @from come where @target is? rename(2)'s rules, and only when asked. */
 static int
-clear_target(struct nx_db *db, const struct catalog_tree_op *op,
+check_replace(struct nx_db *db, uint64_t owner, bool replace,
     const struct catalog_entry *from, const struct catalog_entry *target)
 {
-	struct catalog_sums sums;
 	int r;
 
-	if (!op->replace)
+	if (!replace)
 		return CATALOG_TAKEN;
 	if (from->folder && !target->folder)
 		return CATALOG_NOT_FOLDER;
 	if (!from->folder && target->folder)
 		return CATALOG_IS_FOLDER;
-	if (target->folder) {
-		r = has_children(db, op->owner, target->key);
-		if (r != 0)
-			return r < 0 ? r : CATALOG_NOT_EMPTY;
-	}
-	return delete_entry(db, op->owner, target, &sums);
+	if (!target->folder)
+		return 0;
+	r = has_children(db, owner, target->key);
+	return r > 0 ? CATALOG_NOT_EMPTY : r;
 }
 
 /* How deep and long what is below @entry really is, if that can be seen by
@@ -202,11 +199,39 @@ relink(struct nx_db *db, const struct catalog_tree_op *op,
 	return r;
 }
 
+int
+catalog_clear_target(struct nx_db *db, uint64_t owner,
+    const struct catalog_entry *from, const struct path *to, bool replace,
+    const struct catalog_condition *condition, int64_t *ret_parent)
+{
+	struct catalog_entry parent, target;
+	struct catalog_sums sums;
+	int r = catalog_walk_parent(db, owner, to, &parent), found;
+
+	if (r != 0)
+		return r;
+	found =
+	    catalog_find_child(db, owner, parent.key, path_last(to), &target);
+	if (found < 0)
+		return found;
+	r = check_found(condition, found ? &target : NULL, 0);
+	if (r == 0 && found)
+		r = check_replace(db, owner, replace, from, &target);
+	if (r == 0)
+		r = check_depth(db, owner, from, to);
+	if (r == 0 && found && ret_parent)
+		r = delete_entry(db, owner, &target, &sums);
+	if (r == 0 && ret_parent)
+		*ret_parent = parent.key;
+	return r;
+}
+
 static int
 write_move(struct nx_db *db, void *arg)
 {
 	struct catalog_tree_op *op = arg;
-	struct catalog_entry from, parent, target;
+	struct catalog_entry from;
+	int64_t parent;
 	int r = catalog_leaving(db, op->owner);
 
 	if (r != 0)
@@ -218,22 +243,13 @@ write_move(struct nx_db *db, void *arg)
 		return r;
 	op->entry = from;
 	if (strcmp(op->path.text, op->to.text) == 0)
-		return 0;
+		return check_found(&op->condition, &from, 0);
 	if (path_within(&op->to, &op->path))
 		return from.folder ? CATALOG_INTO_ITSELF : CATALOG_NOT_FOLDER;
-	r = catalog_walk_parent(db, op->owner, &op->to, &parent);
-	if (r != 0)
-		return r;
-	r = catalog_find_child(
-	    db, op->owner, parent.key, path_last(&op->to), &target);
-	if (r >= 0)
-		r = check_found(&op->condition, r > 0 ? &target : NULL, r);
-	if (r == 1)
-		r = clear_target(db, op, &from, &target);
+	r = catalog_clear_target(db, op->owner, &from, &op->to, op->replace,
+	    &op->condition, &parent);
 	if (r == 0)
-		r = check_depth(db, op->owner, &from, &op->to);
-	if (r == 0)
-		r = relink(db, op, &from, parent.key);
+		r = relink(db, op, &from, parent);
 	if (r == 0)
 		r = catalog_walk(
 		    db, op->owner, &op->to, op->to.depth, &op->entry);

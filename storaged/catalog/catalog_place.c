@@ -10,12 +10,23 @@
 #include "storaged/catalog/catalog_internal.h"
 
 int
-catalog_file_get(struct catalog *c, int64_t key, struct catalog_file *ret_file)
+catalog_file_with(struct catalog *c, int64_t content, int64_t after,
+    struct catalog_file *ret_file)
 {
 	sqlite3_stmt *stmt;
-	int r = nx_db_query(c->db, &stmt,
-	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.file = ?", "i", key);
+	int r = 0;
 
+	/* Copies come after what they were made of. */
+	if (after < content)
+		r = nx_db_query(c->db, &stmt,
+		    "SELECT " FILE_COLUMNS " FROM files f WHERE f.file = ?",
+		    "i", content);
+	if (r == 0)
+		r = nx_db_query(c->db, &stmt,
+		    "SELECT " FILE_COLUMNS " FROM files f WHERE f.content = ?"
+		    " AND f.content <> 0 AND f.file > ? ORDER BY f.file"
+		    " LIMIT 1",
+		    "ii", content, after);
 	if (r <= 0)
 		return r < 0 ? r : CATALOG_NO_FILE;
 	catalog_read_file(stmt, ret_file);
@@ -35,6 +46,23 @@ catalog_file_next(struct catalog *c, int64_t key, struct catalog_file *ret_file)
 	if (r <= 0)
 		return r < 0 ? r : CATALOG_NO_FILE;
 	catalog_read_file(stmt, ret_file);
+	sqlite3_reset(stmt);
+	return 0;
+}
+
+int
+catalog_files_with(struct catalog *c, int64_t content, uint64_t *ret_n)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT (SELECT count(*) FROM files WHERE file = ?1) +"
+	    " (SELECT count(*) FROM files WHERE content = ?1"
+	    " AND content <> 0)",
+	    "i", content);
+
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	*ret_n = (uint64_t)sqlite3_column_int64(stmt, 0);
 	sqlite3_reset(stmt);
 	return 0;
 }
@@ -91,6 +119,12 @@ catalog_file_place(struct catalog *c, const struct catalog_file *file,
 		return;
 	r = nx_db_query(
 	    c->db, &stmt, "SELECT entry FROM entries WHERE file = ?", "i", key);
+	if (r == 0 && file->hidden) /* or a copy of that */
+		r = nx_db_query(c->db, &stmt,
+		    "SELECT e.entry FROM files f JOIN entries e"
+		    " ON e.file = f.file WHERE f.content = ?"
+		    " AND f.content <> 0 LIMIT 1",
+		    "i", key);
 	if (r > 0) {
 		entry = sqlite3_column_int64(stmt, 0);
 		sqlite3_reset(stmt);

@@ -85,13 +85,45 @@ drop_chunks(struct nx_db *db, uint64_t owner, int64_t file)
 	return r < 0 ? r : last >= first + STEP_CHUNKS;
 }
 
+/* The row of @file goes. *ret_content: whose chunks it had. */
+static int
+drop_row(struct nx_db *db, int64_t file, int64_t *ret_content)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "DELETE FROM files WHERE file = ? RETURNING"
+	    " iif(content <> 0, content, file)",
+	    "i", file);
+
+	*ret_content = r > 0 ? sqlite3_column_int64(stmt, 0) : file;
+	return r > 0 ? nx_db_next(stmt) : r;
+}
+
+/* Does a file still have @content? 1, 0, -errno. */
+static int
+is_kept(struct nx_db *db, int64_t content)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT 1 FROM files WHERE file = ?1 UNION ALL SELECT 1 FROM files"
+	    " WHERE content = ?1 AND content <> 0 LIMIT 1",
+	    "i", content);
+
+	if (r > 0)
+		sqlite3_reset(stmt);
+	return r;
+}
+
 int
 catalog_drop_file(struct nx_db *db, uint64_t owner, int64_t file)
 {
-	int r = nx_db_exec(db, "DELETE FROM files WHERE file = ?", "i", file);
+	int r = drop_row(db, file, &file);
 
 	if (r == 0)
-		r = catalog_is_pinned(db, file); /* all of it waits */
+		r = is_kept(db, file);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = catalog_is_pinned(db, file); /* all of it waits */
 	if (r == 0)
 		r = drop_chunks(db, owner, file);
 	if (r > 0)

@@ -7,6 +7,7 @@
  */
 #include "common/err.h"
 #include "storaged/catalog/catalog_check.h"
+#include "storaged/catalog/catalog_internal.h"
 
 /* Deeper than any path: only a ring of folders is. */
 #define RING "80"
@@ -24,7 +25,7 @@ const char *const catalog_recount[] = {
 		" max(1 + " BYTES(
 		    "name") ") AS reach FROM (SELECT owner, parent, name, file,"
 			    " iif(file IS NULL, 0, size) AS size FROM entries "
-			    "WHERE parent <> 0)"
+			    "WHERE parent > 0)"
 			    " GROUP BY owner, parent",
     /* ... and what that makes for all above. */
     "CREATE TABLE t.total(folder INTEGER PRIMARY KEY, size, files, folders,"
@@ -36,7 +37,7 @@ const char *const catalog_recount[] = {
     " u.reach + 1 + " BYTES(
 	"e.name") ", u.deep + 1"
 		  " FROM up u JOIN entries e ON e.entry = u.folder"
-		  " WHERE e.parent <> 0 AND u.deep < " RING
+		  " WHERE e.parent > 0 AND u.deep < " RING
 		  ") SELECT * FROM up) WHERE true"
 		  " ON CONFLICT(folder) DO UPDATE SET size = size + "
 		  "excluded.size,"
@@ -56,9 +57,10 @@ const char *const catalog_recount[] = {
     " sum((e.file IS NULL) + ifnull(d.folders, 0)),"
     " sum(iif(e.file IS NULL, 512 + ifnull(d.charged, 0), " CHARGE(
 	"e.size") ")),"
-		  " sum(iif(e.file IS NULL, ifnull(d.size, 0), e.size))"
+		  " sum(iif(e.parent < 0, 0,"
+		  " iif(e.file IS NULL, ifnull(d.size, 0), e.size)))"
 		  " FROM entries e LEFT JOIN t.total d ON d.folder = e.entry"
-		  " AND e.file IS NULL WHERE e.parent = 0"
+		  " AND e.file IS NULL WHERE e.parent <= 0"
 		  " AND e.owner NOT IN (SELECT owner FROM t.leaving) GROUP BY "
 		  "e.owner"
 		  " ON CONFLICT(user) DO UPDATE SET used = excluded.used,"
@@ -83,8 +85,11 @@ const char *const catalog_recount[] = {
     " files = files + excluded.files, folders = folders + excluded.folders,"
     " charged = charged + excluded.charged",
     "INSERT INTO t.account(user, chunks) SELECT owner, sum(n) FROM"
-    " (SELECT f.owner AS owner, count(*) AS n FROM files f JOIN chunks c"
-    " ON c.file = f.file GROUP BY f.owner UNION ALL SELECT g.owner, count(*)"
+    " (SELECT f.owner AS owner, count(*) AS n FROM (SELECT owner,"
+    " file AS content FROM files WHERE content = 0 UNION SELECT owner,"
+    " content FROM files WHERE content <> 0) f JOIN chunks c"
+    " ON c.file = f.content GROUP BY f.owner UNION ALL"
+    " SELECT g.owner, count(*)"
     " FROM going_files g JOIN chunks c ON c.file = g.file GROUP BY g.owner)"
     " GROUP BY owner ON CONFLICT(user) DO UPDATE SET chunks = excluded.chunks",
     "CREATE TABLE t.fewest AS SELECT file, min(n) AS n, count(*) AS chunks,"
@@ -116,9 +121,11 @@ const size_t catalog_recount_steps = NX_ARRAY_SIZE(catalog_recount);
 	}
 
 /* Nobody knows a chunk of @file, not even who will reap it. */
-#define UNKNOWN_FILE(file)                                                   \
-	"NOT EXISTS (SELECT 1 FROM files x WHERE x.file = " file             \
-	") AND NOT EXISTS (SELECT 1 FROM going_files x WHERE x.file = " file \
+#define UNKNOWN_FILE(file)                                                  \
+	"NOT EXISTS (SELECT 1 FROM files x WHERE x.file = " file            \
+	") AND NOT EXISTS (SELECT 1 FROM files x WHERE x.content = " file   \
+	" AND x.content <> 0) AND NOT EXISTS (SELECT 1 FROM going_files x " \
+	"WHERE x.file = " file                                              \
 	") AND NOT EXISTS (SELECT 1 FROM entries x WHERE x.file = " file ")"
 
 /* Of a part people know the whole. */
@@ -126,11 +133,14 @@ const size_t catalog_recount_steps = NX_ARRAY_SIZE(catalog_recount);
 	"ifnull((SELECT p.whole FROM parts p WHERE p.file = c.file), " \
 	"c.file)"
 
-/* The folder that @e says it is in is there, or it is on its way out. */
-#define HAS_FOLDER(e)                                                 \
-	"(" e ".parent = 0 OR EXISTS (SELECT 1 FROM entries p WHERE"  \
-	" p.entry = " e ".parent AND p.file IS NULL AND p.owner = " e \
-	".owner) OR EXISTS (SELECT 1 FROM going g WHERE g.owner = " e \
+/* The folder that @e says it is in is there, or it is on its way out, or it is
+ * being copied and in none yet. */
+#define HAS_FOLDER(e)                                                  \
+	"(" e ".parent = 0 OR (" e ".parent = -1 AND EXISTS (SELECT 1" \
+	" FROM copying y WHERE y.folder = " e                          \
+	".entry)) OR EXISTS (SELECT 1 FROM entries p WHERE"            \
+	" p.entry = " e ".parent AND p.file IS NULL AND p.owner = " e  \
+	".owner) OR EXISTS (SELECT 1 FROM going g WHERE g.owner = " e  \
 	".owner AND g.folder = " e ".parent))"
 
 const struct check_rule catalog_rules[] = {
@@ -184,16 +194,19 @@ const struct check_rule catalog_rules[] = {
 	"SELECT f.file, printf('file %s says %d bytes in %d chunks, there are"
 	" %d in %d', f.id, f.size, f.chunks, ifnull(t.size, 0),"
 	" ifnull(t.chunks, 0)) FROM files f LEFT JOIN t.fewest t"
-	" ON t.file = f.file WHERE f.parts = 0 AND"
-	" (f.chunks <> ifnull(t.chunks, 0) OR f.size <> ifnull(t.size, 0))",
+	" ON t.file = " CONTENT_OF("f") " WHERE f.parts = 0 AND"
+					" (f.chunks <> ifnull(t.chunks, 0) OR "
+					"f.size <> ifnull(t.size, 0))",
 	{NULL}},
     {"file-parts",
 	"SELECT f.file, printf('file %s says %d bytes in %d parts, there are"
 	" %d in %d', f.id, f.size, f.parts, ifnull(t.size, 0),"
 	" ifnull(t.n, 0)) FROM files f LEFT JOIN (SELECT whole,"
 	" sum(size) AS size, count(*) AS n FROM parts WHERE offset >= 0"
-	" GROUP BY whole) t ON t.whole = f.file WHERE f.parts > 0"
-	" AND (f.size <> ifnull(t.size, 0) OR f.parts <> ifnull(t.n, 0))",
+	" GROUP BY whole) t ON t.whole = " CONTENT_OF(
+	    "f") " WHERE f.parts > 0"
+		 " AND (f.size <> ifnull(t.size, 0) OR f.parts <> ifnull(t.n, "
+		 "0))",
 	{NULL}},
     {"part-without-file",
 	"SELECT p.file, printf('part %d of file %d is file %d, which is not"
@@ -246,12 +259,14 @@ const struct check_rule catalog_rules[] = {
 	 " charged = charged + ?4 WHERE file = ?1"}},
     {"file-replicas",
 	"SELECT f.file, printf('file %s says %d replicas, there are %d', f.id,"
-	" f.replicas, t.n) FROM files f JOIN t.fewest t ON t.file = f.file"
-	" WHERE min(f.replicas, f.want) <> min(t.n, f.want)",
+	" f.replicas, t.n) FROM files f JOIN t.fewest t"
+	" ON t.file = " CONTENT_OF(
+	    "f") " WHERE min(f.replicas, f.want) <> min(t.n, f.want)",
 	{"UPDATE files SET replicas = min(want, (SELECT min(n) FROM (SELECT"
 	 " count(r.volume) AS n FROM chunks c LEFT JOIN replicas r"
-	 " ON r.chunk = c.chunk WHERE c.file = ?1 GROUP BY c.chunk)))"
-	 " WHERE file = ?1 AND chunks > 0"}},
+	 " ON r.chunk = c.chunk WHERE c.file = (SELECT " CONTENT_OF(
+	     "x") " FROM files x WHERE x.file = ?1) GROUP BY c.chunk)))"
+		  " WHERE file = ?1 AND chunks > 0"}},
     {"chunk-without-file",
 	"SELECT c.chunk, printf('chunk %s is of file %d, which is not there',"
 	" c.id, c.file) FROM chunks c WHERE " UNKNOWN_FILE("c.file"),
@@ -288,9 +303,11 @@ const struct check_rule catalog_rules[] = {
 	 " (SELECT 1 FROM volumes v WHERE v.volume = ?1)"}},
     {"going-file-that-is-kept",
 	"SELECT g.file, printf('the chunks of file %s are to go, and it is"
-	" there', f.id) FROM going_files g JOIN files f ON f.file = g.file",
+	" there', f.id) FROM files f JOIN going_files g"
+	" ON g.file = " CONTENT_OF("f"),
 	{"DELETE FROM going_files WHERE file = ?1"
-	 " AND EXISTS (SELECT 1 FROM files f WHERE f.file = ?1)"}},
+	 " AND EXISTS (SELECT 1 FROM files f WHERE " HAS_CONTENT(
+	     "f", "?1") ")"}},
     {"going-folder-that-is-kept",
 	"SELECT g.folder, printf('what is in folder %d of user %d is to go,"
 	" and it is there', g.folder, g.owner), g.owner FROM going g"

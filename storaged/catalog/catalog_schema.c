@@ -199,6 +199,19 @@ static const char schema_9[] =
     "ALTER TABLE volumes ADD COLUMN disk INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE volumes ADD COLUMN intent INTEGER NOT NULL DEFAULT 0;";
 
+/*
+ * A copy has the chunks of the file it was made of: chunks.file, damage.file and
+ * pins mean the key of the file that first had them, 0 is the file's own. What
+ * is being copied is below a folder that is in no tree.
+ */
+static const char schema_11[] =
+    "ALTER TABLE files ADD COLUMN content INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX files_content ON files(content) WHERE content <> 0;"
+    "CREATE TABLE copying("
+    " folder INTEGER PRIMARY KEY,"
+    " owner INTEGER NOT NULL) STRICT;";
+
 const char *const catalog_schema[] = {schema_1, schema_2, schema_3, schema_4,
-    schema_5, schema_6, schema_7, schema_8, schema_9, catalog_schema_buckets};
+    schema_5, schema_6, schema_7, schema_8, schema_9, catalog_schema_buckets,
+    schema_11};
 const size_t catalog_schema_steps = NX_ARRAY_SIZE(catalog_schema);

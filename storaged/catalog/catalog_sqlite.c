@@ -1,8 +1,8 @@
 /*
  * The catalogue in SQLite: opening and closing, and the order of its writes.
  * Its tables are in catalog_schema.c, users' accounts in catalog_users.c, files
- * in catalog_files.c, trees in catalog_tree.c, catalog_move.c and
- * catalog_sums.c, volumes and replicas in catalog_volumes.c, forgetting a
+ * in catalog_files.c, trees in catalog_tree.c, catalog_move.c, catalog_copy.c
+ * and catalog_sums.c, volumes and replicas in catalog_volumes.c, forgetting a
  * volume in catalog_forget.c, what deletions leave behind in catalog_reap.c and
  * catalog_trash.c, how far scrubbing is in catalog_scrub.c. Owns storage.db;
  * trusts what it once wrote there no further than sums that would fall below
@@ -36,6 +36,8 @@ catalog_open(
 	    sqlite3_exec(nx_db_handle(c->db), scratch, NULL, NULL, NULL) !=
 		SQLITE_OK)
 		r = nx_db_errno(c->db);
+	if (r == 0)
+		r = nx_db_write_now(c->db, catalog_copy_undo, NULL);
 	if (r < 0) {
 		catalog_close(c);
 		return r;

@@ -48,7 +48,7 @@ catalog_add_up(struct nx_db *db, uint64_t owner, int64_t folder,
 	bool in_root = folder == 0;
 
 	/* No path is deeper: more would be a ring of folders. */
-	for (unsigned depth = 0; folder != 0; depth++) {
+	for (unsigned depth = 0; folder > 0; depth++) {
 		int64_t name;
 		int r;
 
@@ -62,6 +62,8 @@ catalog_add_up(struct nx_db *db, uint64_t owner, int64_t folder,
 			at.reach += 1 + name;
 		}
 	}
+	if (folder < 0)
+		return 0;
 	return nx_db_exec(db,
 	    "UPDATE users SET tree = tree + ?, tree_at = iif(?, ?, tree_at)"
 	    " WHERE user = ?",

@@ -12,7 +12,7 @@
 
 #define ENTRY_COLUMNS                                            \
 	"e.entry, e.name, e.file, e.size, e.modified_at, f.id, " \
-	"f.md5, " DAMAGE_COLUMNS("e.file")
+	"f.md5, " DAMAGE_COLUMNS(CONTENT_OF("f"))
 
 static void
 read_entry(sqlite3_stmt *stmt, struct catalog_entry *ret_entry)

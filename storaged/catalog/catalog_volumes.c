@@ -156,29 +156,36 @@ catalog_volume_next(struct catalog *c, int64_t volume, int64_t after,
 	int r = nx_db_query(c->db, &stmt,
 	    "SELECT " CHUNK_COLUMNS " FROM replicas r JOIN chunks c"
 	    " ON c.chunk = r.chunk WHERE r.volume = ? AND r.chunk > ?"
-	    " AND EXISTS (SELECT 1 FROM files f WHERE f.file = c.file)"
-	    " ORDER BY r.chunk LIMIT ?",
+	    " AND (EXISTS (SELECT 1 FROM files f WHERE f.file = c.file) OR"
+	    " EXISTS (SELECT 1 FROM files f WHERE f.content = c.file"
+	    " AND f.content <> 0)) ORDER BY r.chunk LIMIT ?",
 	    "iiu", volume, after, (uint64_t)max);
 
 	return read_chunks(c, r, stmt, ret_chunks);
 }
 
-/* Files and their chunks get their keys in one transaction: in the order of
- * files, by its partial index, chunks come in the order of their keys too. */
+/* In the order of files, by its partial index; the chunks of one in theirs. */
 int
-catalog_degraded_next(struct catalog *c, int64_t file, int64_t after,
-    struct catalog_chunk *ret_chunks, size_t max)
+catalog_degraded_next(struct catalog *c, struct catalog_degraded *at,
+    struct catalog_chunk *ret_chunk)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(c->db, &stmt,
-	    "SELECT " CHUNK_COLUMNS " FROM files f CROSS JOIN chunks c"
-	    " ON c.file = f.file WHERE f.replicas < f.want AND f.file >= ?1"
-	    " AND c.chunk > ?2"
-	    " AND (SELECT count(*) FROM replicas r WHERE r.chunk = c.chunk)"
-	    " < f.want ORDER BY f.file, c.idx LIMIT ?3",
-	    "iiu", file, after, (uint64_t)max);
+	    "SELECT " CHUNK_COLUMNS ", f.file FROM files f CROSS JOIN chunks c"
+	    " ON c.file = " CONTENT_OF(
+		"f") " WHERE f.replicas < f.want AND f.file >= ?1"
+		     " AND (f.file > ?1 OR c.chunk > ?2)"
+		     " AND (SELECT count(*) FROM replicas r WHERE r.chunk = "
+		     "c.chunk)"
+		     " < f.want ORDER BY f.file, c.idx LIMIT 1",
+	    "ii", at->file, at->chunk);
 
-	return read_chunks(c, r, stmt, ret_chunks);
+	if (r <= 0)
+		return r;
+	at->file = sqlite3_column_int64(stmt, 6);
+	at->chunk = sqlite3_column_int64(stmt, 0);
+	r = read_chunks(c, r, stmt, ret_chunk);
+	return r;
 }
 
 int
@@ -252,8 +259,8 @@ count_replicas(struct nx_db *db, const struct where *was, int64_t now)
 		return 0;
 	if (now < was->replicas)
 		return nx_db_exec(db,
-		    "UPDATE files SET replicas = ?1 WHERE file = ?2"
-		    " AND replicas > ?1",
+		    "UPDATE files SET replicas = ?1 WHERE"
+		    " " HAS_CONTENT("files", "?2") " AND replicas > ?1",
 		    "ii", now, was->file);
 	r = are_as_few(db, was);
 	if (r != 0)
@@ -262,7 +269,7 @@ count_replicas(struct nx_db *db, const struct where *was, int64_t now)
 	    "UPDATE files SET replicas = (SELECT min(n) FROM"
 	    " (SELECT count(r.volume) AS n FROM chunks c LEFT JOIN replicas r"
 	    " ON r.chunk = c.chunk WHERE c.file = ?1 GROUP BY c.chunk))"
-	    " WHERE file = ?1",
+	    " WHERE " HAS_CONTENT("files", "?1"),
 	    "i", was->file);
 }
 

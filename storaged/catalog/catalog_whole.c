@@ -63,7 +63,7 @@ catalog_assemble(struct nx_db *db, struct catalog_commit *op)
 	op->freed = a->parts < u.parts;
 	if (op->freed)
 		r = drop_others(db, &u, a->size);
-	f->key = u.file;
+	f->key = f->content = u.file;
 	f->size = a->size;
 	f->chunks = (uint32_t)a->chunks;
 	f->want = u.want;
@@ -135,10 +135,10 @@ catalog_file_at(struct catalog *c, const struct catalog_file *file,
 
 	if (file->parts > 0)
 		return chunks_of_pieces(
-		    c, file->key, offset, ret_chunks, max, ret_start);
+		    c, file->content, offset, ret_chunks, max, ret_start);
 	*ret_start = index * CHUNK_SIZE;
 	return catalog_file_chunks(
-	    c, file->key, (uint32_t)index, ret_chunks, max);
+	    c, file->content, (uint32_t)index, ret_chunks, max);
 }
 
 /* --- what is known of pieces ------------------------------------------------*/
@@ -162,15 +162,18 @@ int
 catalog_part_there(struct catalog *c, int64_t file)
 {
 	int64_t whole = catalog_whole_of(c->db, file);
-	struct catalog_file f;
+	struct catalog_file f = {0};
 	int r;
 
 	if (whole <= 0)
 		return (int)whole; /* a whole is seen in its pieces */
-	r = catalog_file_get(c, whole, &f);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	return f.hidden ? 1 : catalog_file_there(c, &f);
+	/* The first of its copies that can be reached will do. */
+	while ((r = catalog_file_with(c, whole, f.key, &f)) == 0) {
+		r = f.hidden ? 1 : catalog_file_there(c, &f);
+		if (r != 0)
+			return r;
+	}
+	return r < 0 ? r : 0;
 }
 
 /* --- going ------------------------------------------------------------------*/

@@ -131,7 +131,7 @@ fill_parts(struct read_job *job)
 
 	if (!chunks)
 		return -ENOMEM;
-	n = catalog_file_chunks(job->s->catalog, job->file.key,
+	n = catalog_file_chunks(job->s->catalog, job->file.content,
 	    (uint32_t)(at / CHUNK_SIZE), chunks, job->pieces.max);
 	for (int i = 0; i < n && at < job->to; i++) {
 		struct part *part = &job->parts[job->n++];

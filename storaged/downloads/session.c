@@ -138,7 +138,7 @@ session_begin(struct downloads *ds, const struct nx_peer *peer, uint64_t user,
 	se = calloc(1, sizeof(*se));
 	if (!se)
 		return NULL;
-	if (catalog_pin(ds->s->catalog, file->key) < 0) {
+	if (catalog_pin(ds->s->catalog, file->content) < 0) {
 		free(se);
 		return NULL;
 	}
@@ -177,7 +177,7 @@ session_free(struct session *se)
 	nx_assert(se->ended && se->busy == 0 && ds->count > 0);
 	TAILQ_REMOVE(&ds->sessions, se, entry);
 	ds->count--;
-	if (catalog_unpin(ds->s->catalog, se->file.key) > 0)
+	if (catalog_unpin(ds->s->catalog, se->file.content) > 0)
 		collector_kick(ds->s->collector);
 	free(se);
 }

@@ -36,21 +36,27 @@ parse_cursor(const char *text, int64_t *ret_after)
 	return errno == 0 && *end == '\0';
 }
 
+static void
+refuse_cursor(struct nx_request *r)
+{
+	nx_refuse(r, NX__STATUS__INVALID,
+	    "the cursor is not one this list has given");
+}
+
 /* With places: a file in a tree is hard to find by its id. */
 struct damaged {
 	struct catalog_file files[DAMAGED_MAX];
 	char places[DAMAGED_MAX][PLACE];
 	Nx__FileInfo infos[DAMAGED_MAX], *pointers[DAMAGED_MAX];
-	char next[32];
+	char next[48];
 };
 
 static int
-fill_damaged(struct storaged *s, uint64_t owner, int64_t after, size_t max,
-    struct damaged *d, Nx__FileListReply *reply)
+fill_damaged(struct storaged *s, uint64_t owner, struct catalog_damaged at,
+    size_t max, struct damaged *d, Nx__FileListReply *reply)
 {
-	int64_t next;
-	int n = catalog_file_list_damaged(
-	    s->catalog, owner, after, d->files, max, &next);
+	int n =
+	    catalog_file_list_damaged(s->catalog, owner, &at, d->files, max);
 
 	if (n < 0)
 		return n;
@@ -63,24 +69,34 @@ fill_damaged(struct storaged *s, uint64_t owner, int64_t after, size_t max,
 	}
 	reply->n_files = (size_t)n;
 	reply->files = d->pointers;
-	if (next != 0) {
-		(void)snprintf(d->next, sizeof(d->next), "%" PRId64, next);
+	if (at.content != 0) {
+		(void)snprintf(d->next, sizeof(d->next), "%" PRId64 ":%" PRId64,
+		    at.content, at.file);
 		reply->next = d->next;
 	}
 	return 0;
 }
 
 static void
-list_damaged(struct nx_request *r, const Nx__FileListRequest *q, int64_t after,
-    struct storaged *s)
+list_damaged(
+    struct nx_request *r, const Nx__FileListRequest *q, struct storaged *s)
 {
+	struct catalog_damaged at = {0};
 	Nx__FileListReply reply = NX__FILE_LIST_REPLY__INIT;
 	size_t max =
 	    q->limit && q->limit < DAMAGED_MAX ? q->limit : DAMAGED_MAX;
-	struct damaged *d = calloc(1, sizeof(*d));
-	int e = d ? fill_damaged(s, r->who.user_id, after, max, d, &reply)
-		  : -ENOMEM;
+	struct damaged *d;
+	int end = 0, e;
 
+	if (q->after[0] != '\0' &&
+	    (sscanf(q->after, "%" SCNd64 ":%" SCNd64 "%n", &at.content,
+		 &at.file, &end) != 2 ||
+		q->after[end] != '\0')) {
+		refuse_cursor(r);
+		return;
+	}
+	d = calloc(1, sizeof(*d));
+	e = d ? fill_damaged(s, r->who.user_id, at, max, d, &reply) : -ENOMEM;
 	if (e < 0)
 		nx_refuse_errno(r, e, "listing the files");
 	else
@@ -100,13 +116,12 @@ serve_file_list(
 	int64_t after;
 	int n;
 
-	if (!parse_cursor(q->after, &after)) {
-		nx_refuse(r, NX__STATUS__INVALID,
-		    "the cursor is not one this list has given");
+	if (q->damaged) {
+		list_damaged(r, q, s);
 		return;
 	}
-	if (q->damaged) {
-		list_damaged(r, q, after, s);
+	if (!parse_cursor(q->after, &after)) {
+		refuse_cursor(r);
 		return;
 	}
 	files = calloc(max + 1, sizeof(*files));

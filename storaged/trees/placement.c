@@ -96,8 +96,8 @@ place_file(struct page *p)
 {
 	struct file_row *row = &p->files[p->n_files];
 	size_t first = p->n_chunks, room = CHUNKS - first;
-	int n = catalog_file_chunks(
-	    p->s->catalog, row->file.key, p->index, &p->chunks[first], room);
+	int n = catalog_file_chunks(p->s->catalog, row->file.content, p->index,
+	    &p->chunks[first], room);
 
 	if (n < 0)
 		return n;

@@ -36,7 +36,7 @@ static const struct {
     [CATALOG_NOT_EMPTY] = {NX__STATUS__CONFLICT,
 	"the folder \"%s\" is not empty and is not replaced: delete it first"},
     [CATALOG_INTO_ITSELF] = {NX__STATUS__INVALID,
-	"a folder cannot be moved into itself: \"%s\""},
+	"a folder can be neither moved nor copied into itself: \"%s\""},
     [CATALOG_IS_ROOT] = {NX__STATUS__INVALID,
 	"the root folder can be neither moved nor deleted nor replaced"},
     [CATALOG_TOO_DEEP] = {NX__STATUS__INVALID,

@@ -7,6 +7,7 @@
 #define STORAGED_TREES_H
 
 #include "storaged/trees/condition.h"
+#include "storaged/trees/copies.h"
 #include "storaged/trees/info.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"

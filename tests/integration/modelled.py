@@ -33,7 +33,7 @@ class Worker(threading.Thread):
         self.number = number
         self.acts = [(a, w) for a, w in (
             (self.put, 20), (self.put_form, 6), (self.get, 20),
-            (self.look, 10), (self.mkdir, 8), (self.move, 8),
+            (self.look, 10), (self.mkdir, 8), (self.move, 8), (self.copy, 8),
             (self.delete, 8), (self.delete_folder, 2), (self.raw_put, 8),
             (self.raw_get, 8), (self.raw_delete, 5), (self.refused, 5),
             (self.node, 2), (self.function, 2))]
@@ -218,6 +218,29 @@ class Worker(threading.Thread):
         self.change(f"delete {path}", ask(
             "DELETE", f"/api/fs/delete?{query(path=path)}", None, self.token),
             after)
+
+    def copy(self):
+        """A file or a folder, onto a new name or a file's."""
+        sources = [p for p in self.tree if p != self.root]
+        if not sources or len(self.tree) > 120:
+            return
+        old = self.rng.choice(sorted(sources))
+        new, replace = self.target(), self.rng.random() < 0.5
+        wanted, after = 200, dict(self.tree)
+        if self.tree[old] is None and (new == old or
+                                       new.startswith(old + "/")):
+            wanted = 400
+        elif new in self.tree and (self.tree[old] is None or not replace):
+            wanted = 409
+        else:
+            for path in self.below(old):
+                after[new + path[len(old):]] = self.tree[path]
+        body = {"old_path": old, "new_path": new, "replace": replace}
+        while True:  # one folder at a time for each user
+            answer = ask("POST", "/api/fs/copy", body, self.token)
+            if answer[0] != 429:
+                break
+        self.change(f"copy {old} {new}", answer, after, wanted)
 
     def delete(self):
         files = self.files()

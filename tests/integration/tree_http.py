@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""What the tree promises over HTTP: conditions of writes."""
+"""What the tree promises over HTTP: conditions of writes, copies."""
 import concurrent.futures
+import os
 import sys
 import time
 
@@ -66,11 +67,46 @@ def conditions():
         "If-Match": tag}).status, 200)
 
 
+def copy(old, new, **more):
+    return call("/api/fs/copy", {"old_path": old, "new_path": new, **more})
+
+
+def copies():
+    data = os.urandom(11 << 20)
+    put("/orig", data)
+    for i in range(50):
+        call("/api/fs/mkdir", {"path": "/d/%d/e" % i, "parents": True})
+        put("/d/%d/small" % i, b"%d" % i)
+    copy("/orig", "/d/0/e/big")
+    a = copy("/d", "/d2")
+    equal("a folder is copied", (a.status, a.json["files"], a.json["folders"]),
+          (200, 51, 101))
+    used = http_api.usage()
+    a = copy("/d", "/d2")
+    equal("not twice", (a.status, http_api.usage()), (409, used))
+    equal("nor into itself", copy("/d", "/d/x").status, 400)
+    equal("nor what is not there", copy("/none", "/n").status, 404)
+    equal("a file not over another",
+          copy("/orig", "/d2/0/small").status, 409)
+    equal("if it is not said", copy("/orig", "/d2/0/small",
+                                    replace=True).status, 200)
+    for path in ("/orig", "/d"):
+        ask("DELETE", "/api/fs/delete?path=" + path)
+    for path in ("/d2/0/e/big", "/d2/0/small"):
+        a = ask("GET", "/api/fs/download?path=" + path)
+        equal(path + " outlives what it was copied from", a.body == data, True)
+    equal("each of them", ask("GET", "/api/fs/download?path=/d2/49/small").body,
+          b"49")
+    got = race(40, 8, lambda i: copy("/d2/1/small", "/raced").status)
+    equal("copies race, one wins", got.count(200), 1)
+
+
 def main():
     http_api.sign_up()
     node = call("/api/nodes", {"name": http_api.NAME, "storage_size": "256M",
                                "memory_mb": 64}).json.get("id")
     conditions()
+    copies()
     for e in ask("GET", "/api/fs/ls").json:
         ask("DELETE", "/api/fs/delete?path=/" + e["name"])
     equal("nothing is used in the end", http_api.usage(), (0, 0, 0))

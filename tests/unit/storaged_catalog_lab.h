@@ -108,6 +108,36 @@ do_move(uint64_t owner, const char *from, const char *to, bool replace)
 	return result;
 }
 
+static inline struct catalog_copy *
+copy_start(uint64_t owner, const char *from, const char *to, int *result)
+{
+	struct catalog_copy *op = calloc(1, sizeof(*op));
+
+	parse(from, &op->path);
+	parse(to, &op->to);
+	op->owner = owner;
+	op->folders = true;
+	op->quota = QUOTA;
+	op->entries = 10000000;
+	op->done = on_done;
+	op->arg = result;
+	*result = INT32_MAX;
+	return op;
+}
+
+static inline int
+do_copy(uint64_t owner, const char *from, const char *to, bool replace)
+{
+	int result;
+	struct catalog_copy *op = copy_start(owner, from, to, &result);
+
+	op->replace = replace;
+	catalog_copy(lab.c, op);
+	wait_for(&result);
+	free(op);
+	return result;
+}
+
 struct put {
 	struct catalog_commit op;
 	struct path path;

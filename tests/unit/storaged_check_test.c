@@ -130,6 +130,12 @@ fill(void)
 	assert_int_equal(put(4, "/left/y", 70, 1), 0);
 	assert_int_equal(put(4, NULL, 71, 1), 0);
 	assert_int_equal(do_drop_user(4), 0);
+	assert_int_equal(do_mkdir(1, "/own/in", true), 0);
+	assert_int_equal(put(1, "/own/in/it", 9, 2), 0);
+	assert_int_equal(do_copy(1, "/own", "/own2", false), 0);
+	assert_int_equal(put(1, "/orig", 9, 2), 0);
+	assert_int_equal(do_copy(1, "/orig", "/heir", false), 0);
+	assert_int_equal(do_delete(1, "/orig"), 0);
 }
 
 static void

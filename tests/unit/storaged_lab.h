@@ -167,6 +167,7 @@ lab_start(void)
 	assert_int_equal(volumes_load(s->volumes), 0);
 	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	s->quotas = quotas_new();
+	s->copies = copies_new();
 	s->uploads = uploads_new(s);
 	s->downloads = downloads_new(s);
 	s->collector = collector_new(s);
@@ -223,7 +224,9 @@ lab_stop(void)
 	s->io = nx_workers_free(s->io);
 	s->slow = nx_workers_free(s->slow);
 	s->disks = nx_workers_free(s->disks);
+	copies_stop(s->copies);
 	(void)catalog_flush(s->catalog);
+	s->copies = copies_free(s->copies);
 	s->check = check_free(s->check);
 	s->scrub = scrub_free(s->scrub);
 	s->proofs = proofs_free(s->proofs);

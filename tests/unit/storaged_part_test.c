@@ -207,8 +207,16 @@ test_offsets(void **state)
 			assert_int_equal(read_from(&f, at, max), size - at);
 	/* moved, replaced, gone: as any other */
 	assert_int_equal(do_move(1, "/d/f", "/g", false), 0);
+	assert_int_equal(do_copy(1, "/g", "/copy", false), 0);
 	assert_int_equal(do_put(1, "/g", 1, 1, QUOTA, NULL), 0);
 	recount();
+	while (do_reap())
+		;
+	assert_int_equal(catalog_file_next(lab.c,
+			     number("SELECT max(file) FROM files") - 1, &f),
+	    0);
+	assert_int_equal(read_from(&f, 3 * MIB, 4), size - 3 * MIB);
+	assert_int_equal(do_delete(1, "/copy"), 0);
 	while (do_reap())
 		;
 	assert_int_equal(number("SELECT count(*) FROM chunks"), 1);
@@ -264,7 +272,8 @@ test_damage(void **state)
 	catalog_file_place(lab.c, &f, place, sizeof(place));
 	assert_string_equal(place, "mp:key");
 	assert_int_equal(
-	    catalog_file_get(lab.c, number("SELECT file FROM parts"), &f), 0);
+	    catalog_file_with(lab.c, number("SELECT file FROM parts"), 0, &f),
+	    0);
 	assert_int_equal(catalog_file_there(lab.c, &f), 1);
 	catalog_file_place(lab.c, &f, place, sizeof(place));
 	assert_string_equal(place, "mp:key");

@@ -192,8 +192,8 @@ test_missing_is_remembered(void **state)
 {
 	struct lab_upload u = {.path = "/f", .replicas = 2};
 	struct catalog_chunk chunk;
+	struct catalog_damaged at = {0};
 	struct catalog_file file;
-	int64_t next;
 	struct volume *v;
 	char id[33];
 
@@ -212,7 +212,7 @@ test_missing_is_remembered(void **state)
 	LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, "/f"));
 	lab_settle();
 	assert_int_equal(
-	    catalog_file_list_damaged(lab.s.catalog, 0, 0, &file, 1, &next), 0);
+	    catalog_file_list_damaged(lab.s.catalog, 0, &at, &file, 1), 0);
 }
 
 /* Nobody has read the block that is good nowhere; who repairs another one of the

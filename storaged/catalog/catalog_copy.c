@@ -1,0 +1,494 @@
+/*
+ * Copies without a byte, in the catalogue: rows that have the chunks of others.
+ * A file is one write. A folder is walked depth first, some rows a step, into a
+ * folder that hangs below no tree (its parent is OUTSIDE); its own sums are kept
+ * there, the account pays for it as it grows, and the last write puts it where
+ * it was meant to be. What ends on the way gives back what it took, at the
+ * latest when the catalogue is opened again (the table copying).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/id.h"
+#include "storaged/catalog/catalog_internal.h"
+
+#define OUTSIDE   INT64_C(-1)
+#define STEP_ROWS 64 /* of one folder */
+#define STEP_US   1000
+
+/* A folder that is being copied, and how far that is. */
+struct level {
+	int64_t from, to;
+	char after[PATH_NAME_MAX + 1];
+};
+
+struct progress {
+	uint64_t files, folders, bytes;
+	unsigned depth; /* of what is in levels; 0: all is copied */
+	struct level levels[PATH_DEPTH_MAX];
+};
+
+/* A write that is undone has changed nothing: it works on @next. */
+struct catalog_copying {
+	int64_t source, root;     /* folders */
+	char name[NX_ID_LEN + 1]; /* of root, until it has its own */
+	struct progress now, next;
+};
+
+/* --- a file -----------------------------------------------------------------*/
+
+/* A row for another file with the content of @source. */
+static int
+insert_copy(
+    struct nx_db *db, int64_t source, const char *name, int64_t *ret_file)
+{
+	char id[NX_ID_LEN + 1];
+	int r;
+
+	nx_id_new(id);
+	r = nx_db_exec(db,
+	    "INSERT INTO files(id, owner, name, tree, size, chunks, want,"
+	    " replicas, md5, created_at, parts, content) SELECT ?1, owner, ?2,"
+	    " 1, size, chunks, want, replicas, md5, ?3, parts,"
+	    " iif(content <> 0, content, file) FROM files WHERE file = ?4",
+	    "ssui", id, name, catalog_now(), source);
+	if (r == 0 && sqlite3_changes(nx_db_handle(db)) != 1)
+		r = -EBADMSG;
+	*ret_file = sqlite3_last_insert_rowid(nx_db_handle(db));
+	return r;
+}
+
+static int
+copy_file(struct nx_db *db, struct catalog_copy *op)
+{
+	struct catalog_commit as = {
+	    .file = {.owner = op->owner, .size = op->entry.size},
+	    .path = &op->to,
+	    .create_only = !op->replace,
+	    .condition = op->condition,
+	};
+	int64_t file;
+	int r = insert_copy(db, op->entry.file, path_last(&op->to), &file);
+
+	if (r == 0)
+		r = catalog_put_entry(db, &as, file, &op->freed);
+	op->files = 1;
+	op->bytes = op->entry.size;
+	return r;
+}
+
+/* --- a folder: the beginning ------------------------------------------------*/
+
+static int
+insert_outside(struct nx_db *db, uint64_t owner, struct catalog_copying *c)
+{
+	int r;
+
+	nx_id_new(c->name);
+	r = nx_db_exec(db,
+	    "INSERT INTO entries(owner, parent, name, size, modified_at)"
+	    " VALUES(?, ?, ?, 0, ?)",
+	    "uisu", owner, OUTSIDE, c->name, catalog_now());
+	c->root = sqlite3_last_insert_rowid(nx_db_handle(db));
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "INSERT INTO copying(folder, owner) VALUES(?, ?)", "iu",
+		    c->root, owner);
+	return r;
+}
+
+/* As far as it can be said before: nothing is copied that cannot stay. */
+static int
+check_room(struct nx_db *db, const struct catalog_copy *op)
+{
+	struct catalog_sums sums;
+	int64_t parent;
+	int r = catalog_read_sums(db, op->entry.key, &parent, &sums);
+
+	if (r == 0)
+		r = catalog_account(db, op->owner, &sums, 0);
+	if (r == 0)
+		r = catalog_check_account(
+		    db, op->owner, op->quota, op->entries);
+	sums = catalog_negated(&sums);
+	return r != 0 ? r : catalog_account(db, op->owner, &sums, 0);
+}
+
+static int
+begin_folder(struct nx_db *db, struct catalog_copy *op)
+{
+	struct catalog_copying *c = op->copying;
+	struct catalog_sums root = {
+	    .folders = 1, .charged = CATALOG_FOLDER_CHARGE};
+	int r = catalog_clear_target(db, op->owner, &op->entry, &op->to,
+	    op->replace, &op->condition, NULL);
+
+	if (r == 0)
+		r = check_room(db, op);
+	if (r == 0)
+		r = insert_outside(db, op->owner, c);
+	if (r == 0)
+		r = catalog_account(db, op->owner, &root, 0);
+	c->source = op->entry.key;
+	c->now.folders = c->now.depth = 1;
+	c->now.levels[0] = (struct level){.from = c->source, .to = c->root};
+	return r;
+}
+
+static int
+write_begin(struct nx_db *db, void *arg)
+{
+	struct catalog_copy *op = arg;
+	int r = catalog_leaving(db, op->owner);
+
+	op->files = op->folders_made = op->bytes = 0;
+	op->freed = false;
+	if (r != 0)
+		return r < 0 ? r : CATALOG_NO_USER;
+	r = catalog_walk(db, op->owner, &op->path, op->path.depth, &op->entry);
+	if (r == 0 && (op->entry.key == 0 || op->to.depth == 0))
+		r = CATALOG_IS_ROOT;
+	if (r == 0 && op->entry.folder && !op->folders)
+		r = CATALOG_IS_FOLDER;
+	if (r == 0 && op->entry.folder && path_within(&op->to, &op->path))
+		r = CATALOG_INTO_ITSELF;
+	if (r != 0)
+		return r;
+	if (op->entry.folder)
+		return begin_folder(db, op);
+	r = copy_file(db, op);
+	if (r == 0)
+		r = catalog_check_account(
+		    db, op->owner, op->quota, op->entries);
+	if (r == 0)
+		r = catalog_walk(
+		    db, op->owner, &op->to, op->to.depth, &op->entry);
+	return r;
+}
+
+/* --- a folder: the steps ----------------------------------------------------*/
+
+struct child {
+	char name[PATH_NAME_MAX + 1];
+	int64_t entry;
+	int64_t file; /* 0: a folder */
+	int64_t size;
+};
+
+/* The next of the folder, a folder only as the last one. Number or -errno. */
+static int
+read_children(struct nx_db *db, uint64_t owner, const struct level *at,
+    struct child *ret_children)
+{
+	sqlite3_stmt *stmt;
+	int n = 0;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT name, entry, ifnull(file, 0), size FROM entries"
+	    " WHERE owner = ? AND parent = ? AND name > ? ORDER BY name"
+	    " LIMIT ?",
+	    "uisi", owner, at->from, at->after, (int64_t)STEP_ROWS);
+
+	while (r > 0) {
+		struct child *child = &ret_children[n++];
+
+		nx_db_text(stmt, 0, child->name, sizeof(child->name));
+		child->entry = sqlite3_column_int64(stmt, 1);
+		child->file = sqlite3_column_int64(stmt, 2);
+		child->size = sqlite3_column_int64(stmt, 3);
+		if (child->file == 0) {
+			sqlite3_reset(stmt);
+			return n;
+		}
+		r = nx_db_next(stmt);
+	}
+	return r < 0 ? r : n;
+}
+
+/* The entry of @child below @parent; what it adds goes into *sums. */
+static int
+copy_child(struct nx_db *db, uint64_t owner, int64_t parent,
+    const struct child *child, struct catalog_sums *sums)
+{
+	bool folder = child->file == 0;
+	int64_t file = 0,
+		charged =
+		    folder ? 0 : (int64_t)catalog_charge((uint64_t)child->size);
+	int64_t reach = 1 + (int64_t)strlen(child->name);
+	int r = 0;
+
+	if (!folder)
+		r = insert_copy(db, child->file, child->name, &file);
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "INSERT INTO entries(owner, parent, name, file, size,"
+		    " modified_at, charged) VALUES(?, ?, ?, nullif(?, 0), ?, ?,"
+		    " ?)",
+		    "uisiiui", owner, parent, child->name, file,
+		    folder ? 0 : child->size, catalog_now(), charged);
+	sums->size += folder ? 0 : child->size;
+	sums->files += !folder;
+	sums->folders += folder;
+	sums->charged += folder ? CATALOG_FOLDER_CHARGE : charged;
+	sums->height = 1;
+	if (reach > sums->reach)
+		sums->reach = reach;
+	return r;
+}
+
+/* Down into @child, whose copy was just made, or up when there was none. */
+static int
+turn(struct nx_db *db, struct progress *p, const struct child *child)
+{
+	struct level *at = &p->levels[p->depth - 1];
+
+	if (!child) {
+		p->depth--;
+		return 0;
+	}
+	(void)snprintf(at->after, sizeof(at->after), "%s", child->name);
+	if (child->file != 0)
+		return 0;
+	if (p->depth == PATH_DEPTH_MAX)
+		return CATALOG_TOO_DEEP; /* it was moved meanwhile */
+	p->levels[p->depth++] = (struct level){.from = child->entry,
+	    .to = sqlite3_last_insert_rowid(nx_db_handle(db))};
+	return 0;
+}
+
+/* Some children of the folder that is being copied. */
+static int
+copy_some(struct nx_db *db, struct catalog_copy *op)
+{
+	struct progress *p = &op->copying->next;
+	struct level *at = &p->levels[p->depth - 1];
+	struct child children[STEP_ROWS];
+	struct catalog_sums sums = {0};
+	int n = read_children(db, op->owner, at, children);
+	int64_t to = at->to;
+	int r = n < 0 ? n : 0;
+
+	for (int i = 0; i < n && r == 0; i++)
+		r = copy_child(db, op->owner, to, &children[i], &sums);
+	if (r == 0)
+		r = turn(db, p, n > 0 ? &children[n - 1] : NULL);
+	if (r == 0 && n > 0)
+		r = catalog_settle(db, op->owner, to, &sums);
+	if (r == 0 && n > 0)
+		r = catalog_check_account(
+		    db, op->owner, op->quota, op->entries);
+	p->files += (uint64_t)sums.files;
+	p->folders += (uint64_t)sums.folders;
+	p->bytes += (uint64_t)sums.size;
+	return r;
+}
+
+static int
+write_step(struct nx_db *db, void *arg)
+{
+	struct catalog_copy *op = arg;
+	uint64_t began = nx_now_us();
+	int r = catalog_leaving(db, op->owner);
+
+	if (r != 0)
+		return r < 0 ? r : CATALOG_NO_USER;
+	op->copying->next = op->copying->now;
+	do
+		r = copy_some(db, op);
+	while (r == 0 && op->copying->next.depth > 0 &&
+	    nx_now_us() - began < STEP_US);
+	return r;
+}
+
+/* --- a folder: the end ------------------------------------------------------*/
+
+/* Does @op->path still lead to what was copied? It may have been deleted, and
+ * reaped under our hands. */
+static int
+check_source(struct nx_db *db, struct catalog_copy *op)
+{
+	struct catalog_entry entry;
+	int r = catalog_walk(db, op->owner, &op->path, op->path.depth, &entry);
+
+	if (r != 0)
+		return r;
+	return entry.key == op->copying->source ? 0 : CATALOG_NO_PATH;
+}
+
+static int
+write_link(struct nx_db *db, void *arg)
+{
+	struct catalog_copy *op = arg;
+	struct catalog_copying *c = op->copying;
+	struct catalog_entry root = {.key = c->root, .folder = true};
+	struct catalog_sums sums;
+	int64_t parent;
+	int r = catalog_leaving(db, op->owner);
+
+	if (r != 0)
+		return r < 0 ? r : CATALOG_NO_USER;
+	memcpy(root.name, c->name, sizeof(c->name));
+	r = check_source(db, op);
+	if (r == 0)
+		r = catalog_clear_target(db, op->owner, &root, &op->to,
+		    op->replace, &op->condition, &parent);
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "UPDATE entries SET parent = ?, name = ?, modified_at = ?"
+		    " WHERE entry = ?",
+		    "isui", parent, path_last(&op->to), catalog_now(), c->root);
+	if (r == 0)
+		r = catalog_read_sums(db, c->root, &parent, &sums);
+	if (r == 0)
+		r = catalog_add_up(db, op->owner, parent, &sums);
+	if (r == 0)
+		r = nx_db_exec(
+		    db, "DELETE FROM copying WHERE folder = ?", "i", c->root);
+	if (r == 0)
+		r = catalog_walk(
+		    db, op->owner, &op->to, op->to.depth, &op->entry);
+	return r;
+}
+
+/* What there is of a copy goes, and its part of the account. A user who leaves
+ * has none any more. */
+static int
+drop_folder(struct nx_db *db, uint64_t owner, int64_t root)
+{
+	struct catalog_sums sums, less;
+	int64_t parent;
+	int leaving = catalog_leaving(db, owner);
+	int r = catalog_read_sums(db, root, &parent, &sums);
+
+	less = catalog_negated(&sums);
+	if (leaving < 0)
+		return leaving;
+	if (r == 0 && !leaving)
+		r = catalog_account(db, owner, &less, 0);
+	return r < 0 ? r : catalog_drop_folder(db, owner, root, sums.charged);
+}
+
+static int
+drop_copy(struct nx_db *db, uint64_t owner, int64_t root)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT 1 FROM entries WHERE entry = ? AND parent = ?", "ii", root,
+	    OUTSIDE);
+
+	if (r > 0) {
+		sqlite3_reset(stmt);
+		r = drop_folder(db, owner, root);
+	}
+	if (r == 0)
+		r = nx_db_exec(
+		    db, "DELETE FROM copying WHERE folder = ?", "i", root);
+	return r;
+}
+
+static int
+write_drop(struct nx_db *db, void *arg)
+{
+	struct catalog_copy *op = arg;
+
+	return drop_copy(db, op->owner, op->copying->root);
+}
+
+int
+catalog_copy_undo(struct nx_db *db, void *arg)
+{
+	sqlite3_stmt *stmt;
+	int r;
+
+	(void)arg;
+	while ((r = nx_db_query(db, &stmt,
+		    "SELECT folder, owner FROM copying LIMIT 1", "")) > 0) {
+		int64_t root = sqlite3_column_int64(stmt, 0);
+		uint64_t owner = (uint64_t)sqlite3_column_int64(stmt, 1);
+
+		sqlite3_reset(stmt);
+		r = drop_copy(db, owner, root);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+/* --- the order --------------------------------------------------------------*/
+
+static void
+finish(struct catalog_copy *op, int result)
+{
+	free(op->copying);
+	op->copying = NULL;
+	op->done(result, op->arg);
+}
+
+static void
+dropped(int result, void *arg)
+{
+	struct catalog_copy *op = arg;
+
+	/* What could not be dropped now is when the program starts again. */
+	op->freed = result == 0;
+	finish(op, op->result);
+}
+
+static void
+linked(int result, void *arg)
+{
+	struct catalog_copy *op = arg;
+
+	const struct progress *p = &op->copying->now;
+
+	op->result = result;
+	op->files = p->files;
+	op->folders_made = p->folders;
+	op->bytes = p->bytes;
+	if (result == 0)
+		finish(op, 0);
+	else
+		nx_db_write(op->catalog->db, write_drop, dropped, op);
+}
+
+static void
+stepped(int result, void *arg)
+{
+	struct catalog_copy *op = arg;
+
+	if (result == 0)
+		op->copying->now = op->copying->next;
+	if (result == 0 && op->stop)
+		result = -ESHUTDOWN;
+	if (result != 0)
+		linked(result, op);
+	else if (op->copying->now.depth > 0)
+		nx_db_write_behind(op->catalog->db, write_step, stepped, op);
+	else
+		nx_db_write(op->catalog->db, write_link, linked, op);
+}
+
+static void
+begun(int result, void *arg)
+{
+	struct catalog_copy *op = arg;
+
+	if (result != 0 || op->copying->now.depth == 0)
+		finish(op, result);
+	else
+		nx_db_write_behind(op->catalog->db, write_step, stepped, op);
+}
+
+void
+catalog_copy(struct catalog *c, struct catalog_copy *op)
+{
+	nx_assert(op->done);
+	op->catalog = c;
+	op->copying = calloc(1, sizeof(*op->copying));
+	if (!op->copying)
+		op->done(-ENOMEM, op->arg);
+	else
+		nx_db_write(c->db, write_begin, begun, op);
+}

@@ -1,0 +1,85 @@
+/*
+ * What the catalogue knows of users' trees. Part of catalog.h, for size only:
+ * include that.
+ */
+#ifndef STORAGED_CATALOG_TREES_H
+#define STORAGED_CATALOG_TREES_H
+
+/* --- trees ------------------------------------------------------------------*/
+
+struct catalog_entry {
+	int64_t key;
+	char name[PATH_NAME_MAX + 1];
+	bool folder;
+	uint64_t size; /* of a folder: of all files below */
+	int64_t file;
+	char id[NX_ID_LEN + 1];
+	uint64_t modified_at;
+	struct etag etag;
+	uint32_t damaged, missing; /* as of struct catalog_file */
+};
+
+/* 0, CATALOG_NO_PATH, CATALOG_NOT_FOLDER; the root is a folder without name. */
+int catalog_stat(struct catalog *c, uint64_t owner, const struct path *path,
+    struct catalog_entry *ret_entry);
+/* Entries of the folder @folder (of catalog_stat) with names after @after,
+ * sorted byte-wise. Number or -errno. */
+int catalog_list(struct catalog *c, uint64_t owner, int64_t folder,
+    const char *after, struct catalog_entry *ret_entries, size_t max);
+/* May a file come to @path? 0 (what the one there counts, if there is one, in
+ * *ret_old), or why not. */
+int catalog_check_target(struct catalog *c, uint64_t owner,
+    const struct path *path, bool create_only,
+    const struct catalog_condition *condition, uint64_t *ret_old);
+/* 0 or CATALOG_UNMET, of a file with @etag; NULL: there is nothing. */
+int catalog_check_condition(
+    const struct catalog_condition *condition, const struct etag *etag);
+
+struct catalog_tree_op {
+	uint64_t owner;
+	struct path path, to;
+	bool parents; /* mkdir: make what is missing, existing is fine */
+	bool replace; /* move */
+	struct catalog_condition condition; /* delete: of path, move: of to */
+	uint64_t quota, entries; /* mkdir, as in struct catalog_commit */
+	catalog_done *done;
+	void *arg;
+	/* results */
+	struct catalog_entry entry;     /* mkdir, move */
+	uint64_t files, folders, bytes; /* delete */
+};
+void catalog_mkdir(struct catalog *c, struct catalog_tree_op *op);
+/* Short, however much is below: what is left to do is left to reaping. */
+void catalog_delete(struct catalog *c, struct catalog_tree_op *op);
+void catalog_move(struct catalog *c, struct catalog_tree_op *op);
+
+/*
+ * A file or a folder comes to be at another place too, without a byte: copies
+ * have the chunks of what they were made of. A folder is copied in steps that
+ * others' writes go between, out of sight, and appears whole by the last of
+ * them: what is written to it or deleted meanwhile may be in the copy or not. A
+ * file may replace a file, a folder an empty one, if @replace. When it fails,
+ * or the program ends on the way, what there was of it goes.
+ */
+struct catalog_copy {
+	uint64_t owner;
+	struct path path, to;
+	bool folders; /* else CATALOG_IS_FOLDER */
+	bool replace;
+	struct catalog_condition condition; /* of to */
+	uint64_t quota, entries;            /* as in struct catalog_commit */
+	bool stop; /* at any time: it fails with -ESHUTDOWN, if it can */
+	catalog_done *done;
+	void *arg;
+	/* results */
+	struct catalog_entry entry;
+	uint64_t files, folders_made, bytes;
+	bool freed; /* a file that was there was dropped */
+	/* the catalogue's own, until @done */
+	struct catalog *catalog;
+	struct catalog_copying *copying; /* NULL: a file */
+	int result;
+};
+void catalog_copy(struct catalog *c, struct catalog_copy *op);
+
+#endif
