@@ -1,7 +1,7 @@
 # How the tests are run; included by the Makefile. Every part prints TAP, and
 # tests/run counts it: the last line is "N passed, N failed, N skipped".
 
-.PHONY: check check-unit check-integration check-host soak bench fuzz check-deps
+.PHONY: check check-unit check-integration check-host soak proof bench fuzz check-deps
 check-deps:
 	@packaging/deps.sh build run check
 
@@ -23,6 +23,10 @@ check-host: check-deps
 soak: check-deps
 	@tests/run soak
 
+# Power cuts, at as many points as it takes to believe it; `make check` has eight.
+proof: check-deps
+	@tests/run proof
+
 bench:
 	@packaging/deps.sh build run bench
 	@$(MAKE) --no-print-directory -s all bench-programs
@@ -36,13 +40,19 @@ fuzz: check-deps
 INTEGRATION := $(patsubst tests/integration/%.c,%,$(wildcard tests/integration/*.c))
 INTEGRATION_O_hostile_gateway := \
     $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/integration/hostile/*.c))
+INTEGRATION_LIBS_logdisk := -lfuse3
 define integration_program
 $(BUILD)/tests/integration/$(1): $(BUILD)/tests/integration/$(1).o $(INTEGRATION_O_$(1)) $(BUILD)/libnx.a
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_COMMON)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_COMMON) $$(INTEGRATION_LIBS_$(1))
 endef
 $(foreach t,$(INTEGRATION),$(eval $(call integration_program,$(t))))
+# Takes the place of storaged's syncs: see tests/integration/power.py.
+$(BUILD)/tests/integration/swallow.so: tests/integration/power/swallow.c
+	@mkdir -p $(@D)
+	$(CC) -shared -fPIC -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o $@ $<
 .PHONY: integration-programs
-integration-programs: $(INTEGRATION:%=$(BUILD)/tests/integration/%)
+integration-programs: $(INTEGRATION:%=$(BUILD)/tests/integration/%) \
+    $(BUILD)/tests/integration/swallow.so
 
 # Programs of `make bench`: tests/bench/NAME.c; engine is made of nodemgr's own,
 # creates of storaged's.

@@ -18,8 +18,10 @@ STOP_S = 60
 
 
 class Nexus:
-    def __init__(self, state):
+    def __init__(self, state, options=()):
+        """@options: more of nexus-up's."""
         self.state = state
+        self.options = options
         self.env = {}
         self.token = None
         self.port = PORT
@@ -36,7 +38,8 @@ class Nexus:
     def start(self):
         self.log = open(self.state + ".log", "a", encoding="utf-8")
         self.up = subprocess.Popen(
-            ["packaging/up.sh", str(PORT), "--state", self.state],
+            ["packaging/up.sh", str(PORT), "--state", self.state,
+             *self.options],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             env={**os.environ, "BUILD": BUILD}, start_new_session=True)
         try:
