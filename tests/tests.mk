@@ -59,7 +59,7 @@ integration-programs: $(INTEGRATION:%=$(BUILD)/tests/integration/%) \
 BENCH	:= $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 BENCH_O_engine := $(filter-out %/main.o,$(NODEMGR_O))
 BENCH_O_creates := $(filter-out %/main.o,$(STORAGED_O))
-LIBS_bench := -lcrypto -lisal -lcmocka $(LIBS_nodemgr)
+LIBS_bench := $(LIBS_storaged) -lcmocka $(LIBS_nodemgr)
 define bench_program
 $(BUILD)/tests/bench/$(1): $(BUILD)/tests/bench/$(1).o $(BENCH_O_$(1)) $(BUILD)/libnx.a
 	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_bench) $$(LIBS_COMMON)

@@ -15,6 +15,7 @@ import functions
 import memory
 import nodes
 import others
+import small_files
 import small_requests
 from nexus import Nexus
 from results import Results
@@ -24,6 +25,7 @@ PARTS = {
     "containers": containers,
     "nodes": nodes,
     "files": files,
+    "small": small_files,
     "functions": functions,
     "requests": small_requests,
     "others": others,
