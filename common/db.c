@@ -20,7 +20,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 
-#define CHECKPOINT_PAGES 1000 /* of the log, SQLite's own default */
+#define CHECKPOINT_PAGES 4000
 
 sqlite3 *
 nx_db_handle(struct nx_db *db)

@@ -3,7 +3,8 @@
  * synchronous=FULL, exclusive locking (Debian 12's 3.40 has the WAL-reset bug,
  * which needs two connections). Writes that arrive together are committed
  * together: nx_db_write() collects for one turn of the event loop, runs one
- * transaction with a savepoint per write, commits once, then answers them all.
+ * transaction, commits once, then answers them all; each write succeeds or fails
+ * alone.
  *
  * Whoever is told that a write failed may undo what belongs to it. So nobody is
  * told when that is not known: a database that answers EIO or EROFS, or a COMMIT
@@ -63,11 +64,12 @@ bool nx_db_blob(sqlite3_stmt *stmt, int column, void *buf, size_t size);
 int nx_db_errno(struct nx_db *db);
 
 /*
- * One write of the group commit. @write runs inside the transaction, in its own
- * savepoint: 0, or a negative or positive result that rolls its part back.
+ * One write of the group commit. @write runs inside the transaction: 0, or a
+ * negative or positive result that rolls its part back.
  * @done gets that result, or the commit's -errno (then nothing of it is on
- * disk); it runs after the commit is on disk. Order is kept. When a commit fails, its writes are tried
- * once more one by one, so @write may run twice; only its last run counts.
+ * disk); it runs after the commit is on disk. Order is kept. When a write beside
+ * it is rolled back, or the commit fails, @write runs again; only its last run
+ * counts.
  */
 void nx_db_write(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
     void (*done)(int result, void *arg), void *arg);

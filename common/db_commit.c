@@ -15,6 +15,7 @@
 #define BATCH_MAX  512 /* writes in one transaction */
 #define PASSED_MAX 256 /* turns without room for what nobody waits for */
 #define BEHIND_US  500 /* others get the loop first */
+#define CAREFUL    16  /* batches with a savepoint for each write */
 
 struct nx_db_write {
 	STAILQ_ENTRY(nx_db_write) entry;
@@ -24,23 +25,27 @@ struct nx_db_write {
 	int result;
 };
 
+/* 1: it is to be undone. */
 static int
 run_write(struct nx_db *db, struct nx_db_write *w)
 {
-	int r = nx_db_run(db, "SAVEPOINT w");
-
-	if (r < 0)
-		return r;
 	w->result = w->write(db, w->arg);
 	/* A full disk makes SQLite roll back the whole transaction. */
 	if (sqlite3_get_autocommit(db->sqlite))
 		return w->result < 0 ? w->result : -EIO;
-	if (w->result != 0) {
-		r = nx_db_run(db, "ROLLBACK TO w");
-		if (r < 0)
-			return r;
-	}
-	return nx_db_run(db, "RELEASE w");
+	return w->result != 0;
+}
+
+static int
+run_alone(struct nx_db *db, struct nx_db_write *w)
+{
+	int r = nx_db_exec(db, "SAVEPOINT w", "");
+
+	if (r == 0)
+		r = run_write(db, w);
+	if (r > 0)
+		r = nx_db_exec(db, "ROLLBACK TO w", "");
+	return r < 0 ? r : nx_db_exec(db, "RELEASE w", "");
 }
 
 static void
@@ -62,36 +67,68 @@ reset_all(struct nx_db *db)
 static int
 commit(struct nx_db *db)
 {
-	int rc = sqlite3_exec(db->sqlite, "COMMIT", NULL, NULL, NULL);
+	sqlite3_stmt *stmt = nx_db_stmt(db, "COMMIT");
+	int rc = stmt ? sqlite3_step(stmt) : SQLITE_NOMEM;
 
+	if (rc == SQLITE_DONE)
+		rc = SQLITE_OK;
+	(void)sqlite3_reset(stmt);
 	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_FULL &&
 	    sqlite3_get_autocommit(db->sqlite))
 		nx_db_lost(db->sqlite, "commit");
 	return nx_db_errno_of(rc);
 }
 
-/* All of @batch in one transaction. 0, or -errno and nothing is changed. */
+/*
+ * All of @batch in one transaction, each write by @run. 0; -errno, or 1 when one
+ * of several is to be undone, and nothing is changed.
+ */
 static int
-try_batch(struct nx_db *db, struct nx_db_writes *batch)
+try_batch(struct nx_db *db, struct nx_db_writes *batch,
+    int (*run)(struct nx_db *db, struct nx_db_write *w))
 {
 	struct nx_db_write *w;
 	int r;
 
 	/* No write writes now, and none is left half done. */
 	nx_assert(sqlite3_get_autocommit(db->sqlite));
-	r = nx_db_run(db, "BEGIN IMMEDIATE");
+	r = nx_db_exec(db, "BEGIN IMMEDIATE", "");
 
 	STAILQ_FOREACH(w, batch, entry) {
-		if (r < 0)
+		if (r != 0)
 			break;
-		r = run_write(db, w);
+		r = run(db, w);
 	}
 	reset_all(db);
 	if (r == 0)
 		r = commit(db);
-	if (r < 0 && !sqlite3_get_autocommit(db->sqlite))
+	if (r != 0 && !sqlite3_get_autocommit(db->sqlite))
 		(void)nx_db_run(db, "ROLLBACK");
 	return r;
+}
+
+/*
+ * A savepoint for each write makes SQLite copy every page once for each, a
+ * third of what a small write costs. So there is none as long as all goes well;
+ * when a write is to be undone, all of the batch is, and is done once more with
+ * them. Whoever makes many that fail does not make everything be done twice:
+ * the next batches begin with them.
+ */
+static int
+try_all(struct nx_db *db, struct nx_db_writes *batch)
+{
+	bool single = STAILQ_NEXT(STAILQ_FIRST(batch), entry) == NULL;
+	int r;
+
+	if (db->careful > 0 && !single) {
+		db->careful--;
+		return try_batch(db, batch, run_alone);
+	}
+	r = try_batch(db, batch, run_write);
+	if (r <= 0 || single)
+		return r < 0 ? r : 0; /* it was undone, and that is all */
+	db->careful = CAREFUL;
+	return try_batch(db, batch, run_alone);
 }
 
 /* What failed together is tried one by one: on a full disk a deletion must not
@@ -111,7 +148,7 @@ try_each(struct nx_db *db, struct nx_db_writes *batch)
 		w = STAILQ_FIRST(batch);
 		STAILQ_REMOVE_HEAD(batch, entry);
 		STAILQ_INSERT_TAIL(&one, w, entry);
-		r = try_batch(db, &one);
+		r = try_all(db, &one);
 		if (r < 0)
 			w->result = r;
 		STAILQ_REMOVE_HEAD(&one, entry);
@@ -123,7 +160,7 @@ static void
 commit_batch(struct nx_db *db, struct nx_db_writes *batch)
 {
 	struct nx_db_write *w;
-	int r = try_batch(db, batch);
+	int r = try_all(db, batch);
 
 	if (r < 0) {
 		nx_err("event=commit-failed reason=\"%s\"",

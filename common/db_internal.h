@@ -19,6 +19,7 @@ struct nx_db {
 	struct nx_db_writes pending;
 	struct nx_db_writes behind; /* what nobody waits for */
 	unsigned passed;            /* turns the first of them has waited */
+	unsigned careful;           /* batches that begin with savepoints */
 	struct {
 		const char *sql;
 		sqlite3_stmt *stmt;
