@@ -4,6 +4,7 @@
  * draft is checked block by block before another volume gets it.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,24 @@
 #include "common/fd.h"
 #include "storaged/chunks/chunk_check.h"
 #include "storaged/chunks/chunk_put.h"
+
+#define TIME_DIGITS 12U
+
+/*
+ * The first digits are the time in milliseconds: where ids are looked up, what
+ * is new is beside what is new, and a commit of many touches few pages. The
+ * others keep two of the same moment apart.
+ */
+static void
+chunk_id_new(struct chunk_id *ret_id)
+{
+	char time[TIME_DIGITS + 1];
+
+	nx_id_new(ret_id->text);
+	(void)snprintf(time, sizeof(time), "%012llx",
+	    (unsigned long long)(nx_wall_us() / 1000) & 0xffffffffffffULL);
+	memcpy(ret_id->text, time, TIME_DIGITS);
+}
 
 int
 chunk_put_new(unsigned want, struct chunk_put **ret_put)
@@ -23,7 +42,7 @@ chunk_put_new(unsigned want, struct chunk_put **ret_put)
 		free(put);
 		return -ENOMEM;
 	}
-	nx_id_new(put->id.text);
+	chunk_id_new(&put->id);
 	put->want = want;
 	*ret_put = put;
 	return 0;

@@ -73,8 +73,8 @@ intent_answer(const struct intent *in, const struct catalog_commit *c,
 	info_file(&c->file, &info);
 	reply.file = &info;
 	reply.path = info_text(in->path ? in->path->text : "");
-	nx_info("event=file-stored file=%s owner=%" PRIu64 " size=%" PRIu64
-		" chunks=%u",
+	nx_debug("event=file-stored file=%s owner=%" PRIu64 " size=%" PRIu64
+		 " chunks=%u",
 	    info.id, info.owner, info.size, info.chunks);
 	nx_answer(r, &reply.base, NULL, 0);
 	if (c->freed)

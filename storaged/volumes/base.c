@@ -57,7 +57,7 @@ is_coming(const struct volume *v)
 static bool
 is_enough(const struct volumes *vs, const struct disk *d)
 {
-	const struct volume *v;
+	struct volume *v;
 	uint64_t n = 0;
 	bool have = false;
 

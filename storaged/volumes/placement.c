@@ -29,7 +29,7 @@ volumes_active(const struct volumes *vs)
 uint64_t
 volumes_room(const struct volumes *vs)
 {
-	const struct volume *v;
+	struct volume *v;
 	uint64_t room = 0;
 
 	TAILQ_FOREACH(v, &vs->list, entry)

@@ -51,6 +51,7 @@ struct volume {
 	struct chunk_store *store; /* NULL unless attached */
 	unsigned refs;             /* jobs that use the store */
 	uint64_t in_flight;        /* bytes of chunks being written */
+	uint64_t room, room_at;    /* what volume_room found, and when */
 	int64_t turn;              /* weighted round-robin */
 	struct catalog_turn trash; /* whose is unlinked next */
 	void (*idle)(struct volume *v, void *arg); /* refs fell to 0 */
@@ -130,7 +131,7 @@ void volume_when_idle(
 bool volume_readable(const struct volume *v);
 bool volume_writable(const struct volume *v);
 /* Bytes of chunks it can still take. */
-uint64_t volume_room(const struct volume *v);
+uint64_t volume_room(struct volume *v);
 /* @error, -errno, came from @v: when it is the volume's own fault (fault.h),
  * remembers, also in the catalogue, that it is not to be trusted. */
 void volume_suspect(struct volumes *vs, struct volume *v, int error);

@@ -14,6 +14,8 @@
 
 #define RESERVE_MIN (512ULL << 10)
 #define RESERVE_MAX (256ULL << 20)
+/* Whoever places very many chunks does not ask the file system for each. */
+#define ROOM_US 2000U
 
 bool
 volume_readable(const struct volume *v)
@@ -70,12 +72,18 @@ volume_row(const struct volume *v)
 
 /* Some room is left for the journal, for directories and for the node. */
 uint64_t
-volume_room(const struct volume *v)
+volume_room(struct volume *v)
 {
-	uint64_t reserve = v->size / 64, room;
+	uint64_t reserve = v->size / 64, room, now = nx_now_us();
 
-	if (!v->store || chunk_room(v->store, &room) < 0)
+	if (!v->store)
 		return 0;
+	if (now - v->room_at >= ROOM_US) {
+		v->room_at = now;
+		if (chunk_room(v->store, &v->room) < 0)
+			v->room = 0;
+	}
+	room = v->room;
 	if (reserve < RESERVE_MIN)
 		reserve = RESERVE_MIN;
 	if (reserve > RESERVE_MAX)
