@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "common/status.h"
 #include "storaged_lab.h"
 #include "proto/storage.rpc.h"
 
@@ -250,7 +251,8 @@ test_sync_fails(void **state)
 
 	(void)state;
 	__atomic_store_n(&no_sync, true, __ATOMIC_SEQ_CST);
-	assert_int_equal(put("/f", data, 4096, MESSAGE), NX__STATUS__INTERNAL);
+	assert_int_equal(
+	    put("/f", data, 4096, MESSAGE), nx_status_of_errno(-EIO));
 	__atomic_store_n(&no_sync, false, __ATOMIC_SEQ_CST);
 	check_nothing_left(0);
 	free(data);
