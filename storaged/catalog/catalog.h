@@ -251,6 +251,20 @@ struct catalog_volume_op {
 /* Inserts (filling in the key) or, when it has one, updates state, active,
  * suspect and intent. */
 void catalog_volume_save(struct catalog *c, struct catalog_volume_op *op);
+/* What opens a volume's chunks, wrapped: opaque here. */
+#define CATALOG_KEY 92U
+int catalog_volume_keys(struct catalog *c,
+    int (*each)(
+	const char *node, const uint8_t wrapped[CATALOG_KEY], void *arg),
+    void *arg);
+struct catalog_volume_key_op {
+	int64_t volume;
+	uint8_t wrapped[CATALOG_KEY];
+	catalog_done *done;
+	void *arg;
+};
+void
+catalog_volume_key_save(struct catalog *c, struct catalog_volume_key_op *op);
 /* The row of volume.key goes; no replica may refer to it any more. */
 void catalog_volume_delete(struct catalog *c, struct catalog_volume_op *op);
 /*

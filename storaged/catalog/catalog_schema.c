@@ -211,7 +211,13 @@ static const char schema_11[] =
     " folder INTEGER PRIMARY KEY,"
     " owner INTEGER NOT NULL) STRICT;";
 
+/* What opens the chunks of a volume that is encrypted, wrapped. */
+static const char schema_12[] =
+    "CREATE TABLE volume_keys("
+    " volume INTEGER PRIMARY KEY REFERENCES volumes ON DELETE CASCADE,"
+    " wrapped BLOB NOT NULL) STRICT;";
+
 const char *const catalog_schema[] = {schema_1, schema_2, schema_3, schema_4,
     schema_5, schema_6, schema_7, schema_8, schema_9, catalog_schema_buckets,
-    schema_11};
+    schema_11, schema_12};
 const size_t catalog_schema_steps = NX_ARRAY_SIZE(catalog_schema);

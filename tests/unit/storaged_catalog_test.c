@@ -111,6 +111,7 @@ static void
 test_old_version(void **state)
 {
 	static const char *const undo[] = {
+	    "DROP TABLE volume_keys",
 	    "DROP TABLE disks",
 	    "ALTER TABLE volumes DROP COLUMN disk",
 	    "ALTER TABLE volumes DROP COLUMN intent",
@@ -163,7 +164,7 @@ test_old_version(void **state)
 	reopen();
 	recount();
 	assert_int_equal(
-	    number("SELECT user_version FROM pragma_user_version"), 11);
+	    number("SELECT user_version FROM pragma_user_version"), 12);
 	/* nothing there is known to have been read since the oldest file came */
 	assert_int_equal(
 	    number("SELECT count(*) FROM volumes WHERE scrub_since <>"
