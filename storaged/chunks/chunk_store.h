@@ -34,6 +34,8 @@ struct chunk_id {
 struct chunk_store {
 	const struct chunk_store_ops *ops;
 	atomic_bool lost; /* chunk_store_lose */
+	/* NULL, or the store it is a part of, which is lost with it */
+	struct chunk_store *part_of;
 };
 /* A chunk being written; nobody sees it before chunk_commit. */
 struct chunk_draft {
@@ -119,6 +121,8 @@ chunk_store_lose(struct chunk_store *store)
 static inline int
 chunk_store_check(const struct chunk_store *store)
 {
+	if (store->part_of)
+		store = store->part_of;
 	return atomic_load_explicit(&store->lost, memory_order_relaxed) ? -EIO
 									: 0;
 }

@@ -185,12 +185,15 @@ static const struct chunk_store_ops coded_ops = {
 };
 
 static int
-open_inner(int *dirfd, struct chunk_store **ret_store)
+open_part(struct coded *c, int *dirfd, struct chunk_store **ret_store)
 {
 	struct chunk_store_spec spec = {
 	    .kind = CHUNK_STORE_LOCAL, .dirfd = nx_take_fd(dirfd)};
+	int r = chunk_store_new(&spec, ret_store);
 
-	return chunk_store_new(&spec, ret_store);
+	if (r == 0)
+		(*ret_store)->part_of = &c->store;
+	return r;
 }
 
 int
@@ -198,10 +201,10 @@ chunk_store_coded_new(
     struct chunk_store_spec *spec, struct chunk_store **ret_store)
 {
 	struct coded *c = calloc(1, sizeof(*c));
-	int r = c ? open_inner(&spec->dirfd, &c->plain) : -ENOMEM;
+	int r = c ? open_part(c, &spec->dirfd, &c->plain) : -ENOMEM;
 
 	if (r == 0)
-		r = open_inner(&spec->coded_dirfd, &c->coded);
+		r = open_part(c, &spec->coded_dirfd, &c->coded);
 	nx_close(&spec->dirfd);
 	nx_close(&spec->coded_dirfd);
 	if (r < 0) {
