@@ -19,7 +19,7 @@
 #endif
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
-#define PART   8U  /* of what is left, one may have so much at once */
+#define PART   4U  /* of what is left one may have so much at once */
 #define LOOK_N 256 /* looked at in one go */
 
 /* A memfd that is out. */
