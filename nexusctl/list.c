@@ -67,6 +67,8 @@ static const struct ctl_column volume_columns[] = {
     {"ATTACHED", "attached", CTL_YES},
     {"ACTIVE", "active", CTL_YES},
     {"SUSPECT", "suspect", CTL_YES},
+    {"ENCRYPTED", "encrypted", CTL_YES},
+    {"CODED", "coded", CTL_TEXT},
     {"LOOP", "loop", CTL_TEXT},
 };
 const struct ctl_listing ctl_list_volumes = {NX__METHOD__VOLUME_LIST, "volumes",

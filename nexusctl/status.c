@@ -43,6 +43,7 @@ static const struct ctl_column storage_columns[] = {
     {"No further one", "base_note", CTL_TEXT},
     {"Suspect volumes", "suspect", CTL_TEXT},
     {"Unreachable volumes", "away", CTL_TEXT},
+    {"Unreachable", "away_note", CTL_TEXT},
     {"Degraded files", "degraded_files", CTL_TEXT},
     {"Uploads under way", "uploads", CTL_TEXT},
     {"Bad replicas seen", "corrupt", CTL_TEXT},

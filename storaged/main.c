@@ -7,6 +7,7 @@
  * a mount namespace of its own.
  */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/daemon.h"
@@ -192,6 +193,10 @@ main(int argc, char **argv)
 	nx_daemon_start(&daemon_, argc, argv);
 	s->base = daemon_.base;
 
+	if (strcmp(s->conf.compression, "off") != 0 &&
+	    strcmp(s->conf.compression, "zstd") != 0)
+		nx_fatal(0, "[storaged] compression is off or zstd, not %s",
+		    s->conf.compression);
 	r = volumes_new(s, &s->volumes);
 	if (r < 0)
 		nx_fatal(r, "volumes below %s", s->conf.common.state_dir);

@@ -42,6 +42,9 @@ static const struct nx_sys_rule storaged_sys[] = {
     /* what is decoded before it is sent, and whether somebody has it */
     ANY("memfd_create"),
     EQ("fcntl", 1, F_SETLEASE),
+    /* keys in locked memory */
+    ANY("mlock"),
+    ANY("munlock"),
     /* uploads */
     ANY("pipe2"),
     EQ("fcntl", 1, F_SETPIPE_SZ),

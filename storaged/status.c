@@ -2,6 +2,8 @@
  * What storaged says of itself as a whole, put together from its rooms. Only
  * sums that are kept: asking often costs nobody anything.
  */
+#include <stdio.h>
+
 #include "storaged/care/care.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
@@ -16,6 +18,7 @@ serve_storage_status(struct nx_request *r, struct storaged *s)
 	struct collector_status care;
 	struct catalog_totals totals;
 	const struct volume *v;
+	char away[384] = "";
 	int e = catalog_totals(s->catalog, &totals);
 
 	if (e < 0) {
@@ -28,6 +31,9 @@ serve_storage_status(struct nx_request *r, struct storaged *s)
 		reply.base_volumes += v->base;
 		reply.suspect += v->suspect;
 		reply.away += volume_away(v);
+		if (volume_away(v) && v->away_why[0] && !away[0])
+			(void)snprintf(away, sizeof(away), "%.32s: %s", v->node,
+			    v->away_why);
 		/* Beside those that lack one in the catalogue. */
 		reply.degraded_files += v->away_files;
 	}
@@ -36,6 +42,7 @@ serve_storage_status(struct nx_request *r, struct storaged *s)
 	reply.bytes = totals.bytes;
 	reply.degraded_files += totals.degraded;
 	reply.base_note = s->volumes->base_note;
+	reply.away_note = away;
 	reply.uploads = uploads_count(s->uploads);
 	reply.repaired = s->repaired;
 	reply.corrupt = s->corrupt;

@@ -7,6 +7,7 @@
 #define STORAGED_STORAGED_H
 
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/conf.h"
@@ -38,15 +39,19 @@ struct storaged_conf {
 	uint64_t orphan_keep;  /* seconds until it is removed then */
 	uint64_t orphans;      /* of a volume, that may go aside at once */
 	uint64_t entries;      /* files and folders a user may have */
-	uint64_t base_size;  /* bytes of a volume of the platform's; 0: none */
-	uint64_t base_max;   /* so many of them */
-	uint64_t away_grace; /* seconds before what a lost volume held is
+	uint64_t base_size;   /* bytes of a volume of the platform's; 0: none */
+	uint64_t base_max;    /* so many of them */
+	uint64_t away_grace;  /* seconds before what a lost volume held is
 				* copied anew */
-	char *disks;         /* paths, by commas */
-	uint64_t scrub_rate; /* bytes a second; 0: no scrubbing */
-	uint64_t scrub_cpu;  /* percent of a core */
-	uint64_t scrub_interval; /* seconds between two cycles' beginnings */
-	uint64_t check_interval; /* the same of checks; 0: only when asked */
+	char *disks;          /* paths, by commas */
+	char *compression;    /* of what is written: off or zstd */
+	bool encryption;      /* of what is written */
+	char *encryption_key; /* files with the keys that open volumes' */
+	char *encryption_key_old; /* own; "": none */
+	uint64_t scrub_rate;      /* bytes a second; 0: no scrubbing */
+	uint64_t scrub_cpu;       /* percent of a core */
+	uint64_t scrub_interval;  /* seconds between two cycles' beginnings */
+	uint64_t check_interval;  /* the same of checks; 0: only when asked */
 };
 extern const struct nx_conf_key storaged_conf_keys[];
 extern const size_t storaged_conf_count;

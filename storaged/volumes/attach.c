@@ -7,12 +7,27 @@
 #include "storaged/volumes/attach.h"
 #include "storaged/volumes/volume.h"
 
+/* Without the key that it needs nothing of a volume is touched. */
+static int
+open_chunks(const struct volumes *vs, const char *name,
+    struct volume_mounted *m, struct volume_error *error)
+{
+	int r;
+
+	m->chunks = mount_chunks(&m->mount);
+	if (m->chunks < 0)
+		return m->chunks;
+	r = volume_key_find(vs->keys, name, m->chunks, &m->key, error);
+	return r < 0 ? r
+		     : volume_coded_directory(vs->keys, m->chunks, &m->coded);
+}
+
 int
 volume_attach(const struct volumes *vs, const struct volume_env *env,
     const char *name, struct volume_mounted *ret_mounted,
     struct volume_error *error)
 {
-	struct volume_mounted m = {.chunks = -1};
+	struct volume_mounted m = {.chunks = -1, .coded = -1};
 	char path[VOLUME_DEVICE_MAX + 8], at[256];
 	struct volume_device device;
 	int r;
@@ -29,10 +44,9 @@ volume_attach(const struct volumes *vs, const struct volume_env *env,
 	nx_close(&device.hold);
 	if (r < 0)
 		return r;
-	m.chunks = mount_chunks(&m.mount);
-	if (m.chunks < 0) {
-		r = m.chunks;
-		unmount_volume(&m.mount);
+	r = open_chunks(vs, name, &m, error);
+	if (r < 0) {
+		volume_detach(&m);
 		return r;
 	}
 	memcpy(m.loop, device.name, sizeof(m.loop));
@@ -45,5 +59,7 @@ void
 volume_detach(struct volume_mounted *m)
 {
 	nx_close(&m->chunks);
+	nx_close(&m->coded);
+	volume_key_fini(&m->key);
 	unmount_volume(&m->mount);
 }

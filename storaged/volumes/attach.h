@@ -7,13 +7,16 @@
 
 #include "storaged/volumes/mount.h"
 #include "storaged/volumes/volume_image.h"
+#include "storaged/volumes/volume_key.h"
 
 struct volume_env;
 struct volumes;
 
 struct volume_mounted {
 	struct volume_mount mount;
-	int chunks;                   /* the directory of chunks */
+	int chunks; /* the directory of chunks */
+	int coded;  /* of coded ones; -1: there is none */
+	struct volume_key key;
 	char loop[VOLUME_DEVICE_MAX]; /* the device's name */
 };
 

@@ -81,7 +81,9 @@ attach_done(void *arg)
 	v->state = VOLUME_READY;
 	v->attaching = false;
 	if (job->result == 0)
-		job->result = volume_set_mounted(v, &job->mounted);
+		job->result = volume_set_mounted(job->vs, v, &job->mounted);
+	else
+		volume_not_attached(v, job->result, &job->error);
 	if (job->result == 0 && v->disk->away)
 		chunk_store_lose(v->store); /* it is let go again */
 	if (job->request && job->result == 0)

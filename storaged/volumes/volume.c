@@ -63,7 +63,8 @@ volumes_new(struct storaged *s, struct volumes **ret_volumes)
 	vs->env.images = vs->env.userns = vs->nowhere = -1;
 	TAILQ_INIT(&vs->list);
 	TAILQ_INIT(&vs->disks);
-	r = mount_namespace();
+	vs->keys = volume_keys_new(&s->conf);
+	r = vs->keys ? mount_namespace() : -ENOMEM;
 	if (r == 0)
 		r = open_directories(vs);
 	if (r == 0) {
@@ -100,6 +101,7 @@ volumes_free(struct volumes *vs)
 	disks_free(vs);
 	if (vs->tick)
 		event_free(vs->tick);
+	volume_keys_free(vs->keys);
 	nx_close(&vs->env.images);
 	nx_close(&vs->env.userns);
 	nx_close(&vs->nowhere);
@@ -165,13 +167,14 @@ void
 volume_not_mounted(struct volume *v)
 {
 	v->mounted = (struct volume_mounted){
-	    .chunks = -1, .mount = {.root = -1, .view = -1}};
+	    .chunks = -1, .coded = -1, .mount = {.root = -1, .view = -1}};
 }
 
 void
 volume_drop(struct volumes *vs, struct volume *v)
 {
 	TAILQ_REMOVE(&vs->list, v, entry);
+	volume_keys_forget(vs->keys, v->node);
 	chunk_store_free(v->store);
 	if (v->attached)
 		volume_detach(&v->mounted);
@@ -180,10 +183,16 @@ volume_drop(struct volumes *vs, struct volume *v)
 }
 
 int
-volume_set_mounted(struct volume *v, struct volume_mounted *mounted)
+volume_set_mounted(
+    struct volumes *vs, struct volume *v, struct volume_mounted *mounted)
 {
+	struct coding_how how = volume_key_how(vs->keys, &mounted->key);
+	/* One that never had coded chunks and gets none needs no second one. */
 	struct chunk_store_spec spec = {
-	    .kind = CHUNK_STORE_LOCAL, .dirfd = nx_take_fd(&mounted->chunks)};
+	    .kind = mounted->coded < 0 ? CHUNK_STORE_LOCAL : CHUNK_STORE_CODED,
+	    .dirfd = nx_take_fd(&mounted->chunks),
+	    .coded_dirfd = nx_take_fd(&mounted->coded),
+	    .how = &how};
 	int r = chunk_store_new(&spec, &v->store);
 
 	if (r < 0) {
@@ -194,7 +203,25 @@ volume_set_mounted(struct volume *v, struct volume_mounted *mounted)
 	v->attached = true;
 	v->away_us = v->away_files = 0;
 	v->away_over = false;
+	v->away_why[0] = '\0';
+	volume_key_save(vs, v);
 	return 0;
+}
+
+void
+volume_not_attached(
+    struct volume *v, int result, const struct volume_error *error)
+{
+	char why[sizeof(v->away_why)];
+
+	(void)snprintf(why, sizeof(why), "%s",
+	    error->text[0] ? error->text : strerror(-result));
+	if (strcmp(why, v->away_why) == 0)
+		return;
+	memcpy(v->away_why, why, sizeof(why));
+	nx_err("event=volume-not-attached node=%s error=\"%s\" "
+	       "reason=\"%s\"",
+	    v->node, strerror(-result), error->text);
 }
 
 /* --- references -------------------------------------------------------------*/

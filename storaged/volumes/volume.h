@@ -17,6 +17,7 @@
 #include "storaged/volumes/attach.h"
 #include "storaged/volumes/disk.h"
 #include "storaged/volumes/volume_image.h"
+#include "storaged/volumes/volume_key.h"
 
 struct storaged;
 
@@ -39,10 +40,11 @@ struct volume {
 	bool suspect;                      /* a write or sync failed */
 	enum catalog_volume_intent intent; /* an operator's */
 	bool attached;
-	bool attaching;    /* being tried again, MAKING meanwhile */
-	uint64_t away_us;  /* CLOCK_MONOTONIC: not attached since; 0: it is */
-	bool away_over;    /* the grace time has passed */
-	uint64_t proof_us; /* CLOCK_MONOTONIC: suspect, to be proven then */
+	bool attaching;     /* being tried again, MAKING meanwhile */
+	uint64_t away_us;   /* CLOCK_MONOTONIC: not attached since; 0: it is */
+	bool away_over;     /* the grace time has passed */
+	char away_why[256]; /* a sentence; "": it is there, or unknown */
+	uint64_t proof_us;  /* CLOCK_MONOTONIC: suspect, to be proven then */
 	unsigned proof_wait_s;
 	uint64_t away_files; /* that lack a replica for it */
 	bool deleting;       /* a request to delete it is being worked on */
@@ -67,6 +69,7 @@ struct volumes {
 	const struct volume_image_ops *image;
 	struct volume_env env; /* the state directory's */
 	int nowhere;           /* a directory without images */
+	struct volume_keys *keys;
 	struct disk_list disks;
 	unsigned adopting; /* disks that are being taken in */
 	struct volume_list list;
@@ -119,7 +122,11 @@ void volume_not_mounted(struct volume *v);
 /* Takes it off the list; nothing may refer to it any more. */
 void volume_drop(struct volumes *vs, struct volume *v);
 /* Takes over what attaching gave; on failure that is detached. */
-int volume_set_mounted(struct volume *v, struct volume_mounted *mounted);
+int volume_set_mounted(
+    struct volumes *vs, struct volume *v, struct volume_mounted *mounted);
+/* Attaching failed: remembers why, says it once. */
+void volume_not_attached(
+    struct volume *v, int result, const struct volume_error *error);
 
 void volume_ref(struct volume *v);
 void volume_unref(struct volume *v);

@@ -39,8 +39,11 @@ create_work(void *arg)
 	const struct volume_env *env = &job->volume->disk->env;
 	const char *node = job->volume->node;
 
-	job->result =
-	    vs->image->create(env, node, job->volume->size, &job->error);
+	/* Before anything is made that would have to go again. */
+	job->result = volume_key_possible(vs->keys, &job->error);
+	if (job->result == 0)
+		job->result = vs->image->create(
+		    env, node, job->volume->size, &job->error);
 	if (job->result < 0)
 		return;
 	job->result = volume_attach(vs, env, node, &job->mounted, &job->error);
@@ -126,7 +129,8 @@ complete(int result, void *arg)
 		0)
 		return;
 	if (job->result == 0)
-		job->result = volume_set_mounted(v, &job->mounted);
+		job->result =
+		    volume_set_mounted(job->s->volumes, v, &job->mounted);
 	if (job->result < 0) {
 		create_failed(job);
 		return;

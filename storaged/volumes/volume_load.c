@@ -94,12 +94,18 @@ load_volume(struct volumes *vs, const struct catalog_volume *row)
 		return 0;
 	r = volume_attach(vs, &v->disk->env, v->node, &mounted, &error);
 	if (r == 0)
-		r = volume_set_mounted(v, &mounted);
+		r = volume_set_mounted(vs, v, &mounted);
 	if (r < 0)
-		nx_err("event=volume-not-attached node=%s error=\"%s\" "
-		       "reason=\"%s\"",
-		    v->node, strerror(-r), error.text);
+		volume_not_attached(v, r, &error);
 	return 0;
+}
+
+static int
+copy_key(const char *node, const uint8_t wrapped[CATALOG_KEY], void *arg)
+{
+	struct volumes *vs = arg;
+
+	return volume_keys_copy(vs->keys, node, wrapped);
 }
 
 int
@@ -110,6 +116,8 @@ volumes_load(struct volumes *vs)
 
 	if (r == 0)
 		r = catalog_volumes(vs->s->catalog, collect_row, &l);
+	if (r == 0)
+		r = catalog_volume_keys(vs->s->catalog, copy_key, vs);
 	if (r == 0)
 		r = l.result;
 	for (size_t i = 0; i < l.n && r == 0; i++)

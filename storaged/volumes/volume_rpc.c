@@ -24,11 +24,14 @@ void
 volume_info(
     struct storaged *s, const struct volume *v, Nx__VolumeInfo *ret_info)
 {
+	struct chunk_count count = {0};
 	uint64_t chunks = 0, room = 0;
 
 	(void)catalog_volume_chunks(s->catalog, v->key, &chunks);
-	if (v->store)
+	if (v->store) {
 		(void)chunk_room(v->store, &room);
+		chunk_count(v->store, &count);
+	}
 	nx__volume_info__init(ret_info);
 	ret_info->node = text_of(v->node);
 	ret_info->size = v->size;
@@ -39,6 +42,10 @@ volume_info(
 	ret_info->suspect = v->suspect;
 	ret_info->platform = v->base;
 	ret_info->loop = text_of(v->attached ? v->mounted.loop : "");
+	ret_info->encrypted = v->mounted.key.bytes != NULL;
+	ret_info->coded = count.coded;
+	ret_info->plain = count.plain;
+	ret_info->away_why = text_of(v->away_why);
 }
 
 void

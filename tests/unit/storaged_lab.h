@@ -57,7 +57,12 @@ static struct {
 	const char *tmpfs; /* options; NULL: an ordinary directory */
 	uint64_t base_size, base_max, away_grace; /* of the configuration */
 	char *disks;
-} lab;
+	bool coded; /* everything is encrypted and compressed */
+} lab = {
+#ifdef LAB_CODED
+    .coded = true,
+#endif
+};
 
 /* --- whether it can run here ------------------------------------------------*/
 
@@ -129,6 +134,26 @@ lab_disconnect(enum nx_role role)
 		event_base_loop(lab.base, EVLOOP_NONBLOCK);
 }
 
+/* A key that opens the volumes' own, the same as long as the lab's directory. */
+static inline void
+lab_code(struct storaged_conf *conf)
+{
+	static const char key[] = "000102030405060708090a0b0c0d0e0f"
+				  "101112131415161718191a1b1c1d1e1f\n";
+	static char path[80];
+	int fd;
+
+	conf->compression = (char *)(uintptr_t)(lab.coded ? "zstd" : "off");
+	conf->encryption = lab.coded;
+	if (!lab.coded || conf->encryption_key)
+		return;
+	snprintf(path, sizeof(path), "%s/key", lab.dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_int_equal(nx_write_full(fd, key, strlen(key)), 0);
+	close(fd);
+	conf->encryption_key = path;
+}
+
 static inline void
 lab_start(void)
 {
@@ -155,6 +180,7 @@ lab_start(void)
 	s->conf.disks = lab.disks;
 	s->conf.base_size = lab.base_size;
 	s->conf.base_max = lab.base_max;
+	lab_code(&s->conf);
 	assert_int_equal(volumes_new(s, &s->volumes), 0);
 	assert_int_equal(formatter_start(&s->formatter), 0);
 	volumes_set_formatter(s->volumes, s->formatter);
@@ -283,6 +309,7 @@ lab_teardown(void **state)
 	lab_stop();
 	event_base_free(lab.base);
 	lab.base = NULL;
+	lab.s.conf.encryption_key = NULL;
 	if (lab.tmpfs)
 		(void)umount2(lab.dir, MNT_DETACH);
 	lab.tmpfs = NULL;
