@@ -88,19 +88,36 @@ lab_chunk_files(void)
 	return n;
 }
 
+/* Where a byte of a chunk is in its file: coded ones have a header of 40 bytes,
+ * and a tag of 16 after each block. What tests keep is random: not packed. */
+static inline off_t
+lab_stored_at(off_t at)
+{
+	return lab.coded ? at + 40 + at / CRC_BLOCK * 16 : at;
+}
+
+static inline int
+lab_open_chunk(struct volume *v, const char *id, int flags)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/storage/mnt/%s/chunks/%s%s", lab.dir,
+	    v->node, lab.coded ? ".coded/" : "", id);
+	assert_int_equal(chmod(path, 0600), 0);
+	fd = open(path, flags | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
 /* Flips a byte of the first chunk of one volume, behind the checksums. */
 static inline void
 lab_flip(struct volume *v, const char *id, off_t at)
 {
-	char path[512];
+	int fd = lab_open_chunk(v, id, O_RDWR);
 	uint8_t byte;
-	int fd;
 
-	snprintf(path, sizeof(path), "%s/storage/mnt/%s/chunks/%s", lab.dir,
-	    v->node, id);
-	assert_int_equal(chmod(path, 0600), 0);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_true(fd >= 0);
+	at = lab_stored_at(at);
 	assert_int_equal(pread(fd, &byte, 1, at), 1);
 	byte ^= 1;
 	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
@@ -315,16 +332,63 @@ lab_move(uint64_t user, const char *from, const char *to, bool replace)
 	return lab_call(user, NX__METHOD__FS_MOVE, &q);
 }
 
-/* Flips a bit of the sector that holds @needle in the image of @node, below the
- * file system, as a disk rots. */
+struct lab_search {
+	struct volume *v;
+	const uint8_t *needle;
+	size_t len;
+	uint8_t *stored; /* of @len bytes */
+	bool found;
+};
+
+static inline void
+lab_search_one(const char *name, uint64_t changed_at, void *arg)
+{
+	struct lab_search *s = arg;
+	struct chunk_reader *reader;
+	uint8_t buf[4096];
+	struct chunk_id id;
+	int fd;
+
+	(void)changed_at;
+	if (s->found || strlen(name) != NX_ID_LEN)
+		return;
+	snprintf(id.text, sizeof(id.text), "%s", name);
+	assert_int_equal(chunk_open(s->v->store, &id, &reader), 0);
+	for (uint64_t at = 0; chunk_read_at(reader, buf, s->len, at) == 0;
+	     at += CRC_BLOCK) {
+		if (memcmp(buf, s->needle, s->len) != 0)
+			continue;
+		fd = lab_open_chunk(s->v, name, O_RDONLY);
+		assert_int_equal(
+		    pread(fd, s->stored, s->len, lab_stored_at((off_t)at)),
+		    s->len);
+		close(fd);
+		s->found = true;
+		break;
+	}
+	chunk_close(reader);
+}
+
+/* Flips a bit of the sector that holds @needle, the beginning of a block, in the
+ * image of @node, below the file system, as a disk rots. */
 static inline void
 lab_rot(const char *node, const uint8_t *needle, size_t len)
 {
 	size_t size = 64 << 20; /* of the image */
-	uint8_t *image = malloc(size), *found;
+	uint8_t *image = malloc(size), *found, stored[4096];
+	struct lab_search search = {.v = volume_find(lab.s.volumes, node),
+	    .needle = needle,
+	    .len = len,
+	    .stored = stored};
 	char path[128];
 	int fd;
 
+	if (lab.coded) {
+		assert_int_equal(
+		    chunk_list(search.v->store, lab_search_one, &search), 0);
+		assert_true(search.found);
+		needle = stored;
+	}
 	snprintf(path, sizeof(path), "%s/volumes/%s.img", lab.dir, node);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
