@@ -140,7 +140,8 @@ volumes_place(
 		volume_ref(list[i].volume);
 		if (i >= want)
 			continue;
-		put->places[i].charged = known ? size : 0;
+		/* As it will lie there, which may be a little more. */
+		put->places[i].charged = known ? coding_most(size) : 0;
 		list[i].volume->in_flight += put->places[i].charged;
 	}
 	free(list);
