@@ -222,7 +222,11 @@ def test_rot(names, ids):
 
 
 def flip_possible(node, needle):
-    path = os.path.join(STATE, "volumes", node + ".img")
+    return has(os.path.join(STATE, "volumes", node + ".img"),
+                            needle)
+
+
+def has(path, needle):
     with open(path, "rb", buffering=0) as f:
         tail = b""
         while True:
