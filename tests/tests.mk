@@ -55,10 +55,11 @@ integration-programs: $(INTEGRATION:%=$(BUILD)/tests/integration/%) \
     $(BUILD)/tests/integration/swallow.so
 
 # Programs of `make bench`: tests/bench/NAME.c; engine is made of nodemgr's own,
-# creates of storaged's.
+# creates and coded of storaged's.
 BENCH	:= $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 BENCH_O_engine := $(filter-out %/main.o,$(NODEMGR_O))
 BENCH_O_creates := $(filter-out %/main.o,$(STORAGED_O))
+BENCH_O_coded := $(BENCH_O_creates)
 LIBS_bench := $(LIBS_storaged) -lcmocka $(LIBS_nodemgr)
 define bench_program
 $(BUILD)/tests/bench/$(1): $(BUILD)/tests/bench/$(1).o $(BENCH_O_$(1)) $(BUILD)/libnx.a

@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 
+import coded
 import containers
 import files
 import functions
@@ -26,6 +27,7 @@ PARTS = {
     "nodes": nodes,
     "files": files,
     "small": small_files,
+    "coded": coded,
     "functions": functions,
     "requests": small_requests,
     "others": others,

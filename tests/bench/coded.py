@@ -1,0 +1,34 @@
+"""Chunks that are encrypted, compressed and both, beside plain ones, each in a
+store as storaged has it, on a volume of its own.
+
+BENCH_SECONDS is how long each is measured (3).
+"""
+import os
+
+from tools import ours, run as run_program, volume
+
+SECONDS = os.environ.get("BENCH_SECONDS", "3")
+BARE_MIB = 512
+COLUMNS = (("chunk of 10 MiB written, durable", "MB/s"),
+           ("chunk of 10 MiB read, checked and sent", "MB/s"),
+           ("4 KiB read, checked and sent", "/s"))
+
+
+def run(bench):
+    with volume(os.path.join(bench.dir, "coded"), BARE_MIB) as at:
+        lines = [line.split() for line in run_program(
+            ours("coded"), at, SECONDS).splitlines()]
+    plain = {}
+    for line in lines:
+        if len(line) == 2:
+            bench.results.add("AES-256-GCM of 64 KiB, in memory", line[0],
+                              "MB/s", float(line[1]))
+            continue
+        way, content, *numbers, share = line
+        for (name, unit), number in zip(COLUMNS, map(float, numbers)):
+            if way == "plain":
+                plain[content, name] = number
+            else:
+                bench.results.add(
+                    name, f"{way}, {content}, {float(share):.0f} % stored",
+                    unit, number, plain[content, name], "plain")
