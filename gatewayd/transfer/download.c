@@ -27,6 +27,9 @@
 #define SEGMENTS 4U         /* of a window; the first has one, to be quick */
 #define PER_TURN (2U << 20) /* bytes, before other clients get theirs */
 #define PER_CALL (1U << 20)
+#define IN_REPLY (48U << 10) /* shorter ones come without descriptors */
+
+#define HEAD_MORE 1500U /* of the reply's head, what is not common to all */
 
 struct window {
 	int fd[SEGMENTS];
@@ -114,6 +117,7 @@ ask_window(struct req *r)
 	m.offset = d->asked;
 	m.length = d->known ? d->end - d->asked : 0;
 	m.max_segments = r->x.status == 0 ? 1 : SEGMENTS;
+	m.in_reply = r->x.status == 0 ? IN_REPLY : 0;
 	req_call(r, nx_ask_file_open_read(&m), &opts, on_window);
 }
 
@@ -149,6 +153,7 @@ take_window(struct download *d, const struct nx_reply *reply)
 
 static void pump(struct req *r);
 static void begin(struct req *r);
+static void answer_whole(struct req *r, const Nx__OpenReadReply *m);
 
 static void
 on_window(struct req *r, const struct nx_reply *reply)
@@ -163,6 +168,10 @@ on_window(struct req *r, const struct nx_reply *reply)
 		snprintf(d->id, sizeof(d->id), "%s", m->file->id);
 		snprintf(d->name, sizeof(d->name), "%s", m->file->name);
 		snprintf(d->etag, sizeof(d->etag), "%s", m->file->md5);
+	}
+	if (d->known && m->whole && r->x.status == 0) {
+		answer_whole(r, m);
+		return;
 	}
 	if (!d->known || !take_window(d, reply)) {
 		req_fail_status(r, NX__STATUS__INTERNAL,
@@ -238,10 +247,9 @@ pump(struct req *r)
 }
 
 static void
-begin(struct req *r)
+fill_head(const struct download *d, char extra[HEAD_MORE])
 {
-	struct download *d = r->state;
-	char disposition[1100], extra[1500], range[80] = "";
+	char disposition[1100], range[80] = "";
 
 	mime_attachment(d->name, disposition, sizeof(disposition));
 	if (d->partial)
@@ -250,18 +258,44 @@ begin(struct req *r)
 		    (unsigned long long)d->first,
 		    (unsigned long long)d->end - 1,
 		    (unsigned long long)d->size);
-	snprintf(extra, sizeof(extra),
+	snprintf(extra, HEAD_MORE,
 	    "Content-Disposition: %s\r\n"
 	    "ETag: \"%s\"\r\n"
 	    "Accept-Ranges: bytes\r\n"
 	    "Cache-Control: private, no-cache\r\n"
 	    "%s",
 	    disposition, d->etag, range);
+}
+
+static void
+begin(struct req *r)
+{
+	struct download *d = r->state;
+	char extra[HEAD_MORE];
+
+	fill_head(d, extra);
 	if (!exchange_begin(&r->x, d->partial ? 206 : 200,
 		"application/octet-stream", extra, d->end - d->first))
 		return;
 	if (!exchange_pending(&r->x))
 		pump(r);
+}
+
+/* What is short came with its head: both go out at once. */
+static void
+answer_whole(struct req *r, const Nx__OpenReadReply *m)
+{
+	struct download *d = r->state;
+	char extra[HEAD_MORE];
+
+	if (m->content.len != d->end - d->asked) {
+		req_fail_status(r, NX__STATUS__INTERNAL,
+		    "The storage service gave an answer that makes no sense.");
+		return;
+	}
+	fill_head(d, extra);
+	exchange_answer(&r->x, d->partial ? 206 : 200,
+	    "application/octet-stream", extra, m->content.data, m->content.len);
 }
 
 static const struct req_ops download_ops = {

@@ -93,6 +93,9 @@ struct catalog_chunk {
 /* @owner 0: anybody's. @id may be a unique prefix. */
 int catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
     struct catalog_file *ret_file);
+/* The file @key; 0, CATALOG_NO_FILE, -errno. */
+int
+catalog_file_get(struct catalog *c, int64_t key, struct catalog_file *ret_file);
 /* The first file after the key @after that has @content; there are as many as
  * there are copies, all of one owner. 0, CATALOG_NO_FILE, -errno. */
 int catalog_file_with(struct catalog *c, int64_t content, int64_t after,

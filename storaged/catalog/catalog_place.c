@@ -35,6 +35,20 @@ catalog_file_with(struct catalog *c, int64_t content, int64_t after,
 }
 
 int
+catalog_file_get(struct catalog *c, int64_t key, struct catalog_file *ret_file)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.file = ?", "i", key);
+
+	if (r <= 0)
+		return r < 0 ? r : CATALOG_NO_FILE;
+	catalog_read_file(stmt, ret_file);
+	sqlite3_reset(stmt);
+	return 0;
+}
+
+int
 catalog_file_next(struct catalog *c, int64_t key, struct catalog_file *ret_file)
 {
 	sqlite3_stmt *stmt;

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/err.h"
 #include "common/fd.h"
@@ -60,6 +61,54 @@ chunk_verify(struct chunk_reader *reader, const struct checksums *sums,
 	}
 	if (ret_good && at > offset)
 		*ret_good = at - offset < len ? at - offset : len;
+	return r;
+}
+
+/* One block from @at on, into @buf. */
+static int
+block_checked(struct chunk_reader *reader, const struct checksums *sums,
+    uint32_t at, uint8_t *buf, uint32_t *ret_len)
+{
+	uint32_t n = sums->size - at < CRC_BLOCK ? sums->size - at : CRC_BLOCK;
+	int r = chunk_read_at(reader, buf, n, at);
+
+	if (r == 0 && checksum_crc(buf, n) != sums->crc[at / CRC_BLOCK])
+		r = -EBADMSG;
+	*ret_len = n;
+	return r;
+}
+
+int
+chunk_read_checked(struct chunk_reader *reader, const struct checksums *sums,
+    uint32_t offset, uint32_t len, uint8_t *buf, uint32_t *ret_good)
+{
+	nx_cleanup_free uint8_t *block = NULL;
+	int r = 0;
+
+	nx_assert(offset <= sums->size && len <= sums->size - offset);
+	*ret_good = 0;
+	/* All of a chunk that is one block, which is the usual case. */
+	if (offset == 0 && len == sums->size && len <= CRC_BLOCK) {
+		r = block_checked(reader, sums, 0, buf, &len);
+		*ret_good = r == 0 ? len : 0;
+		return r;
+	}
+	block = malloc(CRC_BLOCK);
+	if (!block)
+		return -ENOMEM;
+	while (*ret_good < len && r == 0) {
+		uint32_t skip = (offset + *ret_good) % CRC_BLOCK, n;
+
+		r = block_checked(
+		    reader, sums, offset + *ret_good - skip, block, &n);
+		n -= skip;
+		if (n > len - *ret_good)
+			n = len - *ret_good;
+		if (r < 0)
+			break;
+		memcpy(buf + *ret_good, block + skip, n);
+		*ret_good += n;
+	}
 	return r;
 }
 

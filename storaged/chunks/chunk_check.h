@@ -20,6 +20,14 @@ int chunk_verify(struct chunk_reader *reader, const struct checksums *sums,
     uint32_t offset, uint32_t len, uint32_t *ret_good);
 
 /*
+ * The same, and the bytes that were checked: *ret_good of them are in @buf, which
+ * has room for @len.
+ */
+int
+chunk_read_checked(struct chunk_reader *reader, const struct checksums *sums,
+    uint32_t offset, uint32_t len, uint8_t *buf, uint32_t *ret_good);
+
+/*
  * A good copy of the chunk from all its readers: each block from whichever of
  * the @n @readers has it good (NULL ones are passed over), written to @to under
  * @id. A reader of the very chunk that @replace replaces may be among them.

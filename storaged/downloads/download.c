@@ -20,6 +20,8 @@
 #include "storaged/storaged.h"
 #include "storaged/trees/trees.h"
 
+#define IN_REPLY_MAX (48U << 10)
+
 /* One window: the parts of consecutive chunks, and what they gave. */
 struct read_job {
 	struct storaged *s;
@@ -28,6 +30,7 @@ struct read_job {
 	    *session; /* held; NULL: this window is all, or no room */
 	struct catalog_file file;
 	uint64_t from, to; /* of the file */
+	uint8_t *content;  /* short: the bytes themselves; else NULL */
 	struct pieces pieces;
 	size_t n;
 	struct part parts[];
@@ -52,8 +55,7 @@ find_by_path(struct nx_request *r, struct storaged *s, const char *text,
 	if (result == 0 && entry.folder)
 		result = CATALOG_IS_FOLDER;
 	if (result == 0)
-		result = catalog_file_find(
-		    s->catalog, r->who.user_id, entry.id, ret_file);
+		result = catalog_file_get(s->catalog, entry.file, ret_file);
 	if (result != 0)
 		refuse_catalog(r, result, path.text);
 	return result;
@@ -87,6 +89,11 @@ check_range(struct nx_request *r, const Nx__OpenReadRequest *q,
 	if (q->max_segments == 0 || q->max_segments > PIECES_MAX) {
 		nx_refuse(r, NX__STATUS__INVALID, "max_segments is 1 to %u",
 		    PIECES_MAX);
+		return false;
+	}
+	if (q->in_reply > IN_REPLY_MAX) {
+		nx_refuse(r, NX__STATUS__INVALID,
+		    "at most %u bytes come in a reply", IN_REPLY_MAX);
 		return false;
 	}
 	if (q->offset > file->size || q->length > file->size - q->offset) {
@@ -147,6 +154,11 @@ fill_parts(struct read_job *job)
 	free(chunks);
 	if (n < 0)
 		return n;
+	/* More chunks than were looked at: then as the long are. */
+	if (job->content && at < job->to) {
+		free(job->content);
+		job->content = NULL;
+	}
 	return job->n == 0 && at < job->to ? -EBADMSG : 0;
 }
 
@@ -171,6 +183,7 @@ static void
 job_free(struct read_job *job)
 {
 	pieces_close(&job->pieces);
+	free(job->content);
 	if (job->session)
 		session_release(job->session);
 	for (size_t i = 0; i < job->n; i++)
@@ -184,10 +197,16 @@ read_work(void *arg)
 {
 	struct read_job *job = arg;
 
+	uint8_t *to = job->content;
+
 	for (size_t i = 0; i < job->n; i++) {
 		struct part *part = &job->parts[i];
 
-		pieces_add(&job->pieces, part);
+		if (to) {
+			pieces_read(part, to);
+			to += part->length;
+		} else
+			pieces_add(&job->pieces, part);
 		if (part->done < part->length)
 			return; /* what comes after it is of no use */
 	}
@@ -251,6 +270,20 @@ go_on(struct read_job *job)
 		    job->pieces.owner, &job->file);
 	if (se)
 		session_hold(job->session = se);
+}
+
+static void
+answer_content(struct read_job *job)
+{
+	Nx__OpenReadReply reply = NX__OPEN_READ_REPLY__INIT;
+	Nx__FileInfo info;
+
+	info_file(&job->file, &info);
+	reply.file = &info;
+	reply.whole = true;
+	reply.content.data = job->content;
+	reply.content.len = job->to - job->from;
+	nx_answer_file_open_read(job->request, &reply, NULL, 0);
 }
 
 static void
@@ -332,7 +365,9 @@ read_done(void *arg)
 		refuse(job, faulty);
 		if (job->session)
 			session_end(job->session);
-	} else
+	} else if (job->content)
+		answer_content(job);
+	else
 		answer(job);
 	report(job);
 	remember(job);
@@ -367,6 +402,21 @@ start(struct read_job *job)
 	}
 }
 
+/* What is short is answered as it is, from two chunks at most. False: refused. */
+static bool
+take_short(struct read_job *job, const Nx__OpenReadRequest *q)
+{
+	uint64_t length = job->to - job->from;
+
+	if (length > q->in_reply || q->session != 0 ||
+	    n_chunks(job->from, job->to) > q->max_segments)
+		return true;
+	job->content = malloc(length + 1);
+	if (!job->content)
+		nx_refuse_errno(job->request, -ENOMEM, "reading the file");
+	return job->content != NULL;
+}
+
 /*
  * Safe to grant: the file is the caller's by its ticket; the descriptors are
  * open for reading only, of files nobody else can open, and give nothing but
@@ -399,6 +449,10 @@ serve_file_open_read(
 	}
 	job->from = q->offset;
 	job->to = end;
+	if (!take_short(job, q)) {
+		job_free(job);
+		return;
+	}
 	/* More than one window: what comes later must still be there then. */
 	if (!se && n_chunks(q->offset, end) > q->max_segments)
 		se =

@@ -137,6 +137,49 @@ pieces_add(struct pieces *p, struct part *part)
 	close_readers(&rs);
 }
 
+/* As much as one replica has from part->done on. */
+static uint32_t
+read_run(struct readers *rs, struct part *part, uint8_t *buf)
+{
+	uint32_t at = part->offset + part->done, good = 0;
+	uint32_t left = part->length - part->done;
+
+	for (size_t k = 0; k < part->n_replicas && good == 0; k++) {
+		size_t i = (rs->turn + k) % part->n_replicas;
+		struct chunk_reader *reader = reader_of(rs, part, i);
+		int r;
+
+		if (!reader)
+			continue;
+		r = chunk_read_checked(
+		    reader, &part->chunk.sums, at, left, buf, &good);
+		if (r < 0)
+			note(part, i, r);
+		rs->turn = i;
+	}
+	return good;
+}
+
+void
+pieces_read(struct part *part, uint8_t *buf)
+{
+	struct readers rs = {0};
+
+	while (part->done < part->length) {
+		uint32_t n = read_run(&rs, part, buf + part->done);
+
+		if (n == 0) {
+			if (part->fault == PART_FINE)
+				part->fault =
+				    rs.any ? PART_DAMAGED : PART_MISSING;
+			break;
+		}
+		part->done += n;
+		part->fault = PART_FINE;
+	}
+	close_readers(&rs);
+}
+
 void
 pieces_close(struct pieces *p)
 {

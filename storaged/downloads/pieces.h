@@ -48,6 +48,8 @@ struct part {
 /* Appends to @p what @part gives. It stops, fine but with done < length, when
  * @p is full, or has something and the owner's share of memory is used up. */
 void pieces_add(struct pieces *p, struct part *part);
+/* The same as bytes in @buf, all of part->length; no descriptors. */
+void pieces_read(struct part *part, uint8_t *buf);
 /* Closes what has not been taken. */
 void pieces_close(struct pieces *p);
 

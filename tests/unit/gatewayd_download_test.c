@@ -79,6 +79,42 @@ parts_and_conditions(void **state)
 	free(data);
 }
 
+/* One call, one piece: the head with the content behind it. */
+static void
+short_ones_come_at_once(void **state)
+{
+	char *data = stored(49152), *a, *body;
+	size_t len;
+
+	(void)state;
+	a = ask("GET " FILE_URL " HTTP/1.1", NULL, &len);
+	assert_status(a, 200);
+	assert_in(a, "Content-Length: 49152\r\n");
+	assert_in(a, "ETag: \"etag-1\"\r\n");
+	body = strstr(a, "\r\n\r\n") + 4;
+	assert_int_equal(len - (size_t)(body - a), 49152);
+	assert_memory_equal(body, data, 49152);
+	free(a);
+	assert_int_equal(lab.windows, 1);
+	assert_int_equal(lab.whole, 1);
+	free(data);
+	nx_close(&lab.file);
+	/* a short part of a long one, and what is a byte too long */
+	data = stored(3000000);
+	a = ranged("Range: bytes=1000000-1049151", &len);
+	assert_status(a, 206);
+	assert_in(a, "Content-Range: bytes 1000000-1049151/3000000\r\n");
+	body = strstr(a, "\r\n\r\n") + 4;
+	assert_memory_equal(body, data + 1000000, 49152);
+	free(a);
+	assert_int_equal(lab.whole, 2);
+	a = ranged("Range: bytes=1000000-1049152", &len);
+	assert_status(a, 206);
+	free(a);
+	assert_int_equal(lab.whole, 2);
+	free(data);
+}
+
 static void
 empty_files_are_files(void **state)
 {
@@ -146,6 +182,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    T(files_come_in_windows),
 	    T(parts_and_conditions),
+	    T(short_ones_come_at_once),
 	    T(empty_files_are_files),
 	    T(damage_in_the_middle_cuts),
 	    T(lists_go_page_by_page),
