@@ -2,11 +2,12 @@
  * The bare loop: the least that keeping an upload as Nexus promises takes. One
  * process reads the connection in large pieces, cuts chunks of 10 MiB, sums
  * them (MD5 of the chunk, CRC32C of every 64 KiB), writes each to a nameless
- * file, fdatasync, linkat, fsync of the directory, and answers when all of it
- * is durable. No user, quota, catalogue or second process. What an upload to
- * Nexus is compared with, on the same kind of volume.
+ * file in every directory, fdatasync, linkat, fsync of the directory, and
+ * answers when all of it is durable. No user, quota, catalogue or second
+ * process. What an upload to Nexus is compared with, on the same kind of
+ * volumes.
  *
- *	bare_store DIRECTORY
+ *	bare_store DIRECTORY...
  *
  * Prints its port on 127.0.0.1 and takes one upload after the other until it
  * is killed; each is thrown away when it has been answered.
@@ -23,8 +24,11 @@
 #define BLOCK (64U << 10)
 #define PIECE (1U << 20) /* read at once; a multiple of BLOCK */
 
+#define COPIES 4
+
 struct store {
-	int dir;
+	int dir[COPIES];
+	int n;
 	EVP_MD_CTX *md5;
 	uint8_t *buf; /* PIECE bytes */
 	unsigned chunks;
@@ -51,46 +55,66 @@ sum(struct store *s, size_t len)
 }
 
 static int
-commit(struct store *s, int fd)
+commit(struct store *s, int dir, int fd)
 {
-	uint8_t digest[EVP_MAX_MD_SIZE];
 	char from[32], to[16];
 
-	nx_assert(EVP_DigestFinal_ex(s->md5, digest, NULL));
 	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
 	name_of(s->chunks, to);
 	if (fdatasync(fd) < 0 ||
-	    linkat(AT_FDCWD, from, s->dir, to, AT_SYMLINK_FOLLOW) < 0 ||
-	    fsync(s->dir) < 0)
+	    linkat(AT_FDCWD, from, dir, to, AT_SYMLINK_FOLLOW) < 0 ||
+	    fsync(dir) < 0)
 		return -errno;
-	s->chunks++;
 	return 0;
+}
+
+/* Opens the chunk in every directory. 0 or -errno. */
+static int
+begin(const struct store *s, int fds[COPIES])
+{
+	for (int i = 0; i < s->n; i++) {
+		fds[i] = openat(
+		    s->dir[i], ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0400);
+		if (fds[i] < 0)
+			return -errno;
+	}
+	nx_assert(EVP_DigestInit_ex(s->md5, EVP_md5(), NULL));
+	return 0;
+}
+
+static int
+end(struct store *s, int fds[COPIES])
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	int r = 0;
+
+	nx_assert(EVP_DigestFinal_ex(s->md5, digest, NULL));
+	for (int i = 0; i < s->n && r == 0; i++) {
+		r = commit(s, s->dir[i], fds[i]);
+		nx_close(&fds[i]);
+	}
+	s->chunks++;
+	return r;
 }
 
 /* Takes one chunk of @size bytes. 0 or -errno. */
 static int
 take_chunk(struct store *s, int from, size_t size)
 {
-	nx_cleanup_fd int fd = -1;
-	int r;
+	int fds[COPIES], r = begin(s, fds);
 
-	fd = openat(s->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0400);
-	if (fd < 0)
-		return -errno;
-	nx_assert(EVP_DigestInit_ex(s->md5, EVP_md5(), NULL));
-	while (size > 0) {
+	while (size > 0 && r == 0) {
 		size_t want = size < PIECE ? size : PIECE;
 		ssize_t n = recv(from, s->buf, want, MSG_WAITALL);
 
 		if (n != (ssize_t)want)
 			return n < 0 ? -errno : -ECONNRESET;
 		sum(s, want);
-		r = nx_write_full(fd, s->buf, want);
-		if (r < 0)
-			return r;
+		for (int i = 0; i < s->n && r == 0; i++)
+			r = nx_write_full(fds[i], s->buf, want);
 		size -= want;
 	}
-	return commit(s, fd);
+	return r < 0 ? r : end(s, fds);
 }
 
 static void
@@ -100,7 +124,8 @@ forget(struct store *s)
 
 	while (s->chunks > 0) {
 		name_of(--s->chunks, name);
-		(void)unlinkat(s->dir, name, 0);
+		for (int i = 0; i < s->n; i++)
+			(void)unlinkat(s->dir[i], name, 0);
 	}
 }
 
@@ -131,15 +156,19 @@ take(struct store *s, int from)
 int
 main(int argc, char **argv)
 {
-	struct store s = {.dir = -1, .md5 = EVP_MD_CTX_new()};
+	struct store s = {.md5 = EVP_MD_CTX_new()};
 	int listener;
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	s.buf = malloc(PIECE);
-	if (argc == 2)
-		s.dir = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s.dir < 0 || !s.buf || !s.md5) {
-		fprintf(stderr, "usage: bare_store DIRECTORY\n");
+	for (s.n = 0; s.n < argc - 1 && s.n < COPIES; s.n++) {
+		s.dir[s.n] =
+		    open(argv[1 + s.n], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (s.dir[s.n] < 0)
+			break;
+	}
+	if (s.n == 0 || s.n < argc - 1 || !s.buf || !s.md5) {
+		fprintf(stderr, "usage: bare_store DIRECTORY...\n");
 		return 2;
 	}
 	listener = bare_listen();

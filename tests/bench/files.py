@@ -2,13 +2,16 @@
 
 Up: the same curl sends to Nexus and to bare_store, which does the same to the
 bytes (MD5, CRC32C, fdatasync, linkat, fsync of the directory) on the same kind
-of volume, in one process. Down: the same reader takes from Nexus, which checks
-every byte before it goes out, and from bare_sendfile, which does not.
+of volumes, in one process: with one replica, and with the two that are the
+default. Down: the same reader takes from Nexus, which checks every byte before
+it goes out, and from bare_sendfile, which does not.
 """
+import contextlib
 import os
 import subprocess
 import time
 
+from nexus import Nexus
 from tools import median, need, ours, run as run_program, server, timer, volume
 
 MIB = int(os.environ.get("BENCH_MIB", "1024"))
@@ -41,60 +44,101 @@ def settle():
     time.sleep(0.3)
 
 
-def forget(bench):
-    for file in bench.nexus.json("GET", "/api/files"):
-        bench.nexus.json("DELETE", "/api/files/" + file["id"])
+def forget(nexus):
+    for file in nexus.json("GET", "/api/files"):
+        nexus.json("DELETE", "/api/files/" + file["id"])
 
 
-def upload(bench, source, bare_port):
-    """Seconds by name, in turn."""
+@contextlib.contextmanager
+def one_replica(bench):
+    """A Nexus in which there is one volume: that of its one node."""
+    state = os.path.join(bench.dir, "one")
+    os.makedirs(os.path.join(state, "etc"))
+    with open(os.path.join(bench.nexus.state, "etc/nexus.conf"),
+              encoding="utf-8") as f:
+        conf = f.read()
+    with open(os.path.join(state, "etc/nexus.conf"), "w",
+              encoding="utf-8") as f:
+        f.write(conf + "\n[storaged]\nbase_max = 0\n")
+    bench.nexus.stop()
+    try:
+        with Nexus(state) as nexus:
+            yield nexus
+    finally:
+        bench.nexus.start()
+
+
+@contextlib.contextmanager
+def node(nexus, size):
+    nexus.ctl("user", "quota", "bench", "100G")
+    made = nexus.json("POST", "/api/nodes",
+                      {"name": "bench-files", "memory_mb": 128,
+                       "storage_size": f"{size}M"})
+    try:
+        yield
+    finally:
+        nexus.json("DELETE", f"/api/nodes/{made['id']}?force=true")
+
+
+def upload(nexus, source, bare_port):
+    """Seconds by name, in turn; and how many replicas there were."""
     form = ["-F", f"file=@{source}", "URL/api/files/upload"]
     raw = ["-T", source, "URL/api/files/bench.bin"]
     kinds = {"multipart": form, "raw PUT": raw}
-    times = {}
+    times, replicas = {}, 0
     for i in range(ROUNDS + 1):
         for name, how in kinds.items():
             if i == 0 and name != "multipart":
                 continue  # one is enough to have written every block once
-            for whose, port in ("Nexus", bench.nexus.port), ("bare",
-                                                             bare_port):
+            for whose, port in ("Nexus", nexus.port), ("bare", bare_port):
                 settle()
-                seconds = curl(port, bench.nexus.token, *how)
+                seconds = curl(port, nexus.token, *how)
                 if i > 0:
                     times.setdefault((name, whose), []).append(seconds)
                 if whose == "Nexus":
-                    forget(bench)
+                    replicas = nexus.json("GET", "/api/files")[0]["replicas"]
+                    forget(nexus)
         times.setdefault("md5", []).append(
             float(run_program(ours("bare_md5"), str(MIB))))
-    return kinds, times
+    return kinds, times, replicas
+
+
+def compare_uploads(bench, nexus, source, size, wanted):
+    """With as many volumes for the bare loop as Nexus has replicas."""
+    with contextlib.ExitStack() as stack:
+        volumes = [stack.enter_context(
+            volume(os.path.join(bench.dir, f"bare{i}"), size))
+                   for i in range(wanted)]
+        port = stack.enter_context(server([ours("bare_store"), *volumes]))
+        kinds, times, replicas = upload(nexus, source, port)
+        if replicas != wanted:
+            raise RuntimeError(f"{replicas} replicas, not {wanted}")
+    report_upload(bench, kinds, times, wanted)
 
 
 def run(bench):
     # Beside the large file, deleted ones may stay until they are collected.
     size = MIB * 5 // 2 + 512
     free = os.statvfs(bench.dir)
-    if free.f_bavail * free.f_frsize < (2 * size + MIB + 1024) << 20:
-        raise RuntimeError(f"{(2 * size + MIB + 1024) >> 10} GiB have to be "
+    if free.f_bavail * free.f_frsize < (4 * size + MIB + 1024) << 20:
+        raise RuntimeError(f"{(4 * size + MIB + 1024) >> 10} GiB have to be "
                            "free; BENCH_MIB chooses a smaller file")
     source = os.path.join(bench.dir, "source")
     make_source(source)
-    bench.nexus.ctl("user", "quota", "bench", "100G")
-    node = bench.nexus.json("POST", "/api/nodes",
-                            {"name": "bench-files", "memory_mb": 128,
-                             "storage_size": f"{size}M"})
     try:
-        with volume(os.path.join(bench.dir, "bare"), size) as at:
-            with server([ours("bare_store"), at]) as port:
-                kinds, times = upload(bench, source, port)
-            report_upload(bench, kinds, times)
-            download(bench, source, at)
+        with one_replica(bench) as nexus, node(nexus, size):
+            compare_uploads(bench, nexus, source, size, 1)
+        with node(bench.nexus, size):
+            compare_uploads(bench, bench.nexus, source, size, 2)
+            with volume(os.path.join(bench.dir, "bare"), size) as at:
+                download(bench, source, at)
     finally:
-        bench.nexus.json("DELETE", f"/api/nodes/{node['id']}?force=true")
         os.unlink(source)
 
 
-def report_upload(bench, kinds, times):
-    part = f"upload of {MIB} MiB ({ROUNDS} rounds)"
+def report_upload(bench, kinds, times, replicas):
+    part = (f"upload of {MIB} MiB, {replicas} replica{'s' * (replicas > 1)} "
+            f"({ROUNDS} rounds)")
     speed = {key: (MIB << 20) / 1e6 / median(value)
              for key, value in times.items()}
     for name in kinds:
@@ -124,4 +168,4 @@ def download(bench, source, at):
     bench.results.add(part, "verified", "MB/s",
                       (MIB << 20) / times["Nexus"]["p50"],
                       (MIB << 20) / times["bare"]["p50"], "bare sendfile")
-    forget(bench)
+    forget(bench.nexus)
