@@ -21,6 +21,7 @@ import http.client
 import os
 import random
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -40,6 +41,7 @@ MUTANT_CUTS = max(CUTS, 40)  # at most; the first fault ends it
 SEED = int(os.environ.get("POWER_SEED", time.time_ns() % 1000000))
 OPS = int(os.environ.get("POWER_OPS", "60"))  # of each user
 USERS = 3
+MOST_FILES = 15
 SIZE = 768 << 20
 SIZES = [0, 1, 100, 4096, 5000, 70000, 300000, 300001, 1500000, 11000000]
 OFTEN = [2, 4, 6, 8, 8, 6, 3, 3, 2, 1]
@@ -111,11 +113,11 @@ class User(threading.Thread):
         old = self.chance.choice(sorted(now)) if now else None
         new = f"f{len(self.times)}"
         what = self.chance.random()
-        if old is None or what < 0.55:
+        if old is None or (what < 0.55 and len(now) < MOST_FILES):
             self.put(now, new)
-        elif what < 0.75:
+        elif 0.55 <= what < 0.75:
             self.put(now, old)
-        elif what < 0.9:
+        elif what < 0.9:  # the rest of the first case, too
             self.do({k: v for k, v in now.items() if k != old}, "DELETE",
                     f"/api/fs/delete?{query(path='/' + old)}")
         else:
@@ -278,7 +280,9 @@ def mutant(where, what):
 
 
 def main():
-    print(f"# POWER_SEED={SEED} POWER_CUTS={CUTS}")
+    # unwinding unmounts what was mounted
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    print(f"# POWER_SEED={SEED} POWER_CUTS={CUTS}", flush=True)
     where = os.path.join(BUILD, "power")
     shutil.rmtree(where, ignore_errors=True)
     os.makedirs(where)
