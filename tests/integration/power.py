@@ -286,8 +286,9 @@ def main():
     where = os.path.join(BUILD, "power")
     shutil.rmtree(where, ignore_errors=True)
     os.makedirs(where)
-    if power_disk.room(where) < 4096:
-        check("power cuts # SKIP 4 GiB have to be free", True)
+    why = power_disk.cannot(where)
+    if why:
+        check(f"power cuts # SKIP {why}", True)
         return finish()
     try:
         faults, n = cut_all(where, record(where, ()), CUTS, False)

@@ -155,6 +155,10 @@ def entries_of(answer):
     return [entry["name"] for entry in json.loads(answer)]
 
 
-def room(where):
-    """MiB that are free there."""
-    return shutil.disk_usage(where).free >> 20
+def cannot(where):
+    """Why there can be no such disk at @where, or None."""
+    if not os.path.exists("/dev/fuse"):
+        return "this machine has no FUSE"
+    if shutil.disk_usage(where).free < 4 << 30:
+        return "4 GiB have to be free"
+    return None
