@@ -59,8 +59,7 @@ quota = 2G
 """
 
 
-def ask(method, path, token, body=None, kind="application/octet-stream"):
-    """(status, bytes) of one request."""
+def ask_once(method, path, token, body, kind):
     link = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
     link.request(method, path, body, {
         "Authorization": f"Bearer {token}", "Content-Type": kind})
@@ -68,6 +67,17 @@ def ask(method, path, token, body=None, kind="application/octet-stream"):
     result = answer.status, answer.read()
     link.close()
     return result
+
+
+def ask(method, path, token, body=None, kind="application/octet-stream"):
+    """(status, bytes) of one request, asked again while a daemon is not there
+    yet."""
+    until = time.monotonic() + 30
+    while True:
+        result = ask_once(method, path, token, body, kind)
+        if result[0] != 503 or time.monotonic() > until:
+            return result
+        time.sleep(0.1)
 
 
 def query(**what):
