@@ -5,8 +5,19 @@
 #include "common/db.h"
 #include "storaged/catalog/catalog.h"
 
+/* What was read of a user, and is so until anything is written. */
+struct catalog_known {
+	uint64_t user;
+	int changes; /* of the database when it was */
+	bool has_usage, has_waiting;
+	struct catalog_usage usage;
+	uint64_t waiting;
+};
+#define CATALOG_KNOWN 64U
+
 struct catalog {
 	struct nx_db *db;
+	struct catalog_known known[CATALOG_KNOWN]; /* by user */
 };
 
 /* For nx_db_open (catalog_schema.c). */
@@ -123,6 +134,10 @@ int catalog_is_pinned(struct nx_db *db, int64_t file);
 int catalog_lose_chunk(struct nx_db *db, int64_t chunk);
 
 uint64_t catalog_now(void); /* unix seconds */
+
+/* Many small writes of one user ask the same of the same user between two
+ * commits. The user's place, with nothing in it that is not so any more. */
+struct catalog_known *catalog_known(struct catalog *c, uint64_t user);
 
 /* Reads chunk columns: chunk, file, id, size, md5, crc; then the replicas. */
 #define CHUNK_COLUMNS "c.chunk, c.file, c.id, c.size, c.md5, c.crc"

@@ -399,8 +399,8 @@ catalog_reap(struct catalog *c, struct catalog_reap *op)
 
 /* --- what waits -------------------------------------------------------------*/
 
-int
-catalog_waiting(struct catalog *c, uint64_t user, uint64_t *ret_bytes)
+static int
+read_waiting(struct catalog *c, uint64_t user, uint64_t *ret_bytes)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(c->db, &stmt,
@@ -416,4 +416,16 @@ catalog_waiting(struct catalog *c, uint64_t user, uint64_t *ret_bytes)
 	*ret_bytes = (uint64_t)sqlite3_column_int64(stmt, 0);
 	sqlite3_reset(stmt);
 	return 0;
+}
+
+int
+catalog_waiting(struct catalog *c, uint64_t user, uint64_t *ret_bytes)
+{
+	struct catalog_known *k = catalog_known(c, user);
+	int r = k->has_waiting ? 0 : read_waiting(c, user, &k->waiting);
+
+	k->has_waiting = r == 0 && sqlite3_get_autocommit(nx_db_handle(c->db));
+	if (r == 0)
+		*ret_bytes = k->waiting;
+	return r;
 }

@@ -186,15 +186,18 @@ insert_entry(struct nx_db *db, uint64_t owner, int64_t parent, const char *name,
     int64_t file, uint64_t size)
 {
 	int64_t charge = file ? (int64_t)catalog_charge(size) : 0;
-	struct catalog_sums d;
+	/* As catalog_read_sums would find them. */
+	struct catalog_sums d = {.size = (int64_t)size,
+	    .files = file != 0,
+	    .folders = file == 0,
+	    .charged = file ? charge : (int64_t)CATALOG_FOLDER_CHARGE,
+	    .height = 1,
+	    .reach = 1 + (int64_t)strlen(name)};
 	int r = nx_db_exec(db,
 	    "INSERT INTO entries(owner, parent, name, file, size, modified_at,"
 	    " charged) VALUES(?, ?, ?, nullif(?, 0), ?, ?, ?)",
 	    "uisiuui", owner, parent, name, file, size, catalog_now(), charge);
 
-	if (r == 0)
-		r = catalog_read_sums(db,
-		    sqlite3_last_insert_rowid(nx_db_handle(db)), &parent, &d);
 	return r < 0 ? r : catalog_settle(db, owner, parent, &d);
 }
 

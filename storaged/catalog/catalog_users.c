@@ -60,8 +60,22 @@ catalog_check_account(
 	return r;
 }
 
-int
-catalog_usage(struct catalog *c, uint64_t user, struct catalog_usage *ret_usage)
+struct catalog_known *
+catalog_known(struct catalog *c, uint64_t user)
+{
+	struct catalog_known *k = &c->known[user % CATALOG_KNOWN];
+	sqlite3 *sqlite = nx_db_handle(c->db);
+	int now = sqlite3_total_changes(sqlite);
+
+	/* What a write reads may be undone, and the count is not. */
+	if (k->user != user || k->changes != now ||
+	    !sqlite3_get_autocommit(sqlite))
+		*k = (struct catalog_known){.user = user, .changes = now};
+	return k;
+}
+
+static int
+read_usage(struct catalog *c, uint64_t user, struct catalog_usage *ret_usage)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(c->db, &stmt,
@@ -107,6 +121,18 @@ catalog_set_quota(struct catalog *c, struct catalog_set_quota *op)
 {
 	nx_assert(op->done);
 	nx_db_write(c->db, write_quota, quota_done, op);
+}
+
+int
+catalog_usage(struct catalog *c, uint64_t user, struct catalog_usage *ret_usage)
+{
+	struct catalog_known *k = catalog_known(c, user);
+	int r = k->has_usage ? 0 : read_usage(c, user, &k->usage);
+
+	k->has_usage = r == 0 && sqlite3_get_autocommit(nx_db_handle(c->db));
+	if (r == 0)
+		*ret_usage = k->usage;
+	return r;
 }
 
 /* --- leaving ----------------------------------------------------------------*/
