@@ -24,6 +24,7 @@
 #include "proto/serve_storaged.h"
 
 #define SLOW_THREADS 2
+#define WRITERS      8 /* volumes whose segments are synced side by side */
 #define DRAIN_MS     20
 
 static struct storaged storaged;
@@ -52,6 +53,7 @@ is_idle(const struct storaged *s)
 {
 	return nx_workers_pending(s->io) == 0 &&
 	    nx_workers_pending(s->slow) == 0 &&
+	    segment_writers_pending(s->writers) == 0 &&
 	    uploads_count(s->uploads) == 0 && check_idle(s->check);
 }
 
@@ -148,6 +150,7 @@ free_parts(struct storaged *s)
 	s->io = nx_workers_free(s->io);
 	s->slow = nx_workers_free(s->slow);
 	s->disks = nx_workers_free(s->disks);
+	s->writers = segment_writers_free(s->writers);
 	/* Whoever waits for a write is still there to be told. */
 	copies_stop(s->copies);
 	(void)catalog_flush(s->catalog);
@@ -212,6 +215,10 @@ main(int argc, char **argv)
 		nx_fatal(r, "MD5 and AES from libcrypto");
 
 	open_catalog(s);
+	/* Before the volumes, which are told of them. */
+	r = segment_writers_new(s->base, WRITERS, &s->writers);
+	if (r < 0)
+		nx_fatal(r, "threads for segments");
 	r = volumes_load(s->volumes);
 	if (r < 0)
 		nx_fatal(r, "loading the volumes");

@@ -26,6 +26,7 @@ struct proofs;
 struct quotas;
 struct reserve;
 struct scrub;
+struct segment_writers;
 struct uploads;
 struct volumes;
 
@@ -61,9 +62,10 @@ struct storaged {
 	struct event_base *base;
 	struct nx_hub *hub;
 	struct nx_tickets *tickets;
-	struct nx_workers *io;    /* uploads and downloads */
-	struct nx_workers *slow;  /* volumes, removals, repairs */
-	struct nx_workers *disks; /* asking each disk how it is */
+	struct nx_workers *io;           /* uploads and downloads */
+	struct nx_workers *slow;         /* volumes, removals, repairs */
+	struct nx_workers *disks;        /* asking each disk how it is */
+	struct segment_writers *writers; /* of small chunks */
 	struct formatter *formatter;
 	struct catalog *catalog;
 	struct volumes *volumes;

@@ -19,27 +19,10 @@
 
 /* --- in a worker thread -----------------------------------------------------*/
 
-static int
-read_whole(struct volume *v, const struct catalog_chunk *chunk)
+static struct chunk_place
+made_at(const struct copy *c)
 {
-	return reading_whole(v->store, &chunk->id, &chunk->sums);
-}
-
-/* Good on the disk: then it is a page in memory that a reader found bad. */
-static void
-forget_cached(struct volume *v, const struct catalog_chunk *chunk)
-{
-	struct chunk_reader *reader;
-	uint64_t at = 0;
-	nx_cleanup_fd int fd = -1;
-
-	if (chunk_open(v->store, &chunk->id, &reader) < 0)
-		return;
-	fd = chunk_fd_for_sending(reader, 0, chunk->sums.size, &at);
-	if (fd >= 0)
-		(void)posix_fadvise(fd, (off_t)at, (off_t)chunk->sums.size,
-		    POSIX_FADV_DONTNEED);
-	(void)chunk_close(reader);
+	return (struct chunk_place){c->chunk.id, c->at, c->chunk.sums.size};
 }
 
 static enum replica_state
@@ -59,7 +42,8 @@ check_work(void *arg)
 	for (size_t i = 0; i < c->n_replicas; i++) {
 		struct replica *r = &c->replicas[i];
 
-		r->error = read_whole(r->volume, &c->chunk);
+		r->error =
+		    reading_whole(r->volume->store, &r->place, &c->chunk.sums);
 		r->state = judge(r->error);
 	}
 }
@@ -105,20 +89,27 @@ salvage(struct copy *c, struct chunk_reader *const *readers)
 			r = chunk_write(draft, buf, len);
 	}
 	if (r == 0)
-		r = chunk_commit(draft, &c->chunk.id, true);
+		r = chunk_commit(draft, &c->chunk.id, true, &c->at);
 	if (r < 0)
 		chunk_discard(draft);
 	c->damaged = r == 0;
 	return r;
 }
 
+/* Where the target has one by now; CATALOG_REPLICAS: nowhere. */
+static size_t
+own_replica(const struct copy *c)
+{
+	return catalog_replica_on(&c->chunk, c->target->key);
+}
+
+/* Is the file, if it is one, somebody's? */
 static bool
 is_replica(const struct copy *c)
 {
-	for (uint32_t i = 0; i < c->chunk.n_replicas; i++)
-		if (c->chunk.volumes[i] == c->target->key)
-			return true;
-	return false;
+	size_t i = own_replica(c);
+
+	return i < CATALOG_REPLICAS && c->chunk.at[i] == c->at;
 }
 
 /* Not readable for want of something of ours: then nothing is known. */
@@ -130,8 +121,7 @@ open_all(struct copy *c, struct chunk_reader **readers)
 	for (size_t i = 0; i < c->n_replicas; i++) {
 		struct replica *r = &c->replicas[i];
 
-		r->error =
-		    chunk_open(r->volume->store, &c->chunk.id, &readers[i]);
+		r->error = chunk_open(r->volume->store, &r->place, &readers[i]);
 		if (r->error < 0)
 			readers[i] = NULL;
 		if (volume_fault_of(r->error) == FAULT_OURS)
@@ -143,21 +133,40 @@ open_all(struct copy *c, struct chunk_reader **readers)
 static void
 make_from(struct copy *c, struct chunk_reader *const *readers)
 {
+	struct chunk_place place;
 	bool source = false;
 
 	/* Replacing also what an interrupted copy may have left. */
 	c->result = chunk_copy(readers, c->n_replicas, &c->chunk.sums,
-	    c->target->store, &c->chunk.id, true, &source);
+	    c->target->store, &c->chunk.id, true, &c->at, &source);
 	if (c->result == -EBADMSG && source && c->salvage) {
 		source = false;
 		c->result = salvage(c, readers);
 	}
 	if (c->result == 0 && !c->damaged) {
-		c->result = read_whole(c->target, &c->chunk);
+		place = made_at(c);
+		c->result =
+		    reading_whole(c->target->store, &place, &c->chunk.sums);
 		if (c->result == -EBADMSG)
 			c->result = -EIO; /* it took it and gives another */
 	}
 	c->targets = c->result < 0 && !source;
+}
+
+/* Good on the disk: then it is a page in memory that a reader found bad. */
+static bool
+is_good_already(struct copy *c)
+{
+	size_t i = own_replica(c);
+	struct chunk_place place;
+
+	if (i == CATALOG_REPLICAS)
+		return false;
+	place = catalog_place(&c->chunk, i);
+	if (reading_whole(c->target->store, &place, &c->chunk.sums) < 0)
+		return false;
+	chunk_forget(c->target->store, &place);
+	return true;
 }
 
 static void
@@ -167,11 +176,9 @@ make_work(void *arg)
 	struct copy *c = arg;
 	int ours;
 
-	if (is_replica(c) && read_whole(c->target, &c->chunk) == 0) {
-		forget_cached(c->target, &c->chunk);
-		c->was_good = true;
+	c->was_good = is_good_already(c);
+	if (c->was_good)
 		return;
-	}
 	ours = open_all(c, readers);
 	make_from(c, readers);
 	if (c->result < 0 && !c->targets && ours < 0)
@@ -200,8 +207,9 @@ copy_new(struct storaged *s, const struct catalog_chunk *chunk,
 
 		if (!v || v == but || !volume_readable(v))
 			continue;
-		volume_ref(v);
-		c->replicas[c->n_replicas++].volume = v;
+		c->replicas[c->n_replicas] = (struct replica){
+		    .volume = v, .place = catalog_place(chunk, i)};
+		volume_hold(v, &c->replicas[c->n_replicas++].place);
 	}
 	return c;
 }
@@ -210,7 +218,7 @@ static void
 copy_free(struct copy *c)
 {
 	for (size_t i = 0; i < c->n_replicas; i++)
-		volume_unref(c->replicas[i].volume);
+		volume_release(c->replicas[i].volume, &c->replicas[i].place);
 	if (c->target)
 		volume_unref(c->target);
 	free(c);
@@ -263,7 +271,8 @@ drop_done(void *arg)
 static void
 drop(struct copy *c)
 {
-	if (is_replica(c) ||
+	chunk_settle(c->target->store, c->at);
+	if (c->at != 0 || is_replica(c) ||
 	    nx_workers_submit(c->s->slow, drop_work, drop_done, c) < 0)
 		copy_end(c);
 }
@@ -278,6 +287,7 @@ recorded(int result, void *arg)
 		drop(c);
 		return;
 	}
+	chunk_settle(c->target->store, c->at);
 	if (c->old != 0)
 		collector_kick(c->s->collector);
 	copy_end(c);
@@ -289,16 +299,17 @@ make_done(void *arg)
 	struct copy *c = arg;
 
 	nx_assert(c->target && c->target->refs > 0);
-	if (c->result < 0 && !is_replica(c)) {
-		drop(c);
+	if (c->was_good) {
+		copy_end(c);
 		return;
 	}
-	if (c->result < 0 || c->was_good) {
-		copy_end(c);
+	if (c->result < 0) {
+		drop(c);
 		return;
 	}
 	c->set = (struct catalog_replica_set){.chunk = c->chunk.key,
 	    .volume = c->target->key,
+	    .at = c->at,
 	    .old = c->old,
 	    .done = recorded,
 	    .arg = c};

@@ -20,7 +20,8 @@ enum replica_state {
 };
 
 struct replica {
-	struct volume *volume; /* referenced */
+	struct volume *volume;    /* referenced */
+	struct chunk_place place; /* held */
 	enum replica_state state;
 	int error;
 };
@@ -38,6 +39,7 @@ struct copy {
 	bool was_good; /* the target had a good one already */
 	bool damaged;  /* what could be saved has been, it is not whole */
 	bool targets;  /* result is of the target */
+	uint64_t at;   /* where on the target it was made; held, unless 0 */
 	int result;    /* 0, -errno, or of enum catalog_result */
 
 	struct catalog_replica_set set;

@@ -7,7 +7,8 @@
 
 #include "storaged/chunks/chunks.h"
 
-/* Writes a chunk of nobody's, reads it back, removes it. 0 or -errno; 0 too when
+/* Writes chunks of nobody's, a small and a larger one, reads them back, removes
+ * them. 0 or -errno; 0 too when
  * the volume is full, which is no fault of the disk. */
 int probe_write(struct chunk_store *store);
 

@@ -33,6 +33,7 @@ struct proof {
 	void *arg;
 
 	struct catalog_chunk chunk;
+	struct chunk_place place; /* of it, held while it is read */
 	int64_t after;
 	uint64_t every, seen, checked, bad;
 	int error; /* of the job that has just run */
@@ -63,7 +64,7 @@ read_work(void *arg)
 	struct proof *proof = arg;
 
 	proof->error = reading_whole(
-	    proof->volume->store, &proof->chunk.id, &proof->chunk.sums);
+	    proof->volume->store, &proof->place, &proof->chunk.sums);
 }
 
 /* --- how it ends ------------------------------------------------------------*/
@@ -80,6 +81,13 @@ wait_longer(struct volume *v)
 }
 
 static void
+release(struct proof *proof)
+{
+	chunk_settle(proof->volume->store, proof->place.at);
+	proof->place.at = 0;
+}
+
+static void
 conclude(struct proofs *p, const char *why_not)
 {
 	struct proof *proof = TAILQ_FIRST(&p->list);
@@ -88,6 +96,7 @@ conclude(struct proofs *p, const char *why_not)
 	nx_assert(v->refs > 0);
 	TAILQ_REMOVE(&p->list, proof, entry);
 	p->running = false;
+	release(proof);
 	if (why_not[0]) {
 		wait_longer(v);
 		nx_warn("event=volume-not-proven node=%s reason=\"%s\"",
@@ -148,6 +157,7 @@ read_done(void *arg)
 	struct proofs *p = proof->s->proofs;
 
 	nx_assert(p->running && proof == TAILQ_FIRST(&p->list));
+	release(proof);
 	proof->checked++;
 	if (volume_fault_of(proof->error) == FAULT_OURS) {
 		conclude_error(p, "reading a chunk", proof->error);
@@ -190,6 +200,10 @@ read_next(struct proofs *p, struct proof *proof)
 		}
 		proof->after = proof->chunk.key;
 		if (proof->seen++ % proof->every == 0) {
+			proof->place = catalog_place(&proof->chunk,
+			    catalog_replica_on(
+				&proof->chunk, proof->volume->key));
+			chunk_hold(proof->volume->store, proof->place.at);
 			submit(p, read_work, read_done);
 			return;
 		}

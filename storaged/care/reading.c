@@ -6,11 +6,11 @@
 #include "storaged/care/reading.h"
 
 int
-reading_part(struct chunk_store *store, const struct chunk_id *id,
+reading_part(struct chunk_store *store, const struct chunk_place *place,
     const struct checksums *sums, uint32_t offset, uint32_t len)
 {
 	struct chunk_reader *reader;
-	int r = chunk_open_cold(store, id, &reader);
+	int r = chunk_open_cold(store, place, &reader);
 
 	if (r < 0)
 		return r;
@@ -20,8 +20,8 @@ reading_part(struct chunk_store *store, const struct chunk_id *id,
 }
 
 int
-reading_whole(struct chunk_store *store, const struct chunk_id *id,
+reading_whole(struct chunk_store *store, const struct chunk_place *place,
     const struct checksums *sums)
 {
-	return reading_part(store, id, sums, 0, sums->size);
+	return reading_part(store, place, sums, 0, sums->size);
 }

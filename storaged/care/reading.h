@@ -9,11 +9,11 @@
 
 #include "storaged/chunks/chunks.h"
 
-/* Bytes [@offset, @offset + @len) of the chunk @id in @store, within it. 0 when
+/* Bytes [@offset, @offset + @len) of the chunk at @place in @store, within it. 0 when
  * every block they touch is good, -EBADMSG, -ENOENT, other -errno. */
-int reading_part(struct chunk_store *store, const struct chunk_id *id,
+int reading_part(struct chunk_store *store, const struct chunk_place *place,
     const struct checksums *sums, uint32_t offset, uint32_t len);
-int reading_whole(struct chunk_store *store, const struct chunk_id *id,
+int reading_whole(struct chunk_store *store, const struct chunk_place *place,
     const struct checksums *sums);
 
 #endif

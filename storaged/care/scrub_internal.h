@@ -13,7 +13,7 @@
 /* What a worker thread has. */
 struct part {
 	struct volume *volume; /* referenced */
-	struct chunk_id id;
+	struct chunk_place place;
 	struct checksums sums;
 	uint32_t offset, len;
 	int error;

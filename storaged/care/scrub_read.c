@@ -31,8 +31,8 @@ read_work(void *arg)
 	struct part *p = &((struct scrub *)arg)->part;
 	uint64_t began = nx_now_us(), cpu = scrub_cpu_us();
 
-	p->error =
-	    reading_part(p->volume->store, &p->id, &p->sums, p->offset, p->len);
+	p->error = reading_part(
+	    p->volume->store, &p->place, &p->sums, p->offset, p->len);
 	p->cpu_us += scrub_cpu_us() - cpu;
 	p->took_us = nx_now_us() - began;
 }
@@ -41,12 +41,12 @@ read_work(void *arg)
 static bool
 is_still_there(struct scrub *sc)
 {
+	size_t i;
+
 	if (catalog_chunk_get(sc->s->catalog, sc->chunk.key, &sc->chunk) != 0)
 		return false;
-	for (uint32_t i = 0; i < sc->chunk.n_replicas; i++)
-		if (sc->chunk.volumes[i] == sc->pass.volume)
-			return true;
-	return false;
+	i = catalog_replica_on(&sc->chunk, sc->pass.volume);
+	return i < CATALOG_REPLICAS && sc->chunk.at[i] == sc->part.place.at;
 }
 
 static void
@@ -102,7 +102,7 @@ read_done(void *arg)
 
 	nx_assert(sc->reading);
 	sc->reading = false;
-	volume_unref(p->volume);
+	volume_release(p->volume, &p->place);
 	if (sc->stopped || !sc->s->io)
 		return; /* storaged ends */
 	part.crowded = nx_workers_pending(sc->s->io) >= conf->threads;
@@ -126,7 +126,8 @@ scrub_read_part(struct scrub *sc, struct volume *v, uint64_t cpu)
 	uint32_t left = sc->chunk.sums.size - sc->offset;
 
 	sc->part = (struct part){.volume = v,
-	    .id = sc->chunk.id,
+	    .place = catalog_place(
+		&sc->chunk, catalog_replica_on(&sc->chunk, v->key)),
 	    .sums = sc->chunk.sums,
 	    .offset = sc->offset,
 	    .len = left < PART ? left : PART};
@@ -134,7 +135,7 @@ scrub_read_part(struct scrub *sc, struct volume *v, uint64_t cpu)
 	sc->reading =
 	    nx_workers_submit(sc->s->slow, read_work, read_done, sc) == 0;
 	if (sc->reading)
-		volume_ref(v);
+		volume_hold(v, &sc->part.place);
 	else
 		scrub_step_in(sc, SCRUB_AGAIN_MS * 1000);
 }

@@ -88,7 +88,11 @@ struct catalog_chunk {
 	struct checksums sums;
 	uint32_t n_replicas;
 	int64_t volumes[CATALOG_REPLICAS];
+	uint64_t at[CATALOG_REPLICAS]; /* there: see struct chunk_place */
 };
+/* Of the @i-th; which one is on @volume, CATALOG_REPLICAS: none. */
+struct chunk_place catalog_place(const struct catalog_chunk *chunk, size_t i);
+size_t catalog_replica_on(const struct catalog_chunk *chunk, int64_t volume);
 
 /* @owner 0: anybody's. @id may be a unique prefix. */
 int catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
@@ -307,10 +311,12 @@ int catalog_degraded_next(struct catalog *c, struct catalog_degraded *at,
 /* The chunk, fresh; 0 or CATALOG_NO_FILE when it is gone. */
 int catalog_chunk_get(
     struct catalog *c, int64_t chunk, struct catalog_chunk *ret_chunk);
-/* A verified copy of @chunk exists on @volume now; @old, unless 0, has none any
- * more. CATALOG_NO_FILE when the chunk was deleted meanwhile. */
+/* A verified copy of @chunk exists on @volume now, @at; @old, unless 0, has none
+ * any more. What was elsewhere on @volume is given up too. CATALOG_NO_FILE when
+ * the chunk was deleted meanwhile. */
 struct catalog_replica_set {
 	int64_t chunk, volume, old;
+	uint64_t at;
 	catalog_done *done;
 	void *arg;
 };
@@ -425,7 +431,8 @@ struct catalog_trash_done {
 	void *arg;
 };
 void catalog_trash_done(struct catalog *c, struct catalog_trash_done *op);
-/* Does the catalogue, or its trash, know @name on @volume? 1, 0, -errno. */
+/* Does the catalogue, or its trash, know a file @name on @volume? 1, 0,
+ * -errno. */
 int catalog_knows(struct catalog *c, int64_t volume, const char *name);
 
 /* --- checking ---------------------------------------------------------------*/

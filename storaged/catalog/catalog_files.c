@@ -156,15 +156,18 @@ catalog_read_replicas(struct nx_db *db, struct catalog_chunk *chunk)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT volume FROM replicas WHERE chunk = ?", "i", chunk->key);
+	    "SELECT volume, at FROM replicas WHERE chunk = ?", "i", chunk->key);
+	uint32_t n = 0;
 
-	chunk->n_replicas = 0;
 	while (r > 0) {
-		if (chunk->n_replicas < CATALOG_REPLICAS)
-			chunk->volumes[chunk->n_replicas++] =
-			    sqlite3_column_int64(stmt, 0);
+		if (n < CATALOG_REPLICAS) {
+			chunk->volumes[n] = sqlite3_column_int64(stmt, 0);
+			chunk->at[n++] =
+			    (uint64_t)sqlite3_column_int64(stmt, 1);
+		}
 		r = nx_db_next(stmt);
 	}
+	chunk->n_replicas = n;
 	return r;
 }
 
@@ -287,9 +290,9 @@ insert_replicas(struct nx_db *db, int64_t chunk, const struct catalog_chunk *c)
 
 	for (uint32_t i = 0; i < c->n_replicas && r == 0; i++) {
 		r = nx_db_exec(db,
-		    "INSERT INTO replicas(chunk, volume) SELECT ?1, volume"
-		    " FROM volumes WHERE volume = ?2 AND state = 1",
-		    "ii", chunk, c->volumes[i]);
+		    "INSERT INTO replicas(chunk, volume, at) SELECT ?1, volume,"
+		    " ?3 FROM volumes WHERE volume = ?2 AND state = 1",
+		    "iiu", chunk, c->volumes[i], c->at[i]);
 		if (r == 0 && sqlite3_changes(nx_db_handle(db)) == 0)
 			r = CATALOG_NO_VOLUME;
 	}

@@ -131,6 +131,18 @@ forget_trash(struct nx_db *db, int64_t volume, int *ret_n)
 }
 
 static int
+forget_segments(struct nx_db *db, int64_t volume, int *ret_n)
+{
+	int r = nx_db_exec(db,
+	    "DELETE FROM segments WHERE volume = ?1 AND segment IN"
+	    " (SELECT segment FROM segments WHERE volume = ?1 LIMIT ?2)",
+	    "ii", volume, (int64_t)STEP_ROWS);
+
+	*ret_n = sqlite3_changes(nx_db_handle(db));
+	return r;
+}
+
+static int
 forget(struct nx_db *db, void *arg)
 {
 	struct catalog_forget *op = arg;
@@ -145,6 +157,8 @@ forget(struct nx_db *db, void *arg)
 		r = forget_row(db, op, &rows[i]);
 	if (n == 0)
 		r = forget_trash(db, op->volume, &n);
+	if (n == 0 && r == 0)
+		r = forget_segments(db, op->volume, &n);
 	op->more = n > 0;
 	return n < 0 ? n : r;
 }
@@ -160,7 +174,8 @@ mark(struct nx_db *db, void *arg)
 	int r = nx_db_exec(db,
 	    "UPDATE volumes SET state = ?2, active = 0 WHERE volume = ?1"
 	    " AND NOT EXISTS (SELECT 1 FROM replicas WHERE volume = ?1)"
-	    " AND NOT EXISTS (SELECT 1 FROM trash WHERE volume = ?1)",
+	    " AND NOT EXISTS (SELECT 1 FROM trash WHERE volume = ?1)"
+	    " AND NOT EXISTS (SELECT 1 FROM segments WHERE volume = ?1)",
 	    "ii", op->volume, (int64_t)CATALOG_VOLUME_GOING);
 
 	op->more = sqlite3_changes(nx_db_handle(db)) == 0;

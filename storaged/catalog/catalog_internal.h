@@ -143,5 +143,9 @@ struct catalog_known *catalog_known(struct catalog *c, uint64_t user);
 #define CHUNK_COLUMNS "c.chunk, c.file, c.id, c.size, c.md5, c.crc"
 int catalog_read_chunk(sqlite3_stmt *stmt, struct catalog_chunk *ret_chunk);
 int catalog_read_replicas(struct nx_db *db, struct catalog_chunk *chunk);
+/* All rows of such columns, from @r, which nx_db_query answered; then their
+ * replicas. Number or -errno. */
+int catalog_read_chunks(struct catalog *c, int r, sqlite3_stmt *stmt,
+    struct catalog_chunk *ret_chunks);
 
 #endif

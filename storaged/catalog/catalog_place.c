@@ -1,6 +1,7 @@
 /*
- * A file by its key, and by what a person calls it. For what is said about
- * files by those who met them as chunks: drains and deletions of volumes.
+ * Where a replica is; a file by its key, and by what a person calls it. For
+ * what is said about files by those who met them as chunks: drains and deletions
+ * of volumes.
  */
 #include <stdio.h>
 #include <string.h>
@@ -151,4 +152,20 @@ catalog_file_place(struct catalog *c, const struct catalog_file *file,
 		}
 	if (ret_text[0] == '\0')
 		(void)snprintf(ret_text, size, "%s", file->name);
+}
+
+struct chunk_place
+catalog_place(const struct catalog_chunk *chunk, size_t i)
+{
+	nx_assert(i < chunk->n_replicas);
+	return (struct chunk_place){chunk->id, chunk->at[i], chunk->sums.size};
+}
+
+size_t
+catalog_replica_on(const struct catalog_chunk *chunk, int64_t volume)
+{
+	for (uint32_t i = 0; i < chunk->n_replicas; i++)
+		if (chunk->volumes[i] == volume)
+			return i;
+	return CATALOG_REPLICAS;
 }

@@ -41,7 +41,7 @@ drop_chunks_before(struct nx_db *db, uint64_t owner, int64_t file, int64_t end)
 	    "INSERT OR IGNORE INTO trash(volume, id, owner, size)"
 	    " SELECT r.volume, c.id, ?3, c.size"
 	    " FROM chunks c JOIN replicas r ON r.chunk = c.chunk"
-	    " WHERE c.file = ?1 AND c.idx < ?2",
+	    " WHERE c.file = ?1 AND c.idx < ?2 AND r.at = 0",
 	    "iiu", file, end, owner);
 
 	if (r == 0)

@@ -291,10 +291,11 @@ const struct check_rule catalog_rules[] = {
 	"SELECT c.chunk, printf('chunk %s is to be unlinked on volume %d,"
 	" where it is kept', c.id, t.volume), t.volume FROM trash t"
 	" JOIN chunks c ON c.id = t.id JOIN replicas r ON r.chunk = c.chunk"
-	" AND r.volume = t.volume",
+	" AND r.volume = t.volume AND r.at = 0",
 	{"DELETE FROM trash WHERE volume = ?2 AND id ="
 	 " (SELECT id FROM chunks WHERE chunk = ?1) AND EXISTS (SELECT 1"
-	 " FROM replicas r WHERE r.chunk = ?1 AND r.volume = ?2)"}},
+	 " FROM replicas r WHERE r.chunk = ?1 AND r.volume = ?2"
+	 " AND r.at = 0)"}},
     {"trash-without-volume",
 	"SELECT DISTINCT t.volume, printf('something is to be unlinked on"
 	" volume %d, which is not there', t.volume) FROM trash t WHERE NOT"
@@ -339,6 +340,28 @@ const struct check_rule catalog_rules[] = {
 	" (SELECT count(*) FROM replicas r WHERE r.volume = v.volume) AS n"
 	" FROM volumes v) v WHERE n <> v.chunks",
 	{"UPDATE volumes SET chunks = chunks + ?2 WHERE volume = ?1"}},
+    {"segment-unknown",
+	"SELECT DISTINCT r.volume, printf('segment %d of volume %d is not"
+	" known, and there are chunks in it', r.at >> 32, r.volume),"
+	" r.at >> 32 FROM replicas r WHERE r.at <> 0 AND NOT EXISTS (SELECT 1"
+	" FROM segments s WHERE s.volume = r.volume"
+	" AND s.segment = r.at >> 32)",
+	{"INSERT OR IGNORE INTO segments SELECT volume, ?2, 0, 0, max(at)"
+	 " FROM replicas WHERE volume = ?1 AND at >> 32 = ?2"
+	 " GROUP BY volume"}},
+    {"segment-sums",
+	"SELECT s.volume, printf('segment %d of volume %d says %d chunks and"
+	" %d bytes, there are %d and %d', s.segment, s.volume, s.chunks,"
+	" s.bytes, n, b), s.segment FROM (SELECT s.*, ifnull(t.n, 0) AS n,"
+	" ifnull(t.b, 0) AS b FROM segments s LEFT JOIN (SELECT volume,"
+	" at >> 32 AS segment, count(*) AS n, sum((size + 63) / 8 * 8) AS b"
+	" FROM replicas r JOIN chunks c ON c.chunk = r.chunk WHERE at <> 0"
+	" GROUP BY 1, 2) t USING(volume, segment)) s"
+	" WHERE (s.chunks, s.bytes) <> (n, b)",
+	{"UPDATE segments SET (chunks, bytes) = (SELECT count(*),"
+	 " ifnull(sum((size + 63) / 8 * 8), 0) FROM replicas r JOIN chunks c"
+	 " ON c.chunk = r.chunk WHERE r.volume = ?1 AND r.at >> 32 = ?2)"
+	 " WHERE volume = ?1 AND segment = ?2"}},
     {"folder-sums",
 	"SELECT e.entry, printf('folder %d of user %d says %d bytes, %d files,"
 	" %d folders, %d counted; there are %d, %d, %d, %d', e.entry, e.owner,"

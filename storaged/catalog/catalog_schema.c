@@ -179,6 +179,17 @@ static const char schema_7[] =
     " UPDATE volumes SET scrub_since = unixepoch()"
     " WHERE volume = new.volume; END;";
 
+/* With 56 bytes before the content, and what is missing to a multiple of 8. */
+#define SPAN "ifnull((SELECT (size + 63) / 8 * 8 FROM chunks WHERE chunk = "
+#define RECORD_CAME                                                            \
+	" INSERT INTO segments VALUES(new.volume, new.at >> 32, 1, " SPAN      \
+	"new.chunk), 0), new.at) ON CONFLICT DO UPDATE SET chunks = chunks + " \
+	"1,"                                                                   \
+	" bytes = bytes + excluded.bytes, high = max(high, excluded.high);"
+#define RECORD_WENT                                                       \
+	" UPDATE segments SET chunks = chunks - 1, bytes = bytes - " SPAN \
+	"old.chunk), 0) WHERE volume = old.volume AND segment = old.at >> 32;"
+
 /* So that owners take turns, the largest of each first. */
 static const char schema_8[] =
     "CREATE INDEX trash_turn ON trash(volume, owner, size);"
@@ -217,7 +228,30 @@ static const char schema_12[] =
     " volume INTEGER PRIMARY KEY REFERENCES volumes ON DELETE CASCADE,"
     " wrapped BLOB NOT NULL) STRICT;";
 
+/*
+ * Where on its volume a replica is: 0 in a file of its own, else in a segment
+ * (its number in the upper half). The index tells who is in a segment that is to
+ * go, the sums how much of it is still somebody's: records with what is around
+ * them, in multiples of 8. What is in a segment behind high was never known.
+ */
+static const char schema_13[] =
+    "ALTER TABLE replicas ADD COLUMN at INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX replicas_at ON replicas(volume, at) WHERE at <> 0;"
+    "CREATE TABLE segments("
+    " volume INTEGER NOT NULL REFERENCES volumes,"
+    " segment INTEGER NOT NULL,"
+    " chunks INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL,"
+    " high INTEGER NOT NULL,"
+    " PRIMARY KEY(volume, segment)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER record_came AFTER INSERT ON replicas"
+    " WHEN new.at <> 0 BEGIN" RECORD_CAME " END;"
+    "CREATE TRIGGER record_went AFTER DELETE ON replicas"
+    " WHEN old.at <> 0 BEGIN" RECORD_WENT " END;"
+    "CREATE TRIGGER record_moved AFTER UPDATE OF at ON replicas "
+    "BEGIN" RECORD_CAME RECORD_WENT " END;";
+
 const char *const catalog_schema[] = {schema_1, schema_2, schema_3, schema_4,
     schema_5, schema_6, schema_7, schema_8, schema_9, catalog_schema_buckets,
-    schema_11, schema_12};
+    schema_11, schema_12, schema_13};
 const size_t catalog_schema_steps = NX_ARRAY_SIZE(catalog_schema);

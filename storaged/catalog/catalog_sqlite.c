@@ -3,8 +3,9 @@
  * Its tables are in catalog_schema.c, users' accounts in catalog_users.c, files
  * in catalog_files.c, trees in catalog_tree.c, catalog_move.c, catalog_copy.c
  * and catalog_sums.c, volumes and replicas in catalog_volumes.c, forgetting a
- * volume in catalog_forget.c, what deletions leave behind in catalog_reap.c and
- * catalog_trash.c, how far scrubbing is in catalog_scrub.c. Owns storage.db;
+ * volume in catalog_forget.c, who is in a segment in catalog_segments.c, what
+ * deletions leave behind in catalog_reap.c and catalog_trash.c, how far
+ * scrubbing is in catalog_scrub.c. Owns storage.db;
  * trusts what it once wrote there no further than sums that would fall below
  * zero.
  */

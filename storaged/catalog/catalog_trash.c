@@ -135,7 +135,7 @@ catalog_knows(struct catalog *c, int64_t volume, const char *name)
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(c->db, &stmt,
 	    "SELECT 1 FROM chunks c JOIN replicas r ON r.chunk = c.chunk"
-	    " WHERE c.id = ?1 AND r.volume = ?2 UNION ALL"
+	    " WHERE c.id = ?1 AND r.volume = ?2 AND r.at = 0 UNION ALL"
 	    " SELECT 1 FROM trash WHERE volume = ?2 AND id = ?1 LIMIT 1",
 	    "si", name, volume);
 

@@ -128,8 +128,8 @@ catalog_volume_chunks(struct catalog *c, int64_t volume, uint64_t *ret_chunks)
 
 /* --- chunks by volume -------------------------------------------------------*/
 
-static int
-read_chunks(struct catalog *c, int r, sqlite3_stmt *stmt,
+int
+catalog_read_chunks(struct catalog *c, int r, sqlite3_stmt *stmt,
     struct catalog_chunk *ret_chunks)
 {
 	int n = 0;
@@ -161,7 +161,7 @@ catalog_volume_next(struct catalog *c, int64_t volume, int64_t after,
 	    " AND f.content <> 0)) ORDER BY r.chunk LIMIT ?",
 	    "iiu", volume, after, (uint64_t)max);
 
-	return read_chunks(c, r, stmt, ret_chunks);
+	return catalog_read_chunks(c, r, stmt, ret_chunks);
 }
 
 /* In the order of files, by its partial index; the chunks of one in theirs. */
@@ -184,7 +184,7 @@ catalog_degraded_next(struct catalog *c, struct catalog_degraded *at,
 		return r;
 	at->file = sqlite3_column_int64(stmt, 6);
 	at->chunk = sqlite3_column_int64(stmt, 0);
-	r = read_chunks(c, r, stmt, ret_chunk);
+	r = catalog_read_chunks(c, r, stmt, ret_chunk);
 	return r;
 }
 
@@ -197,11 +197,13 @@ catalog_chunk_get(
 	    "SELECT " CHUNK_COLUMNS " FROM chunks c WHERE c.chunk = ?", "i",
 	    chunk);
 
-	r = read_chunks(c, r, stmt, ret_chunk);
+	r = catalog_read_chunks(c, r, stmt, ret_chunk);
 	return r > 0 ? 0 : r < 0 ? r : CATALOG_NO_FILE;
 }
 
 /* --- replicas ---------------------------------------------------------------*/
+
+#define NOWHERE (-1) /* no replica is there */
 
 struct where {
 	int64_t file, index;
@@ -273,6 +275,26 @@ count_replicas(struct nx_db *db, const struct where *was, int64_t now)
 	    "i", was->file);
 }
 
+/* Unless it is @but there. A file becomes trash, a record's bytes are merely
+ * dead. */
+static int
+give_up_replica(struct nx_db *db, int64_t chunk, int64_t volume, int64_t but)
+{
+	int r = nx_db_exec(db,
+	    "INSERT OR IGNORE INTO trash(volume, id) SELECT r.volume,"
+	    " c.id FROM replicas r JOIN chunks c ON c.chunk = r.chunk"
+	    " WHERE r.chunk = ?1 AND r.volume = ?2 AND r.at = 0"
+	    " AND r.at <> ?3",
+	    "iii", chunk, volume, but);
+
+	if (r == 0)
+		r = nx_db_exec(db,
+		    "DELETE FROM replicas WHERE chunk = ? AND volume = ?"
+		    " AND at <> ?",
+		    "iii", chunk, volume, but);
+	return r;
+}
+
 static int
 write_replica(struct nx_db *db, void *arg)
 {
@@ -282,19 +304,14 @@ write_replica(struct nx_db *db, void *arg)
 
 	if (r != 0)
 		return r;
-	r = nx_db_exec(db,
-	    "INSERT OR IGNORE INTO replicas(chunk, volume) VALUES(?, ?)", "ii",
-	    a->chunk, a->volume);
-	if (r == 0 && a->old != 0)
+	r = give_up_replica(db, a->chunk, a->volume, (int64_t)a->at);
+	if (r == 0)
 		r = nx_db_exec(db,
-		    "INSERT OR IGNORE INTO trash(volume, id) SELECT r.volume,"
-		    " c.id FROM replicas r JOIN chunks c ON c.chunk = r.chunk"
-		    " WHERE r.chunk = ? AND r.volume = ?",
-		    "ii", a->chunk, a->old);
+		    "INSERT OR IGNORE INTO replicas(chunk, volume, at)"
+		    " VALUES(?, ?, ?)",
+		    "iiu", a->chunk, a->volume, a->at);
 	if (r == 0 && a->old != 0)
-		r = nx_db_exec(db,
-		    "DELETE FROM replicas WHERE chunk = ? AND volume = ?", "ii",
-		    a->chunk, a->old);
+		r = give_up_replica(db, a->chunk, a->old, NOWHERE);
 	if (r == 0)
 		r = read_where(db, a->chunk, &now);
 	return r < 0 ? r : count_replicas(db, &was, now.replicas);

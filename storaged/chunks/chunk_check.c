@@ -164,7 +164,7 @@ copy_blocks(struct chunk_reader *const *readers, size_t n,
 int
 chunk_copy(struct chunk_reader *const *readers, size_t n,
     const struct checksums *sums, struct chunk_store *to,
-    const struct chunk_id *id, bool replace, bool *ret_source)
+    const struct chunk_id *id, bool replace, uint64_t *ret_at, bool *ret_source)
 {
 	struct chunk_draft *draft;
 	bool source = false;
@@ -173,7 +173,7 @@ chunk_copy(struct chunk_reader *const *readers, size_t n,
 	if (r == 0) {
 		r = copy_blocks(readers, n, sums, draft, &source);
 		if (r == 0)
-			r = chunk_commit(draft, id, replace);
+			r = chunk_commit(draft, id, replace, ret_at);
 		if (r < 0)
 			chunk_discard(draft);
 	}

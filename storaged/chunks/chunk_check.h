@@ -30,12 +30,13 @@ chunk_read_checked(struct chunk_reader *reader, const struct checksums *sums,
 /*
  * A good copy of the chunk from all its readers: each block from whichever of
  * the @n @readers has it good (NULL ones are passed over), written to @to under
- * @id. A reader of the very chunk that @replace replaces may be among them.
+ * @id, where *ret_at says, held (chunk_settle). A reader of the very chunk that @replace replaces may be among them.
  * 0; -EBADMSG when a block is good nowhere, *ret_source then true (may be
  * NULL), as for every failure to read; other -errno are of @to.
  */
 int chunk_copy(struct chunk_reader *const *readers, size_t n,
     const struct checksums *sums, struct chunk_store *to,
-    const struct chunk_id *id, bool replace, bool *ret_source);
+    const struct chunk_id *id, bool replace, uint64_t *ret_at,
+    bool *ret_source);
 
 #endif

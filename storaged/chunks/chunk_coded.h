@@ -32,21 +32,13 @@ int coded_begin(struct chunk_store *store, struct chunk_draft **ret_draft);
 int coded_write(struct chunk_draft *draft, const void *data, size_t len);
 ssize_t coded_read_back(
     struct chunk_draft *draft, void *buf, size_t len, uint64_t offset);
-int coded_commit(
-    struct chunk_draft *draft, const struct chunk_id *id, bool replace);
+int coded_commit(struct chunk_draft *draft, const struct chunk_id *id,
+    bool replace, uint64_t *ret_at);
 void coded_discard(struct chunk_draft *draft);
 
 /* chunk_coded_read.c: a reader of the container that @inner gives, which it
  * consumes. */
 int coded_reader_new(struct chunk_store *store, const struct chunk_id *id,
     struct chunk_reader *inner, struct chunk_reader **ret_reader);
-int coded_read_at(
-    struct chunk_reader *reader, void *buf, size_t len, uint64_t offset);
-int coded_fd_for_sending(struct chunk_reader *reader, uint64_t offset,
-    uint64_t len, uint64_t *ret_at);
-uint32_t
-coded_may_send(struct chunk_reader *reader, uint64_t owner, uint32_t len);
-int coded_stored(struct chunk_reader *reader, uint64_t *ret_bytes);
-void coded_close(struct chunk_reader *reader);
 
 #endif

@@ -149,8 +149,9 @@ coded_read_back(
 static int
 is_there(struct chunk_store *store, const struct chunk_id *id)
 {
+	const struct chunk_place place = {.id = *id};
 	struct chunk_reader *reader;
-	int r = chunk_open(store, id, &reader);
+	int r = chunk_open(store, &place, &reader);
 
 	if (r == 0)
 		chunk_close(reader);
@@ -162,7 +163,8 @@ is_there(struct chunk_store *store, const struct chunk_id *id)
  * comes between, the form that is written now is the one that is read, too.
  */
 int
-coded_commit(struct chunk_draft *draft, const struct chunk_id *id, bool replace)
+coded_commit(struct chunk_draft *draft, const struct chunk_id *id, bool replace,
+    uint64_t *ret_at)
 {
 	struct coded_draft *d = draft_of(draft);
 	struct coded *c = coded_of(draft->store);
@@ -177,7 +179,7 @@ coded_commit(struct chunk_draft *draft, const struct chunk_id *id, bool replace)
 			r = flush(d);
 	}
 	if (r == 0)
-		r = chunk_commit(d->inner, id, replace);
+		r = chunk_commit(d->inner, id, replace, ret_at);
 	if (r < 0)
 		return r;
 	d->inner = NULL;

@@ -47,7 +47,7 @@ forget_kept(struct coded_reader *c)
 	memset(c->kept, 0, sizeof(c->kept));
 }
 
-void
+static void
 coded_close(struct chunk_reader *reader)
 {
 	struct coded_reader *c = reader_of(reader);
@@ -59,37 +59,7 @@ coded_close(struct chunk_reader *reader)
 	free(c);
 }
 
-/* A container that is damaged as a whole opens all the same, as a file does
- * whose bytes are wrong: reading tells. */
-int
-coded_reader_new(struct chunk_store *store, const struct chunk_id *id,
-    struct chunk_reader *inner, struct chunk_reader **ret_reader)
-{
-	struct coded_reader *c = calloc(1, sizeof(*c));
-	uint64_t stored = 0;
-	int r;
-
-	if (!c) {
-		chunk_close(inner);
-		return -ENOMEM;
-	}
-	c->reader.store = store;
-	c->inner = inner;
-	forget_kept(c);
-	r = chunk_stored(inner, &stored);
-	if (r == 0)
-		r = decoder_new(coded_of(store)->how.key, id, stored, fetch, c,
-		    &c->decoder);
-	if (r == -EBADMSG || r == -EIO)
-		r = 0;
-	if (r < 0)
-		coded_close(&c->reader);
-	else
-		*ret_reader = &c->reader;
-	return r;
-}
-
-int
+static int
 coded_stored(struct chunk_reader *reader, uint64_t *ret_bytes)
 {
 	return chunk_stored(reader_of(reader)->inner, ret_bytes);
@@ -148,7 +118,7 @@ is_to_be_kept(const struct coded_reader *c, size_t len, uint64_t offset)
 	    (uint64_t)c->taken + CRC_BLOCK;
 }
 
-int
+static int
 coded_read_at(
     struct chunk_reader *reader, void *buf, size_t len, uint64_t offset)
 {
@@ -163,7 +133,7 @@ coded_read_at(
 
 /* --- sending ----------------------------------------------------------------*/
 
-uint32_t
+static uint32_t
 coded_may_send(struct chunk_reader *reader, uint64_t owner, uint32_t len)
 {
 	struct coded_reader *c = reader_of(reader);
@@ -199,7 +169,7 @@ fill(struct coded_reader *c, uint64_t offset, uint64_t len)
 	return r;
 }
 
-int
+static int
 coded_fd_for_sending(struct chunk_reader *reader, uint64_t offset, uint64_t len,
     uint64_t *ret_at)
 {
@@ -220,4 +190,44 @@ coded_fd_for_sending(struct chunk_reader *reader, uint64_t offset, uint64_t len,
 	forget_kept(c);
 	*ret_at = offset;
 	return sending_begin(memfd, c->owner, taken);
+}
+
+/* --- opening ----------------------------------------------------------------*/
+
+static const struct chunk_reader_ops reader_ops = {
+    .read_at = coded_read_at,
+    .fd_for_sending = coded_fd_for_sending,
+    .may_send = coded_may_send,
+    .stored = coded_stored,
+    .close = coded_close,
+};
+
+/* A container that is damaged as a whole opens all the same, as a file does
+ * whose bytes are wrong: reading tells. */
+int
+coded_reader_new(struct chunk_store *store, const struct chunk_id *id,
+    struct chunk_reader *inner, struct chunk_reader **ret_reader)
+{
+	struct coded_reader *c = calloc(1, sizeof(*c));
+	uint64_t stored = 0;
+	int r;
+
+	if (!c) {
+		chunk_close(inner);
+		return -ENOMEM;
+	}
+	c->reader = (struct chunk_reader){.store = store, .ops = &reader_ops};
+	c->inner = inner;
+	forget_kept(c);
+	r = chunk_stored(inner, &stored);
+	if (r == 0)
+		r = decoder_new(coded_of(store)->how.key, id, stored, fetch, c,
+		    &c->decoder);
+	if (r == -EBADMSG || r == -EIO)
+		r = 0;
+	if (r < 0)
+		coded_close(&c->reader);
+	else
+		*ret_reader = &c->reader;
+	return r;
 }

@@ -300,7 +300,7 @@ chunk_put_commit(struct chunk_put *put, size_t i)
 	int r;
 
 	nx_assert(i < put->n_places && place->state == PUT_OPEN);
-	r = chunk_commit(place->draft, &put->id, false);
+	r = chunk_commit(place->draft, &put->id, false, &place->at);
 	if (r < 0) {
 		give_up(place, r, true);
 		return;
@@ -321,15 +321,17 @@ copy_done(struct chunk_put *put, struct put_place *to)
 {
 	struct put_place *done = find(put, PUT_DONE);
 	struct chunk_reader *reader = NULL;
+	struct chunk_place from;
 	bool source = true;
 	int r;
 
 	if (!done)
 		return -ENOENT;
-	r = chunk_open(done->store, &put->id, &reader);
+	from = (struct chunk_place){put->id, done->at, put->sums.size};
+	r = chunk_open(done->store, &from, &reader);
 	if (r == 0)
 		r = chunk_copy(&reader, 1, &put->sums, to->store, &put->id,
-		    false, &source);
+		    false, &to->at, &source);
 	chunk_close(reader);
 	if (r < 0 && source) {
 		to->state = PUT_FAILED;

@@ -40,6 +40,7 @@ struct put_place {
 	uint64_t charged;          /* the caller's: bytes expected there */
 	struct chunk_draft *draft; /* NULL: none, or ended */
 	enum put_state state;
+	uint64_t at;    /* of PUT_DONE: where it is, held (chunk_settle) */
 	int error;      /* of PUT_FAILED */
 	bool untrusted; /* PUT_FAILED in a way a full disk does not explain */
 };

@@ -25,9 +25,25 @@
 #include <sys/types.h>
 
 #include "common/id.h"
+#include "storaged/chunks/segment.h"
 
-struct chunk_id {
-	char text[NX_ID_LEN + 1];
+/*
+ * Where the content of a chunk is in its store. @at comes from whoever put it
+ * there and goes back as it is: 0 is a file of its own, anything else a record
+ * in a segment, which many small chunks share.
+ */
+struct chunk_place {
+	struct chunk_id id;
+	uint64_t at;
+	uint32_t size;
+};
+
+/* A segment, as chunk_segments() tells of it. */
+struct chunk_segment {
+	uint32_t number;
+	uint64_t bytes; /* of the disk */
+	bool open;      /* is appended to, or something in it is held */
+	bool earlier;   /* is older than this object */
 };
 
 /* An implementation's own objects begin with one of these. */
@@ -45,6 +61,19 @@ struct chunk_draft {
  * removed or replaced meanwhile. */
 struct chunk_reader {
 	struct chunk_store *store;
+	const struct chunk_reader_ops *ops;
+};
+
+struct chunk_reader_ops {
+	int (*read_at)(struct chunk_reader *reader, void *buf, size_t len,
+	    uint64_t offset);
+	int (*fd_for_sending)(struct chunk_reader *reader, uint64_t offset,
+	    uint64_t len, uint64_t *ret_at);
+	/* NULL: all of it, always */
+	uint32_t (*may_send)(
+	    struct chunk_reader *reader, uint64_t owner, uint32_t len);
+	int (*stored)(struct chunk_reader *reader, uint64_t *ret_bytes);
+	void (*close)(struct chunk_reader *reader);
 };
 
 /* Chunks of a store, by how they are kept. */
@@ -58,22 +87,26 @@ struct chunk_store_ops {
 	int (*write)(struct chunk_draft *draft, const void *data, size_t len);
 	ssize_t (*read_back)(
 	    struct chunk_draft *draft, void *buf, size_t len, uint64_t offset);
-	int (*commit)(
-	    struct chunk_draft *draft, const struct chunk_id *id, bool replace);
+	int (*commit)(struct chunk_draft *draft, const struct chunk_id *id,
+	    bool replace, uint64_t *ret_at);
 	void (*discard)(struct chunk_draft *draft);
-	int (*open)(struct chunk_store *store, const struct chunk_id *id,
-	    struct chunk_reader **ret_reader);
-	int (*open_cold)(struct chunk_store *store, const struct chunk_id *id,
-	    struct chunk_reader **ret_reader);
-	int (*read_at)(struct chunk_reader *reader, void *buf, size_t len,
-	    uint64_t offset);
-	int (*fd_for_sending)(struct chunk_reader *reader, uint64_t offset,
-	    uint64_t len, uint64_t *ret_at);
-	/* NULL: all of it, always */
-	uint32_t (*may_send)(
-	    struct chunk_reader *reader, uint64_t owner, uint32_t len);
-	int (*stored)(struct chunk_reader *reader, uint64_t *ret_bytes);
-	void (*close)(struct chunk_reader *reader);
+	void (*append)(struct chunk_store *store, struct chunk_append *append);
+	int (*append_wait)(
+	    struct chunk_store *store, struct chunk_append *append);
+	void (*hold)(struct chunk_store *store, uint64_t at);
+	void (*settle)(struct chunk_store *store, uint64_t at);
+	int (*open)(struct chunk_store *store, const struct chunk_place *place,
+	    bool cold, struct chunk_reader **ret_reader);
+	void (*forget)(
+	    struct chunk_store *store, const struct chunk_place *place);
+	int (*segments)(struct chunk_store *store,
+	    void (*each)(const struct chunk_segment *segment, void *arg),
+	    void *arg);
+	int (*retire)(struct chunk_store *store, uint32_t number);
+	int (*scan)(struct chunk_store *store, uint32_t number,
+	    void (*each)(const struct chunk_id *id, uint64_t at,
+		uint32_t length, bool good, void *arg),
+	    void *arg);
 	int (*remove)(struct chunk_store *store, const struct chunk_id *id);
 	int (*list)(struct chunk_store *store,
 	    void (*each)(const char *name, uint64_t changed_at, void *arg),
@@ -105,6 +138,11 @@ struct chunk_store_spec {
 	 * what @how points to lasts as long as the store */
 	int coded_dirfd;
 	const struct coding_how *how;
+	/* What its segments say whose they are. */
+	char volume[NX_ID_LEN + 1];
+	/* Borrowed; NULL: each append is written by whoever asks for it. */
+	struct segment_writers *writers;
+	bool files; /* small chunks have files of their own too */
 };
 
 /* The one place where stores come from. Consumes what @spec holds, also on
@@ -156,17 +194,20 @@ chunk_read_back(
 	return draft->store->ops->read_back(draft, buf, len, offset);
 }
 /*
- * Makes the draft durable under @id. 0: done, and the draft is no more. -errno:
- * there is no chunk; the draft can still be read back and wants a discard.
- * -EEXIST when @id is there and @replace is false; with it the old one is
- * replaced in one step.
+ * Makes the draft durable under @id: a small one in a segment, where it is held
+ * (chunk_settle), any other as a file of its own. 0: done, *ret_at says where,
+ * and the draft is no more. -errno: there is no chunk; the draft can still be
+ * read back and wants a discard. -EEXIST when the file @id is there and @replace
+ * is false; with it the old one is replaced in one step.
  */
 static inline int
-chunk_commit(struct chunk_draft *draft, const struct chunk_id *id, bool replace)
+chunk_commit(struct chunk_draft *draft, const struct chunk_id *id, bool replace,
+    uint64_t *ret_at)
 {
 	int r = chunk_store_check(draft->store);
 
-	return r < 0 ? r : draft->store->ops->commit(draft, id, replace);
+	return r < 0 ? r
+		     : draft->store->ops->commit(draft, id, replace, ret_at);
 }
 /* Accepts NULL; returns NULL. */
 static inline struct chunk_draft *
@@ -177,30 +218,80 @@ chunk_discard(struct chunk_draft *draft)
 	return NULL;
 }
 
+/*
+ * Adds one small chunk without a draft, together with whatever else is to be
+ * added to this store: see segment.h. In the loop's thread; does not block. The
+ * store must last until @append->done has been called.
+ */
+static inline void
+chunk_append(struct chunk_store *store, struct chunk_append *append)
+{
+	store->ops->append(store, append);
+}
+/* The same from a worker thread: waits. 0 or -errno. */
+static inline int
+chunk_append_wait(struct chunk_store *store, struct chunk_append *append)
+{
+	int r = chunk_store_check(store);
+
+	return r < 0 ? r : store->ops->append_wait(store, append);
+}
+/*
+ * What was committed or appended is held where it is: its segment does not go,
+ * although nobody refers to it yet. Once for each *ret_at (also 0), when the
+ * catalogue has it, or nobody ever will: then the bytes are dead, and a file of
+ * its own wants a chunk_remove(). A reader who has a place from the catalogue and
+ * opens it later, in another thread, holds it meanwhile: or what is there may
+ * have moved. From any thread; neither blocks.
+ */
+static inline void
+chunk_hold(struct chunk_store *store, uint64_t at)
+{
+	if (at != 0)
+		store->ops->hold(store, at);
+}
+static inline void
+chunk_settle(struct chunk_store *store, uint64_t at)
+{
+	if (at != 0)
+		store->ops->settle(store, at);
+}
+
 /* --- reading ----------------------------------------------------------------*/
 
-/* 0 or -errno; -ENOENT: there is none. */
+/*
+ * 0 or -errno; -ENOENT: there is none at that place. What is read from a segment
+ * is no more checked than what is read from a file: hold it against the
+ * checksums (chunk_check.h).
+ */
 static inline int
-chunk_open(struct chunk_store *store, const struct chunk_id *id,
+chunk_open(struct chunk_store *store, const struct chunk_place *place,
     struct chunk_reader **ret_reader)
 {
 	int r = chunk_store_check(store);
 
-	return r < 0 ? r : store->ops->open(store, id, ret_reader);
+	return r < 0 ? r : store->ops->open(store, place, false, ret_reader);
 }
 /*
  * The same for one who wants to know what is on the disk: what read_at gives
  * then comes from there and not from a cache, and nothing of it stays in one.
  * What others have cached of the chunk stays theirs, where that can be. Nothing
- * is sent from such a reader.
+ * is sent from such a reader. Of a record in a segment all that describes it
+ * must be as it was written too: else -EBADMSG.
  */
 static inline int
-chunk_open_cold(struct chunk_store *store, const struct chunk_id *id,
+chunk_open_cold(struct chunk_store *store, const struct chunk_place *place,
     struct chunk_reader **ret_reader)
 {
 	int r = chunk_store_check(store);
 
-	return r < 0 ? r : store->ops->open_cold(store, id, ret_reader);
+	return r < 0 ? r : store->ops->open(store, place, true, ret_reader);
+}
+/* Drops what is cached of it: on the disk it is good. */
+static inline void
+chunk_forget(struct chunk_store *store, const struct chunk_place *place)
+{
+	store->ops->forget(store, place);
 }
 /* Reads the whole of @len bytes; -EBADMSG when the chunk ends before. */
 static inline int
@@ -209,20 +300,19 @@ chunk_read_at(
 {
 	int r = chunk_store_check(reader->store);
 
-	return r < 0 ? r
-		     : reader->store->ops->read_at(reader, buf, len, offset);
+	return r < 0 ? r : reader->ops->read_at(reader, buf, len, offset);
 }
 /*
  * A descriptor, the caller's, that gives the @len bytes from @offset on with
  * sendfile; *ret_at: where in it they begin. It is open for reading only, and
- * gives what read_at gave: for a file the very pages that were just checked.
- * Or -errno.
+ * gives what read_at gave: for a file the very pages that were just checked, of
+ * a segment, which has others' content too, a sealed copy of them. Or -errno.
  */
 static inline int
 chunk_fd_for_sending(struct chunk_reader *reader, uint64_t offset, uint64_t len,
     uint64_t *ret_at)
 {
-	return reader->store->ops->fd_for_sending(reader, offset, len, ret_at);
+	return reader->ops->fd_for_sending(reader, offset, len, ret_at);
 }
 /*
  * Of @len bytes so many may be sent from this reader now; less, also 0, when that
@@ -232,26 +322,53 @@ chunk_fd_for_sending(struct chunk_reader *reader, uint64_t offset, uint64_t len,
 static inline uint32_t
 chunk_may_send(struct chunk_reader *reader, uint64_t owner, uint32_t len)
 {
-	return reader->store->ops->may_send
-	    ? reader->store->ops->may_send(reader, owner, len)
-	    : len;
+	return reader->ops->may_send ? reader->ops->may_send(reader, owner, len)
+				     : len;
 }
 /* What the chunk takes in its store, which need not be its size. 0 or -errno. */
 static inline int
 chunk_stored(struct chunk_reader *reader, uint64_t *ret_bytes)
 {
-	return reader->store->ops->stored(reader, ret_bytes);
+	return reader->ops->stored(reader, ret_bytes);
 }
 /* Accepts NULL; returns NULL. */
 static inline struct chunk_reader *
 chunk_close(struct chunk_reader *reader)
 {
 	if (reader)
-		reader->store->ops->close(reader);
+		reader->ops->close(reader);
 	return NULL;
 }
 
-/* --- the rest ---------------------------------------------------------------*/
+/* --- segments ---------------------------------------------------------------*/
+
+/* All there are. 0 or -errno. */
+static inline int
+chunk_segments(struct chunk_store *store,
+    void (*each)(const struct chunk_segment *segment, void *arg), void *arg)
+{
+	return store->ops->segments(store, each, arg);
+}
+/* No row refers to anything in @number: its room can be used again. 0, -EBUSY
+ * when it is open, other -errno. */
+static inline int
+chunk_retire(struct chunk_store *store, uint32_t number)
+{
+	return store->ops->retire(store, number);
+}
+/* Every record that is there, in order, from the segment alone; @good: as its
+ * data were written. 0; -EBADMSG: its header is not, so nothing can be told;
+ * other -errno. */
+static inline int
+chunk_scan(struct chunk_store *store, uint32_t number,
+    void (*each)(const struct chunk_id *id, uint64_t at, uint32_t length,
+	bool good, void *arg),
+    void *arg)
+{
+	return store->ops->scan(store, number, each, arg);
+}
+
+/* --- files of their own -----------------------------------------------------*/
 
 /* 0 also when it was not there. */
 static inline int
@@ -298,6 +415,13 @@ chunk_is_aside(const char *name)
 {
 	return strlen(name) == NX_ID_LEN + 2 &&
 	    strcmp(name + NX_ID_LEN, ".q") == 0;
+}
+/* Nobody will ever refer to what was committed at @place. 0 or -errno. */
+static inline int
+chunk_undo(struct chunk_store *store, const struct chunk_place *place)
+{
+	chunk_settle(store, place->at);
+	return place->at == 0 ? chunk_remove(store, &place->id) : 0;
 }
 /* Bytes that may still be written; 0 also when there may be no more chunks,
  * however small. */

@@ -16,49 +16,44 @@
 
 /* --- reading ----------------------------------------------------------------*/
 
-typedef int opener(struct chunk_store *store, const struct chunk_id *id,
-    struct chunk_reader **ret_reader);
-
 static int
-open_one(struct coded *c, struct chunk_store *from, const struct chunk_id *id,
-    opener *open, struct chunk_reader **ret_reader)
+open_one(struct coded *c, struct chunk_store *from,
+    const struct chunk_place *place, bool cold,
+    struct chunk_reader **ret_reader)
 {
 	struct chunk_reader *inner;
-	int r = open(from, id, &inner);
+	int r = cold ? chunk_open_cold(from, place, &inner)
+		     : chunk_open(from, place, &inner);
 
 	if (r == 0 && from == c->coded)
-		return coded_reader_new(&c->store, id, inner, ret_reader);
+		return coded_reader_new(
+		    &c->store, &place->id, inner, ret_reader);
 	if (r == 0)
 		*ret_reader = inner;
 	return r;
 }
 
 static int
-open_either(struct chunk_store *store, const struct chunk_id *id, opener *open,
-    struct chunk_reader **ret_reader)
+coded_open(struct chunk_store *store, const struct chunk_place *place,
+    bool cold, struct chunk_reader **ret_reader)
 {
 	struct coded *c = coded_of(store);
 	bool coded = coded_writes(c);
-	int r = open_one(c, coded ? c->coded : c->plain, id, open, ret_reader);
+	int r =
+	    open_one(c, coded ? c->coded : c->plain, place, cold, ret_reader);
 
 	if (r == -ENOENT)
 		r = open_one(
-		    c, coded ? c->plain : c->coded, id, open, ret_reader);
+		    c, coded ? c->plain : c->coded, place, cold, ret_reader);
 	return r;
 }
 
-static int
-coded_open(struct chunk_store *store, const struct chunk_id *id,
-    struct chunk_reader **ret_reader)
+static void
+coded_forget(struct chunk_store *store, const struct chunk_place *place)
 {
-	return open_either(store, id, chunk_open, ret_reader);
-}
-
-static int
-coded_open_cold(struct chunk_store *store, const struct chunk_id *id,
-    struct chunk_reader **ret_reader)
-{
-	return open_either(store, id, chunk_open_cold, ret_reader);
+	chunk_forget(coded_of(store)->plain, place);
+	if (place->at == 0)
+		chunk_forget(coded_of(store)->coded, place);
 }
 
 /* --- the rest: in both ------------------------------------------------------*/
@@ -161,6 +156,67 @@ coded_free(struct chunk_store *store)
 	free(coded_of(store));
 }
 
+/* --- segments: of plain chunks only ------------------------------------------*/
+
+/* A coded chunk is a container of its own, however small. */
+static int
+coded_append_wait(struct chunk_store *store, struct chunk_append *append)
+{
+	struct coded *c = coded_of(store);
+
+	if (!coded_writes(c))
+		return chunk_append_wait(c->plain, append);
+	append->result = -EOPNOTSUPP;
+	return append->result;
+}
+
+static void
+coded_append(struct chunk_store *store, struct chunk_append *append)
+{
+	struct coded *c = coded_of(store);
+
+	if (!coded_writes(c)) {
+		chunk_append(c->plain, append);
+		return;
+	}
+	append->result = -EOPNOTSUPP;
+	append->done(append);
+}
+
+static void
+coded_hold(struct chunk_store *store, uint64_t at)
+{
+	chunk_hold(coded_of(store)->plain, at);
+}
+
+static void
+coded_settle(struct chunk_store *store, uint64_t at)
+{
+	chunk_settle(coded_of(store)->plain, at);
+}
+
+static int
+coded_segments(struct chunk_store *store,
+    void (*each)(const struct chunk_segment *segment, void *arg), void *arg)
+{
+	return chunk_segments(coded_of(store)->plain, each, arg);
+}
+
+static int
+coded_retire(struct chunk_store *store, uint32_t number)
+{
+	return chunk_retire(coded_of(store)->plain, number);
+}
+
+static int
+coded_scan(struct chunk_store *store, uint32_t number,
+    void (*each)(const struct chunk_id *id, uint64_t at, uint32_t length,
+	bool good, void *arg),
+    void *arg)
+{
+	return chunk_scan(coded_of(store)->plain, number, each, arg);
+}
+
 static const struct chunk_store_ops coded_ops = {
     .free = coded_free,
     .begin = coded_begin,
@@ -169,12 +225,14 @@ static const struct chunk_store_ops coded_ops = {
     .commit = coded_commit,
     .discard = coded_discard,
     .open = coded_open,
-    .open_cold = coded_open_cold,
-    .read_at = coded_read_at,
-    .fd_for_sending = coded_fd_for_sending,
-    .may_send = coded_may_send,
-    .stored = coded_stored,
-    .close = coded_close,
+    .forget = coded_forget,
+    .append = coded_append,
+    .append_wait = coded_append_wait,
+    .hold = coded_hold,
+    .settle = coded_settle,
+    .segments = coded_segments,
+    .retire = coded_retire,
+    .scan = coded_scan,
     .remove = coded_remove,
     .list = coded_list,
     .remove_stray = coded_remove_stray,
@@ -185,12 +243,17 @@ static const struct chunk_store_ops coded_ops = {
 };
 
 static int
-open_part(struct coded *c, int *dirfd, struct chunk_store **ret_store)
+open_part(struct coded *c, const struct chunk_store_spec *spec, int *dirfd,
+    bool files, struct chunk_store **ret_store)
 {
-	struct chunk_store_spec spec = {
-	    .kind = CHUNK_STORE_LOCAL, .dirfd = nx_take_fd(dirfd)};
-	int r = chunk_store_new(&spec, ret_store);
+	struct chunk_store_spec part = {.kind = CHUNK_STORE_LOCAL,
+	    .dirfd = nx_take_fd(dirfd),
+	    .writers = spec->writers,
+	    .files = files};
+	int r;
 
+	memcpy(part.volume, spec->volume, sizeof(part.volume));
+	r = chunk_store_new(&part, ret_store);
 	if (r == 0)
 		(*ret_store)->part_of = &c->store;
 	return r;
@@ -201,10 +264,11 @@ chunk_store_coded_new(
     struct chunk_store_spec *spec, struct chunk_store **ret_store)
 {
 	struct coded *c = calloc(1, sizeof(*c));
-	int r = c ? open_part(c, &spec->dirfd, &c->plain) : -ENOMEM;
+	int r = c ? open_part(c, spec, &spec->dirfd, spec->files, &c->plain)
+		  : -ENOMEM;
 
 	if (r == 0)
-		r = open_part(c, &spec->coded_dirfd, &c->coded);
+		r = open_part(c, spec, &spec->coded_dirfd, true, &c->coded);
 	nx_close(&spec->dirfd);
 	nx_close(&spec->coded_dirfd);
 	if (r < 0) {

@@ -11,6 +11,7 @@
  *	chunk_put.h     writing one chunk with its replicas
  *	erasure.h       parity, and what is lost made of what is left
  *	sending.h       memory for what is decoded and on its way
+ *	segment.h       small chunks: many in one file, many in one sync
  */
 #ifndef STORAGED_CHUNKS_H
 #define STORAGED_CHUNKS_H

@@ -150,13 +150,13 @@ erasure_close(struct chunk_reader *reader)
 	free(reader_of(reader));
 }
 
-/* There is no store behind it: what is asked of one is never asked of this. */
-static const struct chunk_store_ops erasure_ops = {
+static const struct chunk_reader_ops erasure_ops = {
     .read_at = erasure_read_at,
     .fd_for_sending = erasure_fd_for_sending,
     .close = erasure_close,
 };
-static struct chunk_store erasure_store = {.ops = &erasure_ops};
+/* What is asked of a store is never asked of this one. */
+static struct chunk_store erasure_store;
 
 int
 erasure_reader_new(struct erasure e, const struct erasure_part *parts,
@@ -173,6 +173,7 @@ erasure_reader_new(struct erasure e, const struct erasure_part *parts,
 		return -ENOMEM;
 	}
 	x->reader.store = &erasure_store;
+	x->reader.ops = &erasure_ops;
 	x->e = e;
 	memcpy(x->parts, parts, (e.data + e.parity) * sizeof(*parts));
 	x->which = which;

@@ -118,13 +118,16 @@ add_replicas(struct storaged *s, struct part *part)
 	turn++;
 	for (int suspect = 0; suspect < 2; suspect++)
 		for (uint32_t i = 0; i < n; i++) {
-			struct volume *v = volume_by_key(
-			    s->volumes, part->chunk.volumes[(i + turn) % n]);
+			uint32_t k = (i + turn) % n;
+			struct volume *v =
+			    volume_by_key(s->volumes, part->chunk.volumes[k]);
 
 			if (!v || !volume_readable(v) ||
 			    v->suspect != (suspect == 1))
 				continue;
-			volume_ref(v);
+			part->places[part->n_replicas] =
+			    catalog_place(&part->chunk, k);
+			volume_hold(v, &part->places[part->n_replicas]);
 			part->replicas[part->n_replicas++] = v;
 		}
 }
@@ -188,7 +191,8 @@ job_free(struct read_job *job)
 		session_release(job->session);
 	for (size_t i = 0; i < job->n; i++)
 		for (size_t k = 0; k < job->parts[i].n_replicas; k++)
-			volume_unref(job->parts[i].replicas[k]);
+			volume_release(job->parts[i].replicas[k],
+			    &job->parts[i].places[k]);
 	free(job);
 }
 

@@ -35,7 +35,7 @@ reader_of(struct readers *rs, struct part *part, size_t i)
 {
 	if (!rs->tried[i]) {
 		int r = chunk_open(
-		    part->replicas[i]->store, &part->chunk.id, &rs->reader[i]);
+		    part->replicas[i]->store, &part->places[i], &rs->reader[i]);
 
 		rs->tried[i] = true;
 		rs->any |= r == 0;

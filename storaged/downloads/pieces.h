@@ -36,6 +36,7 @@ enum part_fault {
 struct part {
 	struct catalog_chunk chunk;
 	struct volume *replicas[CATALOG_REPLICAS]; /* referenced, best first */
+	struct chunk_place places[CATALOG_REPLICAS]; /* on each of them */
 	size_t n_replicas;
 	uint32_t offset, length; /* within the chunk */
 	/* what came of it */

@@ -15,6 +15,7 @@
 #include "storaged/care/care.h"
 #include "storaged/trees/trees.h"
 #include "storaged/uploads/intent.h"
+#include "storaged/volumes/volumes.h"
 
 bool
 intent_is_expected(struct intent *in)
@@ -70,6 +71,8 @@ intent_answer(const struct intent *in, const struct catalog_commit *c,
 	Nx__FinishUploadReply reply = NX__FINISH_UPLOAD_REPLY__INIT;
 	Nx__FileInfo info;
 
+	for (uint32_t i = 0; i < c->file.chunks; i++)
+		volumes_settle(in->s->volumes, &c->chunks[i]);
 	info_file(&c->file, &info);
 	reply.file = &info;
 	reply.path = info_text(in->path ? in->path->text : "");

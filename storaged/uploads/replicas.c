@@ -62,16 +62,23 @@ replicas_sync(struct replicas *rs, struct nx_workers *io, struct chunk_put *put,
 }
 
 void
-replicas_list(const struct chunk_put *put, struct catalog_chunk *ret_chunk)
+replicas_list(struct chunk_put *put, struct catalog_chunk *ret_chunk)
 {
 	ret_chunk->id = put->id;
 	ret_chunk->sums = put->sums;
 	ret_chunk->n_replicas = 0;
 	for (size_t i = 0; i < put->n_places; i++) {
-		const struct volume *v = put->places[i].owner;
+		struct put_place *place = &put->places[i];
+		const struct volume *v = place->owner;
 
-		if (put->places[i].state == PUT_DONE &&
-		    v->state == VOLUME_READY)
+		if (place->state != PUT_DONE)
+			continue;
+		if (v->state == VOLUME_READY) {
+			ret_chunk->at[ret_chunk->n_replicas] = place->at;
 			ret_chunk->volumes[ret_chunk->n_replicas++] = v->key;
+		} else {
+			chunk_settle(place->store, place->at);
+			place->at = 0;
+		}
 	}
 }

@@ -29,7 +29,6 @@ int replicas_sync(struct replicas *rs, struct nx_workers *io,
 
 /* For the catalogue: what @put holds and where. One that is being emptied does
  * not count any more; nowhere: n_replicas is 0. Loop's thread only. */
-void
-replicas_list(const struct chunk_put *put, struct catalog_chunk *ret_chunk);
+void replicas_list(struct chunk_put *put, struct catalog_chunk *ret_chunk);
 
 #endif

@@ -58,8 +58,10 @@ forget_chunks(struct upload *u, int64_t volume)
 		uint32_t kept = 0;
 
 		for (uint32_t k = 0; k < c->n_replicas; k++)
-			if (c->volumes[k] != volume)
+			if (c->volumes[k] != volume) {
+				c->at[kept] = c->at[k];
 				c->volumes[kept++] = c->volumes[k];
+			}
 		c->n_replicas = kept;
 		good &= kept > 0 || c->id.text[0] == '\0';
 	}

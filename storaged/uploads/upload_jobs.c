@@ -173,11 +173,12 @@ discard_work(void *arg)
 
 	for (uint32_t i = 0; i < job->n_chunks; i++)
 		for (uint32_t k = 0; k < job->chunks[i].n_replicas; k++) {
+			struct chunk_place place =
+			    catalog_place(&job->chunks[i], k);
 			struct volume *v = *slot(job, i, k);
 
 			if (v)
-				(void)chunk_remove(
-				    v->store, &job->chunks[i].id);
+				(void)chunk_undo(v->store, &place);
 		}
 	/* Its drafts vanish when they are closed. */
 	if (job->put)
@@ -185,7 +186,9 @@ discard_work(void *arg)
 			struct put_place *place = &job->put->places[i];
 
 			if (place->state == PUT_DONE)
-				(void)chunk_remove(place->store, &job->put->id);
+				(void)chunk_undo(place->store,
+				    &(struct chunk_place){
+					job->put->id, place->at, 0});
 			place->draft = chunk_discard(place->draft);
 		}
 }

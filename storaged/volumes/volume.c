@@ -192,9 +192,12 @@ volume_set_mounted(
 	    .kind = mounted->coded < 0 ? CHUNK_STORE_LOCAL : CHUNK_STORE_CODED,
 	    .dirfd = nx_take_fd(&mounted->chunks),
 	    .coded_dirfd = nx_take_fd(&mounted->coded),
-	    .how = &how};
-	int r = chunk_store_new(&spec, &v->store);
+	    .how = &how,
+	    .writers = vs->s->writers};
+	int r;
 
+	memcpy(spec.volume, v->node, sizeof(spec.volume));
+	r = chunk_store_new(&spec, &v->store);
 	if (r < 0) {
 		volume_detach(mounted);
 		return r;
@@ -224,6 +227,17 @@ volume_not_attached(
 	    v->node, strerror(-result), error->text);
 }
 
+void
+volumes_settle(struct volumes *vs, const struct catalog_chunk *chunk)
+{
+	for (uint32_t i = 0; i < chunk->n_replicas; i++) {
+		struct volume *v = volume_by_key(vs, chunk->volumes[i]);
+
+		if (v && v->store)
+			chunk_settle(v->store, chunk->at[i]);
+	}
+}
+
 /* --- references -------------------------------------------------------------*/
 
 void
@@ -242,6 +256,20 @@ volume_unref(struct volume *v)
 		return;
 	v->idle = NULL;
 	idle(v, v->idle_arg);
+}
+
+void
+volume_hold(struct volume *v, const struct chunk_place *place)
+{
+	volume_ref(v);
+	chunk_hold(v->store, place->at);
+}
+
+void
+volume_release(struct volume *v, const struct chunk_place *place)
+{
+	chunk_settle(v->store, place->at);
+	volume_unref(v);
 }
 
 void

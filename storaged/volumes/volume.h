@@ -130,6 +130,9 @@ void volume_not_attached(
 
 void volume_ref(struct volume *v);
 void volume_unref(struct volume *v);
+/* The same, and what is at @place of it stays there meanwhile. */
+void volume_hold(struct volume *v, const struct chunk_place *place);
+void volume_release(struct volume *v, const struct chunk_place *place);
 /* Calls @idle when the last reference goes, at once if there is none. */
 void volume_when_idle(
     struct volume *v, void (*idle)(struct volume *v, void *arg), void *arg);
@@ -142,6 +145,9 @@ uint64_t volume_room(struct volume *v);
 /* @error, -errno, came from @v: when it is the volume's own fault (fault.h),
  * remembers, also in the catalogue, that it is not to be trusted. */
 void volume_suspect(struct volumes *vs, struct volume *v, int error);
+
+/* The catalogue has the replicas of @chunk, which were held until now. */
+void volumes_settle(struct volumes *vs, const struct catalog_chunk *chunk);
 
 /* Remembers, also in the catalogue, that it proved well. */
 void volume_trust(struct volumes *vs, struct volume *v);

@@ -16,6 +16,15 @@ volume_of(const char *node)
 	return v;
 }
 
+/* A file that is no small one: its chunk has a file of its own. */
+static void
+put_large(uint64_t user, const char *path)
+{
+	static const uint8_t data[SEGMENT_CHUNK_MAX + 1] = "precious";
+
+	LAB_OK(lab_put(user, path, data, sizeof(data)));
+}
+
 static size_t
 files_on(const char *node)
 {
@@ -50,7 +59,7 @@ test_one_volume_refuses(void **state)
 	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
 	for (int i = 0; i < 8; i++) {
 		snprintf(path, sizeof(path), "/%d", i);
-		LAB_OK(lab_put(1, path, "x", 1));
+		put_large(1, path);
 	}
 	assert_int_equal(files_on(LAB_NODE("1")), 8);
 	assert_int_equal(files_on(LAB_NODE("2")), 8);
@@ -71,18 +80,6 @@ test_one_volume_refuses(void **state)
 }
 
 /* --- orphans ----------------------------------------------------------------*/
-
-static void
-put_orphan(const char *node)
-{
-	struct chunk_draft *draft;
-	struct chunk_id id;
-
-	nx_id_new(id.text);
-	assert_int_equal(chunk_begin(volume_of(node)->store, &draft), 0);
-	assert_int_equal(chunk_write(draft, "orphan", 6), 0);
-	assert_int_equal(chunk_commit(draft, &id, false), 0);
-}
 
 static void
 copy_file(const char *from, const char *to)
@@ -110,7 +107,7 @@ test_older_catalogue(void **state)
 	lab_start();
 	for (int i = 0; i < 5; i++) {
 		snprintf(path, sizeof(path), "/%d", i);
-		LAB_OK(lab_put(1, path, "precious", 8));
+		put_large(1, path);
 	}
 	lab_stop();
 	copy_file(db, newest);
@@ -130,7 +127,7 @@ test_older_catalogue(void **state)
 	for (int i = 0; i < 5; i++) {
 		snprintf(path, sizeof(path), "/%d", i);
 		LAB_OK(
-		    lab_read(1, NULL, path, 0, 0, (const uint8_t *)"precious"));
+		    lab_read(1, NULL, path, 0, 8, (const uint8_t *)"precious"));
 	}
 	assert_int_equal(lab_status()->set_aside, 0);
 }
@@ -142,8 +139,8 @@ test_too_many_orphans(void **state)
 	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
 	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
 	for (int i = 0; i < 65; i++)
-		put_orphan(LAB_NODE("1"));
-	put_orphan(LAB_NODE("2"));
+		lab_orphan(volume_of(LAB_NODE("1")));
+	lab_orphan(volume_of(LAB_NODE("2")));
 	lab.s.conf.orphan_grace = 0;
 	sleep(2);
 	collector_sweep(lab.s.collector);
@@ -279,10 +276,10 @@ test_sweep_rests(void **state)
 	char path[32];
 
 	(void)state;
-	LAB_OK(lab_volume(LAB_NODE("1"), 16 * MIB));
+	LAB_OK(lab_volume(LAB_NODE("1"), 128 * MIB));
 	for (int i = 0; i < FILES; i++) {
 		snprintf(path, sizeof(path), "/f%d", i);
-		LAB_OK(lab_put(7, path, "x", 1));
+		put_large(7, path);
 	}
 	lab_settle();
 	sleep(2); /* what is younger than the second is not looked at */

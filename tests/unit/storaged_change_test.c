@@ -182,18 +182,13 @@ test_restart(void **state)
 static void
 test_orphans(void **state)
 {
-	struct chunk_draft *draft;
-	struct chunk_id id;
 	struct volume *v;
 
 	(void)state;
 	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
 	LAB_OK(lab_put(7, "/kept", "x", 1));
 	v = TAILQ_FIRST(&lab.s.volumes->list);
-	nx_id_new(id.text);
-	assert_int_equal(chunk_begin(v->store, &draft), 0);
-	assert_int_equal(chunk_write(draft, "orphan", 6), 0);
-	assert_int_equal(chunk_commit(draft, &id, false), 0);
+	lab_orphan(v);
 	/* too young */
 	collector_sweep(lab.s.collector);
 	lab_settle();

@@ -172,13 +172,18 @@ static const struct planted {
     {"UPDATE entries SET charged = 1 WHERE name = 'one'", "entry-size", false},
     {"UPDATE files SET replicas = 0 WHERE owner = 2", "file-replicas", false},
     {"UPDATE volumes SET chunks = chunks + 3", "volume-chunks", false},
+    {"UPDATE replicas SET at = (7 << 32) + 512; DELETE FROM segments",
+	"segment-unknown", false},
+    {"UPDATE replicas SET at = (7 << 32) + 512;"
+     " UPDATE segments SET bytes = bytes + 8",
+	"segment-sums", false},
     {"UPDATE files SET chunks = 5 WHERE owner = 2", "file-chunks", true},
     {"UPDATE files SET size = 6000 WHERE owner = 2", "file-chunks", true},
     {"INSERT INTO chunks(id, file, idx, size, md5, crc) VALUES"
      "('00000000000000000000000000000abc', 900, 0, 1, x'00', x'00')",
 	"chunk-without-file", false},
-    {"INSERT INTO replicas VALUES(7777, 1)", "replica-without-chunk", false},
-    {"INSERT INTO replicas SELECT max(chunk), 55 FROM chunks",
+    {"INSERT INTO replicas VALUES(7777, 1, 0)", "replica-without-chunk", false},
+    {"INSERT INTO replicas SELECT max(chunk), 55, 0 FROM chunks",
 	"replica-without-volume", false},
     {"INSERT INTO entries(owner, parent, name, size, modified_at)"
      " VALUES(1, 77, 'lost', 0, 0)",

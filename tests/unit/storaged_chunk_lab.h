@@ -144,12 +144,15 @@ all_chunks(void)
 	return chunks_in(0) + chunks_in(1) + chunks_in(2);
 }
 
+/* Of a chunk in a file of its own. */
 static inline struct chunk_reader *
 reader_of(int i, const struct chunk_id *id)
 {
 	struct chunk_reader *reader = NULL;
 
-	assert_int_equal(chunk_open(stores[i], id, &reader), 0);
+	assert_int_equal(
+	    chunk_open(stores[i], &(struct chunk_place){.id = *id}, &reader),
+	    0);
 	return reader;
 }
 
@@ -193,23 +196,26 @@ put_all(struct chunk_put *put, const uint8_t *data, size_t size)
 static inline void
 check_replicas(struct chunk_put *put, unsigned expected)
 {
-	unsigned good = 0;
+	unsigned good = 0, files = 0;
 
 	for (size_t i = 0; i < put->n_places; i++) {
 		struct chunk_reader *reader;
+		struct chunk_place place = {
+		    put->id, put->places[i].at, put->sums.size};
 
 		if (put->places[i].state != PUT_DONE)
 			continue;
 		assert_int_equal(
-		    chunk_open(put->places[i].store, &put->id, &reader), 0);
+		    chunk_open(put->places[i].store, &place, &reader), 0);
 		assert_int_equal(
 		    chunk_verify(reader, &put->sums, 0, put->sums.size, NULL),
 		    0);
 		chunk_close(reader);
 		good++;
+		files += place.at == 0;
 	}
 	assert_int_equal(good, expected);
-	assert_int_equal(all_chunks(), expected);
+	assert_int_equal(all_chunks(), files);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

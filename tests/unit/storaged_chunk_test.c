@@ -4,33 +4,46 @@
  */
 #include "tests/unit/storaged_chunk_lab.h"
 
+/* As large as the smallest that has a file of its own. */
+static void
+write_large(struct chunk_draft *d, const char *text)
+{
+	static uint8_t rest[SEGMENT_CHUNK_MAX];
+
+	assert_int_equal(chunk_write(d, text, strlen(text)), 0);
+	assert_int_equal(chunk_write(d, rest, sizeof(rest)), 0);
+}
+
 static void
 test_once(void **state)
 {
+	struct chunk_place place = {.at = 0};
 	struct chunk_draft *d;
 	struct chunk_id id;
 	struct stat st;
 	struct chunk_reader *reader;
 	char buf[8] = {0};
-	uint64_t at;
+	uint64_t at = 1;
 	int fd;
 
 	(void)state;
 	nx_id_new(id.text);
 	assert_int_equal(chunk_begin(stores[0], &d), 0);
-	assert_int_equal(chunk_write(d, "hello", 5), 0);
+	write_large(d, "hello");
 	assert_int_equal(chunks_in(0), 0); /* invisible until it is whole */
-	assert_int_equal(chunk_commit(d, &id, false), 0);
+	assert_int_equal(chunk_commit(d, &id, false, &at), 0);
+	assert_int_equal(at, 0);
 	assert_int_equal(chunks_in(0), 1);
 	/* a second one under that id is refused, the first stays */
 	assert_int_equal(chunk_begin(stores[0], &d), 0);
-	assert_int_equal(chunk_write(d, "other", 5), 0);
-	assert_int_equal(chunk_commit(d, &id, false), -EEXIST);
+	write_large(d, "other");
+	assert_int_equal(chunk_commit(d, &id, false, &at), -EEXIST);
 	chunk_discard(d);
 	reader = reader_of(0, &id);
 	assert_int_equal(chunk_read_at(reader, buf, 5, 0), 0);
 	assert_string_equal(buf, "hello");
-	assert_int_equal(chunk_read_at(reader, buf, 5, 1), -EBADMSG);
+	assert_int_equal(
+	    chunk_read_at(reader, buf, 5, SEGMENT_CHUNK_MAX + 1), -EBADMSG);
 	fd = chunk_fd_for_sending(reader, 2, 3, &at);
 	assert_true(fd >= 0);
 	assert_int_equal(pread(fd, buf, 3, (off_t)at), 3);
@@ -42,8 +55,8 @@ test_once(void **state)
 	close(fd);
 	/* but can be replaced on purpose */
 	assert_int_equal(chunk_begin(stores[0], &d), 0);
-	assert_int_equal(chunk_write(d, "OTHER", 5), 0);
-	assert_int_equal(chunk_commit(d, &id, true), 0);
+	write_large(d, "OTHER");
+	assert_int_equal(chunk_commit(d, &id, true, &at), 0);
 	/* whoever has the old one open goes on with it */
 	assert_int_equal(chunk_read_at(reader, buf, 5, 0), 0);
 	assert_string_equal(buf, "hello");
@@ -54,7 +67,8 @@ test_once(void **state)
 	chunk_close(reader);
 	assert_int_equal(chunk_remove(stores[0], &id), 0);
 	assert_int_equal(chunk_remove(stores[0], &id), 0);
-	assert_int_equal(chunk_open(stores[0], &id, &reader), -ENOENT);
+	place.id = id;
+	assert_int_equal(chunk_open(stores[0], &place, &reader), -ENOENT);
 }
 
 static void
@@ -195,11 +209,12 @@ test_leftover(void **state)
 {
 	struct chunk_draft *d;
 	struct chunk_id id;
+	uint64_t at;
 
 	(void)state;
 	nx_id_new(id.text);
 	assert_int_equal(chunk_begin(stores[0], &d), 0);
-	assert_int_equal(chunk_commit(d, &id, false), 0);
+	assert_int_equal(chunk_commit(d, &id, false, &at), 0);
 	assert_int_equal(chunk_remove_stray(stores[0], id.text, 1000), 0);
 	assert_int_equal(chunks_in(0), 1);
 	assert_int_equal(chunk_remove_stray(stores[0], id.text, UINT64_MAX), 0);
@@ -211,10 +226,11 @@ test_leftover(void **state)
 static void
 test_cold(void **state)
 {
-	uint32_t size = 3 * CRC_BLOCK + 777;
+	uint32_t size = 5 * CRC_BLOCK + 777;
 	uint8_t *data = pattern(size), *got = malloc(size);
 	struct chunk_put *put = put_new(1, 1);
 	struct chunk_reader *reader;
+	struct chunk_place place = {.id = put->id};
 	const struct {
 		uint32_t offset, len;
 	} parts[] = {{0, size}, {1, 1}, {4095, 2}, {size - 1, 1},
@@ -222,7 +238,7 @@ test_cold(void **state)
 
 	(void)state;
 	assert_int_equal(put_all(put, data, size), 0);
-	assert_int_equal(chunk_open_cold(stores[0], &put->id, &reader), 0);
+	assert_int_equal(chunk_open_cold(stores[0], &place, &reader), 0);
 	assert_int_equal(chunk_verify(reader, &put->sums, 0, size, NULL), 0);
 	for (size_t i = 0; i < NX_ARRAY_SIZE(parts); i++) {
 		assert_int_equal(
@@ -234,8 +250,7 @@ test_cold(void **state)
 	assert_int_equal(chunk_read_at(reader, got, 1, size + 5000), -EBADMSG);
 	chunk_close(reader);
 	assert_int_equal(chunk_remove(stores[0], &put->id), 0);
-	assert_int_equal(
-	    chunk_open_cold(stores[0], &put->id, &reader), -ENOENT);
+	assert_int_equal(chunk_open_cold(stores[0], &place, &reader), -ENOENT);
 	chunk_put_free(put);
 	free(got);
 	free(data);

@@ -9,6 +9,9 @@
 #include "storaged/chunks/sending.h"
 #include "tests/unit/storaged_chunk_lab.h"
 
+#define AT(id_) (&(struct chunk_place){.id = (id_)})
+static uint64_t where; /* always 0: nothing goes into segments */
+
 static const uint8_t key[SEAL_KEY_LEN] = "the volume's key, of 32 bytes..";
 static const struct coding_how sealed = {.key = key, .seal = true};
 static const struct coding_how both = {.key = key, .seal = true, .pack = true};
@@ -18,7 +21,8 @@ static const struct coding_how off = {.key = key};
 static struct chunk_store *
 open_coded(int i, const struct coding_how *how)
 {
-	struct chunk_store_spec spec = {.kind = CHUNK_STORE_CODED, .how = how};
+	struct chunk_store_spec spec = {
+	    .kind = CHUNK_STORE_CODED, .how = how, .files = true};
 	struct chunk_store *store;
 	char path[80];
 
@@ -72,7 +76,7 @@ put_one(int i, const struct chunk_id *id, const void *data, size_t len)
 
 	assert_int_equal(chunk_begin(stores[i], &d), 0);
 	assert_int_equal(chunk_write(d, data, len), 0);
-	assert_int_equal(chunk_commit(d, id, false), 0);
+	assert_int_equal(chunk_commit(d, id, false, &where), 0);
 }
 
 /* Does it lie among the coded ones (1), the plain ones (0), nowhere (-1)? */
@@ -120,11 +124,11 @@ test_once(void **state)
 	assert_int_equal(chunk_read_back(d, buf, 5, 1), 4);
 	assert_string_equal(buf, "ello");
 	assert_int_equal(chunks_in(0), 0);
-	assert_int_equal(chunk_commit(d, &id, false), 0);
+	assert_int_equal(chunk_commit(d, &id, false, &where), 0);
 	assert_int_equal(chunks_in(0), 1);
 	assert_int_equal(chunk_begin(stores[0], &d), 0);
 	assert_int_equal(chunk_write(d, "other", 5), 0);
-	assert_int_equal(chunk_commit(d, &id, false), -EEXIST);
+	assert_int_equal(chunk_commit(d, &id, false, &where), -EEXIST);
 	assert_int_equal(chunk_read_back(d, buf, 5, 0), 5);
 	assert_string_equal(buf, "other");
 	chunk_discard(d);
@@ -132,7 +136,7 @@ test_once(void **state)
 	reader = reader_of(0, &id);
 	assert_int_equal(chunk_begin(stores[0], &d), 0);
 	assert_int_equal(chunk_write(d, "OTHER", 5), 0);
-	assert_int_equal(chunk_commit(d, &id, true), 0);
+	assert_int_equal(chunk_commit(d, &id, true, &where), 0);
 	/* whoever has the old one open goes on with it */
 	assert_int_equal(chunk_read_at(reader, buf, 5, 0), 0);
 	assert_string_equal(buf, "hello");
@@ -140,8 +144,8 @@ test_once(void **state)
 	has(0, &id, "OTHER");
 	assert_int_equal(chunk_remove(stores[0], &id), 0);
 	assert_int_equal(chunk_remove(stores[0], &id), 0);
-	assert_int_equal(chunk_open(stores[0], &id, &reader), -ENOENT);
-	assert_int_equal(chunk_open_cold(stores[0], &id, &reader), -ENOENT);
+	assert_int_equal(chunk_open(stores[0], AT(id), &reader), -ENOENT);
+	assert_int_equal(chunk_open_cold(stores[0], AT(id), &reader), -ENOENT);
 }
 
 /* Whatever is set, what is there is read; what is written has the form that is
@@ -173,12 +177,12 @@ test_forms(void **state)
 		for (size_t k = 0; k < NX_ARRAY_SIZE(settings); k++) {
 			assert_int_equal(chunk_begin(stores[0], &d), 0);
 			assert_int_equal(
-			    chunk_commit(d, &ids[k], false), -EEXIST);
+			    chunk_commit(d, &ids[k], false, &where), -EEXIST);
 			chunk_discard(d);
 		}
 		assert_int_equal(chunk_begin(stores[0], &d), 0);
 		assert_int_equal(chunk_write(d, "some words", 10), 0);
-		assert_int_equal(chunk_commit(d, &ids[0], true), 0);
+		assert_int_equal(chunk_commit(d, &ids[0], true, &where), 0);
 		assert_int_equal(form_of(0, &ids[0]), settings[i].form);
 	}
 	assert_int_equal(chunks_in(0), NX_ARRAY_SIZE(settings));
@@ -266,8 +270,8 @@ test_disk(void **state)
 	    pwrite(fd, "\0\1\2\3", 4, 40 + 2 * (CRC_BLOCK + 16) + 9), 4);
 	for (int cold = 0; cold < 2; cold++) {
 		assert_int_equal(cold
-			? chunk_open_cold(stores[0], &put->id, &reader)
-			: chunk_open(stores[0], &put->id, &reader),
+			? chunk_open_cold(stores[0], AT(put->id), &reader)
+			: chunk_open(stores[0], AT(put->id), &reader),
 		    0);
 		assert_int_equal(
 		    chunk_verify(reader, &put->sums, 0, put->sums.size, &good),
@@ -462,7 +466,7 @@ test_cold(void **state)
 
 	(void)state;
 	assert_int_equal(put_all(put, data, size), 0);
-	assert_int_equal(chunk_open_cold(stores[0], &put->id, &reader), 0);
+	assert_int_equal(chunk_open_cold(stores[0], AT(put->id), &reader), 0);
 	assert_int_equal(chunk_verify(reader, &put->sums, 0, size, NULL), 0);
 	assert_int_equal(chunk_read_at(reader, got, 4096, CRC_BLOCK - 5), 0);
 	assert_memory_equal(got, data + CRC_BLOCK - 5, 4096);

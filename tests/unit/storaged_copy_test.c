@@ -21,25 +21,26 @@ spoil(int i, const struct chunk_id *id, uint32_t block)
 static void
 test_copy(void **state)
 {
-	size_t size = 3 * CRC_BLOCK;
+	size_t size = 5 * CRC_BLOCK;
 	uint8_t *data = pattern(size);
 	struct chunk_put *put = put_new(1, 1);
 	struct chunk_reader *from[2] = {NULL};
+	uint64_t at;
 	bool source;
 
 	(void)state;
 	assert_int_equal(put_all(put, data, size), 0);
 	from[1] = reader_of(0, &put->id);
 	assert_int_equal(chunk_copy(from, 2, &put->sums, stores[1], &put->id,
-			     false, &source),
+			     false, &at, &source),
 	    0);
 	assert_int_equal(chunk_copy(from, 2, &put->sums, stores[1], &put->id,
-			     false, &source),
+			     false, &at, &source),
 	    -EEXIST);
 	assert_false(source);
 	put->sums.crc[1] ^= 1;
 	assert_int_equal(chunk_copy(from, 2, &put->sums, stores[2], &put->id,
-			     false, &source),
+			     false, &at, &source),
 	    -EBADMSG);
 	assert_true(source);
 	assert_int_equal(chunks_in(2), 0);
@@ -57,6 +58,7 @@ test_compose(void **state)
 	uint8_t *data = pattern(size);
 	struct chunk_put *put = put_new(2, 2);
 	struct chunk_reader *from[2];
+	uint64_t at;
 	bool source;
 
 	(void)state;
@@ -69,7 +71,7 @@ test_compose(void **state)
 		from[i] = reader_of(i, &put->id);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(chunk_copy(from, 2, &put->sums, stores[i],
-				     &put->id, true, &source),
+				     &put->id, true, &at, &source),
 		    0);
 	check_replicas(put, 2);
 	for (int i = 0; i < 2; i++)
@@ -78,8 +80,8 @@ test_compose(void **state)
 	spoil(1, &put->id, 5);
 	for (int i = 0; i < 2; i++)
 		from[i] = reader_of(i, &put->id);
-	assert_int_equal(
-	    chunk_copy(from, 2, &put->sums, stores[2], &put->id, true, &source),
+	assert_int_equal(chunk_copy(from, 2, &put->sums, stores[2], &put->id,
+			     true, &at, &source),
 	    -EBADMSG);
 	assert_true(source);
 	assert_int_equal(chunks_in(2), 0);

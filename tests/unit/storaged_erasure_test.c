@@ -34,8 +34,8 @@ memory_read_at(
 	return 0;
 }
 
-static const struct chunk_store_ops memory_ops = {.read_at = memory_read_at};
-static struct chunk_store memory_store = {.ops = &memory_ops};
+static const struct chunk_reader_ops memory_ops = {.read_at = memory_read_at};
+static struct chunk_store memory_store;
 
 struct stripe {
 	struct erasure e;
@@ -50,6 +50,7 @@ fill_part(struct stripe *s, unsigned i, const uint8_t *data, uint32_t size)
 	struct memory *m = &s->memories[i];
 
 	m->reader.store = &memory_store;
+	m->reader.ops = &memory_ops;
 	m->data = malloc(size + 1);
 	assert_non_null(m->data);
 	memcpy(m->data, data, size);

@@ -46,6 +46,15 @@ fdatasync(int fd)
 	return (int)syscall(SYS_fdatasync, fd);
 }
 
+/* Too large for a segment, which would be open already. */
+static Nx__Status
+put(void)
+{
+	static const uint8_t data[SEGMENT_CHUNK_MAX + 1];
+
+	return lab_put(7, "/f", data, sizeof(data));
+}
+
 static bool
 suspect_after(int open_error, int sync_error)
 {
@@ -53,7 +62,7 @@ suspect_after(int open_error, int sync_error)
 	bool suspect;
 
 	fault = (typeof(fault)){open_error, sync_error};
-	assert_int_not_equal(lab_put(7, "/f", "x", 1), NX__STATUS__OK);
+	assert_int_not_equal(put(), NX__STATUS__OK);
 	lab_settle();
 	memset(&fault, 0, sizeof(fault));
 	suspect = v->suspect;
@@ -74,11 +83,11 @@ test_ours(void **state)
 		if (suspect_after(0, ours[i]))
 			fail_msg("syncing: %s", strerror(ours[i]));
 		/* and the next one is taken, also after a restart */
-		LAB_OK(lab_put(7, "/f", "x", 1));
+		LAB_OK(put());
 	}
 	lab_stop();
 	lab_start();
-	LAB_OK(lab_put(7, "/f", "x", 1));
+	LAB_OK(put());
 }
 
 static void

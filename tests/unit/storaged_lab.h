@@ -36,6 +36,7 @@
 #include "proto/storage.pb-c.h"
 #include "proto/serve_storaged.h"
 #include "storaged/catalog/catalog.h"
+#include "storaged/catalog/catalog_segments.h"
 #include "storaged/care/care.h"
 #include "storaged/downloads/downloads.h"
 #include "storaged/volumes/disk_identity.h"
@@ -190,6 +191,7 @@ lab_start(void)
 	assert_int_equal(catalog_open(s->base, path, &s->catalog), 0);
 	snprintf(path, sizeof(path), "%s/storage/reserve", lab.dir);
 	assert_int_equal(reserve_new(s->base, path, &s->reserve), 0);
+	assert_int_equal(segment_writers_new(s->base, 4, &s->writers), 0);
 	assert_int_equal(volumes_load(s->volumes), 0);
 	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	s->quotas = quotas_new();
@@ -227,7 +229,8 @@ lab_settle(void)
 		collector_status(lab.s.collector, &care);
 		if (nx_workers_pending(lab.s.io) ||
 		    nx_workers_pending(lab.s.disks) ||
-		    nx_workers_pending(lab.s.slow) || care.busy)
+		    nx_workers_pending(lab.s.slow) ||
+		    segment_writers_pending(lab.s.writers) || care.busy)
 			quiet = 0;
 		else
 			quiet++;
@@ -251,6 +254,7 @@ lab_stop(void)
 	s->slow = nx_workers_free(s->slow);
 	s->disks = nx_workers_free(s->disks);
 	copies_stop(s->copies);
+	s->writers = segment_writers_free(s->writers);
 	(void)catalog_flush(s->catalog);
 	s->copies = copies_free(s->copies);
 	s->check = check_free(s->check);

@@ -74,7 +74,28 @@ lab_count_name(const char *name, uint64_t changed_at, void *arg)
 	++*(size_t *)arg;
 }
 
-/* Chunk files on all volumes. */
+/* Records in segments of @v that somebody refers to; they are there. */
+static inline size_t
+lab_live_records(struct volume *v)
+{
+	struct catalog_chunk c;
+	struct chunk_reader *reader;
+	struct chunk_place place;
+	uint64_t from = 0;
+	size_t n = 0;
+
+	for (; catalog_segment_next(
+		   lab.s.catalog, v->key, from, INT64_MAX, &c, 1) == 1;
+	     n++) {
+		place = catalog_place(&c, catalog_replica_on(&c, v->key));
+		assert_int_equal(chunk_open(v->store, &place, &reader), 0);
+		chunk_close(reader);
+		from = place.at + 1;
+	}
+	return n;
+}
+
+/* Chunk files on all volumes, and small chunks that are somebody's. */
 static inline size_t
 lab_chunk_files(void)
 {
@@ -82,9 +103,11 @@ lab_chunk_files(void)
 	size_t n = 0;
 
 	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
-		if (v->store)
+		if (v->store) {
 			assert_int_equal(
 			    chunk_list(v->store, lab_count_name, &n), 0);
+			n += lab_live_records(v);
+		}
 	return n;
 }
 
@@ -110,11 +133,25 @@ lab_open_chunk(struct volume *v, const char *id, int flags)
 	return fd;
 }
 
-/* Flips a byte of the first chunk of one volume, behind the checksums. */
+/* A chunk file that no row knows, as a crash leaves it. */
 static inline void
-lab_flip(struct volume *v, const char *id, off_t at)
+lab_orphan(struct volume *v)
 {
-	int fd = lab_open_chunk(v, id, O_RDWR);
+	struct chunk_draft *draft;
+	struct chunk_id id;
+	uint64_t at;
+
+	nx_id_new(id.text);
+	assert_int_equal(chunk_begin(v->store, &draft), 0);
+	assert_int_equal(chunk_commit(draft, &id, false, &at), 0);
+	assert_int_equal(at, 0);
+}
+
+/* Flips a bit at @at of a file below the chunks of one volume. */
+static inline void
+lab_flip(struct volume *v, const char *name, off_t at)
+{
+	int fd = lab_open_chunk(v, name, O_RDWR);
 	uint8_t byte;
 
 	at = lab_stored_at(at);
@@ -353,7 +390,9 @@ lab_search_one(const char *name, uint64_t changed_at, void *arg)
 	if (s->found || strlen(name) != NX_ID_LEN)
 		return;
 	snprintf(id.text, sizeof(id.text), "%s", name);
-	assert_int_equal(chunk_open(s->v->store, &id, &reader), 0);
+	assert_int_equal(
+	    chunk_open(s->v->store, &(struct chunk_place){.id = id}, &reader),
+	    0);
 	for (uint64_t at = 0; chunk_read_at(reader, buf, s->len, at) == 0;
 	     at += CRC_BLOCK) {
 		if (memcmp(buf, s->needle, s->len) != 0)

@@ -51,11 +51,12 @@ order_write(struct chunk_draft *draft, const void *data, size_t len)
 }
 
 static int
-order_commit(struct chunk_draft *draft, const struct chunk_id *id, bool replace)
+order_commit(struct chunk_draft *draft, const struct chunk_id *id, bool replace,
+    uint64_t *ret_at)
 {
 	if (how[number_of(draft)].fail_commit)
 		return -EIO;
-	return real->commit(draft, id, replace);
+	return real->commit(draft, id, replace, ret_at);
 }
 
 /* --- a lane and who reads into it -------------------------------------------*/

@@ -180,10 +180,12 @@ test_missing_is_remembered(void **state)
 	struct catalog_damaged at = {0};
 	struct catalog_file file;
 	struct volume *v;
+	uint8_t *data = lab_random(MIB);
 	char id[33];
 
 	(void)state;
-	LAB_OK(lab_upload(1, &u, (const uint8_t *)"abc", 3, id));
+	LAB_OK(lab_upload(1, &u, data, MIB, id));
+	free(data);
 	assert_int_equal(catalog_file_find(lab.s.catalog, 0, id, &file), 0);
 	assert_int_equal(
 	    catalog_file_chunks(lab.s.catalog, file.key, 0, &chunk, 1), 1);

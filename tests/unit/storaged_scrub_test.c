@@ -123,11 +123,11 @@ static struct {
 static const struct chunk_store_ops *good_ops;
 
 static int
-lacking_open_cold(struct chunk_store *store, const struct chunk_id *id,
-    struct chunk_reader **ret_reader)
+lacking_open(struct chunk_store *store, const struct chunk_place *place,
+    bool cold, struct chunk_reader **ret_reader)
 {
-	if (lack.times == 0)
-		return good_ops->open_cold(store, id, ret_reader);
+	if (lack.times == 0 || !cold)
+		return good_ops->open(store, place, cold, ret_reader);
 	lack.times--;
 	return lack.error;
 }
@@ -152,7 +152,7 @@ test_whose_fault(void **state)
 	v = holder(&c, 0);
 	good_ops = v->store->ops;
 	ops = *good_ops;
-	ops.open_cold = lacking_open_cold;
+	ops.open = lacking_open;
 	v->store->ops = &ops;
 	lack.error = -EMFILE;
 	lack.times = 1;

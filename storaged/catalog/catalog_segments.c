@@ -1,0 +1,109 @@
+/*
+ * What the catalogue knows of segments: how much of each is somebody's, kept by
+ * triggers in the transaction that changes it, and who that is, in the order of
+ * places. Moving records, and forgetting a segment when none is left.
+ */
+#include <errno.h>
+
+#include "common/err.h"
+#include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_segments.h"
+
+int
+catalog_segment_next(struct catalog *c, int64_t volume, uint64_t from,
+    uint64_t to, struct catalog_chunk *ret_chunks, size_t max)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT " CHUNK_COLUMNS " FROM replicas r INDEXED BY replicas_at"
+	    " JOIN chunks c ON c.chunk = r.chunk WHERE r.volume = ?"
+	    " AND r.at >= ? AND r.at < ? AND r.at <> 0 ORDER BY r.at LIMIT ?",
+	    "iuuu", volume, from, to, (uint64_t)max);
+
+	return catalog_read_chunks(c, r, stmt, ret_chunks);
+}
+
+static void
+read_segment(sqlite3_stmt *stmt, struct catalog_segment *ret_segment)
+{
+	*ret_segment = (struct catalog_segment){
+	    .number = (uint32_t)sqlite3_column_int64(stmt, 0),
+	    .chunks = (uint64_t)sqlite3_column_int64(stmt, 1),
+	    .bytes = (uint64_t)sqlite3_column_int64(stmt, 2),
+	    .high = (uint64_t)sqlite3_column_int64(stmt, 3),
+	};
+}
+
+int
+catalog_segments(struct catalog *c, int64_t volume, uint32_t after,
+    struct catalog_segment *ret_segments, size_t max)
+{
+	sqlite3_stmt *stmt;
+	int n = 0;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT segment, chunks, bytes, high FROM segments"
+	    " WHERE volume = ? AND segment > ? ORDER BY segment LIMIT ?",
+	    "iuu", volume, (uint64_t)after, (uint64_t)max);
+
+	while (r > 0) {
+		read_segment(stmt, &ret_segments[n++]);
+		r = nx_db_next(stmt);
+	}
+	return r < 0 ? r : n;
+}
+
+static int
+write_moves(struct nx_db *db, void *arg)
+{
+	struct catalog_segment_move *op = arg;
+	int r = 0;
+
+	for (size_t i = 0; i < op->n && r == 0; i++)
+		r = nx_db_exec(db,
+		    "UPDATE replicas SET at = ? WHERE chunk = ? AND volume = ?"
+		    " AND at = ?",
+		    "uiiu", op->moves[i].to, op->moves[i].chunk, op->volume,
+		    op->moves[i].from);
+	return r;
+}
+
+static void
+moves_done(int result, void *arg)
+{
+	struct catalog_segment_move *op = arg;
+
+	op->done(result, op->arg);
+}
+
+void
+catalog_segment_move(struct catalog *c, struct catalog_segment_move *op)
+{
+	nx_assert(op->done && op->n <= CATALOG_MOVES);
+	nx_db_write(c->db, write_moves, moves_done, op);
+}
+
+static int
+write_gone(struct nx_db *db, void *arg)
+{
+	struct catalog_segment_gone *op = arg;
+
+	return nx_db_exec(db,
+	    "DELETE FROM segments WHERE volume = ? AND segment = ?"
+	    " AND chunks = 0",
+	    "iu", op->volume, (uint64_t)op->number);
+}
+
+static void
+gone_done(int result, void *arg)
+{
+	struct catalog_segment_gone *op = arg;
+
+	op->done(result, op->arg);
+}
+
+void
+catalog_segment_gone(struct catalog *c, struct catalog_segment_gone *op)
+{
+	nx_assert(op->done);
+	nx_db_write_behind(c->db, write_gone, gone_done, op);
+}
