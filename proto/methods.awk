@@ -181,15 +181,19 @@ function table(   m) {
 	print "    sizeof(nx_methods) / sizeof(nx_methods[0]);"
 }
 
-# The message of @body when it is one, NULL when there is none.
+# The message of @body when it is one, NULL when there is none. Two families may
+# speak of the same one.
 function as(message) {
 	if (message == "Empty" || message in told)
 		return
 	told[message] = 1
+	printf "\n#ifndef NX_AS_%s\n#define NX_AS_%s", toupper(snake(message)), \
+	    toupper(snake(message))
 	printf "\nstatic inline const %s *\nnx_as_%s(const ProtobufCMessage *body)\n", \
 	    c_type(message), snake(message)
 	printf "{\n\tnx_message_is(body, &%s);\n", descriptor(message)
 	printf "\treturn (const %s *)(const void *)body;\n}\n", c_type(message)
+	print "#endif"
 }
 
 function ask(m,   several, args, body, role) {
