@@ -159,19 +159,42 @@ digest_add(struct digest *d, const void *data, size_t len)
 		nx_assert(!d->ctx[i] || EVP_DigestUpdate(d->ctx[i], data, len));
 }
 
-bool
-digest_is(struct digest *d, const uint8_t *expected, size_t len)
+void
+digest_end(struct digest *d, struct digest_values *ret_values)
 {
-	uint8_t value[DIGEST_MAX];
-	unsigned at = 0, n;
+	uint8_t *const to[DIGEST_KINDS] = {
+	    [DIGEST_MD5] = ret_values->md5,
+	    [DIGEST_SHA256] = ret_values->sha256,
+	};
 
 	for (size_t i = 0; i < DIGEST_KINDS; i++) {
-		if (!d->ctx[i])
-			continue;
-		nx_assert(EVP_DigestFinal_ex(d->ctx[i], value + at, &n));
-		at += n;
+		ret_values->known[i] = d->ctx[i] != NULL;
+		nx_assert(
+		    !d->ctx[i] || EVP_DigestFinal_ex(d->ctx[i], to[i], NULL));
 	}
-	return len == at && memcmp(value, expected, at) == 0;
+}
+
+bool
+digest_is(const struct digest_values *values, const bool wanted[DIGEST_KINDS],
+    const uint8_t *expected, size_t len)
+{
+	const uint8_t *const from[DIGEST_KINDS] = {
+	    [DIGEST_MD5] = values->md5,
+	    [DIGEST_SHA256] = values->sha256,
+	};
+	const size_t lens[DIGEST_KINDS] = {
+	    [DIGEST_MD5] = MD5_LEN, [DIGEST_SHA256] = SHA256_LEN};
+	size_t at = 0;
+
+	for (size_t i = 0; i < DIGEST_KINDS; i++) {
+		if (!wanted[i])
+			continue;
+		if (!values->known[i] || len - at < lens[i] ||
+		    memcmp(from[i], expected + at, lens[i]) != 0)
+			return false;
+		at += lens[i];
+	}
+	return len == at;
 }
 
 /* --- as users see them ------------------------------------------------------*/
@@ -184,22 +207,33 @@ hex(const uint8_t *data, size_t len, char *ret_text)
 }
 
 void
-checksum_etag(const uint8_t (*md5s)[MD5_LEN], size_t n, struct etag *ret_etag)
+checksum_etag_of(const uint8_t md5[MD5_LEN], size_t n, struct etag *ret_etag)
+{
+	hex(md5, MD5_LEN, ret_etag->text);
+	if (n > 0)
+		snprintf(ret_etag->text + 32, sizeof(ret_etag->text) - 32,
+		    "-%" PRIu32, (uint32_t)n);
+}
+
+void
+checksum_etag_parts(
+    const uint8_t (*md5s)[MD5_LEN], size_t n, struct etag *ret_etag)
 {
 	uint8_t digest[MD5_LEN];
-	EVP_MD_CTX *ctx;
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-	if (n == 1) {
-		hex(md5s[0], MD5_LEN, ret_etag->text);
-		return;
-	}
-	ctx = EVP_MD_CTX_new();
 	nx_assert(ctx && EVP_DigestInit_ex(ctx, md5_method, NULL));
 	nx_assert(n == 0 || EVP_DigestUpdate(ctx, md5s, n * MD5_LEN));
 	nx_assert(EVP_DigestFinal_ex(ctx, digest, NULL));
 	EVP_MD_CTX_free(ctx);
-	hex(digest, sizeof(digest), ret_etag->text);
-	if (n > 1)
-		snprintf(ret_etag->text + 32, sizeof(ret_etag->text) - 32,
-		    "-%" PRIu32, (uint32_t)n);
+	checksum_etag_of(digest, n, ret_etag);
+}
+
+void
+checksum_etag(const uint8_t (*md5s)[MD5_LEN], size_t n, struct etag *ret_etag)
+{
+	if (n == 1)
+		hex(md5s[0], MD5_LEN, ret_etag->text);
+	else
+		checksum_etag_parts(md5s, n, ret_etag);
 }

@@ -57,6 +57,7 @@ enum digest_kind {
 	DIGEST_SHA256, /* 32 bytes */
 	DIGEST_KINDS
 };
+#define SHA256_LEN 32U
 #define DIGEST_MAX 48U
 
 struct digest;
@@ -65,9 +66,15 @@ int digest_new(const bool wanted[DIGEST_KINDS], struct digest **ret_digest);
 /* Accepts NULL; returns NULL. */
 struct digest *digest_free(struct digest *d);
 void digest_add(struct digest *d, const void *data, size_t len);
-/* Is what was added the content with these checksums, all that were wanted, in
- * the order of their kinds? Ask once; nothing can be added after. */
-bool digest_is(struct digest *d, const uint8_t *expected, size_t len);
+/* Of what was added, those that were wanted; nothing can be added after. */
+struct digest_values {
+	bool known[DIGEST_KINDS];
+	uint8_t md5[MD5_LEN], sha256[SHA256_LEN];
+};
+void digest_end(struct digest *d, struct digest_values *ret_values);
+/* Are these the checksums of the kinds that are @wanted, one after the other? */
+bool digest_is(const struct digest_values *values,
+    const bool wanted[DIGEST_KINDS], const uint8_t *expected, size_t len);
 
 /*
  * The file's checksum as users see it (S3's rule): of one chunk its MD5; of
@@ -78,5 +85,11 @@ struct etag {
 };
 void
 checksum_etag(const uint8_t (*md5s)[MD5_LEN], size_t n, struct etag *ret_etag);
+/* The same, and of one as of several: an object that came in parts. */
+void checksum_etag_parts(
+    const uint8_t (*md5s)[MD5_LEN], size_t n, struct etag *ret_etag);
+/* Of @md5, which is the MD5 of @n MD5s. */
+void
+checksum_etag_of(const uint8_t md5[MD5_LEN], size_t n, struct etag *ret_etag);
 
 #endif

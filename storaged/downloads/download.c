@@ -136,18 +136,23 @@ static int
 fill_parts(struct read_job *job)
 {
 	struct catalog_chunk *chunks = calloc(job->pieces.max, sizeof(*chunks));
-	uint64_t at = job->from;
+	uint64_t at = job->from, start = 0;
 	int n;
 
 	if (!chunks)
 		return -ENOMEM;
-	n = catalog_file_chunks(job->s->catalog, job->file.content,
-	    (uint32_t)(at / CHUNK_SIZE), chunks, job->pieces.max);
+	n = catalog_file_at(
+	    job->s->catalog, &job->file, at, chunks, job->pieces.max, &start);
 	for (int i = 0; i < n && at < job->to; i++) {
 		struct part *part = &job->parts[job->n++];
 
 		part->chunk = chunks[i];
-		part->offset = (uint32_t)(at % CHUNK_SIZE);
+		if (at - start >= chunks[i].sums.size) {
+			n = -EBADMSG; /* the rows do not say where it is */
+			break;
+		}
+		part->offset = (uint32_t)(at - start);
+		start += chunks[i].sums.size;
 		part->length = part->chunk.sums.size - part->offset;
 		if (part->length > job->to - at)
 			part->length = (uint32_t)(job->to - at);
@@ -386,10 +391,15 @@ find_session(struct nx_request *r, struct storaged *s, uint64_t id)
 	    : session_find(s->downloads, r->peer, r->who.user_id, id);
 }
 
-static uint64_t
-n_chunks(uint64_t from, uint64_t to)
+/* Does a window of @max chunks hold all that is asked for? Pieces have chunks of
+ * any size. */
+static bool
+fits(const struct catalog_file *file, uint64_t from, uint64_t to, uint32_t max)
 {
-	return to > from ? (to - 1) / CHUNK_SIZE - from / CHUNK_SIZE + 1 : 0;
+	uint64_t first = from / CHUNK_SIZE;
+
+	return file->parts == 0 &&
+	    (to <= from || (to - 1) / CHUNK_SIZE - first + 1 <= max);
 }
 
 static void
@@ -413,7 +423,7 @@ take_short(struct read_job *job, const Nx__OpenReadRequest *q)
 	uint64_t length = job->to - job->from;
 
 	if (length > q->in_reply || q->session != 0 ||
-	    n_chunks(job->from, job->to) > q->max_segments)
+	    !fits(&job->file, job->from, job->to, q->max_segments))
 		return true;
 	job->content = malloc(length + 1);
 	if (!job->content)
@@ -458,7 +468,7 @@ serve_file_open_read(
 		return;
 	}
 	/* More than one window: what comes later must still be there then. */
-	if (!se && n_chunks(q->offset, end) > q->max_segments)
+	if (!se && !fits(&file, q->offset, end, q->max_segments))
 		se =
 		    session_begin(s->downloads, r->peer, r->who.user_id, &file);
 	if (se)

@@ -38,6 +38,7 @@ intent_fini(struct intent *in)
 	intent_promise(in, 0);
 	in->digest = digest_free(in->digest);
 	free(in->path);
+	free(in->target);
 	LIST_REMOVE(in, entry);
 }
 
@@ -78,6 +79,19 @@ names_folder(const struct intent *in, const char *text, const struct path *path,
  * What is replaced may be there twice for a moment, once: of several uploads to
  * one path only the first counts on the room the old file will leave.
  */
+static bool
+is_same_target(const struct intent *a, const struct intent *b)
+{
+	if (a->path || b->path)
+		return a->path && b->path &&
+		    strcmp(a->path->text, b->path->text) == 0;
+	return a->target && b->target && a->target->kind == UPLOAD_OBJECT &&
+	    b->target->kind == UPLOAD_OBJECT &&
+	    a->target->object.bucket == b->target->object.bucket &&
+	    a->target->key_len == b->target->key_len &&
+	    memcmp(a->target->data, b->target->data, a->target->key_len) == 0;
+}
+
 static void
 claim_credit(struct intent *in)
 {
@@ -87,8 +101,7 @@ claim_credit(struct intent *in)
 		return;
 	LIST_FOREACH(o, &in->s->uploads->intents, entry)
 		if (o != in && !o->lapsed && o->credit > 0 &&
-		    o->owner == in->owner && o->path &&
-		    strcmp(o->path->text, in->path->text) == 0)
+		    o->owner == in->owner && is_same_target(o, in))
 			in->credit = 0;
 }
 
@@ -144,6 +157,28 @@ intent_place(
 	return r == 0 || object_catalog(ret_objection, r, in->path->text);
 }
 
+/* An object, or a piece: who asks has looked whether it may come. */
+static bool
+aim(struct intent *in, const struct wish *wish, struct objection *ret_objection)
+{
+	struct upload_target *t = in->target = wish->target;
+	int r = 0;
+
+	t->object.key = (struct catalog_key){t->data, t->key_len};
+	t->object.meta = t->data + CATALOG_KEY_MAX;
+	t->object.meta_len = t->meta_len;
+	(void)snprintf(in->name, sizeof(in->name), "%s", t->what);
+	if (t->kind != UPLOAD_OBJECT)
+		return true;
+	if (!read_condition(in, wish, ret_objection))
+		return false;
+	r = catalog_check_object(
+	    in->s->catalog, in->owner, &t->object, &in->condition, &in->credit);
+	if (r == 0)
+		claim_credit(in);
+	return r == 0 || object_catalog(ret_objection, r, in->name);
+}
+
 static bool
 decide_target(struct nx_request *r, const struct wish *wish, struct intent *in)
 {
@@ -152,7 +187,9 @@ decide_target(struct nx_request *r, const struct wish *wish, struct intent *in)
 	bool good;
 
 	(void)snprintf(in->name, sizeof(in->name), "%s", wish->name);
-	if (wish->path[0] != '\0')
+	if (wish->target)
+		good = aim(in, wish, &o);
+	else if (wish->path[0] != '\0')
 		good = intent_place(in, wish, &o);
 	else if (!read_condition(in, wish, &o))
 		good = false;
@@ -167,13 +204,25 @@ decide_target(struct nx_request *r, const struct wish *wish, struct intent *in)
 
 /* --- what it may take -------------------------------------------------------*/
 
+/* The etag of an object and of a part is the MD5 of all of it, which of one chunk
+ * is known without. */
+static bool
+needs_md5(const struct intent *in)
+{
+	return in->target && in->target->kind != UPLOAD_PIECES &&
+	    !(in->has_size && in->declared <= CHUNK_SIZE);
+}
+
 static bool
 decide_digest(struct nx_request *r, const struct wish *wish, struct intent *in)
 {
 	const bool wanted[DIGEST_KINDS] = {
-	    [DIGEST_MD5] = wish->md5, [DIGEST_SHA256] = wish->sha256};
+	    [DIGEST_MD5] = wish->md5 || needs_md5(in),
+	    [DIGEST_SHA256] = wish->sha256};
 
-	if ((wish->md5 || wish->sha256) &&
+	in->announced[DIGEST_MD5] = wish->md5;
+	in->announced[DIGEST_SHA256] = wish->sha256;
+	if ((wanted[DIGEST_MD5] || wanted[DIGEST_SHA256]) &&
 	    digest_new(wanted, &in->digest) < 0) {
 		nx_refuse_errno(r, -ENOMEM, "starting an upload");
 		return false;
@@ -181,30 +230,42 @@ decide_digest(struct nx_request *r, const struct wish *wish, struct intent *in)
 	return true;
 }
 
-static bool
-decide_replicas(
-    struct nx_request *r, const struct wish *wish, struct intent *in)
+bool
+uploads_decide_replicas(struct nx_request *r, struct storaged *s,
+    uint32_t asked, unsigned *ret_want)
 {
-	unsigned active = volumes_active(in->s->volumes);
+	unsigned active = volumes_active(s->volumes);
 
 	if (active == 0) {
 		nx_refuse(r, NX__STATUS__CONFLICT,
 		    "no active node: create one first");
 		return false;
 	}
-	if (wish->replicas > REPLICAS_MAX || wish->replicas > active) {
+	if (asked > REPLICAS_MAX || asked > active) {
 		nx_refuse(r,
-		    wish->replicas > REPLICAS_MAX ? NX__STATUS__INVALID
-						  : NX__STATUS__CONFLICT,
+		    asked > REPLICAS_MAX ? NX__STATUS__INVALID
+					 : NX__STATUS__CONFLICT,
 		    "%u replicas need %u active nodes; there are %u, and %u "
 		    "replicas at most",
-		    wish->replicas, wish->replicas, active, REPLICAS_MAX);
+		    asked, asked, active, REPLICAS_MAX);
 		return false;
 	}
-	in->want = wish->replicas;
-	if (in->want == 0)
-		in->want =
+	*ret_want = asked;
+	if (asked == 0)
+		*ret_want =
 		    active < DEFAULT_REPLICAS ? active : DEFAULT_REPLICAS;
+	return true;
+}
+
+static bool
+decide_replicas(
+    struct nx_request *r, const struct wish *wish, struct intent *in)
+{
+	if (!uploads_decide_replicas(r, in->s, wish->replicas, &in->want))
+		return false;
+	/* What the whole has; with fewer volumes now it is degraded. */
+	if (in->target && in->target->kind != UPLOAD_OBJECT)
+		in->want = in->target->want;
 	return true;
 }
 

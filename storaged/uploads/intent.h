@@ -13,6 +13,7 @@
 #include "proto/storage.pb-c.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
+#include "storaged/uploads/uploads.h"
 
 struct intent {
 	LIST_ENTRY(intent) entry;
@@ -22,12 +23,15 @@ struct intent {
 	struct path *path; /* NULL: a raw file, unless FINISH places it */
 	bool create_only, has_size;
 	struct catalog_condition condition;
-	uint64_t declared;     /* with has_size */
-	uint64_t credit;       /* what the file that is replaced counts */
-	bool lapsed;           /* it failed: its credit is nobody's */
-	unsigned want;         /* replicas */
-	uint64_t promised;     /* of the owner's quota */
-	struct digest *digest; /* of the content, if any were announced */
+	uint64_t declared; /* with has_size */
+	uint64_t credit;   /* what the file that is replaced counts */
+	bool lapsed;       /* it failed: its credit is nobody's */
+	unsigned want;     /* replicas */
+	uint64_t promised; /* of the owner's quota */
+	struct upload_target *target; /* no file, but an object or a piece */
+	struct digest *digest;        /* of the content, if any are needed */
+	struct digest_values values;  /* and then these are they */
+	bool announced[DIGEST_KINDS]; /* somebody will say these */
 	uint8_t expected[DIGEST_MAX]; /* what they must be, */
 	size_t n_expected;            /* 0: not said */
 };
@@ -51,6 +55,7 @@ struct wish {
 	const Nx__Condition *condition; /* NULL: none */
 	uint32_t replicas;
 	bool md5, sha256; /* the content will be compared with these */
+	struct upload_target *target; /* NULL: a file; else the intent's now */
 };
 /*
  * Gives @in its place in the tree: wish->path, or with into_folder the folder it
@@ -82,7 +87,7 @@ void intent_promise(struct intent *in, uint64_t bytes);
 
 /* --- the end ----------------------------------------------------------------*/
 
-/* Is the content what it was said to be? Asked once. */
+/* All of it has come: is it what it was said to be? Asked once. */
 bool intent_is_expected(struct intent *in);
 /*
  * Makes it a file: fills in @c, all but done and arg, and hands it to the

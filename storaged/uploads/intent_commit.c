@@ -20,8 +20,28 @@
 bool
 intent_is_expected(struct intent *in)
 {
+	if (in->digest)
+		digest_end(in->digest, &in->values);
 	return in->n_expected == 0 ||
-	    digest_is(in->digest, in->expected, in->n_expected);
+	    digest_is(&in->values, in->announced, in->expected, in->n_expected);
+}
+
+/* What it is, beside a file. */
+static void
+fill_target(struct intent *in, struct catalog_commit *c)
+{
+	struct upload_target *t = in->target;
+
+	if (!t)
+		return;
+	if (t->kind == UPLOAD_OBJECT)
+		c->object = &t->object;
+	else
+		c->part = &t->part;
+	/* Of objects and parts, S3's: of more than one chunk no list of sums. */
+	if (in->values.known[DIGEST_MD5])
+		checksum_etag((const uint8_t(*)[MD5_LEN])in->values.md5, 1,
+		    &c->file.etag);
 }
 
 static int
@@ -57,6 +77,7 @@ intent_commit(struct intent *in, uint64_t size, struct catalog_chunk *chunks,
 	c->condition = in->condition;
 	if (r == 0)
 		r = fill_etag(chunks, n_chunks, &f->etag);
+	fill_target(in, c);
 	if (r == 0 && !reserve_held(in->s->reserve))
 		r = -ENOSPC;
 	if (r == 0)
@@ -76,6 +97,8 @@ intent_answer(const struct intent *in, const struct catalog_commit *c,
 	info_file(&c->file, &info);
 	reply.file = &info;
 	reply.path = info_text(in->path ? in->path->text : "");
+	if (c->object)
+		reply.version = info_text(c->object->version);
 	nx_debug("event=file-stored file=%s owner=%" PRIu64 " size=%" PRIu64
 		 " chunks=%u",
 	    info.id, info.owner, info.size, info.chunks);

@@ -96,7 +96,8 @@ upload_stop_reading(struct upload *u)
 void
 upload_free(struct upload *u)
 {
-	nx_assert(!u->pumping && u->syncing == 0 && !u->finish);
+	nx_assert(
+	    !u->pumping && u->syncing == 0 && !u->committing && !u->finish);
 	upload_stop_reading(u);
 	if (u->idle)
 		event_free(u->idle);

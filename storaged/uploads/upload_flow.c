@@ -47,7 +47,8 @@ on_idle(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	/* Our own work is no idleness of theirs. */
-	if (u->pumping || u->syncing > 0 || u->state == UPLOAD_COMMITTING) {
+	if (u->pumping || u->syncing > 0 || u->committing ||
+	    u->state == UPLOAD_COMMITTING) {
 		rearm_idle(u);
 		return;
 	}
@@ -300,6 +301,15 @@ go_on(struct upload *u)
 		pump(u);
 }
 
+static void
+conclude(struct upload *u)
+{
+	if (upload_has_pieces(u))
+		upload_end_pieces(u);
+	else
+		upload_conclude(u);
+}
+
 void
 upload_step(struct upload *u)
 {
@@ -308,10 +318,12 @@ upload_step(struct upload *u)
 	if (u->state == UPLOAD_COMMITTING)
 		return; /* committed() goes on */
 	if (u->state == UPLOAD_FAILED) {
-		if (u->syncing == 0 && !at_work(u))
+		if (u->syncing == 0 && !u->committing && !at_work(u))
 			upload_settle(u);
 		return;
 	}
+	if (upload_has_pieces(u) && !upload_commit_piece(u))
+		return;
 	if (u->pumping || !evict(u))
 		return; /* upload_pumped() goes on, or the lane when it rests */
 	r = close_chunk(u);
@@ -319,8 +331,8 @@ upload_step(struct upload *u)
 		upload_fail_errno(u, r);
 	else if (!u->eof)
 		go_on(u);
-	else if (u->syncing == 0)
-		upload_conclude(u);
+	else if (u->syncing == 0 && !u->committing)
+		conclude(u);
 }
 
 int

@@ -54,6 +54,11 @@ struct upload {
 	struct catalog_chunk *chunks;
 	uint32_t n_chunks, room_chunks;
 
+	/* of a resumable upload */
+	bool committing;   /* a piece */
+	uint32_t n_pieces; /* of the chunks, that were committed */
+	struct catalog_chunk piece;
+
 	/* the end */
 	struct nx_request *finish;
 	uint64_t finish_size;
@@ -96,6 +101,13 @@ void upload_stop_reading(struct upload *u);
 void upload_conclude(struct upload *u);
 /* Frees one that never started. */
 void upload_free(struct upload *u);
+
+/* Resumable ones (upload_pieces.c). */
+bool upload_has_pieces(const struct upload *u);
+/* The next in order, if it is durable. False: it has failed, and may be gone. */
+bool upload_commit_piece(struct upload *u);
+/* Instead of upload_conclude. May free it. */
+void upload_end_pieces(struct upload *u);
 
 /* Shares (upload_share.c). May @user have one more upload under way? A slow one
  * of somebody who has more may have to give way, and end, for it. */

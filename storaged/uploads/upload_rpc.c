@@ -67,6 +67,54 @@ open_pipe(struct nx_request *r, struct upload *u, int *ret_write)
 	return true;
 }
 
+/* Consumes wish->target. */
+static void
+open_upload(struct nx_request *r, struct storaged *s, uint64_t owner,
+    const uint64_t *size, const struct wish *wish)
+{
+	Nx__OpenUploadReply reply = NX__OPEN_UPLOAD_REPLY__INIT;
+	struct upload *u = NULL;
+	int write_end;
+
+	if (decide_limits(r, s->uploads)) {
+		u = upload_new(s->uploads, owner);
+		if (!u)
+			nx_refuse_errno(r, -ENOMEM, "starting an upload");
+	}
+	if (!u) {
+		free(wish->target);
+		return;
+	}
+	u->peer = r->peer;
+	u->in.has_size = size != NULL;
+	u->in.declared = size ? *size : 0;
+	if (!intent_decide(&u->in, r, wish, uploads_room_taken(s->uploads),
+		&reply.max_size) ||
+	    !open_pipe(r, u, &write_end)) {
+		upload_free(u);
+		return;
+	}
+	reply.upload = u->id;
+	nx_answer(r, &reply.base, &write_end, 1);
+}
+
+/* Safe to grant: as serve_file_open_upload; the owner is who has what the target
+ * names, and whoever asks acts for them. */
+void
+uploads_open(
+    struct nx_request *r, struct storaged *s, const struct upload_ask *ask)
+{
+	const struct wish wish = {.name = "",
+	    .path = "",
+	    .condition = ask->condition,
+	    .replicas = ask->replicas,
+	    .md5 = ask->md5,
+	    .sha256 = ask->sha256,
+	    .target = ask->target};
+
+	open_upload(r, s, ask->owner, ask->has_size ? &ask->size : NULL, &wish);
+}
+
 /*
  * Safe to grant: what comes out is a pipe and nothing else; what goes in is
  * bounded by the quota of the user the ticket names and by the room there is.
@@ -76,7 +124,6 @@ void
 serve_file_open_upload(
     struct nx_request *r, const Nx__OpenUploadRequest *q, struct storaged *s)
 {
-	Nx__OpenUploadReply reply = NX__OPEN_UPLOAD_REPLY__INIT;
 	const struct wish wish = {.name = q->name,
 	    .path = q->path,
 	    .into_folder = q->into_folder,
@@ -85,27 +132,8 @@ serve_file_open_upload(
 	    .replicas = q->replicas,
 	    .md5 = q->md5,
 	    .sha256 = q->sha256};
-	struct upload *u;
-	int write_end;
 
-	if (!decide_limits(r, s->uploads))
-		return;
-	u = upload_new(s->uploads, r->who.user_id);
-	if (!u) {
-		nx_refuse_errno(r, -ENOMEM, "starting an upload");
-		return;
-	}
-	u->peer = r->peer;
-	u->in.has_size = q->has_size;
-	u->in.declared = q->has_size ? q->size : 0;
-	if (!intent_decide(&u->in, r, &wish, uploads_room_taken(s->uploads),
-		&reply.max_size) ||
-	    !open_pipe(r, u, &write_end)) {
-		upload_free(u);
-		return;
-	}
-	reply.upload = u->id;
-	nx_answer_file_open_upload(r, &reply, &write_end, 1);
+	open_upload(r, s, r->who.user_id, q->has_size ? &q->size : NULL, &wish);
 }
 
 /* --- the end ----------------------------------------------------------------*/
@@ -134,9 +162,10 @@ take_finish(struct upload *u, const Nx__FinishUploadRequest *q)
 	    .condition = q->condition};
 
 	nx_assert(u->state == UPLOAD_OPEN && q->digest.len <= DIGEST_MAX);
-	if (q->digest.len > 0 && !u->in.digest)
+	if (q->digest.len > 0 && !u->in.announced[DIGEST_MD5] &&
+	    !u->in.announced[DIGEST_SHA256])
 		object(&o, "no checksum was announced when this was opened");
-	else if (q->path[0] != '\0' && u->in.path)
+	else if (q->path[0] != '\0' && (u->in.path || u->in.target))
 		object(&o, "this upload has its path already");
 	else if (q->path[0] != '\0')
 		(void)intent_place(&u->in, &wish, &o);

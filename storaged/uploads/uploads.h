@@ -18,6 +18,8 @@
 #include <stdint.h>
 
 #include "common/hub.h"
+#include "proto/storage.pb-c.h"
+#include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
 
 struct uploads *uploads_new(struct storaged *s);
@@ -32,5 +34,43 @@ void uploads_user_gone(struct uploads *us, uint64_t user);
 size_t uploads_count(const struct uploads *us);
 /* When the oldest one under way began (unix seconds); UINT64_MAX: none. */
 uint64_t uploads_oldest(const struct uploads *us);
+
+/* --- uploads of what is no file ---------------------------------------------*/
+
+enum upload_kind {
+	UPLOAD_OBJECT, /* of a bucket */
+	UPLOAD_PART, /* of a multipart upload: one file, whole or not at all */
+	UPLOAD_PIECES, /* of a resumable one: each chunk counts when it is
+			* durable, whatever becomes of the rest */
+};
+
+struct upload_target {
+	enum upload_kind kind;
+	struct catalog_object_put object; /* its key and meta are in data */
+	struct catalog_part_put part;
+	unsigned want;  /* replicas, of a part or pieces */
+	char what[256]; /* what a sentence calls it */
+	size_t key_len, meta_len;
+	uint8_t data[CATALOG_KEY_MAX + CATALOG_META_MAX];
+};
+
+struct upload_ask {
+	uint64_t owner;
+	bool has_size;
+	uint64_t size;
+	uint32_t replicas;
+	bool md5, sha256; /* FINISH will say them */
+	const Nx__Condition *condition;
+	struct upload_target *target;
+};
+/* Answers @r with the pipe, an OpenUploadReply, or refuses it. Consumes
+ * ask->target. FINISH and ABORT are those of all uploads. */
+void uploads_open(
+    struct nx_request *r, struct storaged *s, const struct upload_ask *ask);
+/* How many replicas @asked (0: the default) is; false: @r has been refused. */
+bool uploads_decide_replicas(struct nx_request *r, struct storaged *s,
+    uint32_t asked, unsigned *ret_want);
+/* Whoever still sends pieces of @whole has been overtaken: another goes on. */
+void uploads_end_pieces(struct uploads *us, int64_t whole);
 
 #endif

@@ -1,0 +1,107 @@
+/*
+ * Resumable uploads: each chunk becomes a piece of the whole as soon as it is
+ * durable and those before it are, in a transaction of its own. So what was sent
+ * counts, whatever becomes of the sender, of the pipe or of us; and the end of
+ * the pipe is no end of the upload. Loop's thread only.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "proto/storage.rpc.h"
+#include "storaged/care/care.h"
+#include "storaged/trees/trees.h"
+#include "storaged/uploads/upload_internal.h"
+
+bool
+upload_has_pieces(const struct upload *u)
+{
+	return u->in.target && u->in.target->kind == UPLOAD_PIECES;
+}
+
+/* It is in the catalogue: not ours to undo any more. Its bytes count already, so
+ * they are no promise. */
+static void
+hand_over(struct upload *u)
+{
+	struct catalog_chunk *c = &u->chunks[u->n_pieces++];
+	uint64_t rest, size = u->piece.sums.size;
+
+	c->n_replicas = 0;
+	c->id.text[0] = '\0';
+	u->in.target->part.offset += size;
+	u->in.credit += size;
+	rest = u->in.has_size ? u->in.declared : u->received;
+	intent_promise(&u->in, rest > u->in.credit ? rest - u->in.credit : 0);
+}
+
+static void
+committed(int result, void *arg)
+{
+	struct upload *u = arg;
+	char why[384];
+	Nx__Status status;
+
+	nx_assert(u->committing);
+	u->committing = false;
+	if (result == 0)
+		hand_over(u);
+	if (result == 0 || u->state != UPLOAD_OPEN) {
+		upload_step(u);
+		return;
+	}
+	status = intent_sentence(&u->in, result, why, sizeof(why));
+	upload_fail(u, status, "%s", why);
+}
+
+bool
+upload_commit_piece(struct upload *u)
+{
+	int r;
+
+	if (u->committing || u->n_pieces == u->n_chunks ||
+	    u->chunks[u->n_pieces].n_replicas == 0)
+		return true;
+	u->piece = u->chunks[u->n_pieces];
+	memset(&u->commit, 0, sizeof(u->commit));
+	u->commit.done = committed;
+	u->commit.arg = u;
+	u->committing = true;
+	r = intent_commit(
+	    &u->in, u->piece.sums.size, &u->piece, 1, &u->commit);
+	if (r == 0)
+		return true;
+	u->committing = false;
+	upload_fail_errno(u, r);
+	return false;
+}
+
+/* The pipe has ended, and everything is a piece of the whole. */
+void
+upload_end_pieces(struct upload *u)
+{
+	Nx__FinishUploadReply reply = NX__FINISH_UPLOAD_REPLY__INIT;
+
+	if (!u->finish)
+		return;
+	reply.path = info_text("");
+	reply.offset = u->in.target->part.offset;
+	nx_answer_file_finish_upload(nx_take_ptr(u->finish), &reply);
+	upload_free(u);
+}
+
+void
+uploads_end_pieces(struct uploads *us, int64_t whole)
+{
+	struct upload *u, *next;
+
+	for (u = TAILQ_FIRST(&us->list); u; u = next) {
+		next = TAILQ_NEXT(u, entry);
+		if (!upload_has_pieces(u) || u->state != UPLOAD_OPEN ||
+		    u->in.target->part.upload != whole)
+			continue;
+		upload_fail(u, NX__STATUS__CONFLICT,
+		    "somebody else goes on with this upload: ask where it "
+		    "ends");
+	}
+}
