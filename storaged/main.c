@@ -13,6 +13,7 @@
 #include "common/daemon.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "storaged/buckets/buckets.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/care.h"
 #include "storaged/downloads/downloads.h"
@@ -135,11 +136,12 @@ make_parts(struct storaged *s)
 	s->healer = healer_new(s);
 	s->proofs = proofs_new(s);
 	s->scrub = scrub_new(s);
+	s->expiry = expiry_new(s);
 	s->check = check_new(s);
 	stopping = evtimer_new(s->base, try_to_quit, NULL);
 	if (!s->tickets || !s->quotas || !s->copies || !s->uploads ||
-	    !s->downloads || !s->collector || !s->healer || !s->proofs ||
-	    !s->scrub || !s->check || !stopping)
+	    !s->downloads || !s->collector || !s->expiry || !s->healer ||
+	    !s->proofs || !s->scrub || !s->check || !stopping)
 		nx_fatal(-ENOMEM, "starting");
 	collector_watch(s->collector, oldest_upload, s->uploads);
 }
@@ -156,6 +158,7 @@ free_parts(struct storaged *s)
 	(void)catalog_flush(s->catalog);
 	s->copies = copies_free(s->copies);
 	s->check = check_free(s->check);
+	s->expiry = expiry_free(s->expiry);
 	s->scrub = scrub_free(s->scrub);
 	s->proofs = proofs_free(s->proofs);
 	s->healer = healer_free(s->healer);

@@ -19,7 +19,7 @@ struct check;
 struct collector;
 struct copies;
 struct downloads;
-struct downloads;
+struct expiry;
 struct formatter;
 struct healer;
 struct proofs;
@@ -78,6 +78,7 @@ struct storaged {
 	struct healer *healer;
 	struct proofs *proofs;
 	struct scrub *scrub;
+	struct expiry *expiry;
 	struct check *check;
 	uint64_t repaired, corrupt; /* since start */
 };

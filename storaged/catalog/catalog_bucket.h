@@ -113,6 +113,9 @@ struct catalog_object {
 int catalog_object_find(struct catalog *c, const struct catalog_bucket *bucket,
     const struct catalog_key *key, const char *version,
     struct catalog_object *ret_object);
+/* The one whose file has the id @id, of @owner's (0: anybody's). */
+int catalog_object_of(struct catalog *c, uint64_t owner, const char *id,
+    struct catalog_object *ret_object);
 /* Its metadata; number of bytes, at most CATALOG_META_MAX, or -errno. */
 int catalog_object_meta(
     struct catalog *c, int64_t row, uint8_t ret_meta[CATALOG_META_MAX]);

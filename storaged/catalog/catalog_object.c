@@ -117,6 +117,24 @@ catalog_object_find(struct catalog *c, const struct catalog_bucket *bucket,
 }
 
 int
+catalog_object_of(struct catalog *c, uint64_t owner, const char *id,
+    struct catalog_object *ret_object)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT " OBJECT_COLUMNS ", o.live FROM files f JOIN objects o"
+	    " ON o.file = f.file WHERE f.id = ?1 AND (?2 = 0 OR f.owner = ?2)",
+	    "su", id, owner);
+
+	if (r <= 0)
+		return r < 0 ? r : CATALOG_NO_KEY;
+	r = object_read(stmt, ret_object);
+	ret_object->current = sqlite3_column_int(stmt, 13) != 0;
+	sqlite3_reset(stmt);
+	return r;
+}
+
+int
 catalog_object_meta(
     struct catalog *c, int64_t row, uint8_t ret_meta[CATALOG_META_MAX])
 {

@@ -33,7 +33,7 @@ struct catalog_upload {
 	size_t key_len;
 	uint8_t key[CATALOG_KEY_MAX];
 	char name[PATH_NAME_MAX + 1];   /* RESUMABLE: of a raw file, or */
-	char path[PATH_BYTES_MAX + 1];  /* where it goes */
+	char path[PATH_BYTES_MAX + 2];  /* where it goes */
 	uint32_t want;                  /* replicas */
 	uint64_t began_at, expires_at;  /* unix seconds */
 	uint64_t size, chunks, charged; /* of its pieces */

@@ -67,8 +67,7 @@ upload_commit_piece(struct upload *u)
 	u->commit.done = committed;
 	u->commit.arg = u;
 	u->committing = true;
-	r = intent_commit(
-	    &u->in, u->piece.sums.size, &u->piece, 1, &u->commit);
+	r = intent_commit(&u->in, u->piece.sums.size, &u->piece, 1, &u->commit);
 	if (r == 0)
 		return true;
 	u->committing = false;

@@ -35,6 +35,7 @@
 #include "proto/auth.pb-c.h"
 #include "proto/storage.pb-c.h"
 #include "proto/serve_storaged.h"
+#include "storaged/buckets/buckets.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/catalog/catalog_segments.h"
 #include "storaged/care/care.h"
@@ -202,6 +203,7 @@ lab_start(void)
 	s->healer = healer_new(s);
 	s->proofs = proofs_new(s);
 	s->scrub = scrub_new(s);
+	s->expiry = expiry_new(s);
 	s->check = check_new(s);
 	assert_int_equal(nx_workers_new(s->base, 4, 0, &s->io), 0);
 	assert_int_equal(nx_workers_new(s->base, 2, 0, &s->slow), 0);
@@ -258,6 +260,7 @@ lab_stop(void)
 	(void)catalog_flush(s->catalog);
 	s->copies = copies_free(s->copies);
 	s->check = check_free(s->check);
+	s->expiry = expiry_free(s->expiry);
 	s->scrub = scrub_free(s->scrub);
 	s->proofs = proofs_free(s->proofs);
 	s->healer = healer_free(s->healer);

@@ -1,0 +1,251 @@
+/*
+ * The end of a multipart upload: the parts are held against the list in bounded
+ * steps, then one transaction makes the object, whatever its size. No byte and no
+ * chunk's row moves. Whoever asks again after it went well is told so again: the
+ * file has the upload's id. Loop's thread only.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/id.h"
+#include "common/log.h"
+#include "proto/serve_storaged.h"
+#include "storaged/buckets/bucket_internal.h"
+#include "storaged/care/care.h"
+#include "storaged/trees/trees.h"
+
+#define RECORD    20U /* number, little-endian, and MD5 */
+#define LIST_SIZE (RECORD * CATALOG_PARTS_MAX)
+
+struct complete {
+	struct storaged *s;
+	struct nx_request *request;
+	struct catalog_upload upload;
+	struct catalog_placing placing;
+	struct catalog_assembly assembly;
+	struct catalog_object_put object;
+	struct catalog_commit commit;
+	uint8_t meta[CATALOG_META_MAX];
+	uint8_t (*md5s)[MD5_LEN];
+	struct catalog_part *parts;
+	size_t n;
+};
+
+static void
+complete_free(struct complete *c)
+{
+	free(c->md5s);
+	free(c->parts);
+	free(c);
+}
+
+static void
+refuse(struct complete *c, int result)
+{
+	char text[KEY_TEXT];
+
+	catalog_key_text(
+	    &(struct catalog_key){c->upload.key, c->upload.key_len}, text,
+	    sizeof(text));
+	refuse_catalog(c->request, result, text);
+	complete_free(c);
+}
+
+/* --- the list ---------------------------------------------------------------*/
+
+static bool
+read_list(struct complete *c, const uint8_t *data, size_t size)
+{
+	c->n = size / RECORD;
+	c->parts = calloc(c->n + 1, sizeof(*c->parts));
+	c->md5s = calloc(c->n + 1, MD5_LEN);
+	if (!c->parts || !c->md5s)
+		return false;
+	for (size_t i = 0; i < c->n; i++, data += RECORD) {
+		struct catalog_part *p = &c->parts[i];
+
+		p->number = (uint32_t)data[0] | (uint32_t)data[1] << 8 |
+		    (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24;
+		memcpy(c->md5s[i], data + 4, MD5_LEN);
+		checksum_etag(
+		    (const uint8_t(*)[MD5_LEN]) & c->md5s[i], 1, &p->etag);
+	}
+	return true;
+}
+
+/* From the message, or from the memfd. False: refused. */
+static bool
+take_list(struct complete *c, const ProtobufCBinaryData *parts)
+{
+	struct nx_request *r = c->request;
+	nx_cleanup_free uint8_t *copy = NULL;
+	const uint8_t *data = parts->data;
+	size_t size = parts->len;
+	bool good =
+	    r->n_fds == 0 || nx_memfd_check(r->fds[0], LIST_SIZE, &size) == 0;
+
+	if (!good || size == 0 || size % RECORD != 0 || size > LIST_SIZE ||
+	    (r->n_fds > 0 && parts->len > 0)) {
+		nx_refuse(r, NX__STATUS__INVALID,
+		    "an upload is completed with a list of 1 to %u parts",
+		    CATALOG_PARTS_MAX);
+		return false;
+	}
+	if (r->n_fds > 0) {
+		data = copy = malloc(size);
+		if (copy && pread(r->fds[0], copy, size, 0) != (ssize_t)size)
+			data = NULL;
+	}
+	if (data && read_list(c, data, size))
+		return true;
+	nx_refuse_errno(r, -ENOMEM, "reading the list of parts");
+	return false;
+}
+
+/* --- the commit -------------------------------------------------------------*/
+
+static void
+answer(struct nx_request *r, struct storaged *s, const char *id)
+{
+	struct catalog_object o;
+	Nx__ObjectInfo info;
+	int e = catalog_object_of(s->catalog, r->who.user_id, id, &o);
+
+	if (e != 0) {
+		refuse_catalog(
+		    r, e == CATALOG_NO_KEY ? CATALOG_NO_UPLOAD : e, id);
+		return;
+	}
+	object_info(&o, &info);
+	nx_answer_multipart_complete(r, &info);
+}
+
+static void
+committed(int result, void *arg)
+{
+	struct complete *c = arg;
+
+	if (result != 0) {
+		refuse(c, result);
+		return;
+	}
+	nx_info("event=object-completed file=%s parts=%zu", c->upload.id, c->n);
+	answer(c->request, c->s, c->upload.id);
+	collector_kick(c->s->collector);
+	complete_free(c);
+}
+
+static int
+fill_commit(struct complete *c)
+{
+	struct catalog_commit *op = &c->commit;
+	const struct catalog_upload *u = &c->upload;
+	int n = catalog_upload_meta(c->s->catalog, u->file, c->meta);
+
+	if (n < 0)
+		return n;
+	c->assembly = (struct catalog_assembly){.upload = u->file,
+	    .changes = c->placing.changes,
+	    .parts = (uint32_t)c->n,
+	    .size = c->placing.size,
+	    .chunks = c->placing.chunks};
+	c->object = (struct catalog_object_put){.bucket = u->bucket,
+	    .key = {u->key, u->key_len},
+	    .meta = c->meta,
+	    .meta_len = (size_t)n,
+	    .lock = u->lock};
+	op->assembly = &c->assembly;
+	op->object = &c->object;
+	op->file.owner = u->owner;
+	catalog_key_text(&c->object.key, op->file.name, sizeof(op->file.name));
+	checksum_etag_parts(
+	    (const uint8_t(*)[MD5_LEN])c->md5s, c->n, &op->file.etag);
+	op->done = committed;
+	op->arg = c;
+	return reserve_held(c->s->reserve) ? 0 : -ENOSPC;
+}
+
+static void
+refuse_part(struct complete *c, int result)
+{
+	uint32_t number =
+	    c->placing.wrong < c->n ? c->parts[c->placing.wrong].number : 0;
+	const char *why = result == CATALOG_PART_SMALL
+	    ? "has less than 5 MiB and is not the last"
+	    : "is not there, or has another etag";
+
+	nx_refuse(c->request, NX__STATUS__INVALID, "part %u %s", number, why);
+	complete_free(c);
+}
+
+static void
+placed(int result, void *arg)
+{
+	struct complete *c = arg;
+
+	if (result == CATALOG_BAD_PART || result == CATALOG_PART_SMALL) {
+		refuse_part(c, result);
+		return;
+	}
+	if (result == 0)
+		result = fill_commit(c);
+	if (result == 0)
+		catalog_commit(c->s->catalog, &c->commit);
+	else
+		refuse(c, result);
+}
+
+static bool
+start(struct complete *c, const Nx__MultipartCompleteRequest *q)
+{
+	const char *wrong = condition_read(q->condition, &c->commit.condition);
+
+	if (wrong) {
+		nx_refuse(c->request, NX__STATUS__INVALID, "%s", wrong);
+		return false;
+	}
+	if (!take_list(c, &q->parts))
+		return false;
+	c->placing = (struct catalog_placing){.owner = c->upload.owner,
+	    .upload = c->upload.file,
+	    .parts = c->parts,
+	    .n_parts = c->n,
+	    .done = placed,
+	    .arg = c};
+	catalog_place_parts(c->s->catalog, &c->placing);
+	return true;
+}
+
+/* Safe to grant: what becomes visible is made of parts of the caller's own
+ * upload, and counts no more than they did. */
+void
+serve_multipart_complete(struct nx_request *r,
+    const Nx__MultipartCompleteRequest *q, struct storaged *s)
+{
+	struct complete *c = calloc(1, sizeof(*c));
+	int e;
+
+	if (!c) {
+		nx_refuse_errno(r, -ENOMEM, "completing the upload");
+		return;
+	}
+	c->s = s;
+	c->request = r;
+	e = nx_id_valid(q->id)
+	    ? catalog_upload_find(s->catalog, r->who.user_id, q->id, &c->upload)
+	    : CATALOG_NO_UPLOAD;
+	if (e == CATALOG_NO_UPLOAD)
+		answer(r, s, q->id);
+	else if (e < 0)
+		nx_refuse_errno(r, e, "completing the upload");
+	else if (c->upload.kind != CATALOG_MULTIPART)
+		refuse_catalog(r, CATALOG_NO_UPLOAD, q->id);
+	else if (start(c, q))
+		return;
+	complete_free(c);
+}

@@ -1,0 +1,118 @@
+/*
+ * Resumable uploads: opened, asked about, finished. How their bytes come is in
+ * object_upload.c. Where they stand is in the catalogue and nowhere else, so
+ * nothing that ends (a connection, this process, the host) loses any of it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/id.h"
+#include "proto/serve_storaged.h"
+#include "storaged/buckets/bucket_internal.h"
+#include "storaged/buckets/buckets.h"
+#include "storaged/care/care.h"
+#include "storaged/trees/trees.h"
+
+/* --- opening ----------------------------------------------------------------*/
+
+struct open_request {
+	struct catalog_upload_open op;
+	struct nx_request *request;
+};
+
+static const char *
+place_of(const struct catalog_upload *u)
+{
+	return u->path[0] ? u->path : u->name;
+}
+
+static void
+opened(int result, void *arg)
+{
+	struct open_request *o = arg;
+	Nx__UploadInfo info;
+
+	if (result != 0)
+		refuse_catalog(o->request, result, place_of(&o->op.upload));
+	else {
+		upload_info(&o->op.upload, "", &info);
+		nx_answer_resumable_open(o->request, &info);
+	}
+	free(o);
+}
+
+/* A path that could not be written to now is refused now. */
+static bool
+read_place(struct nx_request *r, struct storaged *s,
+    const Nx__ResumableOpenRequest *q, struct catalog_upload *u)
+{
+	static const struct catalog_condition none;
+	struct path path;
+	uint64_t old;
+	const char *wrong = q->path[0]
+	    ? path_parse(q->path, strlen(q->path), &path)
+	    : path_check_name(q->name, strlen(q->name));
+	int e = 0;
+
+	if (wrong) {
+		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
+		return false;
+	}
+	if (q->path[0])
+		e = catalog_check_target(
+		    s->catalog, r->who.user_id, &path, false, &none, &old);
+	if (e != 0) {
+		refuse_catalog(r, e, path.text);
+		return false;
+	}
+	(void)snprintf(
+	    u->path, sizeof(u->path), "%s", q->path[0] ? path.text : "");
+	(void)snprintf(u->name, sizeof(u->name), "%s",
+	    q->path[0] ? path_last(&path) : q->name);
+	return true;
+}
+
+void
+serve_resumable_open(
+    struct nx_request *r, const Nx__ResumableOpenRequest *q, struct storaged *s)
+{
+	struct open_request *o = calloc(1, sizeof(*o));
+	int e = o ? quota_limit(s, r->who.user_id, &o->op.quota) : -ENOMEM;
+
+	if (e < 0) {
+		nx_refuse_errno(r, e, "opening the upload");
+		free(o);
+		return;
+	}
+	if (!read_place(r, s, q, &o->op.upload) ||
+	    !uploads_decide_replicas(r, s, q->replicas, &o->op.upload.want) ||
+	    refuse_waiting(r, s, r->who.user_id)) {
+		free(o);
+		return;
+	}
+	o->request = r;
+	o->op.upload.owner = r->who.user_id;
+	o->op.upload.kind = CATALOG_RESUMABLE;
+	o->op.entries = quota_entries(s, r->who.user_id);
+	o->op.keep = BUCKETS_RESUMABLE_KEEP;
+	o->op.done = opened;
+	o->op.arg = o;
+	catalog_upload_open(s->catalog, &o->op);
+}
+
+void
+serve_resumable_stat(
+    struct nx_request *r, const Nx__UploadRequest *q, struct storaged *s)
+{
+	struct catalog_upload u;
+	Nx__UploadInfo info;
+
+	if (!bucket_find_upload(r, s, q->id, CATALOG_RESUMABLE, &u))
+		return;
+	upload_info(&u, "", &info);
+	nx_answer_resumable_stat(r, &info);
+}
