@@ -26,6 +26,8 @@ const struct nx_conf_key storaged_conf_keys[] = {
     {"storaged", "encryption_key_old", NX_CONF_STRING, AT(encryption_key_old),
 	"", 0, 0},
     {"storaged", "away_grace", NX_CONF_UINT, AT(away_grace), "600", 0, 864000},
+    {"storaged", "move_rate", NX_CONF_SIZE, AT(move_rate), "50M", 65536,
+	INT64_MAX},
     {"storaged", "disks", NX_CONF_STRING, AT(disks), "", 0, 0},
     {"storaged", "scrub_rate", NX_CONF_SIZE, AT(scrub_rate), "20M", 0,
 	INT64_MAX},

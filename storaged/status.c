@@ -19,6 +19,7 @@ serve_storage_status(struct nx_request *r, struct storaged *s)
 	struct catalog_totals totals;
 	const struct volume *v;
 	char away[384] = "";
+	const struct disk *d;
 	int e = catalog_totals(s->catalog, &totals);
 
 	if (e < 0) {
@@ -37,6 +38,11 @@ serve_storage_status(struct nx_request *r, struct storaged *s)
 		/* Beside those that lack one in the catalogue. */
 		reply.degraded_files += v->away_files;
 	}
+	TAILQ_FOREACH(d, &s->volumes->disks, entry) {
+		reply.disks += d->key != 0 || disk_takes(s->volumes, d);
+		reply.disks_away += d->away;
+	}
+	reply.unspread = healer_unspread(s->healer);
 	reply.files = totals.files;
 	reply.chunks = totals.chunks;
 	reply.bytes = totals.bytes;

@@ -44,6 +44,7 @@ struct storaged_conf {
 	uint64_t base_max;    /* so many of them */
 	uint64_t away_grace;  /* seconds before what a lost volume held is
 				* copied anew */
+	uint64_t move_rate;   /* bytes a second, of copies nobody waits for */
 	char *disks;          /* paths, by commas */
 	char *compression;    /* of what is written: off or zstd */
 	bool encryption;      /* of what is written */

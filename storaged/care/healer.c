@@ -40,6 +40,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		healer_kick(h);
 	}
 	away_tick(h);
+	evacuate_tick(h);
+	spread_tick(h);
 }
 
 bool
@@ -139,7 +141,7 @@ healer_target(struct healer *h, const struct catalog_chunk *chunk, int64_t old,
 bool
 healer_may_rewrite(const struct volume *v)
 {
-	return v->attached && v->state == VOLUME_READY && !v->suspect;
+	return volume_readable(v) && v->state == VOLUME_READY && !v->suspect;
 }
 
 static void
@@ -288,6 +290,8 @@ healer_kick(struct healer *h)
 	h->scanning = true;
 	h->scan = (struct catalog_degraded){0};
 	away_look(h);
+	evacuate_look(h);
+	spread_look(h);
 	healer_next(h);
 }
 
@@ -333,5 +337,13 @@ healer_next(struct healer *h)
 			return;
 	if (h->running || next_degraded(h))
 		return;
-	(void)away_step(h);
+	if (away_step(h) || h->running || evacuate_step(h) || h->running)
+		return;
+	(void)spread_step(h);
+}
+
+uint64_t
+healer_unspread(const struct healer *h)
+{
+	return h->spread.unspread;
 }

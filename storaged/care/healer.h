@@ -54,4 +54,7 @@ typedef void healer_drained(const struct drained *result, void *arg);
 void healer_drain(
     struct healer *h, struct volume *v, healer_drained *done, void *arg);
 
+/* Chunks with copies on one disk that could be on two. */
+uint64_t healer_unspread(const struct healer *h);
+
 #endif

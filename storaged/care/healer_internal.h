@@ -36,6 +36,16 @@ struct drain {
 	void *arg;
 };
 
+#define SPREAD_KEYS 32U
+
+/* How fast copies move that nobody waits for. */
+struct moves {
+	uint64_t until_us; /* CLOCK_MONOTONIC: the next one not before */
+	uint64_t began_us, bytes, chunks;
+	uint64_t rate; /* bytes a second, lately */
+	double chunk_rate;
+};
+
 struct healer {
 	struct storaged *s;
 	bool running; /* one copy or check at a time */
@@ -54,6 +64,22 @@ struct healer {
 		uint64_t files, copied;
 		uint64_t looked_us; /* CLOCK_MONOTONIC */
 	} away;
+	struct moves moves;
+	struct {
+		bool scanning, end;    /* end: of the list of one volume */
+		int64_t volume, after; /* keys: where it is */
+		uint64_t stuck;
+		uint64_t again_us; /* CLOCK_MONOTONIC: not before */
+	} out;                     /* evacuate.c */
+	struct {
+		bool scanning, again;
+		int64_t after; /* a chunk's key: where it is */
+		int64_t keys[SPREAD_KEYS];
+		size_t n, at;
+		uint64_t moved, left;
+		uint64_t unspread;  /* as the last pass left it */
+		uint64_t looked_us; /* CLOCK_MONOTONIC */
+	} spread;
 	struct event *again, *tick;
 };
 
@@ -75,6 +101,20 @@ bool healer_may_rewrite(const struct volume *v);
 bool away_step(struct healer *h);
 void away_look(struct healer *h);
 void away_tick(struct healer *h);
+
+/* Moves away what is on volumes that are to be emptied (evacuate.c), and copies
+ * that share a disk (spread.c); true when it goes on later. From the beginning;
+ * when the time has come. */
+bool evacuate_step(struct healer *h);
+void evacuate_look(struct healer *h);
+void evacuate_tick(struct healer *h);
+bool spread_step(struct healer *h);
+void spread_look(struct healer *h);
+void spread_tick(struct healer *h);
+/* True, and it goes on then, while what was moved is rested for. */
+bool moves_wait(struct healer *h);
+void moves_rest(struct healer *h, uint64_t bytes);
+void moves_count(struct moves *m, uint64_t bytes);
 
 /* Works on the first drain. True when it goes on later. */
 bool drain_step(struct healer *h);

@@ -286,7 +286,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	TAILQ_FOREACH(v, &p->s->volumes->list, entry) {
-		if (!v->suspect || v->state != VOLUME_READY || !v->attached ||
+		if (!v->suspect || v->state != VOLUME_READY ||
+		    !volume_readable(v) || v->intent == CATALOG_VOLUME_FAIL ||
 		    is_waiting(p, v))
 			continue;
 		if (v->proof_us == 0)

@@ -13,6 +13,7 @@
 #include "storaged/volumes/volumes.h"
 
 struct asked {
+	struct storaged *s;
 	struct nx_request *request;
 	char name[NX_ID_LEN + 1];
 };
@@ -36,6 +37,22 @@ proven(struct storaged *s, const char *why_not, uint64_t checked, void *arg)
 		reply.checked = checked;
 		nx_answer_volume_trust(asked->request, &reply);
 	}
+	free(asked);
+}
+
+/* It is to be used again, whatever an operator had in mind before. */
+static void
+begin(int result, void *arg)
+{
+	struct asked *asked = arg;
+	struct volume *v = volume_find(asked->s->volumes, asked->name);
+
+	if (result == 0 && v && volume_readable(v)) {
+		proof_start(asked->s->proofs, v, proven, asked);
+		return;
+	}
+	nx_refuse_errno(
+	    asked->request, result < 0 ? result : -ENODEV, "trusting it");
 	free(asked);
 }
 
@@ -63,13 +80,24 @@ serve_volume_trust(
 		    v->node);
 		return;
 	}
+	if (v->disk->leaving) {
+		nx_refuse(r, NX__STATUS__CONFLICT,
+		    "its disk is leaving: nexusctl volume add-disk %s keeps it",
+		    v->disk->path);
+		return;
+	}
 	asked = calloc(1, sizeof(*asked));
 	if (!asked) {
 		nx_refuse_errno(r, -ENOMEM, "checking the volume");
 		return;
 	}
+	asked->s = s;
 	asked->request = r;
 	memcpy(asked->name, v->node, sizeof(asked->name));
 	v->proof_wait_s = 0;
-	proof_start(s->proofs, v, proven, asked);
+	if (v->intent == CATALOG_VOLUME_USE)
+		begin(0, asked);
+	else if (volume_intend(
+		     s->volumes, v, CATALOG_VOLUME_USE, begin, asked) < 0)
+		begin(-ENOMEM, asked);
 }

@@ -219,6 +219,22 @@ check(struct nx_request *r, const struct volume *v, const char *node)
 	return false;
 }
 
+void
+removal_start(struct storaged *s, struct volume *v)
+{
+	struct delete_job *job = calloc(1, sizeof(*job));
+
+	nx_assert(v->base && v->state == VOLUME_READY && !v->deleting);
+	if (!job)
+		return; /* it is tried again */
+	job->s = s;
+	job->volume = v;
+	v->deleting = true;
+	v->state = VOLUME_DRAINING;
+	volumes_going(s->volumes, v);
+	volume_when_idle(v, begin_drain, job);
+}
+
 /*
  * Safe to grant: it removes one image that nodemgr had made, and never files
  * beyond those that the words of who asks cover.

@@ -29,6 +29,8 @@ removal_answer(struct delete_job *job)
 	Nx__VolumeDeleteReply reply = NX__VOLUME_DELETE_REPLY__INIT;
 	Nx__LostFile files[LOST_MAX], *list[LOST_MAX];
 
+	if (!job->request)
+		return;
 	for (size_t i = 0; i < job->n_named; i++) {
 		nx__lost_file__init(&files[i]);
 		files[i].id = job->lost[i].id;
@@ -54,7 +56,9 @@ removed(int result, void *arg)
 		nx_err("event=volume-not-removed node=%s error=\"%s\"", v->node,
 		    strerror(-result));
 		v->deleting = false;
-		nx_refuse_errno(job->request, result, "removing the image");
+		if (job->request)
+			nx_refuse_errno(
+			    job->request, result, "removing the image");
 		removal_free(job);
 		return;
 	}

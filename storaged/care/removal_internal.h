@@ -9,6 +9,7 @@
 
 #include "common/hub.h"
 #include "storaged/care/healer.h"
+#include "storaged/care/removal.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
 #include "storaged/volumes/volumes.h"
@@ -23,7 +24,7 @@ struct lost {
 
 struct delete_job {
 	struct storaged *s;
-	struct nx_request *request;
+	struct nx_request *request; /* NULL: nobody waits */
 	struct volume *volume;
 	bool force, lose_files, drain;
 	uint64_t owner;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/log.h"
 #include "storaged/care/removal_internal.h"
 
 #define NAMES_MAX  3U
@@ -28,7 +29,8 @@ call_off(struct delete_job *job)
 void
 removal_call_off_errno(struct delete_job *job, int error)
 {
-	nx_refuse_errno(job->request, error, "emptying the volume");
+	if (job->request)
+		nx_refuse_errno(job->request, error, "emptying the volume");
 	call_off(job);
 }
 
@@ -130,7 +132,10 @@ removal_refuse(struct delete_job *job, const struct drained *result,
 	else
 		(void)snprintf(why, sizeof(why), "it could not be copied (%s)",
 		    strerror(-result->why));
-	if (others > 0)
+	if (!job->request)
+		nx_warn("event=volume-not-removed node=%s reason=\"%s\"",
+		    job->volume->node, why);
+	else if (others > 0)
 		refuse_others(job, why, own, others);
 	else
 		refuse_own(job, result, why, own);

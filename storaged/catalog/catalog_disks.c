@@ -108,7 +108,7 @@ slice_end(struct nx_db *db, int64_t after, unsigned look)
 
 int
 catalog_unspread_next(struct catalog *c, int64_t *after, unsigned look,
-    int64_t *ret_chunks, size_t max)
+    unsigned disks, int64_t *ret_chunks, size_t max)
 {
 	int64_t end = slice_end(c->db, *after, look);
 	sqlite3_stmt *stmt;
@@ -122,10 +122,9 @@ catalog_unspread_next(struct catalog *c, int64_t *after, unsigned look,
 	r = nx_db_query(c->db, &stmt,
 	    "SELECT r.chunk FROM replicas r CROSS JOIN volumes v"
 	    " ON v.volume = r.volume WHERE r.chunk > ?1 AND r.chunk <= ?2"
-	    " GROUP BY r.chunk HAVING count(*) > 1 AND min(v.disk) = "
-	    "max(v.disk)"
-	    " ORDER BY r.chunk LIMIT ?3",
-	    "iiu", *after, end, (uint64_t)max);
+	    " GROUP BY r.chunk HAVING count(*) > count(DISTINCT v.disk)"
+	    " AND count(DISTINCT v.disk) < ?3 ORDER BY r.chunk LIMIT ?4",
+	    "iiuu", *after, end, (uint64_t)disks, (uint64_t)max);
 	while (r > 0) {
 		ret_chunks[n++] = sqlite3_column_int64(stmt, 0);
 		r = nx_db_next(stmt);
@@ -138,7 +137,7 @@ catalog_unspread_next(struct catalog *c, int64_t *after, unsigned look,
 }
 
 int
-catalog_file_disks(struct catalog *c, int64_t file, unsigned look)
+catalog_file_disks(struct catalog *c, int64_t content, unsigned look)
 {
 	sqlite3_stmt *stmt;
 	int n, r;
@@ -154,7 +153,7 @@ catalog_file_disks(struct catalog *c, int64_t file, unsigned look)
 	    " SELECT ifnull(min((SELECT count(DISTINCT v.disk) FROM replicas r"
 	    " JOIN volumes v ON v.volume = r.volume WHERE r.chunk = c.chunk)),"
 	    " 0) FROM i JOIN chunks c ON c.file = ?1 AND c.idx = i.k",
-	    "iu", file, (uint64_t)look);
+	    "iu", content, (uint64_t)look);
 	if (r <= 0)
 		return r;
 	n = sqlite3_column_int(stmt, 0);

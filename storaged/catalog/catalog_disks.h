@@ -25,13 +25,13 @@ void catalog_disk_save(struct catalog *c, struct catalog_disk_op *op);
 /* The row of disk.key goes. CATALOG_TAKEN: a volume is still on it. */
 void catalog_disk_delete(struct catalog *c, struct catalog_disk_op *op);
 
-/* Chunks of the next @look keys after *@after whose replicas, two or more, are
- * all on one disk. *@after becomes the last key looked at; 0: there are no more
+/* Chunks of the next @look keys after *@after of which two replicas share a
+ * disk, and that are on fewer than @disks. *@after becomes the last key looked at; 0: there are no more
  * chunks. Number or -errno. */
 int catalog_unspread_next(struct catalog *c, int64_t *after, unsigned look,
-    int64_t *ret_chunks, size_t max);
-/* The fewest disks any of the chunks of @file that are looked at is on, @look
+    unsigned disks, int64_t *ret_chunks, size_t max);
+/* The fewest disks any of the chunks of @content that are looked at is on, @look
  * at most, spread over the whole of it. 0: it has none. Or -errno. */
-int catalog_file_disks(struct catalog *c, int64_t file, unsigned look);
+int catalog_file_disks(struct catalog *c, int64_t content, unsigned look);
 
 #endif

@@ -44,6 +44,10 @@ refuse_cursor(struct nx_request *r)
 }
 
 /* With places: a file in a tree is hard to find by its id. */
+/* Chunks looked at to tell on how many disks a file is. */
+#define SPREAD_LISTED 16U
+#define SPREAD_SHOWN  1000U
+
 struct damaged {
 	struct catalog_file files[DAMAGED_MAX];
 	char places[DAMAGED_MAX][PLACE];
@@ -64,6 +68,7 @@ fill_damaged(struct storaged *s, uint64_t owner, struct catalog_damaged at,
 		catalog_file_place(
 		    s->catalog, &d->files[i], d->places[i], PLACE);
 		info_file(&d->files[i], &d->infos[i]);
+		info_spread(s, &d->files[i], SPREAD_LISTED, &d->infos[i]);
 		d->infos[i].place = d->places[i];
 		d->pointers[i] = &d->infos[i];
 	}
@@ -136,6 +141,7 @@ serve_file_list(
 	}
 	for (size_t i = 0; i < (size_t)n && i < max; i++) {
 		info_file(&files[i], &infos[i]);
+		info_spread(s, &files[i], SPREAD_LISTED, &infos[i]);
 		pointers[i] = &infos[i];
 		reply.n_files = i + 1;
 	}
@@ -163,6 +169,7 @@ serve_file_stat(
 		return;
 	}
 	info_file(&file, &info);
+	info_spread(s, &file, SPREAD_SHOWN, &info);
 	nx_answer_file_stat(r, &info);
 }
 

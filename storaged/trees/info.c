@@ -1,4 +1,7 @@
 /* Rows of the catalogue as messages; owns nothing, copies nothing. */
+#include <stdio.h>
+
+#include "storaged/storaged.h"
 #include "storaged/trees/info.h"
 
 char *
@@ -34,6 +37,35 @@ info_file(const struct catalog_file *f, Nx__FileInfo *ret_info)
 	ret_info->missing = f->missing;
 	ret_info->condition =
 	    info_text(condition(f->missing, f->damaged, f->replicas < f->want));
+}
+
+/* "1 disk, 2 volumes". There are not many of them: they are kept. */
+static char *
+spread_text(unsigned disks, unsigned replicas)
+{
+	static char texts[CATALOG_REPLICAS + 1][CATALOG_REPLICAS + 1][32];
+	char *text = texts[disks][replicas];
+
+	if (!text[0] && replicas > disks)
+		(void)snprintf(text, 32, "%u disk%s, %u volumes", disks,
+		    disks == 1 ? "" : "s", replicas);
+	else if (!text[0])
+		(void)snprintf(
+		    text, 32, "%u disk%s", disks, disks == 1 ? "" : "s");
+	return text;
+}
+
+void
+info_spread(struct storaged *s, const struct catalog_file *f, unsigned look,
+    Nx__FileInfo *ret_info)
+{
+	int disks = catalog_file_disks(s->catalog, f->content, look);
+
+	if (disks <= 0 || disks > CATALOG_REPLICAS ||
+	    f->replicas > CATALOG_REPLICAS)
+		return; /* an empty file is nowhere */
+	ret_info->disks = (uint32_t)disks;
+	ret_info->spread = spread_text((unsigned)disks, f->replicas);
 }
 
 void

@@ -5,8 +5,13 @@
 #include "proto/storage.pb-c.h"
 #include "storaged/catalog/catalog.h"
 
+struct storaged;
+
 void info_file(const struct catalog_file *f, Nx__FileInfo *ret_info);
 void info_entry(const struct catalog_entry *e, Nx__FsEntry *ret_entry);
+/* On how many disks it is, @look chunks looked at. */
+void info_spread(struct storaged *s, const struct catalog_file *f,
+    unsigned look, Nx__FileInfo *ret_info);
 /* A string constant as protobuf-c wants it: it never writes there. */
 char *info_text(const char *text);
 

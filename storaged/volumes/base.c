@@ -157,6 +157,9 @@ base_check(struct volumes *vs)
 void
 base_want(struct volumes *vs)
 {
+	base_check(vs);
+	if (base_making(vs))
+		return;
 	vs->base_wanted = true;
 	base_check(vs);
 }

@@ -299,6 +299,7 @@ disks_tick(struct volumes *vs)
 	uint64_t now = nx_now_us();
 	struct disk *d, *next;
 
+	disks_remove_empty(vs);
 	for (d = TAILQ_FIRST(&vs->disks); d; d = next) {
 		next = TAILQ_NEXT(d, entry);
 		if (d->busy && !d->hung && now - d->asked_us > HUNG_US) {
@@ -308,5 +309,4 @@ disks_tick(struct volumes *vs)
 		if (!let_go_one(vs, d))
 			look(vs, d, d->doubted || d->asked % WRITE_AT == 0);
 	}
-	disks_remove_empty(vs);
 }

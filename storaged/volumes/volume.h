@@ -46,9 +46,13 @@ struct volume {
 	char away_why[256]; /* a sentence; "": it is there, or unknown */
 	uint64_t proof_us;  /* CLOCK_MONOTONIC: suspect, to be proven then */
 	unsigned proof_wait_s;
-	uint64_t away_files; /* that lack a replica for it */
-	bool deleting;       /* a request to delete it is being worked on */
-	bool unfinished;     /* GOING: its image is on a disk that is away */
+	uint64_t away_files;   /* that lack a replica for it */
+	bool deleting;         /* a request to delete it is being worked on */
+	bool emptied;          /* it is to be, and is; care/evacuate.c */
+	uint64_t stuck;        /* chunks that have nowhere to go from it */
+	uint64_t rate, left_s; /* how the emptying goes: bytes a second */
+	uint64_t removal_us;   /* CLOCK_MONOTONIC: not tried before */
+	bool unfinished;       /* GOING: its image is on a disk that is away */
 	struct volume_mounted mounted;
 	struct chunk_store *store; /* NULL unless attached */
 	unsigned refs;             /* jobs that use the store */
@@ -151,6 +155,10 @@ void volumes_settle(struct volumes *vs, const struct catalog_chunk *chunk);
 
 /* Remembers, also in the catalogue, that it proved well. */
 void volume_trust(struct volumes *vs, struct volume *v);
+/* Remembers an operator's intent, also in the catalogue, then @done. -errno at
+ * once: nothing was begun. */
+int volume_intend(struct volumes *vs, struct volume *v,
+    enum catalog_volume_intent intent, catalog_done *done, void *arg);
 /* Is it to be emptied, for its own sake or because its disk is leaving? */
 bool volume_leaving(const struct volume *v);
 /* In one word, the worst first: making, going, away, failed, draining, suspect,

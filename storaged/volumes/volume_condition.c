@@ -37,6 +37,52 @@ volume_leaving(const struct volume *v)
 	return v->intent != CATALOG_VOLUME_USE || v->disk->leaving;
 }
 
+struct intent_op {
+	struct catalog_volume_op save;
+	struct volumes *vs;
+	struct volume *volume; /* referenced */
+	enum catalog_volume_intent was;
+	catalog_done *done;
+	void *arg;
+};
+
+static void
+intent_saved(int result, void *arg)
+{
+	struct intent_op *op = arg;
+	struct volume *v = op->volume;
+
+	if (result < 0)
+		v->intent = op->was;
+	op->done(result, op->arg);
+	volumes_changed(op->vs);
+	volume_unref(v);
+	free(op);
+}
+
+int
+volume_intend(struct volumes *vs, struct volume *v,
+    enum catalog_volume_intent intent, catalog_done *done, void *arg)
+{
+	struct intent_op *op = calloc(1, sizeof(*op));
+
+	if (!op)
+		return -ENOMEM;
+	*op = (struct intent_op){
+	    .vs = vs, .volume = v, .was = v->intent, .done = done, .arg = arg};
+	volume_ref(v);
+	v->intent = intent;
+	v->emptied = false;
+	v->stuck = v->rate = v->left_s = 0;
+	/* Another drain may count on it. */
+	vs->doubts += intent != CATALOG_VOLUME_USE;
+	op->save.volume = volume_row(v);
+	op->save.done = intent_saved;
+	op->save.arg = op;
+	catalog_volume_save(vs->s->catalog, &op->save);
+	return 0;
+}
+
 const char *
 volume_condition(const struct volume *v)
 {
@@ -49,7 +95,7 @@ volume_condition(const struct volume *v)
 	if (v->intent == CATALOG_VOLUME_FAIL)
 		return "failed";
 	if (volume_leaving(v) || v->state == VOLUME_DRAINING)
-		return "draining";
+		return v->emptied ? "drained" : "draining";
 	if (v->suspect)
 		return "suspect";
 	return v->active ? "good" : "idle";

@@ -46,6 +46,11 @@ volume_info(
 	ret_info->coded = count.coded;
 	ret_info->plain = count.plain;
 	ret_info->away_why = text_of(v->away_why);
+	ret_info->disk = text_of(v->disk->path);
+	ret_info->state = text_of(volume_condition(v));
+	ret_info->rate = v->rate;
+	ret_info->left_s = v->left_s;
+	ret_info->stuck = v->stuck;
 }
 
 void

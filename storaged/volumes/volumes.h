@@ -8,6 +8,7 @@
 
 #include "proto/storage.pb-c.h"
 #include "storaged/volumes/base.h"
+#include "storaged/volumes/disk.h"
 #include "storaged/volumes/fault.h"
 #include "storaged/volumes/formatter.h"
 #include "storaged/volumes/volume.h"

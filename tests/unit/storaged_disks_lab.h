@@ -84,8 +84,8 @@ tell_and_fail(void)
 		printf("# disk %s%s: %s\n", d->path, d->away ? " away" : "",
 		    d->why);
 	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
-		printf("# volume %s: %s, %u references\n", v->node,
-		    volume_condition(v), v->refs);
+		printf("# volume %s on %s: %s, %u references\n", v->node,
+		    v->disk->path, volume_condition(v), v->refs);
 	fail_msg("it does not come to be");
 }
 

@@ -59,6 +59,7 @@ static struct {
 	const char *tmpfs; /* options; NULL: an ordinary directory */
 	uint64_t base_size, base_max, away_grace; /* of the configuration */
 	char *disks;
+	uint64_t move_rate;
 	bool coded; /* everything is encrypted and compressed */
 } lab = {
 #ifdef LAB_CODED
@@ -180,6 +181,7 @@ lab_start(void)
 	s->conf.entries = s->conf.entries ? s->conf.entries : 1000000;
 	s->conf.away_grace = lab.away_grace ? lab.away_grace : 600;
 	s->conf.disks = lab.disks;
+	s->conf.move_rate = lab.move_rate ? lab.move_rate : 1ULL << 40;
 	s->conf.base_size = lab.base_size;
 	s->conf.base_max = lab.base_max;
 	lab_code(&s->conf);
