@@ -201,6 +201,30 @@ const struct ctl_command ctl_commands[] = {
 	"all is well the volume is trusted again. It is done by itself too, a "
 	"minute after, then less and less often. VOLUME is a node, or base-1.",
 	NO_OPT, NODE | STORAGE, ctl_volume_trust},
+    {"volume drain <volume>", "move what is on a volume elsewhere",
+	"Nothing new goes there, and what is there is copied elsewhere, read "
+	"back, and given up here, over restarts too; volume ls shows the rate "
+	"and the time left. A base volume goes when it is empty, a node's "
+	"stays the node's. volume trust takes it back.",
+	NO_OPT, NODE | STORAGE, ctl_volume_drain},
+    {"volume fail <volume>", "move what is on a bad volume elsewhere",
+	"As volume drain, for one that is not to be relied on: it is read only "
+	"where nothing else has a chunk, and it is not refused for want of "
+	"room elsewhere.",
+	NO_OPT, NODE | STORAGE, ctl_volume_fail},
+    {"volume disks", "list the disks volumes are on", NULL, NO_OPT, STORAGE,
+	ctl_volume_disks},
+    {"volume add-disk <directory:PATH>", "give the platform a disk",
+	"The directory is empty, on a file system of its own, and may be "
+	"written by nexus-storage. It is remembered over restarts. Copies of a "
+	"file go to different disks. For a disk that is being removed: it "
+	"stays after all.",
+	NO_OPT, STORAGE, ctl_volume_add_disk},
+    {"volume remove-disk <directory:PATH>", "empty a disk, and forget it",
+	"What is there moves to the other disks first, over restarts too; "
+	"volume disks shows the rate and the time left. Refused while there is "
+	"no room elsewhere, and while a node has its volume there.",
+	NO_OPT, STORAGE, ctl_volume_remove_disk},
 
     {"storage scrub", "read everything that is kept, from now on",
 	"All replicas are read in the background, at a pace others do not "

@@ -87,6 +87,7 @@ enum ctl_format {
 	CTL_SIZE,  /* bytes for people */
 	CTL_TIME,  /* unix seconds, local time */
 	CTL_YES,   /* yes or no */
+	CTL_LASTS, /* seconds, as a person says how long; "-" when 0 */
 	CTL_ROLE,  /* a role's name */
 	CTL_KIND,  /* of a tree entry: folder or file */
 };
@@ -164,6 +165,11 @@ int ctl_user_delete(struct ctl *c);
 int ctl_user_quota(struct ctl *c);
 int ctl_volume_ls(struct ctl *c);
 int ctl_volume_trust(struct ctl *c);
+int ctl_volume_drain(struct ctl *c);
+int ctl_volume_fail(struct ctl *c);
+int ctl_volume_disks(struct ctl *c);
+int ctl_volume_add_disk(struct ctl *c);
+int ctl_volume_remove_disk(struct ctl *c);
 int ctl_storage_scrub(struct ctl *c);
 int ctl_storage_check(struct ctl *c);
 int ctl_status(struct ctl *c);

@@ -11,6 +11,7 @@ static const struct ctl_column file_columns[] = {
     {"Size", "size", CTL_SIZE},
     {"Chunks", "chunks", CTL_TEXT},
     {"Replicas", "replicas", CTL_TEXT},
+    {"Copies on", "spread", CTL_TEXT},
     {"Condition", "condition", CTL_TEXT},
     {"Damaged chunks", "damaged", CTL_TEXT},
     {"Missing chunks", "missing", CTL_TEXT},

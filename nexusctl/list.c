@@ -25,6 +25,7 @@ static const struct ctl_column file_columns[] = {
     {"NAME", "name", CTL_TEXT},
     {"SIZE", "size", CTL_SIZE},
     {"CHUNKS", "chunks", CTL_TEXT},
+    {"COPIES ON", "spread", CTL_TEXT},
     {"CONDITION", "condition", CTL_TEXT},
 };
 const struct ctl_listing ctl_list_files = {NX__METHOD__FILE_LIST, "files", "id",
@@ -64,12 +65,13 @@ static const struct ctl_column volume_columns[] = {
     {"SIZE", "size", CTL_SIZE},
     {"FREE", "free", CTL_SIZE},
     {"CHUNKS", "chunks", CTL_TEXT},
-    {"ATTACHED", "attached", CTL_YES},
-    {"ACTIVE", "active", CTL_YES},
-    {"SUSPECT", "suspect", CTL_YES},
+    {"STATE", "state", CTL_TEXT},
     {"ENCRYPTED", "encrypted", CTL_YES},
     {"CODED", "coded", CTL_TEXT},
     {"LOOP", "loop", CTL_TEXT},
+    {"A SECOND", "rate", CTL_SIZE},
+    {"LEFT", "left_s", CTL_LASTS},
+    {"DISK", "disk", CTL_TEXT},
 };
 const struct ctl_listing ctl_list_volumes = {NX__METHOD__VOLUME_LIST, "volumes",
     "node", volume_columns, NX_ARRAY_SIZE(volume_columns)};

@@ -162,6 +162,20 @@ cell_time(uint64_t seconds, char cell[CELL])
 }
 
 static void
+cell_lasts(uint64_t s, char cell[CELL])
+{
+	if (s == 0)
+		snprintf(cell, CELL, "-");
+	else if (s < 60)
+		snprintf(cell, CELL, "%" PRIu64 " s", s);
+	else if (s < 3600)
+		snprintf(cell, CELL, "%" PRIu64 " min", s / 60);
+	else
+		snprintf(cell, CELL, "%" PRIu64 " h %" PRIu64 " min", s / 3600,
+		    s % 3600 / 60);
+}
+
+static void
 cell_text(const char *text, enum ctl_format format, char cell[CELL])
 {
 	char begin[9];
@@ -196,6 +210,8 @@ cell_of(
 		snprintf(cell, CELL, "%s", nx_size_format(n));
 	else if (column->format == CTL_TIME)
 		cell_time(n, cell);
+	else if (column->format == CTL_LASTS)
+		cell_lasts(n, cell);
 	else if (column->format == CTL_YES)
 		snprintf(cell, CELL, "%s", n ? "yes" : "no");
 	else if (column->format == CTL_KIND)

@@ -108,6 +108,7 @@ static const struct ctl_type types[] = {
 	"a volume: the name or id of its node, or base-1 and so on"},
     {"file", check_file, "a file: its id or at least the first 4 digits of it"},
     {"path", check_path, "a path in a user's folders, such as /docs/a.txt"},
+    {"directory", check_any, "the whole path of a directory, or state"},
     {"local", check_any, "a file on this machine"},
     {"user", check_any, "a user name"},
     {"size", check_size, "a size, such as 500M or 1G"},

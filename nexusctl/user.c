@@ -1,4 +1,4 @@
-/* Users, as authd and storaged know them, and the volumes. */
+/* Users, as authd and storaged know them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -139,51 +139,4 @@ ctl_user_quota(struct ctl *c)
 	return exit ? exit
 		    : ctl_show(c, usage.body, usage_columns,
 			  NX_ARRAY_SIZE(usage_columns), "quota");
-}
-
-int
-ctl_volume_ls(struct ctl *c)
-{
-	Nx__VolumeListRequest request = NX__VOLUME_LIST_REQUEST__INIT;
-
-	return ctl_list(c, &ctl_list_volumes, &request.base);
-}
-
-/* A volume is named like its node; the platform's own have no node. */
-static int
-volume_name(struct ctl *c, struct ctl_reply *node, char **ret_name)
-{
-	Nx__NodeRequest request = NX__NODE_REQUEST__INIT;
-	int exit;
-
-	*ret_name = ctl_text(c, "VOLUME");
-	if (strncmp(*ret_name, "base-", 5) == 0 || nx_id_valid(*ret_name))
-		return 0;
-	request.node = *ret_name;
-	exit = ctl_ask(c, nx_ask_node_get(&request), node);
-	if (exit == 0)
-		*ret_name = nx_as_node_info(node->body)->id;
-	return exit;
-}
-
-int
-ctl_volume_trust(struct ctl *c)
-{
-	Nx__VolumeRequest request = NX__VOLUME_REQUEST__INIT;
-	ctl_cleanup_reply struct ctl_reply node = {0}, reply = {0};
-	const Nx__VolumeTrustReply *done;
-	Nx__Status status;
-	int exit = volume_name(c, &node, &request.node);
-
-	if (exit != 0)
-		return exit;
-	status = ctl_call(
-	    c, nx_ask_volume_trust(&request), NULL, 0, CTL_PATIENT_US, &reply);
-	if (status != NX__STATUS__OK)
-		return ctl_fail(c, status);
-	done = nx_as_volume_trust_reply(reply.body);
-	return ctl_done(c, reply.body, "checked",
-	    "%s is trusted: a chunk was written and read back, %" PRIu64
-	    " of those there were read and are good",
-	    ctl_text(c, "VOLUME"), done->checked);
 }
