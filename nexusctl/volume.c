@@ -10,7 +10,7 @@
 #include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
 #include "proto/node.rpc.h"
-#include "proto/storage.rpc.h"
+#include "proto/volume.rpc.h"
 
 int
 ctl_volume_ls(struct ctl *c)

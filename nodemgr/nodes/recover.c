@@ -15,7 +15,7 @@
 #include "common/log.h"
 #include "nodemgr/nodes/op.h"
 #include "nodemgr/nodes/recover.h"
-#include "proto/storage.rpc.h"
+#include "proto/volume.rpc.h"
 
 #define STRAYS_MS 2000 /* for everything that a crash left */
 

@@ -13,7 +13,7 @@
 #include "common/err.h"
 #include "nodemgr/nodes/steps.h"
 #include "proto/node.rpc.h"
-#include "proto/storage.rpc.h"
+#include "proto/volume.rpc.h"
 
 #define DRAIN_MS 600000
 

@@ -16,7 +16,7 @@
 #include "common/reaper.h"
 #include "nodemgr/nodes/steps.h"
 #include "proto/net.rpc.h"
-#include "proto/storage.rpc.h"
+#include "proto/volume.rpc.h"
 
 #define ATTACH_MS 30000
 #define LINK_MS   10000

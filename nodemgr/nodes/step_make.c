@@ -4,7 +4,7 @@
  */
 #include "common/err.h"
 #include "nodemgr/nodes/steps.h"
-#include "proto/storage.rpc.h"
+#include "proto/volume.rpc.h"
 
 #define MAKE_MS   120000 /* mkfs of a large image on a slow disk */
 #define UNMAKE_MS 30000

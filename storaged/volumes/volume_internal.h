@@ -3,7 +3,7 @@
 #define STORAGED_VOLUME_INTERNAL_H
 
 #include "common/hub.h"
-#include "proto/storage.pb-c.h"
+#include "proto/volume.pb-c.h"
 #include "storaged/volumes/volume.h"
 
 struct nx_request;

@@ -6,7 +6,7 @@
 #ifndef STORAGED_VOLUMES_H
 #define STORAGED_VOLUMES_H
 
-#include "proto/storage.pb-c.h"
+#include "proto/volume.pb-c.h"
 #include "storaged/volumes/base.h"
 #include "storaged/volumes/disk.h"
 #include "storaged/volumes/fault.h"

@@ -20,7 +20,7 @@
 #include "common/reaper.h"
 #include "nodemgr/setup.h"
 #include "proto/net.pb-c.h"
-#include "proto/storage.rpc.h"
+#include "proto/volume.rpc.h"
 
 static struct {
 	struct event_base *base;

@@ -34,6 +34,7 @@
 #include "common/log.h"
 #include "proto/auth.pb-c.h"
 #include "proto/storage.pb-c.h"
+#include "proto/volume.pb-c.h"
 #include "proto/serve_storaged.h"
 #include "storaged/buckets/buckets.h"
 #include "storaged/catalog/catalog.h"
