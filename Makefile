@@ -6,6 +6,7 @@
 #	make soak       random operations and kills against a model, long
 #	make proof      power cuts at 200 points of what was written, long
 #	make bench      numbers, each beside its peer in the same run
+#	make bench-storage  those of storage alone, with what they are to be
 #	make fuzz       the fuzzers, FUZZ_SECONDS each (default 60)
 #	make deps       installs missing Debian packages by name
 #	make install    into DESTDIR, as packages do

@@ -1,7 +1,7 @@
 # How the tests are run; included by the Makefile. Every part prints TAP, and
 # tests/run counts it: the last line is "N passed, N failed, N skipped".
 
-.PHONY: check check-unit check-integration check-host soak proof bench fuzz check-deps
+.PHONY: check check-unit check-integration check-host soak proof bench bench-storage fuzz check-deps
 check-deps:
 	@packaging/deps.sh build run check
 
@@ -31,6 +31,12 @@ bench:
 	@packaging/deps.sh build run bench
 	@$(MAKE) --no-print-directory -s all bench-programs
 	@tests/bench/run
+
+# How fast storage is, beside the bare loops.
+bench-storage:
+	@packaging/deps.sh build run bench
+	@$(MAKE) --no-print-directory -s all bench-programs
+	@tests/bench/run small files
 
 fuzz: check-deps
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz

@@ -25,6 +25,19 @@ def environment():
     }
 
 
+def goal_of(row):
+    """What was to be reached, and whether it was."""
+    goals = []
+    if row["goal"] is not None:
+        goals.append((UNITS[row["unit"]].format(row["goal"]),
+                      row["ours"] >= row["goal"]))
+    if row["goal_ratio"] is not None and row["ratio"]:
+        goals.append((f"{row['goal_ratio']:.2f}",
+                      row["ratio"] >= row["goal_ratio"]))
+    return ", ".join(f"goal {goal}: {'met' if met else 'not met'}"
+                     for goal, met in goals)
+
+
 class Results:
     def __init__(self):
         self.environment = environment()
@@ -33,9 +46,11 @@ class Results:
         self.failed = []
         self.memory = []
 
-    def add(self, part, name, unit, ours, peer=None, peer_name=""):
+    def add(self, part, name, unit, ours, peer=None, peer_name="",
+            goal=None, goal_ratio=None):
         """One number of ours, and its peer's, both as measured. ratio: how
-        many times as good as the peer, whichever way is better."""
+        many times as good as the peer, whichever way is better. goal: what
+        ours is to be at least, goal_ratio: the ratio."""
         ratio = None
         if peer:
             ratio = peer / ours if unit in LOWER else ours / peer
@@ -43,6 +58,7 @@ class Results:
             "part": part, "name": name, "unit": unit, "ours": ours,
             "peer": peer, "peer_name": peer_name, "ratio": ratio,
             "better": "lower" if unit in LOWER else "higher",
+            "goal": goal, "goal_ratio": goal_ratio,
         })
 
     def skip(self, name, why):
@@ -61,8 +77,8 @@ class Results:
         env = self.environment
         print(f"\n{env['time']}  Linux {env['kernel']}, {env['cpus']} x "
               f"{env['cpu']}, load {env['load']:.1f} at the start\n")
-        line = "{:<38} {:>12}  {:>12}  {:<30} {:>8}"
-        print(line.format("", "Nexus", "peer", "", "ratio"))
+        line = "{:<38} {:>12}  {:>12}  {:<30} {:>8}  {}"
+        print(line.format("", "Nexus", "peer", "", "ratio", "").rstrip())
         part = None
         for row in self.rows:
             if row["part"] != part:
@@ -88,7 +104,7 @@ class Results:
             if row["ratio"] < 0.5:
                 ratio = "< half " + ratio
         print(line.format("  " + row["name"], text.format(row["ours"]), peer,
-                          row["peer_name"], ratio).rstrip())
+                          row["peer_name"], ratio, goal_of(row)).rstrip())
 
     def show_memory(self):
         if not self.memory:

@@ -4,8 +4,10 @@ appending to segments and rows in SQLite, on the same kind of volume.
 BENCH_SECONDS is how long each is measured (3).
 """
 import contextlib
+import http.client
 import json
 import os
+import re
 import subprocess
 import threading
 
@@ -16,6 +18,8 @@ SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
 SIZE = 4096
 AT_ONCE = (1, 16, 64)
 BARE_MIB = 512
+GOALS = {(64, 1): 8000, (64, 2): 6000, (1, 1): 900, (1, 2): 900}
+READ_GOAL = 25000
 
 
 class Load:
@@ -48,22 +52,36 @@ def bare(bench, at_once, places):
                 os.unlink(database + end)
 
 
-def add(bench, part, name, got, peer, peer_name):
-    bench.results.add(part, name, "/s", got["rate"], peer, peer_name)
+def add(bench, part, name, got, peer, peer_name, goal=None, ratio=None):
+    bench.results.add(part, name, "/s", got["rate"], peer, peer_name, goal,
+                      ratio)
     if got["refused"]:
         bench.results.fail(f"{part}, {name}",
                            f"{got['refused']} were refused")
 
 
+def check_replicas(bench, wanted):
+    """That what is stored now has so many."""
+    link = http.client.HTTPConnection("127.0.0.1", bench.nexus.port)
+    link.request("PUT", "/api/files/probe", b"x",
+                 {"Authorization": "Bearer " + bench.nexus.token})
+    file = json.loads(link.getresponse().read())
+    link.close()
+    bench.nexus.json("DELETE", "/api/files/" + file["id"])
+    if file["replicas"] != wanted:
+        raise RuntimeError(f"{file['replicas']} replicas, not {wanted}")
+
+
 def creates(bench, load, part, places):
     """Each number at once beside the bare loop; the rate at most at once."""
+    check_replicas(bench, len(places))
     for n in AT_ONCE:
         files.settle()
         got = load("create", n)
         files.settle()
         peer = bare(bench, n, places)
-        add(bench, part, f"{n} at once", got, peer,
-            "segments and rows, bare")
+        add(bench, part, f"{n} at once", got, peer, "segments and rows, bare",
+            GOALS.get((n, len(places))), 0.5 if n == 64 else None)
         bench.results.add(part, f"{n} at once, p99", "ms", got["p99"])
     return got["rate"]
 
@@ -106,7 +124,7 @@ def beside_upload(bench, load, part, quiet):
     finally:
         os.unlink(source)
     add(bench, part, f"{AT_ONCE[-1]} at once beside an upload of "
-        f"{files.MIB} MiB", got, quiet, "without it")
+        f"{files.MIB} MiB", got, quiet, "without it", None, 0.5)
 
 
 def reads(bench, load):
@@ -118,11 +136,23 @@ def reads(bench, load):
         add(bench, part, f"{n} at once", got, None, "")
 
 
+def alone(bench):
+    """storaged without a gateway: its loop, and the client in the same."""
+    out = run_program(ours("creates"), "8", "4000", str(AT_ONCE[-1]))
+    part = f"storaged alone, {AT_ONCE[-1]} at once"
+    for replicas, rate in re.findall(
+            r"(\d) replicas?: creates .* reads (\d+)/s", out):
+        bench.results.add(part, f"read of {SIZE} bytes, {replicas} replica"
+                          + "s" * (replicas > "1"), "/s", float(rate),
+                          goal=READ_GOAL)
+
+
 def room_mib():
     return 2 * files.MIB + 1024
 
 
 def run(bench):
+    alone(bench)
     bench.nexus.ctl("user", "quota", "bench", "100G")
     load = Load(bench)
     with contextlib.ExitStack() as stack:
