@@ -309,6 +309,23 @@ chunk_put_commit(struct chunk_put *put, size_t i)
 	place->state = PUT_DONE;
 }
 
+void
+chunk_put_appended(
+    struct chunk_put *put, size_t i, const struct chunk_append *append)
+{
+	struct put_place *place = &put->places[i];
+
+	nx_assert(i < put->n_places && place->state == PUT_SPARE);
+	if (append->result == -EOPNOTSUPP)
+		return;
+	if (append->result < 0) {
+		give_up(place, append->result, true);
+		return;
+	}
+	place->at = append->at;
+	place->state = PUT_DONE;
+}
+
 bool
 chunk_put_whole(const struct chunk_put *put)
 {

@@ -85,6 +85,11 @@ size_t chunk_put_place(const struct chunk_put *put, unsigned slot);
 /* Makes a place that is PUT_OPEN durable. Blocks. */
 void chunk_put_commit(struct chunk_put *put, size_t place);
 
+/* What chunk_append() made of a place that was PUT_SPARE, with all of the
+ * content. One whose store has no segments is spare again. */
+void chunk_put_appended(
+    struct chunk_put *put, size_t place, const struct chunk_append *append);
+
 bool chunk_put_whole(const struct chunk_put *put);
 /*
  * Nothing may be at work on it any more. Needed only where chunk_put_whole says

@@ -1,5 +1,7 @@
 /*
- * See put.h.
+ * See put.h. What is small enough for a segment is added to those of its volumes
+ * together with what others add; all the loop does between is sums of very
+ * little.
  *
  *	waiting ---- its turn ----> decided ----> stored ----> committed
  *	   |                           |             |             |
@@ -30,6 +32,7 @@
 #define RUNNING_MAX 256U
 #define HELD_MAX    (32U << 20) /* bytes of all that wait or run */
 #define HELD_MIN    4096U       /* what a small one holds */
+#define SUM_HERE    8192U       /* bytes that the loop's thread sums itself */
 
 struct put {
 	struct turn turn;
@@ -41,6 +44,8 @@ struct put {
 	struct intent in;
 	/* being stored */
 	struct chunk_put *chunk; /* NULL: there is no content */
+	const uint8_t *data;
+	uint8_t *buf; /* of what came in a memfd */
 	int error;
 	struct replicas replicas;
 	struct catalog_chunk stored;
@@ -63,6 +68,7 @@ static void
 put_free(struct put *p)
 {
 	turns_end(&p->puts->turns, &p->turn);
+	free(p->buf);
 	free(p);
 }
 
@@ -151,50 +157,61 @@ on_stored(struct replicas *rs)
 		commit(p);
 }
 
+/* What is in a memfd comes into memory. 0 or -errno. */
 static int
-write_content(struct put *p, const void *data)
+take_content(struct put *p)
 {
 	size_t size = (size_t)p->asked->size;
 
+	p->data = p->asked->content.data;
+	if (p->request->n_fds == 0)
+		return 0;
+	p->buf = malloc(size);
+	if (!p->buf)
+		return -ENOMEM;
+	p->data = p->buf;
+	return pread(p->request->fds[0], p->buf, size, 0) == (ssize_t)size
+	    ? 0
+	    : -EIO;
+}
+
+static void
+sum_work(void *arg)
+{
+	struct put *p = arg;
+	size_t size = (size_t)p->asked->size;
+
+	p->error = take_content(p);
+	if (p->error < 0)
+		return;
 	if (p->in.digest)
-		digest_add(p->in.digest, data, size);
-	return size > 0 ? chunk_put_write(p->chunk, data, size) : 0;
+		digest_add(p->in.digest, p->data, size);
+	chunk_put_count(p->chunk, p->data, size);
+	chunk_put_hash(p->chunk, p->data, size);
+	chunk_put_seal(p->chunk);
 }
 
 static void
-write_work(void *arg)
+sum_done(void *arg)
 {
 	struct put *p = arg;
-	size_t size = (size_t)p->asked->size;
-	nx_cleanup_free uint8_t *buf = NULL;
 
-	if (p->request->n_fds == 0) {
-		p->error = write_content(p, p->asked->content.data);
-	} else {
-		buf = malloc(size);
-		if (!buf)
-			p->error = -ENOMEM;
-		else if (pread(p->request->fds[0], buf, size, 0) !=
-		    (ssize_t)size)
-			p->error = -EIO;
-		else
-			p->error = write_content(p, buf);
-	}
-	if (p->error == 0)
-		chunk_put_seal(p->chunk);
+	if (p->error < 0)
+		fail(p, p->error);
+	else
+		replicas_append(&p->replicas, p->puts->s->io, p->chunk, p->data,
+		    (size_t)p->asked->size, on_stored);
 }
 
-static void
-write_done(void *arg)
+/* A thread's help costs more than the sums of very little. */
+static int
+sum(struct put *p)
 {
-	struct put *p = arg;
-	int r = p->error;
-
-	if (r == 0)
-		r = replicas_sync(
-		    &p->replicas, p->puts->s->io, p->chunk, on_stored);
-	if (r < 0)
-		fail(p, r);
+	if (p->asked->size > SUM_HERE || p->request->n_fds > 0)
+		return nx_workers_submit(p->puts->s->io, sum_work, sum_done, p);
+	sum_work(p);
+	sum_done(p);
+	return 0;
 }
 
 static void
@@ -214,7 +231,7 @@ store(struct put *p)
 	    volumes_place(s->volumes, p->chunk, p->asked->size, true) == 0)
 		r = -ENOSPC;
 	if (r == 0)
-		r = nx_workers_submit(s->io, write_work, write_done, p);
+		r = sum(p);
 	if (r < 0)
 		fail(p, r);
 }

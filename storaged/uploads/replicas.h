@@ -21,11 +21,25 @@ struct replicas {
 		struct replicas *replicas;
 		size_t place;
 	} parts[PUT_CANDIDATES];
+	/* replicas_append */
+	const void *data;
+	size_t len;
+	struct chunk_append appends[REPLICAS_MAX];
 };
 
 /* @put is sealed, and nobody's until @done. 0; -errno: @done will not run. */
 int replicas_sync(struct replicas *rs, struct nx_workers *io,
     struct chunk_put *put, void (*done)(struct replicas *rs));
+
+/*
+ * The same for small content that is all there: added to the segments of its
+ * volumes, each together with what others add to it, and no job of the pool's.
+ * @put is sealed and was given to nobody; @data is borrowed until @done, which
+ * may run before this returns.
+ */
+void replicas_append(struct replicas *rs, struct nx_workers *io,
+    struct chunk_put *put, const void *data, size_t len,
+    void (*done)(struct replicas *rs));
 
 /* For the catalogue: what @put holds and where. One that is being emptied does
  * not count any more; nowhere: n_replicas is 0. Loop's thread only. */
