@@ -55,6 +55,8 @@ static const struct ctl_option exec_options[] = {
 static const struct ctl_option upload_options[] = {
     {"name", 0, "<word:NAME>", NULL, "its name (that of the local file)"},
     {"replicas", 0, "<number>", "0", "copies of each chunk; 0: the default"},
+    {"resume", 0, NULL, NULL,
+	"keep what was sent when it breaks off, and go on from there"},
 };
 static const struct ctl_option files_options[] = {
     {"damaged", 0, NULL, NULL,
@@ -63,6 +65,8 @@ static const struct ctl_option files_options[] = {
 static const struct ctl_option put_options[] = {
     {"new", 0, NULL, NULL, "refuse to replace what is there"},
     {"replicas", 0, "<number>", "0", "copies of each chunk; 0: the default"},
+    {"resume", 0, NULL, NULL,
+	"keep what was sent when it breaks off, and go on from there"},
 };
 static const struct ctl_option mkdir_options[] = {
     {"parents", 'p', NULL, NULL,
@@ -74,6 +78,41 @@ static const struct ctl_option mv_options[] = {
 static const struct ctl_option cp_options[] = {
     {"recursive", 'r', NULL, NULL, "a folder, with all that is below it"},
     {"replace", 0, NULL, NULL, "replace a file that is there"},
+};
+static const struct ctl_option bucket_make_options[] = {
+    {"versions", 0, NULL, NULL, "keep versions from the beginning"},
+    {"locks", 0, NULL, NULL, "let versions be locked; they are kept then"},
+};
+static const struct ctl_option bucket_set_options[] = {
+    {"versions", 0, "<word:WHETHER>", NULL, "on or suspended"},
+    {"lock", 0, "<word:MODE>", NULL,
+	"lock what comes: governance, compliance or off"},
+    {"days", 0, "<number>", "0", "for so long"},
+};
+static const struct ctl_option object_ls_options[] = {
+    {"delimiter", 0, "<word:TEXT>", NULL,
+	"show what is before it once for all keys"},
+    {"versions", 0, NULL, NULL, "all versions, what is deleted too"},
+};
+static const struct ctl_option object_put_options[] = {
+    {"new", 0, NULL, NULL, "refuse to replace what is there"},
+    {"type", 0, "<word:TYPE>", NULL, "its content type"},
+    {"part", 0, "<size>", NULL, "send it in parts of this size"},
+    {"replicas", 0, "<number>", "0", "copies of each chunk; 0: the default"},
+};
+static const struct ctl_option object_version_options[] = {
+    {"version", 0, "<word:VERSION>", NULL, "not the current one"},
+};
+static const struct ctl_option object_rm_options[] = {
+    {"version", 0, "<word:VERSION>", NULL, "this version, for good"},
+    {"bypass", 0, NULL, NULL, "though a governance lock is on it"},
+};
+static const struct ctl_option object_lock_options[] = {
+    {"version", 0, "<word:VERSION>", NULL, "not the current one"},
+    {"mode", 0, "<word:MODE>", NULL, "governance, compliance or off"},
+    {"until", 0, "<number:TIME>", "0", "in unix seconds"},
+    {"hold", 0, "<word:WHETHER>", NULL, "a legal hold: on or off"},
+    {"bypass", 0, NULL, NULL, "though a governance lock is on it"},
 };
 static const struct ctl_option run_options[] = {
     {"runtime", 0, "<word:RUNTIME>", "python3", "what runs the code"},
@@ -170,6 +209,39 @@ const struct ctl_command ctl_commands[] = {
 	OPT(cp_options), STORAGE, ctl_fs_cp},
     {"fs rm <path>", "delete a file, or a folder with all that is below it",
 	NULL, NO_OPT, STORAGE, ctl_fs_rm},
+
+    {"bucket make <bucket>", "make a bucket",
+	"A bucket holds objects by keys, beside the folders. Its name is one "
+	"for all users of this Nexus.",
+	OPT(bucket_make_options), STORAGE, ctl_bucket_make},
+    {"bucket ls", "list buckets", NULL, NO_OPT, STORAGE, ctl_bucket_ls},
+    {"bucket info <bucket>", "show everything about a bucket", NULL, NO_OPT,
+	STORAGE, ctl_bucket_info},
+    {"bucket set <bucket>", "keep versions in a bucket, or lock what comes",
+	NULL, OPT(bucket_set_options), STORAGE, ctl_bucket_set},
+    {"bucket rm <bucket>", "delete a bucket with nothing in it", NULL, NO_OPT,
+	STORAGE, ctl_bucket_rm},
+    {"object ls <bucket> [word:PREFIX]", "list objects by their keys", NULL,
+	OPT(object_ls_options), STORAGE, ctl_object_ls},
+    {"object put <local> <bucket> <key>", "store an object",
+	"With --part it is sent as S3's clients send large ones.",
+	OPT(object_put_options), STORAGE, ctl_object_put},
+    {"object get <bucket> <key> <local:DEST>", "fetch an object",
+	"DEST is a file, or - for standard output.",
+	OPT(object_version_options), STORAGE, ctl_object_get},
+    {"object stat <bucket> <key>", "show everything about an object", NULL,
+	OPT(object_version_options), STORAGE, ctl_object_stat},
+    {"object rm <bucket> <key>", "delete an object",
+	"Where versions are kept the object is hidden, and can be had by its "
+	"version; --version deletes one for good.",
+	OPT(object_rm_options), STORAGE, ctl_object_rm},
+    {"object lock <bucket> <key>", "keep a version from being deleted", NULL,
+	OPT(object_lock_options), STORAGE, ctl_object_lock},
+    {"upload ls [bucket]", "list uploads that are not finished",
+	"Those that can be resumed; with BUCKET, those in parts.", NO_OPT,
+	STORAGE, ctl_upload_ls},
+    {"upload drop <word:UPLOAD>", "give up an upload", NULL, NO_OPT, STORAGE,
+	ctl_upload_drop},
 
     {"lambda run <local>", "run a function once",
 	"LOCAL is a file with Python code, or - for standard input. It runs in "

@@ -10,6 +10,7 @@
 #include "common/id.h"
 #include "nexusctl/ctl.h"
 #include "nexusctl/path.h"
+#include "nexusctl/send.h"
 #include "nexusctl/transfer.h"
 #include "proto/storage.rpc.h"
 
@@ -94,12 +95,18 @@ download(struct ctl *c, Nx__OpenReadRequest *request, const char *local)
 }
 
 int
-ctl_file_download(struct ctl *c)
+ctl_fetch(struct ctl *c, const char *id, const char *local)
 {
 	Nx__OpenReadRequest request = NX__OPEN_READ_REQUEST__INIT;
 
-	request.id = ctl_text(c, "FILE");
-	return download(c, &request, ctl_text(c, "DEST"));
+	request.id = (char *)(uintptr_t)id;
+	return download(c, &request, local);
+}
+
+int
+ctl_file_download(struct ctl *c)
+{
+	return ctl_fetch(c, ctl_text(c, "FILE"), ctl_text(c, "DEST"));
 }
 
 int

@@ -37,6 +37,13 @@ check_path(const char *text, uint64_t *ret_number)
 }
 
 static bool
+check_key(const char *text, uint64_t *ret_number)
+{
+	(void)ret_number;
+	return *text != '\0' && strlen(text) <= 1024;
+}
+
+static bool
 check_size(const char *text, uint64_t *ret_number)
 {
 	return nx_size_parse(text, ret_number) == 0;
@@ -107,6 +114,9 @@ static const struct ctl_type types[] = {
     {"volume", check_any,
 	"a volume: the name or id of its node, or base-1 and so on"},
     {"file", check_file, "a file: its id or at least the first 4 digits of it"},
+    {"bucket", check_any,
+	"a bucket: 3 to 63 small letters, digits, hyphens and dots"},
+    {"key", check_key, "a key of an object: 1 to 1024 bytes"},
     {"path", check_path, "a path in a user's folders, such as /docs/a.txt"},
     {"directory", check_any, "the whole path of a directory, or state"},
     {"local", check_any, "a file on this machine"},

@@ -14,11 +14,12 @@
 #include "common/id.h"
 #include "nexusctl/ctl.h"
 #include "nexusctl/path.h"
+#include "nexusctl/send.h"
 #include "nexusctl/transfer.h"
 #include "proto/storage.rpc.h"
 
-static int
-open_source(struct ctl *c, const char *path, struct stat *st, int *ret_fd)
+int
+ctl_source_open(struct ctl *c, const char *path, struct stat *st, int *ret_fd)
 {
 	*ret_fd = strcmp(path, "-") == 0
 	    ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
@@ -64,47 +65,80 @@ send_content(struct ctl *c, const char *name, int source, uint64_t size,
 	return nx_status_of_errno(error);
 }
 
-static int
-upload(struct ctl *c, const char *local, Nx__OpenUploadRequest *request)
+/* What is left of it from where it stands; false: who knows. */
+static bool
+size_of(int source, const struct stat *st, uint64_t *ret_size)
 {
-	ctl_cleanup_reply struct ctl_reply opened = {0}, reply = {0};
-	const Nx__FinishUploadReply *done;
+	off_t at = lseek(source, 0, SEEK_CUR);
+
+	if (!S_ISREG(st->st_mode))
+		return false;
+	*ret_size = (uint64_t)(at > 0 && at <= st->st_size ? st->st_size - at
+							   : st->st_size);
+	return true;
+}
+
+Nx__Status
+ctl_send(struct ctl *c, struct nx_ask open, const char *name, int source,
+    uint64_t size, struct ctl_reply *ret_reply)
+{
+	ctl_cleanup_reply struct ctl_reply opened = {0};
+	Nx__Status status = ctl_call(c, open, NULL, 0, CTL_QUICK_US, &opened);
+
+	if (status != NX__STATUS__OK)
+		return status;
+	if (opened.n_fds != 1) {
+		snprintf(c->error, sizeof(c->error), "storaged sent no pipe");
+		return NX__STATUS__INTERNAL;
+	}
+	return send_content(c, name, source, size, &opened, ret_reply);
+}
+
+int
+ctl_upload(struct ctl *c, const char *local, struct nx_ask open,
+    protobuf_c_boolean *has_size, uint64_t *size, struct ctl_reply *ret_reply)
+{
 	nx_cleanup_fd int source = -1;
 	struct stat st;
 	Nx__Status status;
 	int exit;
 
-	exit = open_source(c, local, &st, &source);
+	exit = ctl_source_open(c, local, &st, &source);
 	if (exit != 0)
 		return exit;
-	request->has_size = S_ISREG(st.st_mode);
-	if (request->has_size) {
-		off_t at = lseek(source, 0, SEEK_CUR);
-
-		request->size =
-		    (uint64_t)(at > 0 && at <= st.st_size ? st.st_size - at
-							  : st.st_size);
-	}
-	status = ctl_call(c, nx_ask_file_open_upload(request), NULL, 0,
-	    CTL_QUICK_US, &opened);
+	*has_size = size_of(source, &st, size);
+	status =
+	    ctl_send(c, open, ctl_last_name(local), source, *size, ret_reply);
 	if (status != NX__STATUS__OK)
 		return ctl_fail(c, status);
-	if (opened.n_fds != 1)
-		return ctl_failf(
-		    c, NX__STATUS__INTERNAL, "storaged sent no pipe");
-	status = send_content(
-	    c, ctl_last_name(local), source, request->size, &opened, &reply);
-	if (status != NX__STATUS__OK)
-		return ctl_fail(c, status);
-	done = nx_as_finish_upload_reply(reply.body);
-	if (!done->file)
+	if (!nx_as_finish_upload_reply(ret_reply->body)->file)
 		return ctl_failf(
 		    c, NX__STATUS__INTERNAL, "storaged named no file");
+	return 0;
+}
+
+int
+ctl_upload_done(struct ctl *c, const Nx__FinishUploadReply *done)
+{
 	return ctl_done(c, &done->file->base, "id",
 	    "%s: %s in %" PRIu32 " chunk%s, id %.8s",
 	    *done->path ? done->path : done->file->name,
 	    nx_size_format(done->file->size), done->file->chunks,
 	    done->file->chunks == 1 ? "" : "s", done->file->id);
+}
+
+static int
+upload(struct ctl *c, const char *local, Nx__OpenUploadRequest *request)
+{
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	int exit;
+
+	if (ctl_flag(c, "resume"))
+		return ctl_resume(c, local, request);
+	exit = ctl_upload(c, local, nx_ask_file_open_upload(request),
+	    &request->has_size, &request->size, &reply);
+	return exit ? exit
+		    : ctl_upload_done(c, nx_as_finish_upload_reply(reply.body));
 }
 
 int
