@@ -54,6 +54,7 @@ enum head_field {
 	HEAD_DIGEST,
 	HEAD_X_FORWARDED_FOR,
 	HEAD_FORWARDED,
+	HEAD_NEXUS_MTIME,
 	HEAD_FIELD_MAX
 };
 
@@ -64,6 +65,13 @@ struct head_lines {
 	size_t n;
 };
 
+/* X-Nexus-Meta-NAME: fields whose names the client makes up. */
+#define HEAD_META     "x-nexus-meta-"
+#define HEAD_META_MAX 32U
+struct head_meta {
+	struct http_span name, value; /* name: what stands behind HEAD_META */
+};
+
 enum http_framing { HTTP_NO_BODY, HTTP_LENGTH, HTTP_CHUNKED };
 
 struct http_head {
@@ -72,6 +80,8 @@ struct http_head {
 	struct http_span target;
 	struct http_span field[HEAD_FIELD_MAX]; /* the first line of each */
 	struct head_lines x_forwarded_for, forwarded;
+	struct head_meta meta[HEAD_META_MAX];
+	size_t n_meta;
 	enum http_framing framing;
 	uint64_t content_length;
 	bool keep_alive;

@@ -26,6 +26,8 @@ static const struct http_error
 	"The request is not valid HTTP/1.1."},
     twice = {400, "malformed-request",
 	"A header that may be given once only is given twice."},
+    many_meta = {400, "invalid",
+	"A file has at most 32 fields of metadata (X-Nexus-Meta-NAME)."},
     no_host = {400, "malformed-request",
 	"An HTTP/1.1 request needs exactly one Host header."},
     bad_host = {400, "malformed-request",
@@ -69,6 +71,7 @@ static const struct {
     [HEAD_DIGEST] = {"digest", false},
     [HEAD_X_FORWARDED_FOR] = {"x-forwarded-for", true},
     [HEAD_FORWARDED] = {"forwarded", true},
+    [HEAD_NEXUS_MTIME] = {"x-nexus-mtime", false},
 };
 
 static int
@@ -127,6 +130,24 @@ keep_line(struct head_lines *lines, struct http_span value)
 }
 
 static int
+on_other(struct parse *s)
+{
+	size_t n = sizeof(HEAD_META) - 1;
+	struct head_meta *meta;
+
+	if (s->name.len <= n || strncasecmp(s->name.p, HEAD_META, n) != 0)
+		return 0;
+	if (s->head->n_meta == HEAD_META_MAX) {
+		s->error = &many_meta;
+		return -1;
+	}
+	meta = &s->head->meta[s->head->n_meta++];
+	meta->name = (struct http_span){s->name.p + n, s->name.len - n};
+	meta->value = s->value;
+	return 0;
+}
+
+static int
 on_field(llhttp_t *p)
 {
 	struct parse *s = p->data;
@@ -136,7 +157,7 @@ on_field(llhttp_t *p)
 		if (http_span_is(s->name, fields[i].name))
 			break;
 	if (i == HEAD_FIELD_MAX)
-		return 0;
+		return on_other(s);
 	if (s->head->field[i].p && !fields[i].list) {
 		s->error = &twice;
 		return -1;

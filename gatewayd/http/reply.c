@@ -97,7 +97,7 @@ send_head(struct exchange *x, int status, const char *type, const char *extra,
 {
 	struct conn *c = x->conn;
 	struct iovec iov[2];
-	char head[8192];
+	char head[HTTP_HEAD_MAX]; /* a file's metadata is as long as came */
 	size_t n;
 
 	nx_assert(x->status == 0 && status >= 200);

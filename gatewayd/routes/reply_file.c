@@ -2,6 +2,7 @@
  * Files and folders of the tree, written as the members old clients know and
  * those that came later.
  */
+#include "gatewayd/routes/about.h"
 #include "gatewayd/routes/reply_file.h"
 
 static void
@@ -22,6 +23,7 @@ file_members(struct buf *b, const Nx__FileInfo *f)
 	}
 	if (f->place[0])
 		json_string(b, "place", f->place);
+	about_json(b, f->about);
 }
 
 void
@@ -64,6 +66,10 @@ json_entry(struct buf *b, const char *name, const Nx__FsEntry *e)
 		json_string(b, "id", e->id);
 		json_string(b, "etag", e->md5);
 		json_string(b, "condition", e->condition);
+		about_json(b, e->about);
+	} else if (e->name[0]) { /* nobody counts the root's */
+		json_uint(b, "files", e->files);
+		json_uint(b, "folders", e->folders);
 	}
 	json_close(b, '}');
 }

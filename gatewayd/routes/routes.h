@@ -6,6 +6,7 @@
 #ifndef GW_ROUTES_H
 #define GW_ROUTES_H
 
+#include "gatewayd/routes/about.h"
 #include "gatewayd/routes/buf.h"
 #include "gatewayd/routes/condition.h"
 #include "gatewayd/routes/reply_file.h"

@@ -29,8 +29,6 @@
 #define PER_CALL (1U << 20)
 #define IN_REPLY (48U << 10) /* shorter ones come without descriptors */
 
-#define HEAD_MORE 1500U /* of the reply's head, what is not common to all */
-
 struct window {
 	int fd[SEGMENTS];
 	uint64_t offset[SEGMENTS], length[SEGMENTS];
@@ -44,6 +42,8 @@ struct download {
 	char path[4097];
 	char name[256];
 	char etag[65];
+	char type[256];
+	struct buf more; /* fields of the reply's head */
 	uint64_t size;
 	uint64_t asked; /* everything before it is in a window, or sent */
 	uint64_t end;   /* of what is to be sent */
@@ -93,7 +93,23 @@ download_free(void *state)
 	close_session(d);
 	window_close(&d->now);
 	window_close(&d->next);
+	buf_fini(&d->more);
 	free(d);
+}
+
+static void
+learn(struct download *d, uint64_t size, const char *id, const char *name,
+    const char *etag, const Nx__About *about)
+{
+	d->known = true;
+	d->size = d->end = size;
+	snprintf(d->id, sizeof(d->id), "%s", id);
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	snprintf(d->etag, sizeof(d->etag), "%s", etag);
+	if (!about)
+		return;
+	snprintf(d->type, sizeof(d->type), "%s", about->content_type);
+	about_headers(&d->more, about);
 }
 
 /* --- windows ---------------------------------------------------------------*/
@@ -162,13 +178,9 @@ on_window(struct req *r, const struct nx_reply *reply)
 	struct download *d = r->state;
 
 	d->session = m->session;
-	if (!d->known && m->file) {
-		d->known = true;
-		d->size = d->end = m->file->size;
-		snprintf(d->id, sizeof(d->id), "%s", m->file->id);
-		snprintf(d->name, sizeof(d->name), "%s", m->file->name);
-		snprintf(d->etag, sizeof(d->etag), "%s", m->file->md5);
-	}
+	if (!d->known && m->file)
+		learn(d, m->file->size, m->file->id, m->file->name,
+		    m->file->md5, m->file->about);
 	if (d->known && m->whole && r->x.status == 0) {
 		answer_whole(r, m);
 		return;
@@ -246,9 +258,11 @@ pump(struct req *r)
 		exchange_hold(&r->x); /* it is storaged we wait for */
 }
 
-static void
-fill_head(const struct download *d, char extra[HEAD_MORE])
+/* Ends d->more. False: the request has ended. */
+static bool
+fill_head(struct download *d)
 {
+	struct buf *extra = &d->more;
 	char disposition[1100], range[80] = "";
 
 	mime_attachment(d->name, disposition, sizeof(disposition));
@@ -258,25 +272,37 @@ fill_head(const struct download *d, char extra[HEAD_MORE])
 		    (unsigned long long)d->first,
 		    (unsigned long long)d->end - 1,
 		    (unsigned long long)d->size);
-	snprintf(extra, HEAD_MORE,
+	buf_printf(extra,
 	    "Content-Disposition: %s\r\n"
 	    "ETag: \"%s\"\r\n"
 	    "Accept-Ranges: bytes\r\n"
 	    "Cache-Control: private, no-cache\r\n"
 	    "%s",
 	    disposition, d->etag, range);
+	buf_add(extra, "", 1);
+	if (extra->failed)
+		req_fail(
+		    d->req, 503, "unavailable", "Out of memory; try again.");
+	return !extra->failed;
+}
+
+static const char *
+type_of(const struct download *d)
+{
+	return d->type[0] ? d->type : "application/octet-stream";
 }
 
 static void
 begin(struct req *r)
 {
 	struct download *d = r->state;
-	char extra[HEAD_MORE];
 
-	fill_head(d, extra);
-	if (!exchange_begin(&r->x, d->partial ? 206 : 200,
-		"application/octet-stream", extra, d->end - d->first))
+	if (!fill_head(d))
 		return;
+	if (!exchange_begin(&r->x, d->partial ? 206 : 200, type_of(d),
+		d->more.data, d->end - d->first))
+		return;
+	buf_fini(&d->more);
 	if (!exchange_pending(&r->x))
 		pump(r);
 }
@@ -286,16 +312,15 @@ static void
 answer_whole(struct req *r, const Nx__OpenReadReply *m)
 {
 	struct download *d = r->state;
-	char extra[HEAD_MORE];
 
 	if (m->content.len != d->end - d->asked) {
 		req_fail_status(r, NX__STATUS__INTERNAL,
 		    "The storage service gave an answer that makes no sense.");
 		return;
 	}
-	fill_head(d, extra);
-	exchange_answer(&r->x, d->partial ? 206 : 200,
-	    "application/octet-stream", extra, m->content.data, m->content.len);
+	if (fill_head(d))
+		exchange_answer(&r->x, d->partial ? 206 : 200, type_of(d),
+		    d->more.data, m->content.data, m->content.len);
 }
 
 static const struct req_ops download_ops = {
@@ -345,11 +370,7 @@ on_file(struct req *r, const struct nx_reply *reply)
 	const Nx__FileInfo *m = nx_as_file_info(reply->body);
 	struct download *d = r->state;
 
-	d->known = true;
-	d->size = m->size;
-	snprintf(d->id, sizeof(d->id), "%s", m->id);
-	snprintf(d->name, sizeof(d->name), "%s", m->name);
-	snprintf(d->etag, sizeof(d->etag), "%s", m->md5);
+	learn(d, m->size, m->id, m->name, m->md5, m->about);
 	decide(r);
 }
 
@@ -364,11 +385,7 @@ on_entry(struct req *r, const struct nx_reply *reply)
 		    "This is a folder; download the files in it one by one.");
 		return;
 	}
-	d->known = true;
-	d->size = m->size;
-	snprintf(d->id, sizeof(d->id), "%s", m->id);
-	snprintf(d->name, sizeof(d->name), "%s", m->name);
-	snprintf(d->etag, sizeof(d->etag), "%s", m->md5);
+	learn(d, m->size, m->id, m->name, m->md5, m->about);
 	decide(r);
 }
 

@@ -223,6 +223,8 @@ form_start(struct req *r, bool tree)
 	if (!error)
 		error = condition_of(&f->upload.condition, &r->x.head);
 	if (!error)
+		error = about_of(&f->upload.about, &r->x.head, false);
+	if (!error)
 		error = multipart_init(
 		    &f->parts, r->x.head.field[HEAD_CONTENT_TYPE]);
 	if (error)

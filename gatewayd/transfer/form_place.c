@@ -112,8 +112,8 @@ send_small(struct req *r)
 		m.into_folder = true;
 	}
 	m.condition = condition_message(&f->upload.condition);
-	small_send(
-	    &f->small, r, &m, &f->upload.digest, send_small, on_finished);
+	small_send(&f->small, r, &m, &f->upload.digest, &f->upload.about,
+	    send_small, on_finished);
 }
 
 void

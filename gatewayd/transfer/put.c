@@ -135,8 +135,8 @@ send_small(struct req *r)
 	else
 		m.path = (char *)(uintptr_t)p->path;
 	m.condition = condition_message(&p->upload.condition);
-	small_send(
-	    &p->small, r, &m, &p->upload.digest, send_small, on_finished);
+	small_send(&p->small, r, &m, &p->upload.digest, &p->upload.about,
+	    send_small, on_finished);
 }
 
 static void
@@ -209,6 +209,8 @@ put_start(struct req *r, const char *name, const char *path)
 	r->state = p;
 	r->ops = &put_ops;
 	error = condition_of(&p->upload.condition, &r->x.head);
+	if (!error)
+		error = about_of(&p->upload.about, &r->x.head, true);
 	if (error)
 		req_fail_http(r, error);
 	else

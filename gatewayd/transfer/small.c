@@ -90,15 +90,16 @@ say_digest(Nx__PutRequest *m, struct digest *digest)
 
 void
 small_send(struct small *s, struct req *r, Nx__PutRequest *m,
-    struct digest *digest, req_fn *again, req_reply_fn *fn)
+    struct digest *digest, struct about *about, req_fn *again, req_reply_fn *fn)
 {
 	struct req_call_opts opts = {.timeout_s = TIMEOUT_S, .again = again};
 	nx_cleanup_fd int fd = -1;
 
 	nx_assert(s->data);
 	m->size = s->len;
+	m->about = &about->message;
 	say_digest(m, digest);
-	if (s->len <= SMALL_MESSAGE) {
+	if (s->len + about->bytes <= SMALL_MESSAGE) {
 		m->content.data = (uint8_t *)s->data;
 		m->content.len = s->len;
 	} else {

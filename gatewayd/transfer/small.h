@@ -31,6 +31,7 @@ void small_add(struct small *s, const char *data, size_t len);
  * content. @again as in req_call_opts: calls this again.
  */
 void small_send(struct small *s, struct req *r, Nx__PutRequest *m,
-    struct digest *digest, req_fn *again, req_reply_fn *fn);
+    struct digest *digest, struct about *about, req_fn *again,
+    req_reply_fn *fn);
 
 #endif

@@ -139,6 +139,7 @@ upload_open(
 	}
 	u->waiting = true;
 	u->on_open = on_open;
+	m->about = &u->about.message;
 	m->md5 = u->digest.sent[DIGEST_MD5];
 	m->sha256 = u->digest.sent[DIGEST_SHA256];
 	req_call(u->req, nx_ask_file_open_upload(m), &opts, on_opened);
@@ -316,6 +317,7 @@ upload_fini(struct upload *u)
 
 	close_pipe(u);
 	leave_place(u);
+	about_fini(&u->about);
 	if (!u->open || !token || !token->has_storage)
 		return;
 	u->open = false;

@@ -52,7 +52,7 @@ answer(struct nx_request *r, const struct catalog_file *file, const char *path)
 	Nx__FinishUploadReply reply = NX__FINISH_UPLOAD_REPLY__INIT;
 	Nx__FileInfo info;
 
-	info_file(file, &info);
+	info_file(file, &info, NULL);
 	reply.file = &info;
 	reply.path = info_text(path);
 	reply.offset = file->size;

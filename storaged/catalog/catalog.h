@@ -31,6 +31,7 @@
 #include "common/id.h"
 #include "storaged/chunks/chunks.h"
 #include "storaged/catalog/catalog_result.h"
+#include "storaged/catalog/catalog_about.h"
 #include "storaged/catalog/path.h"
 
 struct catalog;
@@ -73,6 +74,8 @@ struct catalog_file {
 	uint32_t missing; /* chunks known to have no replica that can be read */
 	struct etag etag;
 	uint64_t created_at;
+	struct catalog_about about;
+	uint64_t extra; /* bytes of type and meta */
 	bool in_tree, in_bucket;
 	bool hidden;    /* of an upload in pieces: its whole, or a piece */
 	uint32_t parts; /* it is made of so many pieces and has no chunk of its
@@ -130,6 +133,9 @@ struct catalog_damaged {
 };
 int catalog_file_list_damaged(struct catalog *c, uint64_t owner,
     struct catalog_damaged *at, struct catalog_file *ret_files, size_t max);
+/* Its meta; number of bytes or -errno. */
+int catalog_file_meta(
+    struct catalog *c, int64_t key, uint8_t ret_meta[CATALOG_ABOUT_MAX]);
 /* Chunks of @content from @index on; number or -errno. */
 int catalog_file_chunks(struct catalog *c, int64_t content, uint32_t index,
     struct catalog_chunk *ret_chunks, size_t max);
@@ -162,6 +168,8 @@ struct catalog_commit {
 	struct catalog_assembly *assembly; /* which says size and chunks */
 	bool create_only;
 	struct catalog_condition condition;
+	const uint8_t *meta; /* as bytes; file.about is said too */
+	size_t meta_len;
 	uint64_t quota;   /* bytes the owner may have charged */
 	uint64_t entries; /* files and folders they may have */
 	catalog_done *done;

@@ -51,8 +51,9 @@ insert_copy(
 	nx_id_new(id);
 	r = nx_db_exec(db,
 	    "INSERT INTO files(id, owner, name, tree, size, chunks, want,"
-	    " replicas, md5, created_at, parts, content) SELECT ?1, owner, ?2,"
-	    " 1, size, chunks, want, replicas, md5, ?3, parts,"
+	    " replicas, md5, created_at, parts, mtime, type, extra, meta,"
+	    " content) SELECT ?1, owner, ?2, 1, size, chunks, want, replicas,"
+	    " md5, ?3, parts, mtime, type, extra, meta,"
 	    " iif(content <> 0, content, file) FROM files WHERE file = ?4",
 	    "ssui", id, name, catalog_now(), source);
 	if (r == 0 && sqlite3_changes(nx_db_handle(db)) != 1)
@@ -65,7 +66,11 @@ static int
 copy_file(struct nx_db *db, struct catalog_copy *op)
 {
 	struct catalog_commit as = {
-	    .file = {.owner = op->owner, .size = op->entry.size},
+	    .file = {.owner = op->owner,
+		.size = op->entry.size,
+		.extra = op->entry.charged > op->entry.size
+		    ? op->entry.charged - op->entry.size
+		    : 0},
 	    .path = &op->to,
 	    .create_only = !op->replace,
 	    .condition = op->condition,
@@ -175,7 +180,7 @@ struct child {
 	char name[PATH_NAME_MAX + 1];
 	int64_t entry;
 	int64_t file; /* 0: a folder */
-	int64_t size;
+	int64_t size, charged;
 };
 
 /* The next of the folder, a folder only as the last one. Number or -errno. */
@@ -186,7 +191,7 @@ read_children(struct nx_db *db, uint64_t owner, const struct level *at,
 	sqlite3_stmt *stmt;
 	int n = 0;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT name, entry, ifnull(file, 0), size FROM entries"
+	    "SELECT name, entry, ifnull(file, 0), size, charged FROM entries"
 	    " WHERE owner = ? AND parent = ? AND name > ? ORDER BY name"
 	    " LIMIT ?",
 	    "uisi", owner, at->from, at->after, (int64_t)STEP_ROWS);
@@ -198,6 +203,7 @@ read_children(struct nx_db *db, uint64_t owner, const struct level *at,
 		child->entry = sqlite3_column_int64(stmt, 1);
 		child->file = sqlite3_column_int64(stmt, 2);
 		child->size = sqlite3_column_int64(stmt, 3);
+		child->charged = sqlite3_column_int64(stmt, 4);
 		if (child->file == 0) {
 			sqlite3_reset(stmt);
 			return n;
@@ -213,9 +219,7 @@ copy_child(struct nx_db *db, uint64_t owner, int64_t parent,
     const struct child *child, struct catalog_sums *sums)
 {
 	bool folder = child->file == 0;
-	int64_t file = 0,
-		charged =
-		    folder ? 0 : (int64_t)catalog_charge((uint64_t)child->size);
+	int64_t file = 0, charged = folder ? 0 : child->charged;
 	int64_t reach = 1 + (int64_t)strlen(child->name);
 	int r = 0;
 

@@ -16,6 +16,36 @@
 /* --- reading ----------------------------------------------------------------*/
 
 void
+catalog_read_about(
+    sqlite3_stmt *stmt, int column, struct catalog_about *ret_about)
+{
+	ret_about->has_mtime =
+	    sqlite3_column_type(stmt, column) == SQLITE_INTEGER;
+	ret_about->mtime = sqlite3_column_int64(stmt, column);
+	nx_db_text(stmt, column + 1, ret_about->type, sizeof(ret_about->type));
+}
+
+int
+catalog_file_meta(
+    struct catalog *c, int64_t key, uint8_t ret_meta[CATALOG_ABOUT_MAX])
+{
+	sqlite3_stmt *stmt;
+	int n,
+	    r = nx_db_query(c->db, &stmt,
+		"SELECT meta FROM files WHERE file = ?", "i", key);
+
+	if (r <= 0)
+		return r;
+	n = sqlite3_column_bytes(stmt, 0);
+	if (n > (int)CATALOG_ABOUT_MAX)
+		n = -EBADMSG;
+	else if (n > 0)
+		memcpy(ret_meta, sqlite3_column_blob(stmt, 0), (size_t)n);
+	sqlite3_reset(stmt);
+	return n;
+}
+
+void
 catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file)
 {
 	struct catalog_file *f = ret_file;
@@ -37,6 +67,8 @@ catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file)
 	f->missing = (uint32_t)sqlite3_column_int64(stmt, 12);
 	f->parts = (uint32_t)sqlite3_column_int64(stmt, 13);
 	f->content = sqlite3_column_int64(stmt, 14);
+	catalog_read_about(stmt, 15, &f->about);
+	f->extra = (uint64_t)sqlite3_column_int64(stmt, 17);
 }
 
 /* What was deleted with a folder or a user is not there, though its row may
@@ -199,13 +231,13 @@ catalog_file_chunks(struct catalog *c, int64_t file, uint32_t index,
 /* --- deleting ---------------------------------------------------------------*/
 
 static int
-settle_raw(struct nx_db *db, uint64_t owner, uint64_t size, int sign)
+settle_raw(struct nx_db *db, const struct catalog_file *f, int sign)
 {
-	struct catalog_sums d = {.size = sign * (int64_t)size,
+	struct catalog_sums d = {.size = sign * (int64_t)f->size,
 	    .files = sign,
-	    .charged = sign * (int64_t)catalog_charge(size)};
+	    .charged = sign * (int64_t)catalog_charge(f->size + f->extra)};
 
-	return catalog_account(db, owner, &d, 0);
+	return catalog_account(db, f->owner, &d, 0);
 }
 
 static int
@@ -228,7 +260,7 @@ write_remove(struct nx_db *db, void *arg)
 	if (f->in_bucket || f->hidden)
 		return CATALOG_IN_BUCKET;
 	r = f->in_tree ? catalog_take_entry(db, f->owner, f->key)
-		       : settle_raw(db, f->owner, f->size, -1);
+		       : settle_raw(db, f, -1);
 	if (r == 0)
 		r = catalog_drop_file(db, f->owner, f->key);
 	return r;
@@ -270,15 +302,20 @@ insert_file(struct nx_db *db, struct catalog_commit *op)
 
 	f->created_at = catalog_now();
 	f->replicas = fewest_replicas(op);
+	f->extra = strlen(f->about.type) + op->meta_len;
 	f->in_tree = op->path != NULL;
 	f->in_bucket = op->object != NULL;
 	f->hidden = op->part != NULL;
 	r = nx_db_exec(db,
 	    "INSERT INTO files(id, owner, name, tree, size, chunks, want,"
-	    " replicas, md5, created_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	    "susiuuuusu", f->id, f->owner, f->name, catalog_home_of(op),
+	    " replicas, md5, created_at, mtime, type, extra, meta)"
+	    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, iif(?, ?, NULL), ?, ?,"
+	    " nullif(?, x''))",
+	    "susiuuuusuiisub", f->id, f->owner, f->name, catalog_home_of(op),
 	    f->size, (uint64_t)f->chunks, (uint64_t)f->want,
-	    (uint64_t)f->replicas, f->etag.text, f->created_at);
+	    (uint64_t)f->replicas, f->etag.text, f->created_at,
+	    (int64_t)f->about.has_mtime, f->about.mtime, f->about.type,
+	    f->extra, op->meta ? op->meta : (const uint8_t *)"", op->meta_len);
 	f->key = f->content = sqlite3_last_insert_rowid(nx_db_handle(db));
 	return r;
 }
@@ -363,7 +400,7 @@ place_file(struct nx_db *db, struct catalog_commit *op)
 	if (op->part)
 		return catalog_put_part(db, op, f->key);
 	r = catalog_check_condition(&op->condition, NULL);
-	return r != 0 ? r : settle_raw(db, f->owner, f->size, 1);
+	return r != 0 ? r : settle_raw(db, f, 1);
 }
 
 static int

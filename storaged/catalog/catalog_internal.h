@@ -40,11 +40,16 @@ extern const char catalog_schema_buckets[];
 	" AND d.kind = 1), (SELECT count(*) FROM damage d WHERE d.file " \
 	"= " file " AND d.kind = 2)"
 
+/* Of struct catalog_about, and its bytes; NULL for what has none. */
+#define ABOUT_COLUMNS "f.mtime, f.type, f.extra"
+void catalog_read_about(
+    sqlite3_stmt *stmt, int column, struct catalog_about *ret_about);
+
 /* Columns of struct catalog_file in the order catalog_read_file wants. */
 #define FILE_COLUMNS                                                \
 	"f.file, f.id, f.name, f.owner, f.size, f.chunks, f.want, " \
 	"f.replicas, f.md5, f.created_at, f.tree, " DAMAGE_COLUMNS( \
-	    CONTENT_OF("f")) ", f.parts, " CONTENT_OF("f")
+	    CONTENT_OF("f")) ", f.parts, " CONTENT_OF("f") ", " ABOUT_COLUMNS
 void catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file);
 
 /* What an entry adds to the folder it is in, or a change of that. */

@@ -20,13 +20,12 @@ const char *const catalog_recount[] = {
     /* Of each folder what is right below it ... */
     "CREATE TABLE t.direct AS SELECT parent AS folder, sum(size) AS size,"
     " sum(file IS NOT NULL) AS files, sum(file IS NULL) AS folders,"
-    " sum(iif(file IS NULL, 512, " CHARGE(
-	"size") ")) AS charged,"
-		" max(1 + " BYTES(
-		    "name") ") AS reach FROM (SELECT owner, parent, name, file,"
-			    " iif(file IS NULL, 0, size) AS size FROM entries "
-			    "WHERE parent > 0)"
-			    " GROUP BY owner, parent",
+    " sum(iif(file IS NULL, 512, charged)) AS charged,"
+    " max(1 + " BYTES(
+	"name") ") AS reach FROM (SELECT owner, parent, name, file,"
+		" iif(file IS NULL, 0, size) AS size, charged FROM entries "
+		"WHERE parent > 0)"
+		" GROUP BY owner, parent",
     /* ... and what that makes for all above. */
     "CREATE TABLE t.total(folder INTEGER PRIMARY KEY, size, files, folders,"
     " charged, height, reach, deep)",
@@ -55,24 +54,25 @@ const char *const catalog_recount[] = {
     " SELECT e.owner, sum(iif(e.file IS NULL, ifnull(d.size, 0), e.size)),"
     " sum((e.file IS NOT NULL) + ifnull(d.files, 0)),"
     " sum((e.file IS NULL) + ifnull(d.folders, 0)),"
-    " sum(iif(e.file IS NULL, 512 + ifnull(d.charged, 0), " CHARGE(
-	"e.size") ")),"
-		  " sum(iif(e.parent < 0, 0,"
-		  " iif(e.file IS NULL, ifnull(d.size, 0), e.size)))"
-		  " FROM entries e LEFT JOIN t.total d ON d.folder = e.entry"
-		  " AND e.file IS NULL WHERE e.parent <= 0"
-		  " AND e.owner NOT IN (SELECT owner FROM t.leaving) GROUP BY "
-		  "e.owner"
-		  " ON CONFLICT(user) DO UPDATE SET used = excluded.used,"
-		  " files = excluded.files, folders = excluded.folders,"
-		  " charged = excluded.charged, tree = excluded.tree",
+    " sum(iif(e.file IS NULL, 512 + ifnull(d.charged, 0), e.charged)),"
+    " sum(iif(e.parent < 0, 0,"
+    " iif(e.file IS NULL, ifnull(d.size, 0), e.size)))"
+    " FROM entries e LEFT JOIN t.total d ON d.folder = e.entry"
+    " AND e.file IS NULL WHERE e.parent <= 0"
+    " AND e.owner NOT IN (SELECT owner FROM t.leaving) GROUP BY "
+    "e.owner"
+    " ON CONFLICT(user) DO UPDATE SET used = excluded.used,"
+    " files = excluded.files, folders = excluded.folders,"
+    " charged = excluded.charged, tree = excluded.tree",
     "INSERT INTO t.account(user, used, files, charged) SELECT owner, sum(size),"
     " count(*), sum(" CHARGE(
-	"size") ") FROM files WHERE tree = 0"
-		" AND owner NOT IN (SELECT owner FROM t.leaving) GROUP BY owner"
-		" ON CONFLICT(user) DO UPDATE SET used = used + excluded.used,"
-		" files = files + excluded.files,"
-		" charged = charged + excluded.charged",
+	"size + extra") ") FROM files WHERE tree = 0"
+			" AND owner NOT IN (SELECT owner FROM t.leaving) GROUP "
+			"BY owner"
+			" ON CONFLICT(user) DO UPDATE SET used = used + "
+			"excluded.used,"
+			" files = files + excluded.files,"
+			" charged = charged + excluded.charged",
     /* What is in buckets, and in uploads in pieces. */
     "INSERT INTO t.account(user, used, files, folders, charged)"
     " SELECT owner, sum(size), sum(n), sum(m), sum(charged) FROM"
@@ -148,10 +148,10 @@ const struct check_rule catalog_rules[] = {
 	"SELECT e.entry, printf('entry %d says %d bytes, its file has %d',"
 	" e.entry, e.size, f.size) FROM entries e JOIN files f"
 	" ON f.file = e.file WHERE e.size <> f.size"
-	" OR e.charged <> " CHARGE("f.size"),
+	" OR e.charged <> " CHARGE("f.size + f.extra"),
 	{"UPDATE entries SET size = f.size, charged = " CHARGE(
-	    "f.size") " FROM files f WHERE entry = ?1 AND f.file = "
-		      "entries.file"}},
+	    "f.size + f.extra") " FROM files f WHERE entry = ?1 AND f.file = "
+				"entries.file"}},
     {"entry-without-folder",
 	"SELECT e.entry, printf('entry %d of user %d is in folder %d, which"
 	" is not there', e.entry, e.owner, e.parent) FROM entries e"
@@ -175,10 +175,11 @@ const struct check_rule catalog_rules[] = {
 	" (SELECT 1 FROM entries e WHERE e.file = f.file)",
 	{"INSERT INTO entries(owner, parent, name, file, size, charged,"
 	 " modified_at) SELECT owner, 0, 'recovered-' || id, file, size,"
-	 " " CHARGE("size") ", created_at FROM files WHERE file = ?1"
-			    " AND tree = 1"
-			    " AND NOT EXISTS (SELECT 1 FROM entries e WHERE "
-			    "e.file = ?1)"}},
+	 " " CHARGE(
+	     "size + extra") ", created_at FROM files WHERE file = ?1"
+			     " AND tree = 1"
+			     " AND NOT EXISTS (SELECT 1 FROM entries e WHERE "
+			     "e.file = ?1)"}},
     {"raw-file-in-tree",
 	"SELECT f.file, printf('file %s is in a tree and says it is not',"
 	" f.id) FROM files f JOIN entries e ON e.file = f.file"

@@ -251,7 +251,15 @@ static const char schema_13[] =
     "CREATE TRIGGER record_moved AFTER UPDATE OF at ON replicas "
     "BEGIN" RECORD_CAME RECORD_WENT " END;";
 
+/* What clients say of files; mtime is in nanoseconds, NULL: not told. extra: the
+ * bytes of type and meta. */
+static const char schema_14[] =
+    "ALTER TABLE files ADD COLUMN mtime INTEGER;"
+    "ALTER TABLE files ADD COLUMN type TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE files ADD COLUMN extra INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE files ADD COLUMN meta BLOB;";
+
 const char *const catalog_schema[] = {schema_1, schema_2, schema_3, schema_4,
     schema_5, schema_6, schema_7, schema_8, schema_9, catalog_schema_buckets,
-    schema_11, schema_12, schema_13};
+    schema_11, schema_12, schema_13, schema_14};
 const size_t catalog_schema_steps = NX_ARRAY_SIZE(catalog_schema);

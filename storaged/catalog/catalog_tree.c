@@ -10,9 +10,10 @@
 #include "common/err.h"
 #include "storaged/catalog/catalog_internal.h"
 
-#define ENTRY_COLUMNS                                            \
-	"e.entry, e.name, e.file, e.size, e.modified_at, f.id, " \
-	"f.md5, " DAMAGE_COLUMNS(CONTENT_OF("f"))
+#define ENTRY_COLUMNS                                                     \
+	"e.entry, e.name, e.file, e.size, e.modified_at, f.id, "          \
+	"f.md5, " DAMAGE_COLUMNS(CONTENT_OF("f")) ", e.files, e.folders," \
+						  " e.charged, " ABOUT_COLUMNS
 
 static void
 read_entry(sqlite3_stmt *stmt, struct catalog_entry *ret_entry)
@@ -30,6 +31,10 @@ read_entry(sqlite3_stmt *stmt, struct catalog_entry *ret_entry)
 	nx_db_text(stmt, 6, e->etag.text, sizeof(e->etag.text));
 	e->damaged = (uint32_t)sqlite3_column_int64(stmt, 7);
 	e->missing = (uint32_t)sqlite3_column_int64(stmt, 8);
+	e->files = (uint64_t)sqlite3_column_int64(stmt, 9);
+	e->folders = (uint64_t)sqlite3_column_int64(stmt, 10);
+	e->charged = (uint64_t)sqlite3_column_int64(stmt, 11);
+	catalog_read_about(stmt, 12, &e->about);
 }
 
 int
@@ -175,7 +180,7 @@ catalog_check_target(struct catalog *c, uint64_t owner, const struct path *path,
 		return CATALOG_IS_FOLDER;
 	if (create_only)
 		return CATALOG_TAKEN;
-	*ret_old = catalog_charge(old.size);
+	*ret_old = old.charged;
 	return catalog_check_condition(condition, &old.etag);
 }
 
@@ -183,9 +188,8 @@ catalog_check_target(struct catalog *c, uint64_t owner, const struct path *path,
 
 static int
 insert_entry(struct nx_db *db, uint64_t owner, int64_t parent, const char *name,
-    int64_t file, uint64_t size)
+    int64_t file, uint64_t size, int64_t charge)
 {
-	int64_t charge = file ? (int64_t)catalog_charge(size) : 0;
 	/* As catalog_read_sums would find them. */
 	struct catalog_sums d = {.size = (int64_t)size,
 	    .files = file != 0,
@@ -208,9 +212,9 @@ replace_file(struct nx_db *db, const struct catalog_commit *op, int64_t file,
     int64_t parent, const struct catalog_entry *old)
 {
 	uint64_t owner = op->file.owner, size = op->file.size;
-	int64_t charge = (int64_t)catalog_charge(size);
+	int64_t charge = (int64_t)catalog_charge(size + op->file.extra);
 	struct catalog_sums d = {.size = (int64_t)size - (int64_t)old->size,
-	    .charged = charge - (int64_t)catalog_charge(old->size)};
+	    .charged = charge - (int64_t)old->charged};
 	int r = catalog_drop_file(db, owner, old->file);
 
 	if (r == 0)
@@ -243,8 +247,9 @@ catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
 	if (catalog_check_condition(&op->condition, r > 0 ? &old.etag : NULL))
 		return CATALOG_UNMET;
 	if (r == 0)
-		return insert_entry(
-		    db, owner, parent.key, name, file, op->file.size);
+		return insert_entry(db, owner, parent.key, name, file,
+		    op->file.size,
+		    (int64_t)catalog_charge(op->file.size + op->file.extra));
 	*ret_replaced = true;
 	return replace_file(db, op, file, parent.key, &old);
 }
@@ -319,7 +324,7 @@ static int
 make_folder(struct nx_db *db, uint64_t owner, int64_t parent, const char *name,
     struct catalog_entry *ret_entry)
 {
-	int r = insert_entry(db, owner, parent, name, 0, 0);
+	int r = insert_entry(db, owner, parent, name, 0, 0, 0);
 
 	if (r == 0)
 		r = catalog_find_child(db, owner, parent, name, ret_entry);

@@ -11,11 +11,14 @@ struct catalog_entry {
 	int64_t key;
 	char name[PATH_NAME_MAX + 1];
 	bool folder;
-	uint64_t size; /* of a folder: of all files below */
+	uint64_t size;           /* of a folder: of all files below */
+	uint64_t files, folders; /* below a folder */
+	uint64_t charged;        /* of a file: against the quota */
 	int64_t file;
 	char id[NX_ID_LEN + 1];
 	uint64_t modified_at;
 	struct etag etag;
+	struct catalog_about about;
 	uint32_t damaged, missing; /* as of struct catalog_file */
 };
 

@@ -31,6 +31,7 @@ struct read_job {
 	struct catalog_file file;
 	uint64_t from, to; /* of the file */
 	uint8_t *content;  /* short: the bytes themselves; else NULL */
+	bool first;        /* question about it: more is told */
 	struct pieces pieces;
 	size_t n;
 	struct part parts[];
@@ -285,9 +286,14 @@ static void
 answer_content(struct read_job *job)
 {
 	Nx__OpenReadReply reply = NX__OPEN_READ_REPLY__INIT;
+	struct about_items items;
 	Nx__FileInfo info;
+	Nx__About about;
 
-	info_file(&job->file, &info);
+	info_file(&job->file, &info, &about);
+	if (job->first)
+		(void)about_add_items(
+		    job->s->catalog, job->file.key, &items, &about);
 	reply.file = &info;
 	reply.whole = true;
 	reply.content.data = job->content;
@@ -302,7 +308,9 @@ answer(struct read_job *job)
 	Nx__ReadSegment segments[PIECES_MAX], *list[PIECES_MAX];
 	struct pieces *p = &job->pieces;
 	uint64_t at = job->from;
+	struct about_items items;
 	Nx__FileInfo info;
+	Nx__About about;
 	int fds[PIECES_MAX];
 
 	for (size_t i = 0; i < p->n; i++) {
@@ -314,7 +322,11 @@ answer(struct read_job *job)
 		at += p->list[i].length;
 	}
 	nx_assert(at <= job->to);
-	info_file(&job->file, &info);
+	info_file(&job->file, &info, &about);
+	/* What cannot be read of it spares nobody the content. */
+	if (job->first)
+		(void)about_add_items(
+		    job->s->catalog, job->file.key, &items, &about);
 	reply.file = &info;
 	reply.n_segments = p->n;
 	reply.segments = list;
@@ -422,7 +434,7 @@ take_short(struct read_job *job, const Nx__OpenReadRequest *q)
 {
 	uint64_t length = job->to - job->from;
 
-	if (length > q->in_reply || q->session != 0 ||
+	if (length + job->file.extra > q->in_reply || q->session != 0 ||
 	    !fits(&job->file, job->from, job->to, q->max_segments))
 		return true;
 	job->content = malloc(length + 1);
@@ -467,6 +479,7 @@ serve_file_open_read(
 		job_free(job);
 		return;
 	}
+	job->first = q->session == 0;
 	/* More than one window: what comes later must still be there then. */
 	if (!se && !fits(&file, q->offset, end, q->max_segments))
 		se =

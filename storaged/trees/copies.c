@@ -76,7 +76,7 @@ answer(struct copy_request *t)
 	Nx__FsCopyReply reply = NX__FS_COPY_REPLY__INIT;
 	Nx__FsEntry info;
 
-	info_entry(&t->op.entry, &info);
+	info_entry(&t->op.entry, &info, NULL);
 	reply.entry = &info;
 	reply.files = t->op.files;
 	reply.folders = t->op.folders_made;

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/care.h"
+#include "storaged/trees/about.h"
 #include "storaged/trees/condition.h"
 #include "storaged/trees/info.h"
 #include "storaged/trees/refuse.h"
@@ -67,7 +68,7 @@ fill_damaged(struct storaged *s, uint64_t owner, struct catalog_damaged at,
 	for (size_t i = 0; i < (size_t)n; i++) {
 		catalog_file_place(
 		    s->catalog, &d->files[i], d->places[i], PLACE);
-		info_file(&d->files[i], &d->infos[i]);
+		info_file(&d->files[i], &d->infos[i], NULL);
 		info_spread(s, &d->files[i], SPREAD_LISTED, &d->infos[i]);
 		d->infos[i].place = d->places[i];
 		d->pointers[i] = &d->infos[i];
@@ -140,7 +141,7 @@ serve_file_list(
 		return;
 	}
 	for (size_t i = 0; i < (size_t)n && i < max; i++) {
-		info_file(&files[i], &infos[i]);
+		info_file(&files[i], &infos[i], NULL);
 		info_spread(s, &files[i], SPREAD_LISTED, &infos[i]);
 		pointers[i] = &infos[i];
 		reply.n_files = i + 1;
@@ -160,7 +161,9 @@ serve_file_stat(
     struct nx_request *r, const Nx__FileRequest *q, struct storaged *s)
 {
 	struct catalog_file file;
+	struct about_items items;
 	Nx__FileInfo info;
+	Nx__About about;
 	int result =
 	    catalog_file_find(s->catalog, r->who.user_id, q->id, &file);
 
@@ -168,9 +171,13 @@ serve_file_stat(
 		refuse_catalog(r, result, q->id);
 		return;
 	}
-	info_file(&file, &info);
+	info_file(&file, &info, &about);
 	info_spread(s, &file, SPREAD_SHOWN, &info);
-	nx_answer_file_stat(r, &info);
+	result = about_add_items(s->catalog, file.key, &items, &about);
+	if (result < 0)
+		nx_refuse_errno(r, result, "reading about the file");
+	else
+		nx_answer_file_stat(r, &info);
 }
 
 struct delete_op {
@@ -192,7 +199,7 @@ deleted(int result, void *arg)
 	if (result != 0)
 		refuse_catalog(op->request, result, op->remove.file.id);
 	else {
-		info_file(&op->remove.file, &info);
+		info_file(&op->remove.file, &info, NULL);
 		nx_answer_file_delete(op->request, &info);
 		collector_kick(op->s->collector);
 	}

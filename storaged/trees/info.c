@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "storaged/storaged.h"
+#include "storaged/trees/about.h"
 #include "storaged/trees/info.h"
 
 char *
@@ -22,9 +23,13 @@ condition(uint32_t missing, uint32_t damaged, bool degraded)
 }
 
 void
-info_file(const struct catalog_file *f, Nx__FileInfo *ret_info)
+info_file(
+    const struct catalog_file *f, Nx__FileInfo *ret_info, Nx__About *about)
 {
 	nx__file_info__init(ret_info);
+	if (about)
+		about_fill(&f->about, about);
+	ret_info->about = about;
 	ret_info->id = info_text(f->id);
 	ret_info->name = info_text(f->name);
 	ret_info->size = f->size;
@@ -69,9 +74,16 @@ info_spread(struct storaged *s, const struct catalog_file *f, unsigned look,
 }
 
 void
-info_entry(const struct catalog_entry *e, Nx__FsEntry *ret_entry)
+info_entry(
+    const struct catalog_entry *e, Nx__FsEntry *ret_entry, Nx__About *about)
 {
 	nx__fs_entry__init(ret_entry);
+	if (about && !e->folder) {
+		about_fill(&e->about, about);
+		ret_entry->about = about;
+	}
+	ret_entry->files = e->files;
+	ret_entry->folders = e->folders;
 	ret_entry->name = info_text(e->name);
 	ret_entry->folder = e->folder;
 	ret_entry->size = e->size;

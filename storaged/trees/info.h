@@ -7,8 +7,11 @@
 
 struct storaged;
 
-void info_file(const struct catalog_file *f, Nx__FileInfo *ret_info);
-void info_entry(const struct catalog_entry *e, Nx__FsEntry *ret_entry);
+/* What the client said of it goes into @about, unless that is NULL. */
+void info_file(
+    const struct catalog_file *f, Nx__FileInfo *ret_info, Nx__About *about);
+void info_entry(
+    const struct catalog_entry *e, Nx__FsEntry *ret_entry, Nx__About *about);
 /* On how many disks it is, @look chunks looked at. */
 void info_spread(struct storaged *s, const struct catalog_file *f,
     unsigned look, Nx__FileInfo *ret_info);

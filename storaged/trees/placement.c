@@ -108,7 +108,7 @@ place_file(struct page *p)
 	}
 	catalog_file_place(
 	    p->s->catalog, &row->file, row->place, sizeof(row->place));
-	info_file(&row->file, &row->about);
+	info_file(&row->file, &row->about, NULL);
 	row->about.place = row->place;
 	nx__placed_file__init(&row->info);
 	row->info.file = &row->about;

@@ -6,6 +6,7 @@
 #ifndef STORAGED_TREES_H
 #define STORAGED_TREES_H
 
+#include "storaged/trees/about.h"
 #include "storaged/trees/condition.h"
 #include "storaged/trees/copies.h"
 #include "storaged/trees/info.h"

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/care.h"
+#include "storaged/trees/about.h"
 #include "storaged/trees/condition.h"
 #include "storaged/trees/info.h"
 #include "storaged/trees/quota.h"
@@ -20,7 +21,7 @@
 #define LIST_MAX 100U
 /* A page of long names must fit a frame, whatever the limit says. */
 #define PAGE_BYTES  48000U
-#define ENTRY_BYTES 128U
+#define ENTRY_BYTES 160U
 
 static bool
 parse(struct nx_request *r, const char *text, struct path *ret_path)
@@ -52,7 +53,9 @@ serve_fs_stat(
     struct nx_request *r, const Nx__FsPathRequest *q, struct storaged *s)
 {
 	struct catalog_entry entry;
+	struct about_items items;
 	Nx__FsEntry info;
+	Nx__About about = NX__ABOUT__INIT;
 	struct path path;
 	int result;
 
@@ -63,8 +66,12 @@ serve_fs_stat(
 		refuse_catalog(r, result, path.text);
 		return;
 	}
-	info_entry(&entry, &info);
-	nx_answer_fs_stat(r, &info);
+	info_entry(&entry, &info, &about);
+	result = about_add_items(s->catalog, entry.file, &items, &about);
+	if (result < 0)
+		nx_refuse_errno(r, result, "reading about the file");
+	else
+		nx_answer_fs_stat(r, &info);
 }
 
 static void
@@ -73,13 +80,15 @@ answer_page(struct nx_request *r, const struct catalog_entry *entries, size_t n,
 {
 	Nx__FsListReply reply = NX__FS_LIST_REPLY__INIT;
 	Nx__FsEntry infos[LIST_MAX], *pointers[LIST_MAX];
+	Nx__About abouts[LIST_MAX];
 	size_t bytes = 0, i;
 
 	for (i = 0; i < n && i < max; i++) {
-		bytes += ENTRY_BYTES + strlen(entries[i].name);
+		bytes += ENTRY_BYTES + strlen(entries[i].name) +
+		    strlen(entries[i].about.type);
 		if (bytes > PAGE_BYTES)
 			break;
-		info_entry(&entries[i], &infos[i]);
+		info_entry(&entries[i], &infos[i], &abouts[i]);
 		pointers[i] = &infos[i];
 	}
 	reply.n_entries = i;
@@ -157,7 +166,7 @@ answer_entry(struct tree_request *t, int result, const char *what)
 	if (result != 0)
 		refuse_catalog(t->request, result, what);
 	else {
-		info_entry(&t->op.entry, &info);
+		info_entry(&t->op.entry, &info, NULL);
 		nx_answer_fs_mkdir(t->request, &info);
 	}
 }

@@ -39,6 +39,7 @@ intent_fini(struct intent *in)
 	in->digest = digest_free(in->digest);
 	free(in->path);
 	free(in->target);
+	free(in->meta);
 	LIST_REMOVE(in, entry);
 }
 
@@ -202,6 +203,19 @@ decide_target(struct nx_request *r, const struct wish *wish, struct intent *in)
 	return good;
 }
 
+static bool
+decide_about(struct nx_request *r, const struct wish *wish, struct intent *in)
+{
+	const char *wrong = NULL;
+
+	/* An object has metadata of its own. */
+	if (!wish->target)
+		wrong = about_read(wish->about, &in->about, &in->meta);
+	if (wrong)
+		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
+	return !wrong;
+}
+
 /* --- what it may take -------------------------------------------------------*/
 
 /* The etag of an object and of a part is the MD5 of all of it, which of one chunk
@@ -272,7 +286,9 @@ decide_replicas(
 static bool
 decide_quota(struct nx_request *r, struct intent *in, uint64_t *ret_max)
 {
-	uint64_t left, counts = catalog_charge(in->declared), need = 0;
+	uint64_t extra =
+	    strlen(in->about.type) + (in->meta ? in->meta->len : 0);
+	uint64_t left, counts = catalog_charge(in->declared + extra), need = 0;
 	int e = quota_left(in->s, in->owner, &left);
 
 	if (e == 0 && in->credit == 0)
@@ -283,7 +299,8 @@ decide_quota(struct nx_request *r, struct intent *in, uint64_t *ret_max)
 	}
 	/* Without a size it counts at least as much as an empty one. */
 	*ret_max = left + in->credit;
-	if (counts > *ret_max) {
+	*ret_max = *ret_max > extra ? *ret_max - extra : 0;
+	if (counts > *ret_max + extra) {
 		nx_refuse(r, NX__STATUS__QUOTA,
 		    "your quota leaves %s: delete something first",
 		    nx_size_format(*ret_max));
@@ -328,7 +345,8 @@ bool
 intent_decide(struct intent *in, struct nx_request *r, const struct wish *wish,
     uint64_t taken, uint64_t *ret_max)
 {
-	return decide_target(r, wish, in) && decide_digest(r, wish, in) &&
-	    decide_replicas(r, wish, in) && decide_quota(r, in, ret_max) &&
+	return decide_about(r, wish, in) && decide_target(r, wish, in) &&
+	    decide_digest(r, wish, in) && decide_replicas(r, wish, in) &&
+	    decide_quota(r, in, ret_max) &&
 	    !refuse_waiting(r, in->s, in->owner) && decide_room(r, in, taken);
 }

@@ -13,6 +13,7 @@
 #include "proto/storage.pb-c.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
+#include "storaged/trees/trees.h"
 #include "storaged/uploads/uploads.h"
 
 struct intent {
@@ -23,11 +24,13 @@ struct intent {
 	struct path *path; /* NULL: a raw file, unless FINISH places it */
 	bool create_only, has_size;
 	struct catalog_condition condition;
-	uint64_t declared; /* with has_size */
-	uint64_t credit;   /* what the file that is replaced counts */
-	bool lapsed;       /* it failed: its credit is nobody's */
-	unsigned want;     /* replicas */
-	uint64_t promised; /* of the owner's quota */
+	struct catalog_about about;
+	struct about_meta *meta; /* NULL: none */
+	uint64_t declared;       /* with has_size */
+	uint64_t credit;         /* what the file that is replaced counts */
+	bool lapsed;             /* it failed: its credit is nobody's */
+	unsigned want;           /* replicas */
+	uint64_t promised;       /* of the owner's quota */
 	struct upload_target *target; /* no file, but an object or a piece */
 	struct digest *digest;        /* of the content, if any are needed */
 	struct digest_values values;  /* and then these are they */
@@ -53,6 +56,7 @@ struct wish {
 	const char *name, *path;
 	bool into_folder, create_only;
 	const Nx__Condition *condition; /* NULL: none */
+	const Nx__About *about;         /* NULL: nothing */
 	uint32_t replicas;
 	bool md5, sha256; /* the content will be compared with these */
 	struct upload_target *target; /* NULL: a file; else the intent's now */

@@ -75,6 +75,11 @@ intent_commit(struct intent *in, uint64_t size, struct catalog_chunk *chunks,
 	c->chunks = chunks;
 	c->create_only = in->create_only;
 	c->condition = in->condition;
+	f->about = in->about;
+	if (in->meta) {
+		c->meta = in->meta->data;
+		c->meta_len = in->meta->len;
+	}
 	if (r == 0)
 		r = fill_etag(chunks, n_chunks, &f->etag);
 	fill_target(in, c);
@@ -94,7 +99,7 @@ intent_answer(const struct intent *in, const struct catalog_commit *c,
 
 	for (uint32_t i = 0; i < c->file.chunks; i++)
 		volumes_settle(in->s->volumes, &c->chunks[i]);
-	info_file(&c->file, &info);
+	info_file(&c->file, &info, NULL);
 	reply.file = &info;
 	reply.path = info_text(in->path ? in->path->text : "");
 	if (c->object)

@@ -258,6 +258,7 @@ start(struct put *p)
 	    .into_folder = q->into_folder,
 	    .create_only = q->create_only,
 	    .condition = q->condition,
+	    .about = q->about,
 	    .replicas = q->replicas,
 	    .md5 = q->md5.len > 0,
 	    .sha256 = q->sha256.len > 0};

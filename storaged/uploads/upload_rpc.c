@@ -129,6 +129,7 @@ serve_file_open_upload(
 	    .into_folder = q->into_folder,
 	    .create_only = q->create_only,
 	    .condition = q->condition,
+	    .about = q->about,
 	    .replicas = q->replicas,
 	    .md5 = q->md5,
 	    .sha256 = q->sha256};

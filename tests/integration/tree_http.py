@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What the tree promises over HTTP: conditions of writes, copies."""
+"""What the tree promises over HTTP: conditions of writes, copies, what clients
+say of files."""
 import concurrent.futures
 import os
 import sys
@@ -101,12 +102,65 @@ def copies():
     equal("copies race, one wins", got.count(200), 1)
 
 
+SAID = {"Content-Type": "text/markdown; charset=utf-8",
+        "X-Nexus-Mtime": "1700000000.123456789",
+        "X-Nexus-Meta-Color": "blau", "x-nexus-meta-Owner.x": "caf\u00e9".encode()}
+
+
+def told(path, method="GET"):
+    h = ask(method, "/api/fs/download?path=" + path).headers
+    return (h["Content-Type"], h["X-Nexus-Mtime"], h["Last-Modified"],
+            h["X-Nexus-Meta-Color"],
+            (h["X-Nexus-Meta-Owner.X"] or "").encode("latin-1").decode())
+
+
+def abouts():
+    wanted = (SAID["Content-Type"], SAID["X-Nexus-Mtime"],
+              "Tue, 14 Nov 2023 22:13:20 GMT", "blau", "caf\u00e9")
+    for size in (0, 5, 48 << 10, 300000):
+        a = ask("PUT", "/api/fs/file?path=/said", b"x" * size, SAID)
+        equal("what is said of %d bytes is kept" % size,
+              (a.status, told("/said"), told("/said", "HEAD")),
+              (201, wanted, wanted))
+    call("/api/fs/copy", {"old_path": "/said", "new_path": "/copied"})
+    call("/api/fs/move", {"old_path": "/copied", "new_path": "/moved"})
+    equal("by copy and move, too", told("/moved"), wanted)
+    a = ask("GET", "/api/fs/stat?path=/moved").json
+    equal("and shown", (a["content_type"], a["mtime"], a["metadata"]),
+          (wanted[0], wanted[1], {"color": "blau", "owner.x": "caf\u00e9"}))
+    listed = [e for e in ask("GET", "/api/fs/ls").json if e["name"] == "moved"]
+    equal("in lists without metadata", (listed[0]["mtime"],
+          "metadata" in listed[0]), (wanted[1], False))
+    a = ask("PUT", "/api/fs/file?path=/moved", b"",
+            {"X-Nexus-Mtime": "-1.5", "X-Nexus-Meta-Big": "y" * 8000,
+             "X-Nexus-Meta-Other": "y" * 8000})
+    equal("another upload says anew", told("/moved"), (
+        "application/octet-stream", "-1.5", "Wed, 31 Dec 1969 23:59:58 GMT",
+        None, ""))
+    before = ask("GET", "/api/account").json
+    ask("PUT", "/api/fs/file?path=/moved", b"")
+    after = ask("GET", "/api/account").json
+    equal("metadata counts", before["counted"] -
+          after["counted"], 8000 * 2 + 3 + 5 + 4 - 4096)
+    for headers in ({"X-Nexus-Mtime": "yesterday"}, {"X-Nexus-Mtime": "1.2.3"},
+                    {"X-Nexus-Mtime": "9" * 11}, {"X-Nexus-Mtime": ""},
+                    {"Content-Type": "nonsense"},
+                    {"X-Nexus-Meta-a/b": "x"}, {"X-Nexus-Meta-%": "x"},
+                    {"X-Nexus-Meta-A": b"\xff"},
+                    {"X-Nexus-Meta-%d" % i: "z" * 510 for i in range(32)},
+                    {"X-Nexus-Meta-%d" % i: "z" for i in range(33)}):
+        a = ask("PUT", "/api/fs/file?path=/bad", b"x", headers)
+        equal("refused: %.40s" % headers, (a.status, ask(
+            "GET", "/api/fs/stat?path=/bad").status), (400, 404))
+
+
 def main():
     http_api.sign_up()
     node = call("/api/nodes", {"name": http_api.NAME, "storage_size": "256M",
                                "memory_mb": 64}).json.get("id")
     conditions()
     copies()
+    abouts()
     for e in ask("GET", "/api/fs/ls").json:
         ask("DELETE", "/api/fs/delete?path=/" + e["name"])
     equal("nothing is used in the end", http_api.usage(), (0, 0, 0))

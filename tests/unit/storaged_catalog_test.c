@@ -153,6 +153,10 @@ test_old_version(void **state)
 	    "DROP TABLE copying",
 	    "DROP INDEX files_content",
 	    "ALTER TABLE files DROP COLUMN content",
+	    "ALTER TABLE files DROP COLUMN mtime",
+	    "ALTER TABLE files DROP COLUMN type",
+	    "ALTER TABLE files DROP COLUMN extra",
+	    "ALTER TABLE files DROP COLUMN meta",
 	    "DROP TABLE going",
 	    "DROP TABLE going_files",
 	    "PRAGMA user_version = 1",
@@ -170,7 +174,7 @@ test_old_version(void **state)
 	reopen();
 	recount();
 	assert_int_equal(
-	    number("SELECT user_version FROM pragma_user_version"), 13);
+	    number("SELECT user_version FROM pragma_user_version"), 14);
 	/* nothing there is known to have been read since the oldest file came */
 	assert_int_equal(
 	    number("SELECT count(*) FROM volumes WHERE scrub_since <>"
