@@ -55,7 +55,8 @@ is_idle(const struct storaged *s)
 	return nx_workers_pending(s->io) == 0 &&
 	    nx_workers_pending(s->slow) == 0 &&
 	    segment_writers_pending(s->writers) == 0 &&
-	    uploads_count(s->uploads) == 0 && check_idle(s->check);
+	    compact_idle(s->compact) && uploads_count(s->uploads) == 0 &&
+	    check_idle(s->check);
 }
 
 /* Jobs under way finish first: what they hold is theirs until then. A write
@@ -83,6 +84,7 @@ on_stop(void *ctx)
 
 	uploads_stop(s->uploads);
 	scrub_stop(s->scrub);
+	compact_stop(s->compact);
 	check_stop(s->check);
 	try_to_quit(-1, 0, NULL);
 }
@@ -133,6 +135,7 @@ make_parts(struct storaged *s)
 	s->uploads = uploads_new(s);
 	s->downloads = downloads_new(s);
 	s->collector = collector_new(s);
+	s->compact = compact_new(s);
 	s->healer = healer_new(s);
 	s->proofs = proofs_new(s);
 	s->scrub = scrub_new(s);
@@ -140,10 +143,11 @@ make_parts(struct storaged *s)
 	s->check = check_new(s);
 	stopping = evtimer_new(s->base, try_to_quit, NULL);
 	if (!s->tickets || !s->quotas || !s->copies || !s->uploads ||
-	    !s->downloads || !s->collector || !s->expiry || !s->healer ||
-	    !s->proofs || !s->scrub || !s->check || !stopping)
+	    !s->downloads || !s->collector || !s->compact || !s->expiry ||
+	    !s->healer || !s->proofs || !s->scrub || !s->check || !stopping)
 		nx_fatal(-ENOMEM, "starting");
 	collector_watch(s->collector, oldest_upload, s->uploads);
+	compact_watch(s->compact, oldest_upload, s->uploads);
 }
 
 static void
@@ -162,6 +166,7 @@ free_parts(struct storaged *s)
 	s->scrub = scrub_free(s->scrub);
 	s->proofs = proofs_free(s->proofs);
 	s->healer = healer_free(s->healer);
+	s->compact = compact_free(s->compact);
 	s->collector = collector_free(s->collector);
 	s->uploads = uploads_free(s->uploads);
 	s->downloads = downloads_free(s->downloads);
@@ -234,6 +239,7 @@ main(int argc, char **argv)
 	collector_sweep(s->collector);
 	healer_kick(s->healer);
 	scrub_start(s->scrub);
+	compact_start(s->compact);
 	check_start(s->check);
 
 	status = nx_daemon_run(&daemon_);

@@ -17,6 +17,7 @@
 struct catalog;
 struct check;
 struct collector;
+struct compact;
 struct copies;
 struct downloads;
 struct expiry;
@@ -76,6 +77,7 @@ struct storaged {
 	struct uploads *uploads;
 	struct downloads *downloads;
 	struct collector *collector;
+	struct compact *compact;
 	struct healer *healer;
 	struct proofs *proofs;
 	struct scrub *scrub;

@@ -14,6 +14,7 @@
 
 #include "storaged/care/check.h"
 #include "storaged/care/collector.h"
+#include "storaged/care/compact.h"
 #include "storaged/care/healer.h"
 #include "storaged/care/proof.h"
 #include "storaged/care/reserve.h"

@@ -488,5 +488,6 @@ struct nx_db *catalog_db(struct catalog *c);
 #include "storaged/catalog/catalog_bucket.h"
 #include "storaged/catalog/catalog_part.h"
 #include "storaged/catalog/catalog_disks.h"
+#include "storaged/catalog/catalog_segments.h"
 
 #endif

@@ -41,9 +41,10 @@ struct chunk_place {
 /* A segment, as chunk_segments() tells of it. */
 struct chunk_segment {
 	uint32_t number;
-	uint64_t bytes; /* of the disk */
-	bool open;      /* is appended to, or something in it is held */
-	bool earlier;   /* is older than this object */
+	uint64_t bytes;      /* of the disk */
+	uint64_t changed_at; /* last: CLOCK_REALTIME, seconds */
+	bool open;           /* is appended to, or something in it is held */
+	bool earlier;        /* is older than this object */
 };
 
 /* An implementation's own objects begin with one of these. */
@@ -103,6 +104,7 @@ struct chunk_store_ops {
 	    void (*each)(const struct chunk_segment *segment, void *arg),
 	    void *arg);
 	int (*retire)(struct chunk_store *store, uint32_t number);
+	int (*spare)(struct chunk_store *store);
 	int (*scan)(struct chunk_store *store, uint32_t number,
 	    void (*each)(const struct chunk_id *id, uint64_t at,
 		uint32_t length, bool good, void *arg),
@@ -355,6 +357,15 @@ static inline int
 chunk_retire(struct chunk_store *store, uint32_t number)
 {
 	return store->ops->retire(store, number);
+}
+/* Puts room by for appends that are reserved, unless there is some or the store
+ * is too small for that. 0 or -errno. */
+static inline int
+chunk_spare(struct chunk_store *store)
+{
+	int r = chunk_store_check(store);
+
+	return r < 0 ? r : store->ops->spare(store);
 }
 /* Every record that is there, in order, from the segment alone; @good: as its
  * data were written. 0; -EBADMSG: its header is not, so nothing can be told;

@@ -208,6 +208,15 @@ coded_retire(struct chunk_store *store, uint32_t number)
 	return chunk_retire(coded_of(store)->plain, number);
 }
 
+/* What cannot be appended needs no room. */
+static int
+coded_spare(struct chunk_store *store)
+{
+	struct coded *c = coded_of(store);
+
+	return coded_writes(c) ? 0 : chunk_spare(c->plain);
+}
+
 static int
 coded_scan(struct chunk_store *store, uint32_t number,
     void (*each)(const struct chunk_id *id, uint64_t at, uint32_t length,
@@ -232,6 +241,7 @@ static const struct chunk_store_ops coded_ops = {
     .settle = coded_settle,
     .segments = coded_segments,
     .retire = coded_retire,
+    .spare = coded_spare,
     .scan = coded_scan,
     .remove = coded_remove,
     .list = coded_list,

@@ -71,6 +71,12 @@ local_retire(struct chunk_store *store, uint32_t number)
 }
 
 static int
+local_spare(struct chunk_store *store)
+{
+	return segments_spare(local_of(store)->segments);
+}
+
+static int
 local_scan(struct chunk_store *store, uint32_t number,
     void (*each)(const struct chunk_id *id, uint64_t at, uint32_t length,
 	bool good, void *arg),
@@ -102,6 +108,7 @@ static const struct chunk_store_ops local_ops = {
     .forget = local_forget,
     .segments = local_segments,
     .retire = local_retire,
+    .spare = local_spare,
     .scan = local_scan,
     .remove = local_remove,
     .list = local_list,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/err.h"
@@ -207,6 +208,58 @@ segments_next(struct segments *s, bool last)
 	s->to.written = (uint64_t)st.st_size;
 	pthread_mutex_lock(&s->mutex);
 	LIST_INSERT_HEAD(&s->held, h, entry);
+	pthread_mutex_unlock(&s->mutex);
+	return 0;
+}
+
+/* --- room put by ------------------------------------------------------------*/
+
+#define ROOMS 8 /* of as much as is put by: less is left to others */
+
+static int
+make_free(struct segments *s, uint32_t number)
+{
+	char name[NAME_SIZE];
+	nx_cleanup_fd int fd = -1;
+	uint64_t written = 0;
+	int r;
+
+	segments_name(number, true, name);
+	fd = openat(s->dir, name,
+	    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	r = segments_fill(fd, &written, s->limit);
+	if (r == 0 && fdatasync(fd) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlinkat(s->dir, name, 0);
+	return r;
+}
+
+int
+segments_spare(struct segments *s)
+{
+	struct statvfs fs;
+	uint32_t number;
+	bool none;
+	int r;
+
+	pthread_mutex_lock(&s->mutex);
+	none = s->dir >= 0 && s->n_frees == 0;
+	pthread_mutex_unlock(&s->mutex);
+	if (!none || fstatvfs(s->parent, &fs) < 0 ||
+	    (uint64_t)fs.f_bavail * fs.f_frsize < ROOMS * s->limit)
+		return 0;
+	r = new_number(s, &number);
+	if (r == 0)
+		r = make_free(s, number);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&s->mutex);
+	none = s->n_frees < FREE_MAX;
+	if (none)
+		s->frees[s->n_frees++] = number;
 	pthread_mutex_unlock(&s->mutex);
 	return 0;
 }

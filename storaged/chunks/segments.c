@@ -243,6 +243,7 @@ tell_file(struct segments *s, const char *name, uint32_t number, bool is_free,
 	if (is_free || fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
 	segment.bytes = (uint64_t)st.st_size;
+	segment.changed_at = (uint64_t)st.st_mtime;
 	pthread_mutex_lock(&s->mutex);
 	segment.open = find_held(s, number) != NULL;
 	segment.earlier = number < s->first_ours;

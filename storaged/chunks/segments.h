@@ -35,6 +35,7 @@ void segments_settle(struct segments *s, uint64_t at);
 int segments_list(struct segments *s,
     void (*each)(const struct chunk_segment *segment, void *arg), void *arg);
 int segments_retire(struct segments *s, uint32_t number);
+int segments_spare(struct segments *s);
 int segments_scan(struct segments *s, uint32_t number,
     void (*each)(const struct chunk_id *id, uint64_t at, uint32_t length,
 	bool good, void *arg),

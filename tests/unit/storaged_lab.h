@@ -38,7 +38,6 @@
 #include "proto/serve_storaged.h"
 #include "storaged/buckets/buckets.h"
 #include "storaged/catalog/catalog.h"
-#include "storaged/catalog/catalog_segments.h"
 #include "storaged/care/care.h"
 #include "storaged/downloads/downloads.h"
 #include "storaged/volumes/disk_identity.h"
@@ -203,6 +202,7 @@ lab_start(void)
 	s->uploads = uploads_new(s);
 	s->downloads = downloads_new(s);
 	s->collector = collector_new(s);
+	s->compact = compact_new(s);
 	s->healer = healer_new(s);
 	s->proofs = proofs_new(s);
 	s->scrub = scrub_new(s);
@@ -250,6 +250,7 @@ lab_stop(void)
 
 	uploads_stop(s->uploads);
 	scrub_stop(s->scrub);
+	compact_stop(s->compact);
 	check_stop(s->check);
 	lab_settle();
 	s->hub = nx_hub_free(s->hub);
@@ -267,6 +268,7 @@ lab_stop(void)
 	s->scrub = scrub_free(s->scrub);
 	s->proofs = proofs_free(s->proofs);
 	s->healer = healer_free(s->healer);
+	s->compact = compact_free(s->compact);
 	s->collector = collector_free(s->collector);
 	s->uploads = uploads_free(s->uploads);
 	s->downloads = downloads_free(s->downloads);
