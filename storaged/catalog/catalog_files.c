@@ -320,19 +320,31 @@ insert_file(struct nx_db *db, struct catalog_commit *op)
 	return r;
 }
 
+/* Two statements: as one the volumes would be copied into a table of its own
+ * first, because counting replicas changes them. */
+static int
+insert_replica(struct nx_db *db, int64_t chunk, int64_t volume, uint64_t at)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT 1 FROM volumes WHERE volume = ? AND state = 1", "i",
+	    volume);
+
+	if (r <= 0)
+		return r < 0 ? r : CATALOG_NO_VOLUME;
+	sqlite3_reset(stmt);
+	return nx_db_exec(db,
+	    "INSERT INTO replicas(chunk, volume, at) VALUES(?, ?, ?)", "iiu",
+	    chunk, volume, at);
+}
+
 static int
 insert_replicas(struct nx_db *db, int64_t chunk, const struct catalog_chunk *c)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; i < c->n_replicas && r == 0; i++) {
-		r = nx_db_exec(db,
-		    "INSERT INTO replicas(chunk, volume, at) SELECT ?1, volume,"
-		    " ?3 FROM volumes WHERE volume = ?2 AND state = 1",
-		    "iiu", chunk, c->volumes[i], c->at[i]);
-		if (r == 0 && sqlite3_changes(nx_db_handle(db)) == 0)
-			r = CATALOG_NO_VOLUME;
-	}
+	for (uint32_t i = 0; i < c->n_replicas && r == 0; i++)
+		r = insert_replica(db, chunk, c->volumes[i], c->at[i]);
 	return r;
 }
 
