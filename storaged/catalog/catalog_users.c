@@ -14,29 +14,54 @@
 /* An account below zero would open a quota without end: the write is refused
  * and nothing changed. Not an assertion, so that one user's broken row does not
  * end the daemon for all. */
+/* An account below zero would open a quota without end: the write is refused
+ * and nothing changed. Not an assertion, so that one user's broken row does not
+ * end the daemon for all. */
+static int
+below_zero(uint64_t user)
+{
+	nx_err("event=account-below-zero user=%" PRIu64, user);
+	return -EBADMSG;
+}
+
+/* 0, or why the first change of @user's account cannot be made. */
+static int
+open_account(struct nx_db *db, uint64_t user, const struct catalog_sums *d,
+    int64_t chunks)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(
+	    db, &stmt, "SELECT 1 FROM users WHERE user = ?", "u", user);
+
+	if (r > 0)
+		sqlite3_reset(stmt);
+	if (r < 0)
+		return r;
+	if (r > 0 || d->size < 0 || d->files < 0 || d->folders < 0 ||
+	    d->charged < 0 || chunks < 0)
+		return below_zero(user);
+	return nx_db_exec(db,
+	    "INSERT INTO users(user, used, files, folders, charged, chunks)"
+	    " VALUES(?, ?, ?, ?, ?, ?)",
+	    "uiiiii", user, d->size, d->files, d->folders, d->charged, chunks);
+}
+
+/* One plain statement, as a rule: what gives rows back makes a table for them. */
 int
 catalog_account(struct nx_db *db, uint64_t user, const struct catalog_sums *d,
     int64_t chunks)
 {
-	sqlite3_stmt *stmt;
-	bool good;
-	int r = nx_db_query(db, &stmt,
-	    "INSERT INTO users(user, used, files, folders, charged, chunks)"
-	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
-	    " ON CONFLICT(user) DO UPDATE SET used = used + ?2,"
-	    " files = files + ?3, folders = folders + ?4,"
-	    " charged = charged + ?5, chunks = chunks + ?6"
-	    " RETURNING min(used, files, folders, charged, chunks) >= 0",
+	int r = nx_db_exec(db,
+	    "UPDATE users SET used = used + ?2, files = files + ?3,"
+	    " folders = folders + ?4, charged = charged + ?5,"
+	    " chunks = chunks + ?6 WHERE user = ?1"
+	    " AND used + ?2 >= 0 AND files + ?3 >= 0 AND folders + ?4 >= 0"
+	    " AND charged + ?5 >= 0 AND chunks + ?6 >= 0",
 	    "uiiiii", user, d->size, d->files, d->folders, d->charged, chunks);
 
-	if (r <= 0)
-		return r < 0 ? r : -EIO;
-	good = sqlite3_column_int(stmt, 0) != 0;
-	sqlite3_reset(stmt);
-	if (good)
-		return 0;
-	nx_err("event=account-below-zero user=%" PRIu64, user);
-	return -EBADMSG;
+	if (r < 0 || sqlite3_changes(nx_db_handle(db)) > 0)
+		return r;
+	return open_account(db, user, d, chunks);
 }
 
 int
