@@ -24,7 +24,7 @@ open_coded(int i, const struct coding_how *how)
 	struct chunk_store_spec spec = {
 	    .kind = CHUNK_STORE_CODED, .how = how, .files = true};
 	struct chunk_store *store;
-	char path[80];
+	char path[128];
 
 	snprintf(path, sizeof(path), "%s/%d", top, i);
 	spec.dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -56,7 +56,7 @@ setup_coded(void **state)
 static int
 teardown_coded(void **state)
 {
-	char path[80];
+	char path[128];
 
 	for (int i = 0; i < STORES; i++) {
 		chunk_list(stores[i], remove_one, stores[i]);
