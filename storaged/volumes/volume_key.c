@@ -306,6 +306,33 @@ volume_key_fini(struct volume_key *key)
 	key->bytes = NULL;
 }
 
+size_t
+volume_key_extra(const struct volume_key *key)
+{
+	return key->bytes ? SEAL_EXTRA : 0;
+}
+
+int
+volume_key_seal(const struct volume_key *key, const char *what,
+    const void *plain, size_t len, void *ret_sealed)
+{
+	if (key->bytes)
+		return seal_buffer(key->bytes, what, plain, len, ret_sealed);
+	memcpy(ret_sealed, plain, len);
+	return 0;
+}
+
+int
+volume_key_open(const struct volume_key *key, const char *what,
+    const void *sealed, size_t len, void *ret_plain)
+{
+	if (key->bytes)
+		return seal_buffer_open(
+		    key->bytes, what, sealed, len, ret_plain);
+	memcpy(ret_plain, sealed, len);
+	return 0;
+}
+
 /* --- what follows of it -----------------------------------------------------*/
 
 struct coding_how

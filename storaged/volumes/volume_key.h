@@ -50,6 +50,18 @@ int volume_key_find(struct volume_keys *k, const char *node, int chunks,
 /* Wipes it. */
 void volume_key_fini(struct volume_key *key);
 
+/*
+ * For what else is kept on a volume, like copies of the catalogue: sealed where
+ * it has a key, else as it is. @what names purpose and place of a piece ("log 7
+ * 4711"); it opens as that alone. Piece by piece, volume_key_extra bytes longer;
+ * from any thread, while the volume is referenced. 0, -ENOMEM; -EBADMSG.
+ */
+size_t volume_key_extra(const struct volume_key *key);
+int volume_key_seal(const struct volume_key *key, const char *what,
+    const void *plain, size_t len, void *ret_sealed);
+int volume_key_open(const struct volume_key *key, const char *what,
+    const void *sealed, size_t len, void *ret_plain);
+
 /* How chunks of a volume with @key are written. Borrows. */
 struct coding_how
 volume_key_how(const struct volume_keys *k, const struct volume_key *key);

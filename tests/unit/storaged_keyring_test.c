@@ -258,6 +258,33 @@ test_cut_short(void **state)
 	volume_keys_free(k);
 }
 
+/* What others keep there. */
+static void
+test_pieces(void **state)
+{
+	struct volume_keys *k = volume_keys_new(&conf);
+	struct volume_key key, none = {0};
+	uint8_t sealed[64], plain[64] = {0};
+	size_t len;
+
+	(void)state;
+	assert_int_equal(find(k, &key), 0);
+	len = 5 + volume_key_extra(&key);
+	assert_int_equal(volume_key_seal(&key, "log 1", "hello", 5, sealed), 0);
+	assert_null(memmem(sealed, len, "hello", 5));
+	assert_int_equal(
+	    volume_key_open(&key, "log 2", sealed, len, plain), -EBADMSG);
+	assert_int_equal(volume_key_open(&key, "log 1", sealed, len, plain), 0);
+	assert_memory_equal(plain, "hello", 5);
+	assert_int_equal(volume_key_extra(&none), 0);
+	assert_int_equal(
+	    volume_key_seal(&none, "log 1", "hello", 5, sealed), 0);
+	assert_memory_equal(sealed, "hello", 5);
+	assert_int_equal(volume_key_open(&none, "x", sealed, 5, plain), 0);
+	volume_key_fini(&key);
+	volume_keys_free(k);
+}
+
 static void
 test_directory(void **state)
 {
@@ -296,6 +323,7 @@ main(void)
 	    K(test_making_fails),
 	    K(test_exchanging_fails),
 	    K(test_cut_short),
+	    K(test_pieces),
 	    K(test_directory),
 	};
 
