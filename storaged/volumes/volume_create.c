@@ -163,6 +163,7 @@ static void
 announced(int result, void *arg)
 {
 	struct create_job *job = arg;
+	int r;
 
 	job->result = result;
 	if (result < 0) {
@@ -170,10 +171,12 @@ announced(int result, void *arg)
 		return;
 	}
 	job->volume->key = job->save.volume.key;
-	job->result =
-	    nx_workers_submit(job->s->slow, create_work, create_done, job);
-	if (job->result < 0)
+	/* From here on the result is the worker's: it may be there already. */
+	r = nx_workers_submit(job->s->slow, create_work, create_done, job);
+	if (r < 0) {
+		job->result = r;
 		create_failed(job);
+	}
 }
 
 static bool
