@@ -7,6 +7,10 @@
 #include "storaged/chunks/chunk_backends.h"
 #include "storaged/chunks/coding.h"
 
+/* Set in where a record is: the segment is one of the coded store's. */
+#define CODED_NUMBER 0x40000000U
+#define CODED_MARK   ((uint64_t)CODED_NUMBER << 32)
+
 struct coded {
 	struct chunk_store store;
 	struct chunk_store *plain, *coded; /* chunks that are the one, other */
@@ -35,6 +39,10 @@ ssize_t coded_read_back(
 int coded_commit(struct chunk_draft *draft, const struct chunk_id *id,
     bool replace, uint64_t *ret_at);
 void coded_discard(struct chunk_draft *draft);
+
+/* chunk_coded_append.c */
+void coded_append(struct chunk_store *store, struct chunk_append *append);
+int coded_append_wait(struct chunk_store *store, struct chunk_append *append);
 
 /* chunk_coded_read.c: a reader of the container that @inner gives, which it
  * consumes. */

@@ -183,6 +183,8 @@ coded_commit(struct chunk_draft *draft, const struct chunk_id *id, bool replace,
 	if (r < 0)
 		return r;
 	d->inner = NULL;
+	if (d->coder && *ret_at != 0)
+		*ret_at |= CODED_MARK;
 	if (replace)
 		(void)chunk_remove(other, id);
 	coded_discard(draft);

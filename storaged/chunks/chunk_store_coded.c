@@ -16,6 +16,20 @@
 
 /* --- reading ----------------------------------------------------------------*/
 
+/* The part that has a record, and where it is there. How long a coded one is only
+ * it itself knows. */
+static struct chunk_store *
+part_of(
+    struct coded *c, const struct chunk_place *place, struct chunk_place *ret)
+{
+	*ret = *place;
+	if ((place->at & CODED_MARK) == 0)
+		return c->plain;
+	ret->at &= ~CODED_MARK;
+	ret->size = 0;
+	return c->coded;
+}
+
 static int
 open_one(struct coded *c, struct chunk_store *from,
     const struct chunk_place *place, bool cold,
@@ -39,9 +53,16 @@ coded_open(struct chunk_store *store, const struct chunk_place *place,
 {
 	struct coded *c = coded_of(store);
 	bool coded = coded_writes(c);
-	int r =
-	    open_one(c, coded ? c->coded : c->plain, place, cold, ret_reader);
+	struct chunk_store *part;
+	struct chunk_place inner;
+	int r;
 
+	/* Of a record the place says what it is. */
+	if (place->at != 0) {
+		part = part_of(c, place, &inner);
+		return open_one(c, part, &inner, cold, ret_reader);
+	}
+	r = open_one(c, coded ? c->coded : c->plain, place, cold, ret_reader);
 	if (r == -ENOENT)
 		r = open_one(
 		    c, coded ? c->plain : c->coded, place, cold, ret_reader);
@@ -51,9 +72,15 @@ coded_open(struct chunk_store *store, const struct chunk_place *place,
 static void
 coded_forget(struct chunk_store *store, const struct chunk_place *place)
 {
-	chunk_forget(coded_of(store)->plain, place);
-	if (place->at == 0)
-		chunk_forget(coded_of(store)->coded, place);
+	struct coded *c = coded_of(store);
+	struct chunk_place inner;
+
+	if (place->at != 0) {
+		chunk_forget(part_of(c, place, &inner), &inner);
+		return;
+	}
+	chunk_forget(c->plain, place);
+	chunk_forget(c->coded, place);
 }
 
 /* --- the rest: in both ------------------------------------------------------*/
@@ -156,56 +183,78 @@ coded_free(struct chunk_store *store)
 	free(coded_of(store));
 }
 
-/* --- segments: of plain chunks only ------------------------------------------*/
+/* --- segments: each part has its own; those of coded chunks are marked --------*/
 
-/* A coded chunk is a container of its own, however small. */
-static int
-coded_append_wait(struct chunk_store *store, struct chunk_append *append)
+static struct chunk_store *
+part_with(struct coded *c, uint64_t *at)
 {
-	struct coded *c = coded_of(store);
+	struct chunk_store *part = *at & CODED_MARK ? c->coded : c->plain;
 
-	if (!coded_writes(c))
-		return chunk_append_wait(c->plain, append);
-	append->result = -EOPNOTSUPP;
-	return append->result;
-}
-
-static void
-coded_append(struct chunk_store *store, struct chunk_append *append)
-{
-	struct coded *c = coded_of(store);
-
-	if (!coded_writes(c)) {
-		chunk_append(c->plain, append);
-		return;
-	}
-	append->result = -EOPNOTSUPP;
-	append->done(append);
+	*at &= ~CODED_MARK;
+	return part;
 }
 
 static void
 coded_hold(struct chunk_store *store, uint64_t at)
 {
-	chunk_hold(coded_of(store)->plain, at);
+	struct chunk_store *part = part_with(coded_of(store), &at);
+
+	chunk_hold(part, at);
 }
 
 static void
 coded_settle(struct chunk_store *store, uint64_t at)
 {
-	chunk_settle(coded_of(store)->plain, at);
+	struct chunk_store *part = part_with(coded_of(store), &at);
+
+	chunk_settle(part, at);
+}
+
+struct segment_listing {
+	void (*each)(const struct chunk_segment *segment, void *arg);
+	void (*record)(const struct chunk_id *id, uint64_t at, uint32_t length,
+	    bool good, void *arg);
+	void *arg;
+};
+
+static void
+mark_segment(const struct chunk_segment *segment, void *arg)
+{
+	struct segment_listing *l = arg;
+	struct chunk_segment marked = *segment;
+
+	marked.number |= CODED_NUMBER;
+	l->each(&marked, l->arg);
 }
 
 static int
 coded_segments(struct chunk_store *store,
     void (*each)(const struct chunk_segment *segment, void *arg), void *arg)
 {
-	return chunk_segments(coded_of(store)->plain, each, arg);
+	struct segment_listing l = {.each = each, .arg = arg};
+	struct coded *c = coded_of(store);
+	int r = chunk_segments(c->plain, each, arg);
+
+	return r < 0 ? r : chunk_segments(c->coded, mark_segment, &l);
 }
 
 static int
 coded_retire(struct chunk_store *store, uint32_t number)
 {
-	return chunk_retire(coded_of(store)->plain, number);
+	struct coded *c = coded_of(store);
+
+	return chunk_retire(number & CODED_NUMBER ? c->coded : c->plain,
+	    number & ~CODED_NUMBER);
+}
+
+/* @length stays the record's: that of a container. */
+static void
+mark_record(const struct chunk_id *id, uint64_t at, uint32_t length, bool good,
+    void *arg)
+{
+	struct segment_listing *l = arg;
+
+	l->record(id, at | CODED_MARK, length, good, l->arg);
 }
 
 /* What cannot be appended needs no room. */
@@ -223,7 +272,12 @@ coded_scan(struct chunk_store *store, uint32_t number,
 	bool good, void *arg),
     void *arg)
 {
-	return chunk_scan(coded_of(store)->plain, number, each, arg);
+	struct segment_listing l = {.record = each, .arg = arg};
+	struct coded *c = coded_of(store);
+
+	return number & CODED_NUMBER
+	    ? chunk_scan(c->coded, number & ~CODED_NUMBER, mark_record, &l)
+	    : chunk_scan(c->plain, number, each, arg);
 }
 
 static const struct chunk_store_ops coded_ops = {
@@ -278,7 +332,8 @@ chunk_store_coded_new(
 		  : -ENOMEM;
 
 	if (r == 0)
-		r = open_part(c, spec, &spec->coded_dirfd, true, &c->coded);
+		r = open_part(
+		    c, spec, &spec->coded_dirfd, spec->files, &c->coded);
 	nx_close(&spec->dirfd);
 	nx_close(&spec->coded_dirfd);
 	if (r < 0) {

@@ -13,15 +13,26 @@
 
 /* --- small chunks and large ones ---------------------------------------------*/
 
+/* What is written, unless a store above this one makes something else of it. */
+static void
+as_it_is(struct chunk_append *append)
+{
+	append->bytes = append->data;
+	if (!append->prepare)
+		append->n_bytes = append->length;
+}
+
 static void
 local_append(struct chunk_store *store, struct chunk_append *append)
 {
+	as_it_is(append);
 	segment_queue_add(segments_queue(local_of(store)->segments), append);
 }
 
 static int
 local_append_wait(struct chunk_store *store, struct chunk_append *append)
 {
+	as_it_is(append);
 	return segment_queue_add_wait(
 	    segments_queue(local_of(store)->segments), append);
 }

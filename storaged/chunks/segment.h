@@ -33,11 +33,19 @@ struct chunk_append {
 	bool reserved; /* may take the last room, for giving back more of it */
 	void (*done)(struct chunk_append *append);
 	void *arg;
+	/* what a store that codes adds: in the writer's thread @prepare makes
+	 * what is written of @data, no more than @room bytes of it, in memory
+	 * that is freed then; @mark is set in @at */
+	int (*prepare)(struct chunk_append *append);
+	const void *prepare_with;
+	uint64_t mark;
 	/* what came of it */
 	int result;  /* 0: it has survived fdatasync; -errno: there is none */
 	uint64_t at; /* where it is, held: see chunk_settle() */
 	/* the writer's */
 	STAILQ_ENTRY(chunk_append) entry;
+	const void *bytes; /* that are written: @data, or what was made of it */
+	uint32_t n_bytes;  /* before it was made as many as it can be */
 	uint8_t record[SEGMENT_RECORD];
 	bool over;
 };

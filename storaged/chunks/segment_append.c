@@ -50,7 +50,7 @@ batch_bytes(const struct chunk_appends *batch, bool *ret_reserved)
 
 	*ret_reserved = false;
 	STAILQ_FOREACH(a, batch, entry) {
-		bytes += segment_record_span(a->length);
+		bytes += segment_record_span(a->n_bytes);
 		*ret_reserved |= a->reserved;
 	}
 	return (bytes + SEGMENT_PAGE - 1) & ~(uint64_t)(SEGMENT_PAGE - 1);
@@ -109,19 +109,19 @@ gather(const struct segments *s, struct chunk_appends *batch, uint64_t bytes,
 	int n = 0;
 
 	STAILQ_FOREACH(a, batch, entry) {
-		struct segment_record r = {.length = a->length,
+		struct segment_record r = {.length = a->n_bytes,
 		    .generation = s->to.generation,
-		    .data_crc = checksum_crc(a->data, a->length)};
-		uint64_t end = at + segment_record_span(a->length);
-		size_t pad = end - at - SEGMENT_RECORD - a->length;
+		    .data_crc = checksum_crc(a->bytes, a->n_bytes)};
+		uint64_t end = at + segment_record_span(a->n_bytes);
+		size_t pad = end - at - SEGMENT_RECORD - a->n_bytes;
 
 		memcpy(r.id, a->id.text, sizeof(r.id));
 		segment_record_write(&r, a->record);
 		iov[n++] = (struct iovec){a->record, SEGMENT_RECORD};
 		iov[n++] =
-		    (struct iovec){(void *)(uintptr_t)a->data, a->length};
+		    (struct iovec){(void *)(uintptr_t)a->bytes, a->n_bytes};
 		if (!STAILQ_NEXT(a, entry))
-			pad = bytes - at - SEGMENT_RECORD - a->length;
+			pad = bytes - at - SEGMENT_RECORD - a->n_bytes;
 		if (pad > 0)
 			iov[n++] =
 			    (struct iovec){(void *)(uintptr_t)zeros, pad};
@@ -179,6 +179,31 @@ hold(struct segments *s, const struct chunk_appends *batch)
 	pthread_mutex_unlock(&s->mutex);
 }
 
+/* --- what is made of content first ------------------------------------------*/
+
+/* All or none: it is for want of memory that one fails. */
+static int
+prepare(struct chunk_appends *batch)
+{
+	struct chunk_append *a;
+	int r = 0;
+
+	STAILQ_FOREACH(a, batch, entry)
+		if (a->prepare && r == 0)
+			r = a->prepare(a);
+	return r;
+}
+
+static void
+put_away(struct chunk_append *a)
+{
+	if (a->prepare && a->bytes != a->data)
+		free((void *)(uintptr_t)a->bytes);
+	a->bytes = NULL;
+	a->prepare = NULL;
+	a->mark = 0;
+}
+
 void
 segments_write(struct segment_queue *queue, struct chunk_appends *batch)
 {
@@ -186,18 +211,22 @@ segments_write(struct segment_queue *queue, struct chunk_appends *batch)
 	    offsetof(struct segments, queue));
 	struct chunk_append *a;
 	bool reserved;
-	uint64_t bytes = batch_bytes(batch, &reserved);
+	uint64_t bytes = 0;
 	int r = chunk_store_check(s->store);
 
 	if (r == 0)
+		r = prepare(batch);
+	if (r == 0) {
+		bytes = batch_bytes(batch, &reserved);
 		r = make_room(s, bytes, reserved);
+	}
 	if (r == 0)
 		r = write_batch(s, batch, bytes);
 	if (r == 0)
 		hold(s, batch);
 	STAILQ_FOREACH(a, batch, entry) {
 		a->result = r;
-		if (r < 0)
-			a->at = 0;
+		a->at = r < 0 ? 0 : a->at | a->mark;
+		put_away(a);
 	}
 }

@@ -103,7 +103,7 @@ segment_record_write(
 	    .data_crc = htole32(r->data_crc),
 	};
 
-	nx_assert(r->length <= SEGMENT_CHUNK_MAX);
+	nx_assert(r->length <= SEGMENT_DATA_MAX);
 	memcpy(d.id, r->id, strnlen(r->id, NX_ID_LEN));
 	d.crc = htole32(record_crc(&d));
 	memcpy(ret_bytes, &d, sizeof(d));
@@ -117,7 +117,7 @@ segment_record_read(
 
 	memcpy(&d, bytes, sizeof(d));
 	if (d.magic != htole32(RECORD_MAGIC) ||
-	    le32toh(d.length) > SEGMENT_CHUNK_MAX ||
+	    le32toh(d.length) > SEGMENT_DATA_MAX ||
 	    d.crc != htole32(record_crc(&d)))
 		return -EBADMSG;
 	*ret_record = (struct segment_record){

@@ -30,7 +30,9 @@
 #define SEGMENT_RECORD 56U /* bytes before the data of each */
 #define SEGMENT_ALIGN  8U
 /* Chunks up to this size live in segments. */
-#define SEGMENT_CHUNK_MAX  (256U << 10)
+#define SEGMENT_CHUNK_MAX (256U << 10)
+/* Their data, where they are coded, may be a little longer. */
+#define SEGMENT_DATA_MAX   (SEGMENT_CHUNK_MAX + SEGMENT_PAGE)
 #define SEGMENT_NUMBER_MAX 0x7fffffffU
 
 struct segment_header {

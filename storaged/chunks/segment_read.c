@@ -256,17 +256,49 @@ open_file(
 	return r->fd < 0 ? r->fd : 0;
 }
 
+/* As long as the record says; what it says is looked at again when it is opened.
+ * 0; -ENOENT: another one is there; -EBADMSG: rotten; -errno. */
+static int
+find_length(struct segments *s, struct chunk_place *place)
+{
+	int fd = segments_open_file(s, segment_number(place->at), 0);
+	struct segment_record record;
+	uint8_t bytes[SEGMENT_RECORD];
+	ssize_t n;
+	int e;
+
+	if (fd < 0)
+		return fd;
+	n = pread(fd, bytes, sizeof(bytes), (off_t)segment_offset(place->at));
+	e = n < 0 ? -errno : -EBADMSG;
+	nx_close(&fd);
+	if (n == sizeof(bytes))
+		e = segment_record_read(bytes, &record);
+	if (e < 0)
+		return e;
+	if (strcmp(record.id, place->id.text) != 0)
+		return -ENOENT;
+	place->size = record.length;
+	return 0;
+}
+
 int
 segments_open(struct segments *s, struct chunk_store *store,
     const struct chunk_place *place, bool cold,
     struct chunk_reader **ret_reader)
 {
+	struct chunk_place there = *place;
 	struct segment_reader *r;
-	int e;
+	int e = 0;
 
-	if (place->size == 0 || place->size > SEGMENT_CHUNK_MAX ||
+	if (place->size > SEGMENT_DATA_MAX ||
 	    segment_offset(place->at) < SEGMENT_PAGE)
 		return -EBADMSG; /* no place of ours */
+	if (place->size == 0)
+		e = find_length(s, &there);
+	if (e < 0)
+		return e;
+	place = &there;
 	e = reader_new(store, place, &r);
 	if (e < 0)
 		return e;

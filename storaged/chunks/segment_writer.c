@@ -52,7 +52,7 @@ take_batch(struct segment_queue *q, struct chunk_appends *ret_batch)
 		a = STAILQ_FIRST(&q->waiting);
 		if (!a)
 			break;
-		bytes += segment_record_span(a->length);
+		bytes += segment_record_span(a->n_bytes);
 		if (n > 0 && bytes > BATCH_BYTES)
 			break;
 		STAILQ_REMOVE_HEAD(&q->waiting, entry);
@@ -127,7 +127,7 @@ enqueue(struct segment_queue *q, struct chunk_append *a)
 {
 	struct segment_writers *w = q->writers;
 
-	nx_assert(a->length > 0 && a->length <= SEGMENT_CHUNK_MAX);
+	nx_assert(a->n_bytes > 0 && a->n_bytes <= SEGMENT_DATA_MAX);
 	a->over = false;
 	STAILQ_INSERT_TAIL(&q->waiting, a, entry);
 	if (q->busy)

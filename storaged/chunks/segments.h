@@ -40,7 +40,8 @@ int segments_scan(struct segments *s, uint32_t number,
     void (*each)(const struct chunk_id *id, uint64_t at, uint32_t length,
 	bool good, void *arg),
     void *arg);
-/* segment_read.c. The reader is @store's. */
+/* segment_read.c. The reader is @store's. Of size 0: as long as the record says
+ * that it is. */
 int segments_open(struct segments *s, struct chunk_store *store,
     const struct chunk_place *place, bool cold,
     struct chunk_reader **ret_reader);
