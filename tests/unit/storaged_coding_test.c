@@ -440,37 +440,6 @@ test_salted(void **state)
 	free(data);
 }
 
-static void
-test_buffers(void **state)
-{
-	uint8_t sealed[5 + SEAL_EXTRA], plain[6] = {0};
-
-	(void)state;
-	assert_int_equal(seal_buffer(key, "log 1", "hello", 5, sealed), 0);
-	assert_int_equal(
-	    seal_buffer_open(key, "log 1", sealed, sizeof(sealed), plain), 0);
-	assert_string_equal((char *)plain, "hello");
-	assert_int_equal(
-	    seal_buffer_open(key, "log 2", sealed, sizeof(sealed), plain),
-	    -EBADMSG);
-	assert_int_equal(
-	    seal_buffer_open(other_key, "log 1", sealed, sizeof(sealed), plain),
-	    -EBADMSG);
-	for (size_t n = 0; n < sizeof(sealed); n++)
-		assert_int_equal(
-		    seal_buffer_open(key, "log 1", sealed, n, plain), -EBADMSG);
-	for (size_t bit = 0; bit < sizeof(sealed) * 8; bit++) {
-		sealed[bit / 8] ^= (uint8_t)(1U << bit % 8);
-		assert_int_equal(seal_buffer_open(key, "log 1", sealed,
-				     sizeof(sealed), plain),
-		    -EBADMSG);
-		sealed[bit / 8] ^= (uint8_t)(1U << bit % 8);
-	}
-	assert_int_equal(seal_buffer(key, "", NULL, 0, sealed), 0);
-	assert_int_equal(
-	    seal_buffer_open(key, "", sealed, SEAL_EXTRA, plain), 0);
-}
-
 static int
 setup_libraries(void **state)
 {
@@ -499,7 +468,6 @@ main(void)
 	    cmocka_unit_test(test_elsewhere),
 	    cmocka_unit_test(test_mended),
 	    cmocka_unit_test(test_salted),
-	    cmocka_unit_test(test_buffers),
 	};
 
 	return cmocka_run_group_tests(tests, setup_libraries, free_libraries);

@@ -258,7 +258,41 @@ test_cut_short(void **state)
 	volume_keys_free(k);
 }
 
-/* What others keep there. */
+/* --- what others keep there ---------------------------------------------------*/
+
+static void
+test_buffers(void **state)
+{
+	static const uint8_t key[SEAL_KEY_LEN] = {1}, other_key[32] = {2};
+	uint8_t sealed[5 + SEAL_EXTRA], plain[6] = {0};
+
+	(void)state;
+	assert_int_equal(seal_buffer(key, "log 1", "hello", 5, sealed), 0);
+	assert_int_equal(
+	    seal_buffer_open(key, "log 1", sealed, sizeof(sealed), plain), 0);
+	assert_string_equal((char *)plain, "hello");
+	assert_int_equal(
+	    seal_buffer_open(key, "log 2", sealed, sizeof(sealed), plain),
+	    -EBADMSG);
+	assert_int_equal(
+	    seal_buffer_open(other_key, "log 1", sealed, sizeof(sealed), plain),
+	    -EBADMSG);
+	for (size_t n = 0; n < sizeof(sealed); n++)
+		assert_int_equal(
+		    seal_buffer_open(key, "log 1", sealed, n, plain), -EBADMSG);
+	for (size_t bit = 0; bit < sizeof(sealed) * 8; bit++) {
+		sealed[bit / 8] ^= (uint8_t)(1U << bit % 8);
+		assert_int_equal(seal_buffer_open(key, "log 1", sealed,
+				     sizeof(sealed), plain),
+		    -EBADMSG);
+		sealed[bit / 8] ^= (uint8_t)(1U << bit % 8);
+	}
+	assert_int_equal(seal_buffer(key, "", NULL, 0, sealed), 0);
+	assert_int_equal(
+	    seal_buffer_open(key, "", sealed, SEAL_EXTRA, plain), 0);
+}
+
+/* With the volume's key, or as it is. */
 static void
 test_pieces(void **state)
 {
@@ -323,6 +357,7 @@ main(void)
 	    K(test_making_fails),
 	    K(test_exchanging_fails),
 	    K(test_cut_short),
+	    K(test_buffers),
 	    K(test_pieces),
 	    K(test_directory),
 	};
