@@ -37,6 +37,7 @@ static const struct nx_sys_rule storaged_sys[] = {
     ANY("move_mount"),
     ANY("mount_setattr"),
     ANY("umount2"),
+    ANY("dup3"), /* a disk's images, there or away, keep their number */
     /* chunks */
     ANY("sync_file_range"),
     /* what is decoded before it is sent, and whether somebody has it */
