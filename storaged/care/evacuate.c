@@ -59,6 +59,15 @@ moves_rest(struct healer *h, uint64_t bytes)
 
 /* --- which ------------------------------------------------------------------*/
 
+/* What is on a disk that is away goes when that is to be removed: it is made anew
+ * from elsewhere, and what is only there stays, and holds up the removal. */
+static bool
+can_be_emptied(const struct volume *v)
+{
+	return volume_leaving(v) && v->state == VOLUME_READY && !v->deleting &&
+	    (!volume_away(v) || (v->disk->leaving && v->disk->away));
+}
+
 /* One that is to be emptied and can be; an empty one is over for now. */
 static struct volume *
 current(struct healer *h)
@@ -66,8 +75,7 @@ current(struct healer *h)
 	struct volume *v, *next = NULL;
 
 	TAILQ_FOREACH(v, &h->s->volumes->list, entry) {
-		if (!volume_leaving(v) || v->state != VOLUME_READY ||
-		    volume_away(v) || v->deleting)
+		if (!can_be_emptied(v))
 			continue;
 		if (v->key == h->out.volume && !h->out.end)
 			return v;
@@ -108,7 +116,7 @@ move(
 	if (target)
 		h->running =
 		    copy_make(h->s, chunk, target, v->key, true, moved, h) == 0;
-	else
+	else if (!h->trash_in_the_way)
 		base_want(h->s->volumes);
 	h->out.stuck += !h->running;
 	return h->running;
@@ -210,8 +218,7 @@ evacuate_tick(struct healer *h)
 	bool any = false;
 
 	TAILQ_FOREACH(v, &h->s->volumes->list, entry)
-		any |= volume_leaving(v) && v->state == VOLUME_READY &&
-		    !volume_away(v) && (!v->emptied || v->base);
+		any |= can_be_emptied(v) && (!v->emptied || v->base);
 	if (any)
 		show_progress(h);
 	if (!any || h->out.scanning || nx_now_us() < h->out.again_us)

@@ -93,14 +93,15 @@ detach_work(void *arg)
 	remove_work(job);
 }
 
-/* Its disk is away: the image goes when that is back, and the row with it. */
+/* Its disk is away, or we are ending: the image goes when that is back or at the
+ * next start, and the row with it. */
 static void
 leave_unfinished(struct delete_job *job)
 {
 	struct volume *v = job->volume;
 
 	nx_info("event=volume-deleted node=%s moved=%" PRIu64 " lost=%" PRIu64
-		" note=\"its disk is away, the image goes when it is back\"",
+		" note=\"the image goes later\"",
 	    v->node, job->moved, job->n_lost);
 	v->unfinished = true;
 	v->deleting = false;
@@ -118,6 +119,12 @@ removal_take_down(struct volume *v, void *arg)
 
 	nx_assert(v == job->volume && v->refs == 0);
 	nx_assert(v->state == VOLUME_GOING);
+	/* One that is to be removed may never be back. */
+	if (v->disk->away && v->disk->leaving && !v->attached) {
+		job->result = 0;
+		remove_done(job);
+		return;
+	}
 	if (v->disk->away) {
 		leave_unfinished(job);
 		return;
@@ -126,5 +133,5 @@ removal_take_down(struct volume *v, void *arg)
 	v->store = chunk_store_free(v->store);
 	if (nx_workers_submit(job->s->slow,
 		attached ? detach_work : remove_work, remove_done, job) < 0)
-		nx_fatal(-ENOMEM, "deleting a volume");
+		leave_unfinished(job); /* we are ending */
 }

@@ -229,6 +229,30 @@ test_remove_disk(void **state)
 	turn_until(is_spread, NULL);
 }
 
+/* One that is lost for good: what it held is made anew, and it is forgotten. */
+static void
+test_remove_lost_disk(void **state)
+{
+	char path[128];
+
+	(void)state;
+	put_many();
+	lab_stop();
+	lab.disks = (char *)(uintptr_t) "";
+	lab_start();
+	disk_pull('b');
+	look_at(disk_at('b'));
+	turn_until(is_away, disk_at('b'));
+	turn_until(is_let_go, disk_at('b'));
+	LAB_OK(disk_call(NX__METHOD__DISK_REMOVE, disk_path('b')));
+	snprintf(path, sizeof(path), "%s", disk_path('b'));
+	turn_until(is_no_disk, path);
+	read_many();
+	turn_until(is_spread, NULL);
+	assert_int_equal(lab_status()->degraded_files, 0);
+	assert_int_equal(lab_status()->away, 0);
+}
+
 static void
 test_bad_disks(void **state)
 {
@@ -335,6 +359,7 @@ main(void)
 	    T(test_drain_over_restarts),
 	    T(test_fail),
 	    T(test_remove_disk),
+	    T(test_remove_lost_disk),
 	    T(test_bad_disks),
 	    T1(test_no_room),
 	    T1(test_spread),
