@@ -20,9 +20,10 @@ struct volume_mounted {
 	char loop[VOLUME_DEVICE_MAX]; /* the device's name */
 };
 
-/* Opens the device and mounts it. On failure nothing is left. 0 or -errno. */
+/* Opens the device and mounts it, if its size is what its file system and the
+ * catalogue (@size) say. On failure nothing is left. 0 or -errno. */
 int volume_attach(const struct volumes *vs, const struct volume_env *env,
-    const char *name, struct volume_mounted *ret_mounted,
+    const char *name, uint64_t size, struct volume_mounted *ret_mounted,
     struct volume_error *error);
 /* Borrows nothing any more after this. */
 void volume_detach(struct volume_mounted *m);

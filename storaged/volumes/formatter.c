@@ -46,6 +46,9 @@ exec_mkfs(int image, int messages, uint64_t size)
 	    /* small volumes would get 1 KiB blocks, which a 4 KiB loop device
 	     * refuses to mount */
 	    (char *)(uintptr_t) "-b", (char *)(uintptr_t) "4096",
+	    /* whatever mke2fs.conf says: what is relied on */
+	    (char *)(uintptr_t) "-O",
+	    (char *)(uintptr_t) "has_journal,extent,metadata_csum,64bit",
 	    (char *)(uintptr_t) "-m", (char *)(uintptr_t) "0",
 	    (char *)(uintptr_t) "-i",
 	    (char *)(uintptr_t)(size > LARGE ? INODE_RATIO_LARGE : INODE_RATIO),

@@ -59,7 +59,7 @@ attach_work(void *arg)
 	struct attach_job *job = arg;
 
 	job->result = volume_attach(job->vs, &job->volume->disk->env,
-	    job->volume->node, &job->mounted, &job->error);
+	    job->volume->node, job->volume->size, &job->mounted, &job->error);
 }
 
 static void

@@ -46,7 +46,8 @@ create_work(void *arg)
 		    env, node, job->volume->size, &job->error);
 	if (job->result < 0)
 		return;
-	job->result = volume_attach(vs, env, node, &job->mounted, &job->error);
+	job->result = volume_attach(
+	    vs, env, node, job->volume->size, &job->mounted, &job->error);
 	if (job->result < 0)
 		(void)vs->image->remove(env, node);
 }

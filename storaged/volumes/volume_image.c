@@ -130,7 +130,8 @@ image_open(const struct volume_env *env, const char *name_text,
 	nx_info("event=volume-bound node=%s loop=%s again=%s direct-io=%s",
 	    name_text, loop.name, loop.found ? "yes" : "no",
 	    loop.direct ? "yes" : "no");
-	*ret_device = (struct volume_device){.hold = loop.fd};
+	*ret_device =
+	    (struct volume_device){.hold = loop.fd, .again = loop.found};
 	memcpy(ret_device->name, loop.name, sizeof(ret_device->name));
 	return 0;
 }

@@ -9,6 +9,7 @@
 #ifndef STORAGED_VOLUME_IMAGE_H
 #define STORAGED_VOLUME_IMAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "storaged/volumes/formatter.h"
@@ -32,7 +33,8 @@ struct volume_error {
 /* An image as a block device below /dev. */
 struct volume_device {
 	char name[VOLUME_DEVICE_MAX]; /* "loop3" */
-	int hold; /* close it once something is mounted, or to let it go */
+	int hold;   /* close it once something is mounted, or to let it go */
+	bool again; /* it was on that device before: it may be mounted */
 };
 
 struct volume_image_ops {

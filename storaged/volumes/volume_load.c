@@ -92,7 +92,8 @@ load_volume(struct volumes *vs, const struct catalog_volume *row)
 	/* Others wait for their disk: nobody waits for one here. */
 	if (v->disk->key != 0)
 		return 0;
-	r = volume_attach(vs, &v->disk->env, v->node, &mounted, &error);
+	r = volume_attach(
+	    vs, &v->disk->env, v->node, v->size, &mounted, &error);
 	if (r == 0)
 		r = volume_set_mounted(vs, v, &mounted);
 	if (r < 0)
