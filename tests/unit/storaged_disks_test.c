@@ -157,6 +157,36 @@ test_read_only(void **state)
 	assert_int_equal(disks_of(7, "/again"), 2);
 }
 
+/* Something else is mounted there, even another Nexus's disk. */
+static void
+test_another_in_its_place(void **state)
+{
+	struct disk *b;
+
+	(void)state;
+	put_many(10);
+	b = disk_at('b');
+	disk_create('c', 200);
+	run("mkdir %s/volumes && echo 'nexus disk %s' >%s/" DISK_FILE,
+	    disk_path('c'), LAB_NODE("c"), disk_path('c'));
+	run("mount --move %s %s", disk_path('c'), disk_path('b'));
+	look_at(b);
+	turn_until(is_away, b);
+	assert_non_null(strstr(b->why, "another disk"));
+	lab_settle();
+	look_at(b);
+	for (int i = 0; i < 50; i++) {
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+		usleep(2000);
+	}
+	assert_true(b->away);
+	run("! ls -A %s/volumes | grep .", disk_path('b'));
+	read_many(10);
+	disk_pull('b');
+	look_at(b);
+	turn_until(is_well, b);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, disks_teardown)
 
 int
@@ -167,6 +197,7 @@ main(void)
 	    T(test_other_disk_first),
 	    T(test_pulled_and_back),
 	    T(test_not_mounted),
+	    T(test_another_in_its_place),
 	    T(test_read_only),
 	};
 
