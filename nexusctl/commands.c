@@ -231,6 +231,9 @@ const struct ctl_command ctl_commands[] = {
 	OPT(object_version_options), STORAGE, ctl_object_get},
     {"object stat <bucket> <key>", "show everything about an object", NULL,
 	OPT(object_version_options), STORAGE, ctl_object_stat},
+    {"object cp <bucket> <key> <bucket:TO> <key:NEW>", "copy an object",
+	"No byte moves; the copy counts in full against the quota.",
+	OPT(object_version_options), STORAGE, ctl_object_cp},
     {"object rm <bucket> <key>", "delete an object",
 	"Where versions are kept the object is hidden, and can be had by its "
 	"version; --version deletes one for good.",

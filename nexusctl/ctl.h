@@ -166,6 +166,7 @@ int ctl_object_put(struct ctl *c);
 int ctl_object_get(struct ctl *c);
 int ctl_object_stat(struct ctl *c);
 int ctl_object_rm(struct ctl *c);
+int ctl_object_cp(struct ctl *c);
 int ctl_object_lock(struct ctl *c);
 int ctl_upload_ls(struct ctl *c);
 int ctl_upload_drop(struct ctl *c);

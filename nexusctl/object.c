@@ -162,6 +162,29 @@ ctl_object_lock(struct ctl *c)
 			  NX_ARRAY_SIZE(object_columns), "version");
 }
 
+/* Its metadata go along. */
+int
+ctl_object_cp(struct ctl *c)
+{
+	Nx__ObjectCopyRequest request = NX__OBJECT_COPY_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply source = {0}, reply = {0};
+	const Nx__ObjectStatReply *a;
+	int exit = look(c, &source);
+
+	if (exit != 0)
+		return exit;
+	a = nx_as_object_stat_reply(source.body);
+	request.from = a->info->id;
+	request.n_meta = a->n_meta;
+	request.meta = a->meta;
+	request.bucket = ctl_text(c, "TO");
+	request.key = bytes(ctl_text(c, "NEW"));
+	exit = ctl_ask(c, nx_ask_object_copy(&request), &reply);
+	return exit ? exit
+		    : ctl_done(c, reply.body, "id", "%s is copied to %s",
+			  ctl_text(c, "KEY"), ctl_text(c, "NEW"));
+}
+
 /* --- sending ----------------------------------------------------------------*/
 
 static int

@@ -165,7 +165,8 @@ struct catalog_commit {
 	struct catalog_object_put *object;
 	const struct catalog_part_put *part;
 	struct catalog_chunk *chunks;      /* file.chunks of them, or */
-	struct catalog_assembly *assembly; /* which says size and chunks */
+	struct catalog_assembly *assembly; /* which says size and chunks, or */
+	int64_t copy_of; /* a file of the same owner; so does that */
 	bool create_only;
 	struct catalog_condition condition;
 	const uint8_t *meta; /* as bytes; file.about is said too */

@@ -40,6 +40,9 @@ int catalog_put_part(struct nx_db *db, struct catalog_commit *op, int64_t file);
 /* Makes the file of @op from op->assembly, whose pieces count no more by
  * themselves. */
 int catalog_assemble(struct nx_db *db, struct catalog_commit *op);
+/* Makes the file of @op have the content of op->copy_of. CATALOG_NO_FILE when
+ * that has gone. */
+int catalog_make_copy(struct nx_db *db, struct catalog_commit *op);
 /* Some of what @file was made of go. 1: some are left, 0: none, -errno. */
 int catalog_drop_parts(struct nx_db *db, uint64_t owner, int64_t file);
 /* Some of what @owner, who leaves, has in buckets and uploads go. 1: there was

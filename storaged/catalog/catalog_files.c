@@ -390,6 +390,8 @@ make_file(struct nx_db *db, struct catalog_commit *op)
 
 	if (op->assembly)
 		return catalog_assemble(db, op);
+	if (op->copy_of)
+		return catalog_make_copy(db, op);
 	r = insert_file(db, op);
 	if (r == 0)
 		r = insert_chunks(db, op);

@@ -73,6 +73,40 @@ catalog_assemble(struct nx_db *db, struct catalog_commit *op)
 	return r != 0 ? r : show_whole(db, op, a->parts);
 }
 
+/* --- copying ----------------------------------------------------------------*/
+
+int
+catalog_make_copy(struct nx_db *db, struct catalog_commit *op)
+{
+	struct catalog_file *f = &op->file;
+	sqlite3_stmt *stmt;
+	int r;
+
+	f->created_at = catalog_now();
+	r = nx_db_query(db, &stmt,
+	    "INSERT INTO files(id, owner, name, tree, size, chunks, want,"
+	    " replicas, md5, created_at, parts, content) SELECT ?1, owner, ?2,"
+	    " ?3, size, chunks, want, replicas, md5, ?4, parts,"
+	    " iif(content <> 0, content, file) FROM files WHERE file = ?5"
+	    " AND owner = ?6 AND tree <> 3 RETURNING file, size, chunks, want,"
+	    " replicas, md5, parts, content",
+	    "ssiuiu", f->id, f->name, catalog_home_of(op), f->created_at,
+	    op->copy_of, f->owner);
+	if (r <= 0)
+		return r < 0 ? r : CATALOG_NO_FILE;
+	f->key = sqlite3_column_int64(stmt, 0);
+	f->size = (uint64_t)sqlite3_column_int64(stmt, 1);
+	f->chunks = (uint32_t)sqlite3_column_int64(stmt, 2);
+	f->want = (uint32_t)sqlite3_column_int64(stmt, 3);
+	f->replicas = (uint32_t)sqlite3_column_int64(stmt, 4);
+	nx_db_text(stmt, 5, f->etag.text, sizeof(f->etag.text));
+	f->parts = (uint32_t)sqlite3_column_int64(stmt, 6);
+	f->content = sqlite3_column_int64(stmt, 7);
+	f->in_tree = op->path != NULL;
+	f->in_bucket = op->object != NULL;
+	return nx_db_next(stmt);
+}
+
 /* --- reading ----------------------------------------------------------------*/
 
 struct piece {

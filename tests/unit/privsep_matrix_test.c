@@ -104,6 +104,7 @@ static const struct {
     {"OBJECT_DELETE_MANY", "gA", "s", true},
     {"OBJECT_SET_LOCK", "gA", "s", true},
     {"OBJECT_OPEN_UPLOAD", "gA", "s", true},
+    {"OBJECT_COPY", "gA", "s", true},
     {"MULTIPART_OPEN", "gA", "s", true},
     {"MULTIPART_LIST", "gA", "s", true},
     {"PART_LIST", "gA", "s", true},

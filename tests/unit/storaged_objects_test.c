@@ -305,6 +305,56 @@ test_multipart(void **state)
 	free(data);
 }
 
+/* --- copies -----------------------------------------------------------------*/
+
+static Nx__Status
+copy(uint64_t user, const char *from, const char *bucket, const char *key)
+{
+	Nx__ObjectCopyRequest q = NX__OBJECT_COPY_REQUEST__INIT;
+
+	q.from = text(from);
+	q.bucket = text(bucket);
+	q.key = bytes(key);
+	return lab_call(user, NX__METHOD__OBJECT_COPY, &q);
+}
+
+static void
+test_copy(void **state)
+{
+	size_t size = 17 * MIB;
+	uint8_t *data = lab_random(size), records[2][20];
+	char id[33], whole[33], file[33];
+
+	(void)state;
+	LAB_OK(make(1, "bucket", false));
+	LAB_OK(make(2, "other", false));
+	multipart_open("bucket", "m", id);
+	send_part(id, 1, data, 12 * MIB, records[0]);
+	send_part(id, 2, data + 12 * MIB, 5 * MIB, records[1]);
+	assert_int_equal(copy(1, id, "bucket", "c"), NX__STATUS__NOT_FOUND);
+	LAB_OK(complete(id, records[0], 2));
+	snprintf(whole, sizeof(whole), "%s", LAB_BODY(Nx__ObjectInfo)->id);
+	assert_int_equal(copy(2, whole, "other", "c"), NX__STATUS__NOT_FOUND);
+	LAB_OK(copy(1, whole, "bucket", "c"));
+	assert_non_null(strstr(LAB_BODY(Nx__ObjectInfo)->etag, "-2"));
+	snprintf(file, sizeof(file), "%s", LAB_BODY(Nx__ObjectInfo)->id);
+	assert_string_not_equal(file, whole);
+	assert_int_equal(lab_chunk_files(), 3);
+	/* onto itself, and without the one it was made of */
+	LAB_OK(copy(1, whole, "bucket", "m"));
+	LAB_OK(delete_object(1, "bucket", "m"));
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 3);
+	LAB_OK(lab_read(1, file, NULL, 0, 0, data));
+	LAB_OK(lab_read(1, file, NULL, 12 * MIB - 3, 6, data));
+	assert_int_equal(lab_usage(1)->counted, size + 512);
+	LAB_OK(delete_object(1, "bucket", "c"));
+	readers_go();
+	assert_int_equal(lab_chunk_files(), 0);
+	assert_int_equal(lab_usage(1)->counted, 512);
+	free(data);
+}
+
 int
 main(void)
 {
@@ -314,6 +364,7 @@ main(void)
 	    T(test_list),
 	    T(test_delete_many),
 	    T(test_multipart),
+	    T(test_copy),
 	};
 
 	LAB_OR_SKIP("storaged's buckets");

@@ -292,7 +292,7 @@ test_user_goes(void **state)
 	assert_int_equal(make_bucket(1, "mine", false), 0);
 	assert_int_equal(make_bucket(2, "theirs", false), 0);
 	for (int i = 0; i < 30; i++) {
-		char key[8];
+		char key[16];
 
 		(void)snprintf(key, sizeof(key), "%d", i);
 		assert_int_equal(put_object("mine", key, 1, NULL), 0);
