@@ -60,10 +60,14 @@ static struct {
 	uint64_t base_size, base_max, away_grace; /* of the configuration */
 	char *disks;
 	uint64_t move_rate;
-	bool coded; /* everything is encrypted and compressed */
+	bool coded;    /* everything is encrypted, and compressed */
+	bool unpacked; /* or not */
 } lab = {
 #ifdef LAB_CODED
     .coded = true,
+#endif
+#ifdef LAB_UNPACKED
+    .unpacked = true,
 #endif
 };
 
@@ -146,7 +150,8 @@ lab_code(struct storaged_conf *conf)
 	static char path[80];
 	int fd;
 
-	conf->compression = (char *)(uintptr_t)(lab.coded ? "zstd" : "off");
+	conf->compression =
+	    (char *)(uintptr_t)(lab.coded && !lab.unpacked ? "zstd" : "off");
 	conf->encryption = lab.coded;
 	if (!lab.coded || conf->encryption_key)
 		return;

@@ -149,16 +149,22 @@ lab_orphan(struct volume *v)
 
 /* Flips a bit at @at of a file below the chunks of one volume. */
 static inline void
-lab_flip(struct volume *v, const char *name, off_t at)
+lab_flip_at(struct volume *v, const char *name, off_t at)
 {
 	int fd = lab_open_chunk(v, name, O_RDWR);
 	uint8_t byte;
 
-	at = lab_stored_at(at);
 	assert_int_equal(pread(fd, &byte, 1, at), 1);
 	byte ^= 1;
 	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
 	close(fd);
+}
+
+/* Of a chunk in a file of its own. */
+static inline void
+lab_flip(struct volume *v, const char *id, off_t at)
+{
+	lab_flip_at(v, id, lab_stored_at(at));
 }
 
 static inline void
