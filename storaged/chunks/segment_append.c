@@ -81,13 +81,25 @@ room_in(struct segments *s, uint64_t bytes, bool last)
 	return r < 0 ? r : fill_ahead(s, s->to.at + bytes);
 }
 
+/* Somebody has read its header from the disk, and it was not as written. */
+static bool
+is_rotten(struct segments *s)
+{
+	bool rotten;
+
+	pthread_mutex_lock(&s->mutex);
+	rotten = s->to.held && s->to.held->number == s->rotten;
+	pthread_mutex_unlock(&s->mutex);
+	return rotten;
+}
+
 /* The current segment has @bytes of blocks that were written. */
 static int
 make_room(struct segments *s, uint64_t bytes, bool reserved)
 {
 	int r;
 
-	if (s->to.fd >= 0 && s->to.at + bytes > s->limit)
+	if (s->to.fd >= 0 && (s->to.at + bytes > s->limit || is_rotten(s)))
 		segments_seal(s);
 	r = room_in(s, bytes, false);
 	if (r != -ENOSPC || !reserved)

@@ -118,6 +118,7 @@ segment_record_read(
 	memcpy(&d, bytes, sizeof(d));
 	if (d.magic != htole32(RECORD_MAGIC) ||
 	    le32toh(d.length) > SEGMENT_DATA_MAX ||
+	    strnlen(d.id, NX_ID_LEN) != NX_ID_LEN ||
 	    d.crc != htole32(record_crc(&d)))
 		return -EBADMSG;
 	*ret_record = (struct segment_record){

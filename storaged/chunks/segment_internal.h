@@ -29,6 +29,7 @@ struct segments {
 	int dir;               /* -1: there has been no segment yet */
 	uint32_t last;         /* the largest number there ever was */
 	uint32_t first_ours;   /* smaller ones were there before us */
+	uint32_t rotten;       /* one whose header is: nothing goes there */
 	LIST_HEAD(, held) held;
 	uint32_t frees[FREE_MAX];
 	unsigned n_frees;

@@ -178,6 +178,15 @@ check_record(const struct segment_reader *r, const struct chunk_place *place,
 	    : -ENOENT;
 }
 
+/* A record that is added there would be as bad as those that are. */
+static void
+note_rotten(struct segments *s, uint32_t number)
+{
+	pthread_mutex_lock(&s->mutex);
+	s->rotten = number;
+	pthread_mutex_unlock(&s->mutex);
+}
+
 static int
 check_cold(struct segments *s, struct segment_reader *r,
     const struct chunk_place *place)
@@ -186,6 +195,8 @@ check_cold(struct segments *s, struct segment_reader *r,
 	struct segment_record record;
 	int e = read_header(s, r, segment_number(place->at), &header);
 
+	if (e == -EBADMSG)
+		note_rotten(s, segment_number(place->at));
 	if (e == 0)
 		e = check_record(r, place, &record);
 	if (e == 0 && record.generation != header.generation)

@@ -203,7 +203,7 @@ test_room_comes_back(void **state)
 	after = segments();
 	compact_status(lab.s.compact, &st);
 	assert_true(st.emptied >= 2);
-	assert_true(st.moved > 0 && st.moved <= FILES / 5);
+	assert_true(st.moved > 0);
 	assert_true(after.bytes < before.bytes / 2);
 	check_all();
 	/* what was emptied is used again */

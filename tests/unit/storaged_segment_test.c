@@ -1,0 +1,431 @@
+/*
+ * Segments: their form, torn and rotten; a store of them, whose writes, syncs
+ * and opens fail one after the other.
+ */
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "storaged/chunks/segments.h"
+#include "tests/unit/storaged_chunk_lab.h"
+
+/* --- the form ---------------------------------------------------------------*/
+
+#define GENERATION 0x1122334455667788ULL
+
+/* A record at @at of @page; where the next can begin. */
+static size_t
+add_record(uint8_t *page, size_t at, char digit, uint32_t length)
+{
+	struct segment_record r = {.length = length, .generation = GENERATION};
+	uint8_t *data = page + at + SEGMENT_RECORD;
+
+	memset(r.id, digit, NX_ID_LEN);
+	memset(data, digit, length);
+	r.data_crc = checksum_crc(data, length);
+	segment_record_write(&r, page + at);
+	return at + segment_record_span(length);
+}
+
+static unsigned
+count_records(const uint8_t *data, size_t size, unsigned *ret_bad)
+{
+	struct segment_scan scan = {
+	    .data = data, .size = size, .generation = GENERATION};
+	struct segment_record r;
+	enum segment_found found;
+	unsigned n = 0;
+	size_t at;
+
+	*ret_bad = 0;
+	while ((found = segment_scan_next(&scan, &r, &at)) != SEGMENT_END &&
+	    found != SEGMENT_MORE) {
+		n++;
+		*ret_bad += found == SEGMENT_BAD;
+	}
+	return n;
+}
+
+static void
+test_header(void **state)
+{
+	struct segment_header h = {.number = 7,
+				  .generation = GENERATION,
+				  .made_at = 99,
+				  .volume = "base-1"},
+			      got;
+	uint8_t page[SEGMENT_PAGE];
+
+	(void)state;
+	segment_header_write(&h, page);
+	assert_int_equal(segment_header_read(page, &got), 0);
+	assert_int_equal(got.number, 7);
+	assert_int_equal(got.generation, GENERATION);
+	assert_string_equal(got.volume, "base-1");
+	/* any bit of it */
+	for (size_t i = 0; i < SEGMENT_PAGE * 8; i++) {
+		page[i / 8] ^= (uint8_t)(1 << i % 8);
+		assert_true(segment_header_read(page, &got) < 0);
+		page[i / 8] ^= (uint8_t)(1 << i % 8);
+	}
+	assert_int_equal(segment_header_read(page, &got), 0);
+}
+
+/* Any one bit of a record, or of its data, costs that one record and no other. */
+static void
+test_each_bit(void **state)
+{
+	uint8_t data[2 * SEGMENT_PAGE] = {0};
+	size_t end = add_record(data, 0, 'a', 100);
+	unsigned bad;
+
+	(void)state;
+	end = add_record(data, end, 'b', 57);
+	end = add_record(data, end, 'c', 1000);
+	assert_int_equal(count_records(data, sizeof(data), &bad), 3);
+	assert_int_equal(bad, 0);
+	for (size_t i = 0; i < end * 8; i++) {
+		unsigned n;
+
+		data[i / 8] ^= (uint8_t)(1 << i % 8);
+		n = count_records(data, sizeof(data), &bad);
+		assert_true(n - bad == 2 || (n == 3 && bad == 0));
+		data[i / 8] ^= (uint8_t)(1 << i % 8);
+	}
+}
+
+/* Cut off anywhere: what was whole is found, what was not is not. */
+static void
+test_torn(void **state)
+{
+	uint8_t data[SEGMENT_PAGE] = {0};
+	size_t first = add_record(data, 0, 'a', 100);
+	size_t end = add_record(data, first, 'b', 200);
+	unsigned bad;
+
+	(void)state;
+	for (size_t cut = 0; cut <= end; cut++) {
+		uint8_t torn[SEGMENT_PAGE] = {0};
+		unsigned n;
+
+		memcpy(torn, data, cut);
+		n = count_records(torn, sizeof(torn), &bad) - bad;
+		assert_true(n <= 2);
+		if (cut < SEGMENT_RECORD + 100)
+			assert_int_equal(n, 0);
+		else if (cut < first + SEGMENT_RECORD + 200)
+			assert_int_equal(n, 1);
+		else
+			assert_int_equal(n, 2);
+	}
+}
+
+/* What a former use has left is nobody's, and what looks like a record within
+ * somebody's content is content. */
+static void
+test_former_use(void **state)
+{
+	uint8_t data[2 * SEGMENT_PAGE] = {0}, inner[512] = {0};
+	struct segment_record r = {.length = sizeof(inner),
+	    .generation = GENERATION + 1,
+	    .id = "00000000000000000000000000000001"};
+	unsigned bad;
+
+	(void)state;
+	add_record(inner, 0, 'x', 20);
+	memcpy(data + SEGMENT_RECORD, inner, sizeof(inner));
+	r.data_crc = checksum_crc(inner, sizeof(inner));
+	segment_record_write(&r, data);
+	/* of another generation: only what its content forges would be seen,
+	 * had its author known the generation */
+	assert_int_equal(count_records(data, sizeof(data), &bad), 1);
+	r.generation = GENERATION;
+	segment_record_write(&r, data);
+	assert_int_equal(count_records(data, sizeof(data), &bad), 1);
+	assert_int_equal(bad, 0);
+}
+
+/* --- failures ---------------------------------------------------------------*/
+
+static struct {
+	int what, nth, error, seen; /* 1 write, 2 open */
+} more;
+
+static bool
+strikes(int what)
+{
+	if (more.what != what || ++more.seen != more.nth)
+		return false;
+	errno = more.error;
+	return true;
+}
+
+ssize_t
+pwritev(int fd, const struct iovec *iov, int n, off_t at)
+{
+	return strikes(1) ? -1 : syscall(SYS_pwritev, fd, iov, n, at, 0);
+}
+
+ssize_t
+pwrite64(int fd, const void *data, size_t len, off_t at)
+{
+	return strikes(1) ? -1 : syscall(SYS_pwrite64, fd, data, len, at);
+}
+
+int
+openat(int dir, const char *path, int flags, ...)
+{
+	int mode = 0;
+	va_list ap;
+
+	if (strikes(2))
+		return -1;
+	va_start(ap, flags);
+	if (flags & (O_CREAT | O_TMPFILE))
+		mode = va_arg(ap, int);
+	va_end(ap);
+	return (int)syscall(SYS_openat, dir, path, flags, mode);
+}
+
+static int
+append(const char *text, struct chunk_place *ret_place)
+{
+	struct chunk_append a = {
+	    .data = text, .length = (uint32_t)strlen(text)};
+	int r;
+
+	nx_id_new(a.id.text);
+	r = chunk_append_wait(stores[0], &a);
+	*ret_place = (struct chunk_place){a.id, a.at, a.length};
+	assert_true((r == 0) == (a.at != 0));
+	return r;
+}
+
+static int
+read_back(const struct chunk_place *place, const char *text, bool cold)
+{
+	struct chunk_reader *reader;
+	char got[64] = "";
+	int r = cold ? chunk_open_cold(stores[0], place, &reader)
+		     : chunk_open(stores[0], place, &reader);
+
+	if (r < 0)
+		return r;
+	r = chunk_read_at(reader, got, place->size, 0);
+	if (r == 0 && strcmp(got, text) != 0)
+		r = -EBADMSG;
+	chunk_close(reader);
+	return r;
+}
+
+static void
+close_and_open(void)
+{
+	struct chunk_store_spec spec = {.kind = CHUNK_STORE_LOCAL};
+	char path[80];
+
+	chunk_store_free(stores[0]);
+	snprintf(path, sizeof(path), "%s/0", top);
+	spec.dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(chunk_store_new(&spec, &stores[0]), 0);
+}
+
+static void
+remove_segments(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s/0/.segments", top);
+	assert_int_equal(system(command), 0);
+}
+
+/* What was acknowledged is there, whatever failed before or after; what failed
+ * is not, and the next one works. */
+static void
+inject(int kind, bool other, int error)
+{
+	bool struck = true;
+
+	for (int nth = 1; struck; nth++) {
+		struct chunk_place first, second, third;
+		int r;
+
+		remove_segments();
+		close_and_open();
+		if (other)
+			more = (typeof(more)){kind, nth, error, 0};
+		else
+			fault = (typeof(fault)){
+			    .what = kind, .nth = nth, .error = error};
+		r = append("the first", &first);
+		if (r == 0)
+			r = append("the second", &second);
+		struck = other ? more.seen >= nth : fault.seen >= nth;
+		more.what = 0;
+		fault.what = NONE;
+		assert_int_equal(r, struck ? -error : 0);
+		assert_int_equal(append("the third", &third), 0);
+		close_and_open();
+		assert_int_equal(read_back(&third, "the third", true), 0);
+		if (first.at != 0)
+			assert_int_equal(
+			    read_back(&first, "the first", true), 0);
+		if (first.at != 0 && second.at != 0)
+			assert_int_equal(
+			    read_back(&second, "the second", true), 0);
+	}
+}
+
+static void
+test_failures(void **state)
+{
+	(void)state;
+	inject(SYNC, false, EIO);
+	inject(SYNC, false, ENOSPC);
+	inject(DIRSYNC, false, EIO);
+	inject(1, true, EIO);
+	inject(1, true, ENOSPC);
+	inject(2, true, EMFILE);
+	remove_segments();
+}
+
+/* --- reading ----------------------------------------------------------------*/
+
+static void
+flip(const struct chunk_place *place, off_t at)
+{
+	char path[160];
+	uint8_t byte;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/0/.segments/%08x", top,
+	    segment_number(place->at));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 4;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+/* From the disk, every rotten bit of what describes a record is told; its data
+ * are still to be had for who has checksums of them. */
+static void
+test_rotten(void **state)
+{
+	struct chunk_place place, other;
+	off_t at;
+
+	(void)state;
+	assert_int_equal(append("the other", &other), 0);
+	assert_int_equal(append("the record", &place), 0);
+	at = (off_t)segment_offset(place.at);
+	for (off_t i = 0; i < (off_t)SEGMENT_RECORD + 10; i++) {
+		flip(&place, at + i);
+		assert_int_equal(
+		    read_back(&place, "the record", true), -EBADMSG);
+		assert_int_equal(read_back(&place, "the record", false),
+		    i < (off_t)SEGMENT_RECORD ? 0 : -EBADMSG);
+		assert_int_equal(read_back(&other, "the other", true), 0);
+		flip(&place, at + i);
+	}
+	flip(&place, 77); /* of the segment's header */
+	assert_int_equal(read_back(&place, "the record", true), -EBADMSG);
+	assert_int_equal(read_back(&place, "the record", false), 0);
+	flip(&place, 77);
+	/* another's place is not this one's */
+	place.at = other.at;
+	assert_int_equal(read_back(&place, "the record", false), -ENOENT);
+	place.at = segment_at(99, SEGMENT_PAGE);
+	assert_int_equal(read_back(&place, "the record", false), -ENOENT);
+	remove_segments();
+}
+
+/* What is sent is a sealed copy of that one chunk. */
+static void
+test_sending(void **state)
+{
+	struct chunk_reader *reader;
+	struct chunk_place place, other;
+	char got[64] = "";
+	uint64_t at;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	assert_int_equal(append("somebody else's", &other), 0);
+	assert_int_equal(append("the content", &place), 0);
+	assert_int_equal(chunk_open(stores[0], &place, &reader), 0);
+	fd = chunk_fd_for_sending(reader, 4, 7, &at);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+	assert_true(fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 7);
+	assert_int_equal(pread(fd, got, 7, (off_t)at), 7);
+	assert_string_equal(got, "content");
+	close(fd);
+	chunk_close(reader);
+	remove_segments();
+}
+
+static void
+count_seen(const struct chunk_id *id, uint64_t at, uint32_t length, bool good,
+    void *arg)
+{
+	(void)id;
+	(void)at;
+	assert_true(good && length == 5);
+	++*(unsigned *)arg;
+}
+
+/* Used again under another number: of its former content nothing is left. */
+static void
+test_used_again(void **state)
+{
+	struct chunk_place place, again;
+	uint32_t first, second;
+	unsigned n = 0;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(append("first", &place), 0);
+		chunk_settle(stores[0], place.at);
+	}
+	first = segment_number(place.at);
+	assert_int_equal(chunk_retire(stores[0], first), -EBUSY);
+	assert_int_equal(chunk_scan(stores[0], first, count_seen, &n), 0);
+	assert_int_equal(n, 20);
+	close_and_open();
+	assert_int_equal(chunk_retire(stores[0], first), 0);
+	assert_int_equal(read_back(&place, "first", false), -ENOENT);
+	/* one that waits is left for who gives room back */
+	{
+		struct chunk_append a = {.data = "again", .length = 5};
+
+		nx_id_new(a.id.text);
+		assert_int_equal(chunk_append_wait(stores[0], &a), 0);
+		again = (struct chunk_place){a.id, a.at, 5};
+	}
+	second = segment_number(again.at);
+	assert_true(second > first);
+	n = 0;
+	assert_int_equal(chunk_scan(stores[0], second, count_seen, &n), 0);
+	assert_int_equal(n, 1);
+	remove_segments();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(test_header),
+	    T(test_each_bit),
+	    T(test_torn),
+	    T(test_former_use),
+	    T(test_failures),
+	    T(test_rotten),
+	    T(test_sending),
+	    T(test_used_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
