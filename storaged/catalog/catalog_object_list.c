@@ -95,6 +95,13 @@ static const char older_rows[] =
     "SELECT " OBJECT_COLUMNS OBJECT_FROM "WHERE o.bucket = ? AND o.key = ?"
     " AND o.object < ? ORDER BY o.object DESC";
 
+static const char live_key[] =
+    "SELECT key FROM objects INDEXED BY objects_live WHERE bucket = ?"
+    " AND key >= ? AND live = 1 ORDER BY key LIMIT 1";
+static const char any_key[] =
+    "SELECT key FROM objects INDEXED BY objects_key WHERE bucket = ?"
+    " AND key >= ? ORDER BY key LIMIT 1";
+
 /* 1 at a row, 0 none, -errno. */
 static int
 begin_walk(struct walk *w)
@@ -140,23 +147,23 @@ end_walk(struct walk *w)
 /* --- lines ------------------------------------------------------------------*/
 
 static bool
-has_prefix(const struct catalog_object *o, const struct catalog_key *prefix)
+has_prefix(const uint8_t *key, size_t len, const struct catalog_key *prefix)
 {
-	return o->key_len >= prefix->len &&
-	    memcmp(o->key, prefix->data, prefix->len) == 0;
+	return len >= prefix->len &&
+	    memcmp(key, prefix->data, prefix->len) == 0;
 }
 
-/* The length of the common prefix @o is below; 0: of none. */
+/* The length of the common prefix @key is below; 0: of none. */
 static size_t
-common_prefix(const struct catalog_object *o, const struct catalog_listing *l)
+common_prefix(const uint8_t *key, size_t len, const struct catalog_listing *l)
 {
 	const uint8_t *found;
 
 	if (l->delimiter.len == 0)
 		return 0;
-	found = memmem(o->key + l->prefix.len, o->key_len - l->prefix.len,
+	found = memmem(key + l->prefix.len, len - l->prefix.len,
 	    l->delimiter.data, l->delimiter.len);
-	return found ? (size_t)(found - o->key) + l->delimiter.len : 0;
+	return found ? (size_t)(found - key) + l->delimiter.len : 0;
 }
 
 /* False: there is no room for it. */
@@ -182,12 +189,71 @@ remember(struct catalog_cursor *c, const uint8_t *key, size_t len, bool beyond,
 	c->row = row;
 }
 
+/* What begins with @key's first @common bytes is one line. False: no room. */
+static bool
+take_prefix(struct walk *w, const uint8_t *key, size_t common,
+    catalog_object_each *each, void *arg)
+{
+	struct catalog_listed one = {.prefix = {key, common}};
+
+	if (!take(w, &one, each, arg))
+		return false;
+	remember(&w->l->cursor, key, common, true, 0);
+	seek_beyond(&w->seek, key, common);
+	return true;
+}
+
+/* The key at the seek or behind it: from the index alone, no row is read. 1, 0:
+ * there is none, -errno. */
+static int
+peek(struct walk *w, uint8_t ret_key[CATALOG_KEY_MAX], size_t *ret_len)
+{
+	const void *key = w->seek.key;
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(w->db, &stmt, w->l->versions ? any_key : live_key,
+	    "ib", w->bucket, key, w->seek.len);
+	size_t len;
+
+	if (r <= 0)
+		return r;
+	len = (size_t)sqlite3_column_bytes(stmt, 0);
+	if (len == 0 || len > CATALOG_KEY_MAX)
+		r = -EBADMSG;
+	else
+		memcpy(ret_key, sqlite3_column_blob(stmt, 0), len);
+	*ret_len = len;
+	sqlite3_reset(stmt);
+	return r;
+}
+
+/* From one common prefix to the next, as long as there is nothing else between
+ * them. 1 at a row, 0 no more, -errno. */
+static int
+skip(struct walk *w, catalog_object_each *each, void *arg)
+{
+	uint8_t key[CATALOG_KEY_MAX];
+	size_t len, common;
+
+	while (!w->seek.end) {
+		int r = peek(w, key, &len);
+
+		if (r <= 0 || !has_prefix(key, len, &w->l->prefix))
+			return r < 0 ? r : 0;
+		common = common_prefix(key, len, w->l);
+		if (common == 0)
+			return begin_walk(w);
+		if (!take_prefix(w, key, common, each, arg))
+			return 0;
+	}
+	return 0;
+}
+
 /* One row, which may stand for many. 1 at the next one, 0 no more, -errno. */
 static int
 list_row(struct walk *w, struct catalog_object *o, catalog_object_each *each,
     void *arg)
 {
-	size_t common = common_prefix(o, w->l);
+	size_t common = common_prefix(o->key, o->key_len, w->l);
 	struct catalog_listed one = {.object = o};
 
 	if (common == 0) {
@@ -197,13 +263,10 @@ list_row(struct walk *w, struct catalog_object *o, catalog_object_each *each,
 		    w->l->versions ? o->row : 0);
 		return step(w);
 	}
-	one = (struct catalog_listed){.prefix = {o->key, common}};
-	if (!take(w, &one, each, arg))
+	if (!take_prefix(w, o->key, common, each, arg))
 		return 0;
-	remember(&w->l->cursor, o->key, common, true, 0);
 	end_walk(w);
-	seek_beyond(&w->seek, o->key, common);
-	return begin_walk(w);
+	return skip(w, each, arg);
 }
 
 /* The first row of a key that the walk meets is its newest, unless it began in
@@ -230,7 +293,7 @@ walk(struct walk *w, catalog_object_each *each, void *arg)
 		struct catalog_object *now = &o[i % 2];
 
 		r = object_read(w->stmt, now);
-		if (r < 0 || !has_prefix(now, &w->l->prefix))
+		if (r < 0 || !has_prefix(now->key, now->key_len, &w->l->prefix))
 			break;
 		now->current = is_newest(now, &o[(i + 1) % 2], w);
 		r = list_row(w, now, each, arg);
