@@ -83,6 +83,7 @@ on_stop(void *ctx)
 	struct storaged *s = ctx;
 
 	uploads_stop(s->uploads);
+	healer_stop(s->healer);
 	scrub_stop(s->scrub);
 	compact_stop(s->compact);
 	check_stop(s->check);

@@ -79,6 +79,12 @@ healer_new(struct storaged *s)
 	return h;
 }
 
+void
+healer_stop(struct healer *h)
+{
+	h->stopped = true;
+}
+
 struct healer *
 healer_free(struct healer *h)
 {
@@ -330,7 +336,7 @@ next_degraded(struct healer *h)
 void
 healer_next(struct healer *h)
 {
-	if (h->running || next_report(h))
+	if (h->stopped || h->running || next_report(h))
 		return;
 	while (!h->running && !TAILQ_EMPTY(&h->drains))
 		if (drain_step(h))

@@ -18,6 +18,9 @@
 struct volume;
 
 struct healer *healer_new(struct storaged *s);
+/* What is under way ends, and nothing begins any more: what is left to be copied
+ * is found again after the next start. */
+void healer_stop(struct healer *h);
 /* Workers must have ended. */
 struct healer *healer_free(struct healer *h);
 

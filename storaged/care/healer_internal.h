@@ -49,6 +49,7 @@ struct moves {
 struct healer {
 	struct storaged *s;
 	bool running; /* one copy or check at a time */
+	bool stopped; /* and no further one */
 	TAILQ_HEAD(, report) reports;
 	size_t n_reports;
 	bool repairing; /* what runs is of a report */
