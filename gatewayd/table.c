@@ -11,6 +11,7 @@ const struct route_table *const gw_routes[] = {
     &node_routes,
     &file_routes,
     &fs_routes,
+    &list_routes,
     &lambda_routes,
     &transfer_routes,
     NULL,

@@ -75,6 +75,21 @@ static const struct ctl_option mkdir_options[] = {
 static const struct ctl_option mv_options[] = {
     {"replace", 0, NULL, NULL, "replace a file that is there"},
 };
+static const struct ctl_option ls_options[] = {
+    {"sort", 0, "<word:ORDER>", "name", "by name, size or time"},
+    {"reverse", 0, NULL, NULL, "the other way round"},
+};
+static const struct ctl_option find_options[] = {
+    {"name", 0, "<word:PATTERN>", NULL, "of the name"},
+    {"match", 0, "<word:PATTERN>", NULL, "of the path below the folder"},
+    {"files", 0, NULL, NULL, "no folders"},
+    {"folders", 0, NULL, NULL, "no files"},
+    {"min-size", 0, "<size>", NULL, "at least so large"},
+    {"max-size", 0, "<size>", NULL, "at most so large"},
+    {"since", 0, "<number:TIME>", NULL,
+	"changed at that time (seconds since 1970) or later"},
+    {"until", 0, "<number:TIME>", NULL, "or before that"},
+};
 static const struct ctl_option cp_options[] = {
     {"recursive", 'r', NULL, NULL, "a folder, with all that is below it"},
     {"replace", 0, NULL, NULL, "replace a file that is there"},
@@ -191,7 +206,14 @@ const struct ctl_command ctl_commands[] = {
 
     {"fs mkdir <path>", "make a folder", NULL, OPT(mkdir_options), STORAGE,
 	ctl_fs_mkdir},
-    {"fs ls [path]", "list a folder", NULL, NO_OPT, STORAGE, ctl_fs_ls},
+    {"fs ls [path]", "list a folder", NULL, OPT(ls_options), STORAGE,
+	ctl_fs_ls},
+    {"fs find [path]", "search a folder and all below it",
+	"Patterns are as in a shell: * ? [a-z]; ** is any number of folders. "
+	"All that is asked for must hold.\n\n"
+	"    nexusctl fs find /docs --name '*.pdf' --min-size 1M\n"
+	"    nexusctl fs find / --match '**/old/**' --files",
+	OPT(find_options), STORAGE, ctl_fs_find},
     {"fs stat <path>", "show everything about a file or folder", NULL, NO_OPT,
 	STORAGE, ctl_fs_stat},
     {"fs put <local> <path>", "store a file at a path",

@@ -110,6 +110,9 @@ struct ctl_listing {
 /* Fetches all pages and prints them. Exit code. */
 int
 ctl_list(struct ctl *c, const struct ctl_listing *l, ProtobufCMessage *request);
+/* The same, sorted by name (as they come), size or time (modified_at). */
+int ctl_list_sorted(struct ctl *c, const struct ctl_listing *l,
+    ProtobufCMessage *request, const char *sort, bool reverse);
 /* The same into a JSON array, for those that put it together otherwise. */
 Nx__Status ctl_list_json(struct ctl *c, const struct ctl_listing *l,
     ProtobufCMessage *request, cJSON **ret_array);
@@ -130,7 +133,8 @@ int ctl_print_memfd(struct ctl *c, int fd, FILE *out, bool raw);
 int ctl_print_json(cJSON *json);
 
 extern const struct ctl_listing ctl_list_nodes, ctl_list_files,
-    ctl_list_damaged, ctl_list_fs, ctl_list_users, ctl_list_volumes;
+    ctl_list_damaged, ctl_list_fs, ctl_list_found, ctl_list_users,
+    ctl_list_volumes;
 
 /* --- the commands -----------------------------------------------------------*/
 
@@ -154,6 +158,7 @@ int ctl_fs_stat(struct ctl *c);
 int ctl_fs_rm(struct ctl *c);
 int ctl_fs_mv(struct ctl *c);
 int ctl_fs_cp(struct ctl *c);
+int ctl_fs_find(struct ctl *c);
 int ctl_fs_put(struct ctl *c);
 int ctl_fs_get(struct ctl *c);
 int ctl_bucket_make(struct ctl *c);

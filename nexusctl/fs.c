@@ -42,7 +42,37 @@ ctl_fs_ls(struct ctl *c)
 	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
 
 	request.path = path;
-	return ctl_list(c, &ctl_list_fs, &request.base);
+	/* By another order than that of names each page would look at all. */
+	return ctl_list_sorted(c, &ctl_list_fs, &request.base,
+	    ctl_option_text(c, "sort"), ctl_flag(c, "reverse"));
+}
+
+static uint64_t
+option_or(struct ctl *c, const char *name, uint64_t otherwise)
+{
+	return ctl_option(c->args, name)->set ? ctl_option_number(c, name)
+					      : otherwise;
+}
+
+int
+ctl_fs_find(struct ctl *c)
+{
+	Nx__FsFindRequest request = NX__FS_FIND_REQUEST__INIT;
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+
+	request.path = path;
+	if (ctl_option(c->args, "name")->set)
+		request.name = ctl_option_text(c, "name");
+	if (ctl_option(c->args, "match")->set)
+		request.pattern = ctl_option_text(c, "match");
+	request.files = ctl_flag(c, "files");
+	request.folders = ctl_flag(c, "folders");
+	request.min_size = option_or(c, "min-size", 0);
+	request.has_max_size = ctl_option(c->args, "max-size")->set;
+	request.max_size = option_or(c, "max-size", 0);
+	request.since = option_or(c, "since", 0);
+	request.until = option_or(c, "until", 0);
+	return ctl_list(c, &ctl_list_found, &request.base);
 }
 
 static int

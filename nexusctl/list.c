@@ -1,4 +1,5 @@
 /* Lists come in pages with a cursor; here they become one. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/err.h"
@@ -49,6 +50,15 @@ static const struct ctl_column fs_columns[] = {
 };
 const struct ctl_listing ctl_list_fs = {NX__METHOD__FS_LIST, "entries", "name",
     fs_columns, NX_ARRAY_SIZE(fs_columns)};
+
+static const struct ctl_column found_columns[] = {
+    {"TYPE", "folder", CTL_KIND},
+    {"SIZE", "size", CTL_SIZE},
+    {"CHANGED", "modified_at", CTL_TIME},
+    {"PATH", "path", CTL_TEXT},
+};
+const struct ctl_listing ctl_list_found = {NX__METHOD__FS_FIND, "found", "path",
+    found_columns, NX_ARRAY_SIZE(found_columns)};
 
 static const struct ctl_column user_columns[] = {
     {"ID", "id", CTL_TEXT},
@@ -195,8 +205,53 @@ ctl_list_json(struct ctl *c, const struct ctl_listing *l,
 	return status;
 }
 
+/* The field of a row that decides; rows are all of one kind. */
+static int
+by_field(const void *a, const void *b, void *arg)
+{
+	const ProtobufCMessage *const *x = a, *const *y = b;
+	const ProtobufCFieldDescriptor *f = arg;
+	const uint64_t *m = (const void *)((const char *)*x + f->offset);
+	const uint64_t *n = (const void *)((const char *)*y + f->offset);
+
+	return (*m > *n) - (*m < *n);
+}
+
+/* False: there is no such order. They came by name. */
+static bool
+sort_rows(struct pages *p, const char *sort, bool reverse)
+{
+	const ProtobufCFieldDescriptor *f;
+	const char *name = strcmp(sort, "time") == 0 ? "modified_at" : sort;
+
+	if (strcmp(sort, "name") != 0 && strcmp(name, "size") != 0 &&
+	    name == sort)
+		return false;
+	if (strcmp(sort, "name") != 0 && p->n_rows > 0) {
+		f = protobuf_c_message_descriptor_get_field_by_name(
+		    p->rows[0]->descriptor, name);
+		nx_assert(f && f->type == PROTOBUF_C_TYPE_UINT64);
+		qsort_r(p->rows, p->n_rows, sizeof(*p->rows), by_field,
+		    (void *)(uintptr_t)f);
+	}
+	for (size_t i = 0; reverse && i < p->n_rows / 2; i++) {
+		const ProtobufCMessage *row = p->rows[i];
+
+		p->rows[i] = p->rows[p->n_rows - 1 - i];
+		p->rows[p->n_rows - 1 - i] = row;
+	}
+	return true;
+}
+
 int
 ctl_list(struct ctl *c, const struct ctl_listing *l, ProtobufCMessage *request)
+{
+	return ctl_list_sorted(c, l, request, "name", false);
+}
+
+int
+ctl_list_sorted(struct ctl *c, const struct ctl_listing *l,
+    ProtobufCMessage *request, const char *sort, bool reverse)
 {
 	nx_cleanup(pages_fini) struct pages p = {0};
 	Nx__Status status = fetch(c, l, request, &p);
@@ -204,6 +259,9 @@ ctl_list(struct ctl *c, const struct ctl_listing *l, ProtobufCMessage *request)
 
 	if (status != NX__STATUS__OK)
 		return ctl_fail(c, status);
+	if (!sort_rows(&p, sort, reverse))
+		return ctl_failf(c, NX__STATUS__INVALID,
+		    "a list is sorted by name, size or time");
 	if (c->json)
 		return ctl_print_json(pages_json(&p));
 	if (!c->quiet) {

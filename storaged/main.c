@@ -133,6 +133,7 @@ make_parts(struct storaged *s)
 	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	s->quotas = quotas_new();
 	s->copies = copies_new();
+	s->scans = scans_new(s);
 	s->uploads = uploads_new(s);
 	s->downloads = downloads_new(s);
 	s->collector = collector_new(s);
@@ -143,9 +144,10 @@ make_parts(struct storaged *s)
 	s->expiry = expiry_new(s);
 	s->check = check_new(s);
 	stopping = evtimer_new(s->base, try_to_quit, NULL);
-	if (!s->tickets || !s->quotas || !s->copies || !s->uploads ||
-	    !s->downloads || !s->collector || !s->compact || !s->expiry ||
-	    !s->healer || !s->proofs || !s->scrub || !s->check || !stopping)
+	if (!s->tickets || !s->quotas || !s->copies || !s->scans ||
+	    !s->uploads || !s->downloads || !s->collector || !s->compact ||
+	    !s->expiry || !s->healer || !s->proofs || !s->scrub || !s->check ||
+	    !stopping)
 		nx_fatal(-ENOMEM, "starting");
 	collector_watch(s->collector, oldest_upload, s->uploads);
 	compact_watch(s->compact, oldest_upload, s->uploads);
@@ -162,6 +164,7 @@ free_parts(struct storaged *s)
 	copies_stop(s->copies);
 	(void)catalog_flush(s->catalog);
 	s->copies = copies_free(s->copies);
+	s->scans = scans_free(s->scans);
 	s->check = check_free(s->check);
 	s->expiry = expiry_free(s->expiry);
 	s->scrub = scrub_free(s->scrub);

@@ -26,6 +26,7 @@ struct healer;
 struct proofs;
 struct quotas;
 struct reserve;
+struct scans;
 struct scrub;
 struct segment_writers;
 struct uploads;
@@ -73,6 +74,7 @@ struct storaged {
 	struct volumes *volumes;
 	struct quotas *quotas;
 	struct copies *copies;
+	struct scans *scans; /* lists and searches that take a while */
 	struct reserve *reserve;
 	struct uploads *uploads;
 	struct downloads *downloads;

@@ -15,8 +15,8 @@
 struct page {
 	page_ask_fn *ask;
 	struct buf buf;
-	char next[256]; /* the cursor of the page asked for */
-	bool begun;     /* the head of the reply is sent */
+	char next[4352]; /* the cursor of the page asked for */
+	bool begun;      /* the head of the reply is sent */
 };
 
 static void

@@ -55,9 +55,8 @@ reply_uploaded(struct req *r, int status, const Nx__FinishUploadReply *m)
 }
 
 void
-json_entry(struct buf *b, const char *name, const Nx__FsEntry *e)
+entry_members(struct buf *b, const Nx__FsEntry *e)
 {
-	json_open(b, name, '{');
 	json_string(b, "name", e->name);
 	json_string(b, "type", e->folder ? "folder" : "file");
 	json_uint(b, "size", e->size);
@@ -71,5 +70,12 @@ json_entry(struct buf *b, const char *name, const Nx__FsEntry *e)
 		json_uint(b, "files", e->files);
 		json_uint(b, "folders", e->folders);
 	}
+}
+
+void
+json_entry(struct buf *b, const char *name, const Nx__FsEntry *e)
+{
+	json_open(b, name, '{');
+	entry_members(b, e);
 	json_close(b, '}');
 }

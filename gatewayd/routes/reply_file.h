@@ -13,6 +13,8 @@ void json_file(struct buf *b, const char *name, const Nx__FileInfo *f);
  * path. */
 void reply_uploaded(struct req *r, int status, const Nx__FinishUploadReply *m);
 /* {name, type, size, ...} */
+/* Its members, within an object. */
+void entry_members(struct buf *b, const Nx__FsEntry *e);
 void json_entry(struct buf *b, const char *name, const Nx__FsEntry *e);
 
 #endif

@@ -60,35 +60,6 @@ fs_mkdir(struct req *r)
 }
 
 static void
-on_entries(struct req *r, const struct nx_reply *reply)
-{
-	const Nx__FsListReply *m = nx_as_fs_list_reply(reply->body);
-	size_t i;
-
-	for (i = 0; i < m->n_entries; i++)
-		json_entry(page_buf(r), NULL, m->entries[i]);
-	page_done(r, m->next);
-}
-
-static void
-ask_entries(struct req *r, const char *cursor)
-{
-	Nx__FsListRequest m = NX__FS_LIST_REQUEST__INIT;
-	struct req_call_opts opts = {.again = page_again};
-	const char *path = uri_param(&r->uri, "path");
-
-	m.path = borrow(path && *path ? path : "/");
-	m.after = borrow(cursor);
-	req_call(r, nx_ask_fs_list(&m), &opts, on_entries);
-}
-
-static void
-fs_list(struct req *r)
-{
-	page_begin(r, ask_entries);
-}
-
-static void
 on_entry(struct req *r, const struct nx_reply *reply)
 {
 	struct buf b = {0};
@@ -253,8 +224,6 @@ fs_copy(struct req *r)
 static const struct route rows[] = {
     {HTTP_M_POST, "/api/fs/mkdir", ROUTE_JSON, ROUTE_SMALL, true, fs_mkdir,
 	NULL},
-    {HTTP_M_GET, "/api/fs/ls", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_list,
-	"path"},
     {HTTP_M_GET, "/api/fs/stat", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_stat,
 	"path"},
     {HTTP_M_DELETE, "/api/fs/delete", ROUTE_NO_BODY, ROUTE_SMALL, true,

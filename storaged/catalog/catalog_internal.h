@@ -91,6 +91,9 @@ int catalog_walk(struct nx_db *db, uint64_t owner, const struct path *path,
 /* 1 found, 0 not, -errno. */
 int catalog_find_child(struct nx_db *db, uint64_t owner, int64_t parent,
     const char *name, struct catalog_entry *ret_entry);
+/* Entries with names after @after, up to the first folder. Number, -errno. */
+int catalog_list_to_folder(struct nx_db *db, uint64_t owner, int64_t folder,
+    const char *after, struct catalog_entry *ret_entries, size_t max);
 /* The folder @path is to be in. */
 int catalog_walk_parent(struct nx_db *db, uint64_t owner,
     const struct path *path, struct catalog_entry *ret_parent);

@@ -123,20 +123,55 @@ catalog_stat(struct catalog *c, uint64_t owner, const struct path *path,
 	return r;
 }
 
+/* Names after @after, from the first, or before it, from the last. */
+static int
+query_list(struct nx_db *db, uint64_t owner, int64_t folder, const char *after,
+    bool reverse, size_t max, sqlite3_stmt **ret_stmt)
+{
+	if (!reverse)
+		return nx_db_query(db, ret_stmt,
+		    "SELECT " ENTRY_COLUMNS " FROM entries e LEFT JOIN files f"
+		    " ON f.file = e.file WHERE e.owner = ? AND e.parent = ?"
+		    " AND e.name > ? ORDER BY e.name LIMIT ?",
+		    "uisu", owner, folder, after, (uint64_t)max);
+	/* No name has the byte FF. */
+	return nx_db_query(db, ret_stmt,
+	    "SELECT " ENTRY_COLUMNS " FROM entries e LEFT JOIN files f"
+	    " ON f.file = e.file WHERE e.owner = ? AND e.parent = ?"
+	    " AND e.name < ? ORDER BY e.name DESC LIMIT ?",
+	    "uisu", owner, folder, after[0] ? after : "\xff", (uint64_t)max);
+}
+
 int
 catalog_list(struct catalog *c, uint64_t owner, int64_t folder,
+    const char *after, bool reverse, struct catalog_entry *ret_entries,
+    size_t max)
+{
+	sqlite3_stmt *stmt;
+	int n = 0;
+	int r = query_list(c->db, owner, folder, after, reverse, max, &stmt);
+
+	while (r > 0) {
+		read_entry(stmt, &ret_entries[n++]);
+		r = nx_db_next(stmt);
+	}
+	return r < 0 ? r : n;
+}
+
+int
+catalog_list_to_folder(struct nx_db *db, uint64_t owner, int64_t folder,
     const char *after, struct catalog_entry *ret_entries, size_t max)
 {
 	sqlite3_stmt *stmt;
 	int n = 0;
-	int r = nx_db_query(c->db, &stmt,
-	    "SELECT " ENTRY_COLUMNS " FROM entries e LEFT JOIN files f"
-	    " ON f.file = e.file WHERE e.owner = ? AND e.parent = ?"
-	    " AND e.name > ? ORDER BY e.name LIMIT ?",
-	    "uisu", owner, folder, after, (uint64_t)max);
+	int r = query_list(db, owner, folder, after, false, max, &stmt);
 
 	while (r > 0) {
 		read_entry(stmt, &ret_entries[n++]);
+		if (ret_entries[n - 1].folder) {
+			sqlite3_reset(stmt);
+			return n;
+		}
 		r = nx_db_next(stmt);
 	}
 	return r < 0 ? r : n;

@@ -26,9 +26,35 @@ struct catalog_entry {
 int catalog_stat(struct catalog *c, uint64_t owner, const struct path *path,
     struct catalog_entry *ret_entry);
 /* Entries of the folder @folder (of catalog_stat) with names after @after,
- * sorted byte-wise. Number or -errno. */
+ * sorted byte-wise; or, if @reverse, before it, the last one first (empty: all).
+ * Number or -errno. */
 int catalog_list(struct catalog *c, uint64_t owner, int64_t folder,
-    const char *after, struct catalog_entry *ret_entries, size_t max);
+    const char *after, bool reverse, struct catalog_entry *ret_entries,
+    size_t max);
+
+/* A walk through a folder and all below it (catalog_find.c). */
+struct catalog_find_level {
+	int64_t folder;
+	size_t prefix; /* bytes of f->prefix before its name */
+	char after[PATH_NAME_MAX + 1];
+};
+struct catalog_find {
+	uint64_t owner;
+	unsigned depth;                  /* 0: at the end */
+	char prefix[PATH_BYTES_MAX + 2]; /* "a/b/" of what comes next */
+	struct catalog_find_level levels[PATH_DEPTH_MAX];
+};
+/* Begins in @top behind the entry @after (a path from there, depth 0: at the
+ * beginning). 0, or as catalog_stat, or CATALOG_NOT_FOLDER. */
+int catalog_find_begin(struct catalog *c, uint64_t owner,
+    const struct path *top, const struct path *after, struct catalog_find *f);
+/* The next entries, all in the folder f->prefix; only the last of them can be a
+ * folder. Number, 0 at the end, -errno. */
+int catalog_find_next(struct catalog *c, struct catalog_find *f,
+    struct catalog_entry *ret_entries, size_t max);
+/* They have been seen up to @last: it goes on behind that, or in it. */
+void
+catalog_find_pass(struct catalog_find *f, const struct catalog_entry *last);
 /* May a file come to @path? 0 (what the one there counts, if there is one, in
  * *ret_old), or why not. */
 int catalog_check_target(struct catalog *c, uint64_t owner,

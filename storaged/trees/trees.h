@@ -12,5 +12,6 @@
 #include "storaged/trees/info.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
+#include "storaged/trees/scan.h"
 
 #endif

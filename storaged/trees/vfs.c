@@ -18,11 +18,6 @@
 #include "storaged/storaged.h"
 #include "proto/serve_storaged.h"
 
-#define LIST_MAX 100U
-/* A page of long names must fit a frame, whatever the limit says. */
-#define PAGE_BYTES  48000U
-#define ENTRY_BYTES 160U
-
 static bool
 parse(struct nx_request *r, const char *text, struct path *ret_path)
 {
@@ -72,60 +67,6 @@ serve_fs_stat(
 		nx_refuse_errno(r, result, "reading about the file");
 	else
 		nx_answer_fs_stat(r, &info);
-}
-
-static void
-answer_page(struct nx_request *r, const struct catalog_entry *entries, size_t n,
-    size_t max)
-{
-	Nx__FsListReply reply = NX__FS_LIST_REPLY__INIT;
-	Nx__FsEntry infos[LIST_MAX], *pointers[LIST_MAX];
-	Nx__About abouts[LIST_MAX];
-	size_t bytes = 0, i;
-
-	for (i = 0; i < n && i < max; i++) {
-		bytes += ENTRY_BYTES + strlen(entries[i].name) +
-		    strlen(entries[i].about.type);
-		if (bytes > PAGE_BYTES)
-			break;
-		info_entry(&entries[i], &infos[i], &abouts[i]);
-		pointers[i] = &infos[i];
-	}
-	reply.n_entries = i;
-	reply.entries = pointers;
-	if (i < n)
-		reply.next = info_text(entries[i - 1].name);
-	nx_answer_fs_list(r, &reply);
-}
-
-void
-serve_fs_list(
-    struct nx_request *r, const Nx__FsListRequest *q, struct storaged *s)
-{
-	size_t max = q->limit && q->limit < LIST_MAX ? q->limit : LIST_MAX;
-	struct catalog_entry folder, *entries;
-	struct path path;
-	int result, n;
-
-	/* "ls" without a path is of the root. */
-	if (!parse(r, q->path[0] ? q->path : "/", &path))
-		return;
-	result = catalog_stat(s->catalog, r->who.user_id, &path, &folder);
-	if (result == 0 && !folder.folder)
-		result = CATALOG_NOT_FOLDER;
-	if (result != 0) {
-		refuse_catalog(r, result, path.text);
-		return;
-	}
-	entries = calloc(max + 1, sizeof(*entries));
-	n = entries ? catalog_list(s->catalog, r->who.user_id, folder.key,
-			  q->after, entries, max + 1)
-		    : -ENOMEM;
-	if (n < 0)
-		nx_refuse_errno(r, n, "listing the folder");
-	else
-		answer_page(r, entries, (size_t)n, max);
-	free(entries);
 }
 
 /* --- writing ----------------------------------------------------------------*/

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """What the tree promises over HTTP: conditions of writes, copies, what clients
-say of files."""
+say of files, lists and searches."""
 import concurrent.futures
 import os
 import sys
 import time
+import urllib.parse
 
 sys.dont_write_bytecode = True
 import http_api
@@ -154,6 +155,56 @@ def abouts():
             "GET", "/api/fs/stat?path=/bad").status), (400, 404))
 
 
+def pages(query):
+    got, after = [], ""
+    while True:
+        a = ask("GET", "/api/fs/ls?path=/l&%s%s" % (query, after))
+        if a.status != 200 or len(a.json) > 7:
+            return a.status, len(a.json)
+        got += [e["name"] for e in a.json]
+        if not a.headers["X-Nexus-Next"]:
+            return got
+        after = "&after=" + a.headers["X-Nexus-Next"]
+
+
+def lists():
+    sizes = {"n%d %% \u00e9" % i: (i * 7) % 20 for i in range(20)}
+    call("/api/fs/mkdir", {"path": "/l/sub/deep", "parents": True})
+    call("/api/fs/mkdir", {"path": "/empty"})
+    for name, size in sizes.items():
+        put("/l/" + urllib.parse.quote(name), b"x" * size)
+    put("/l/sub/deep/x.txt", b"123")
+    names = sorted(list(sizes) + ["sub"], key=lambda n: n.encode())
+    by_size = sorted(names, key=lambda n: (sizes.get(n, 3), n.encode()))
+    for query, wanted in (("limit=7", names), ("limit=7&sort=name", names),
+                          ("limit=7&reverse=true", names[::-1]),
+                          ("limit=7&sort=size", by_size),
+                          ("limit=6&sort=size&reverse=true", by_size[::-1])):
+        equal("a list with %s" % query, pages(query), wanted)
+    equal("by time", sorted(pages("limit=7&sort=time&reverse=true")),
+          sorted(names))
+    for query in ("sort=color", "limit=101", "limit=x", "reverse=maybe",
+                  "sort=size&after=x"):
+        equal("not with %s" % query, ask("GET", "/api/fs/ls?path=/l&" + query)
+              .status, 400)
+    sub = [e for e in ask("GET", "/api/fs/ls?path=/l").json
+           if e["name"] == "sub"][0]
+    equal("folders are counted", (sub["files"], sub["folders"], sub["size"]),
+          (1, 1, 3))
+
+    def find(query):
+        a = ask("GET", "/api/fs/find?" + query)
+        return [e["path"] for e in a.json] if a.status == 200 else a.status
+    equal("found by name", find("name=*.txt"), ["l/sub/deep/x.txt"])
+    equal("below a folder", find("path=/l/sub&match=**/x.*"), ["deep/x.txt"])
+    equal("folders", find("path=/l&type=folder"), ["sub", "sub/deep"])
+    equal("by size", len(find("path=/l&type=file&min_size=10")), 10)
+    equal("nothing", find("path=/empty"), [])
+    equal("nowhere", find("path=/nowhere"), 404)
+    equal("of no type", find("type=socket"), 400)
+    equal("of no time", find("since=yesterday"), 400)
+
+
 def main():
     http_api.sign_up()
     node = call("/api/nodes", {"name": http_api.NAME, "storage_size": "256M",
@@ -161,6 +212,7 @@ def main():
     conditions()
     copies()
     abouts()
+    lists()
     for e in ask("GET", "/api/fs/ls").json:
         ask("DELETE", "/api/fs/delete?path=/" + e["name"])
     equal("nothing is used in the end", http_api.usage(), (0, 0, 0))

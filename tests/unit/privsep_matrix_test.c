@@ -75,6 +75,7 @@ static const struct {
     {"FS_DELETE", "gA", "s", true},
     {"FS_MOVE", "gA", "s", true},
     {"FS_COPY", "gA", "s", true},
+    {"FS_FIND", "gA", "s", true},
     {"STORAGE_USAGE", "gA", "s", true},
     {"STORAGE_SET_QUOTA", "A", "s", false},
     {"STORAGE_STATUS", "A", "s", false},

@@ -204,6 +204,7 @@ lab_start(void)
 	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	s->quotas = quotas_new();
 	s->copies = copies_new();
+	s->scans = scans_new(s);
 	s->uploads = uploads_new(s);
 	s->downloads = downloads_new(s);
 	s->collector = collector_new(s);
@@ -268,6 +269,7 @@ lab_stop(void)
 	s->writers = segment_writers_free(s->writers);
 	(void)catalog_flush(s->catalog);
 	s->copies = copies_free(s->copies);
+	s->scans = scans_free(s->scans);
 	s->check = check_free(s->check);
 	s->expiry = expiry_free(s->expiry);
 	s->scrub = scrub_free(s->scrub);

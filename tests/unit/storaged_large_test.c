@@ -233,7 +233,7 @@ test_wide_root(void **state)
 
 		assert_int_equal(catalog_stat(lab.c, 1, &path, &root), 0);
 		memcpy(after, page[seen ? 99 : 0].name, sizeof(after));
-		n = catalog_list(lab.c, 1, root.key, after, page, 100);
+		n = catalog_list(lab.c, 1, root.key, after, false, page, 100);
 		seen += n;
 	} while (n == 100);
 	took = nx_now_us() - began;
