@@ -104,8 +104,11 @@ struct catalog_placing {
 	void *arg;
 	/* the catalogue's own, until @done */
 	struct catalog *catalog;
-	uint32_t after;
-	size_t next;
+	struct catalog_placed {
+		uint32_t after;
+		size_t next; /* of parts */
+		uint64_t size, chunks;
+	} now, then; /* before a step, and after it if it is not undone */
 	bool more;
 };
 void catalog_place_parts(struct catalog *c, struct catalog_placing *op);

@@ -60,55 +60,60 @@ set_offset(
 static int
 place(struct nx_db *db, struct catalog_placing *op, const struct row *row)
 {
-	const struct catalog_part *part = &op->parts[op->next];
-	int64_t offset = (int64_t)op->size;
+	struct catalog_placed *at = &op->then;
+	const struct catalog_part *part = &op->parts[at->next];
+	int64_t offset = (int64_t)at->size;
 
-	if (op->next == op->n_parts || row->number < part->number)
+	if (at->next == op->n_parts || row->number < part->number)
 		return set_offset(db, op->upload, row, -1);
 	if (row->number > part->number ||
 	    strcmp(row->etag.text, part->etag.text) != 0)
 		return CATALOG_BAD_PART;
-	op->next++;
-	if (row->size < CATALOG_PART_MIN && op->next < op->n_parts) {
-		op->next--;
+	if (row->size < CATALOG_PART_MIN && at->next + 1 < op->n_parts)
 		return CATALOG_PART_SMALL;
-	}
-	op->size += row->size;
-	op->chunks += row->chunks;
+	at->next++;
+	at->size += row->size;
+	at->chunks += row->chunks;
 	return set_offset(db, op->upload, row, offset);
 }
 
+/* Offsets are one list's at a time: who has placed another one before does not
+ * find the number any more that was theirs. */
+static int
+claim(struct nx_db *db, struct catalog_placing *op)
+{
+	struct catalog_upload u;
+	int r = part_upload(db, op->owner, op->upload, &u);
+
+	if (r != 0)
+		return r;
+	if (op->now.after > 0)
+		return u.changes == op->changes ? 0 : CATALOG_OFFSET;
+	op->changes = u.changes + 1;
+	return nx_db_exec(db, "UPDATE uploads SET changes = ? WHERE file = ?",
+	    "ii", op->changes, op->upload);
+}
+
+/* May be undone and made again: where it begins is where it began. */
 static int
 write_step(struct nx_db *db, void *arg)
 {
 	struct catalog_placing *op = arg;
-	size_t next = op->next;
-	uint64_t size = op->size, chunks = op->chunks;
 	struct row rows[STEP];
-	struct catalog_upload u;
-	int n, r = part_upload(db, op->owner, op->upload, &u);
+	int n = 0, r = claim(db, op);
 
-	if (r != 0)
-		return r;
-	if (op->after == 0)
-		op->changes = u.changes;
-	else if (u.changes != op->changes)
-		return CATALOG_OFFSET;
-	n = read_rows(db, op->upload, op->after, rows);
+	op->then = op->now;
+	if (r == 0)
+		n = read_rows(db, op->upload, op->now.after, rows);
+	if (n < 0)
+		return n;
 	for (int i = 0; i < n && r == 0; i++)
 		r = place(db, op, &rows[i]);
 	op->more = n == STEP;
-	if (n < 0 || r < 0) {
-		/* It may be run once more. */
-		op->next = next;
-		op->size = size;
-		op->chunks = chunks;
-		return n < 0 ? n : r;
-	}
-	if (r == 0 && !op->more && op->next < op->n_parts)
+	if (r == 0 && !op->more && op->then.next < op->n_parts)
 		r = CATALOG_BAD_PART;
-	if (r == 0 && n > 0)
-		op->after = rows[n - 1].number;
+	if (n > 0)
+		op->then.after = rows[n - 1].number;
 	return r;
 }
 
@@ -117,11 +122,14 @@ step_done(int result, void *arg)
 {
 	struct catalog_placing *op = arg;
 
+	op->now = op->then;
 	if (result == 0 && op->more) {
 		nx_db_write(op->catalog->db, write_step, step_done, op);
 		return;
 	}
-	op->wrong = op->next;
+	op->wrong = op->now.next;
+	op->size = op->now.size;
+	op->chunks = op->now.chunks;
 	op->done(result, op->arg);
 }
 
@@ -160,8 +168,7 @@ catalog_place_parts(struct catalog *c, struct catalog_placing *op)
 {
 	nx_assert(op->done && op->n_parts <= CATALOG_PARTS_MAX);
 	op->catalog = c;
-	op->after = 0;
-	op->next = 0;
+	op->now = (struct catalog_placed){0};
 	op->size = op->chunks = 0;
 	op->wrong = out_of_order(op->parts, op->n_parts);
 	if (op->wrong < op->n_parts)

@@ -81,6 +81,76 @@ test_parts(void **state)
 	recount();
 }
 
+/* Two complete one upload at once, with other lists: one of them wins, with what
+ * it listed, and the other one's list is nothing. */
+static void
+test_two_lists(void **state)
+{
+	struct catalog_part all[2] = {part(1, 5 * MIB), part(2, 7 * MIB)};
+	struct catalog_assembly first, second;
+	struct catalog_chunk chunk;
+	struct catalog_upload u;
+	struct catalog_object o;
+	struct catalog_file f;
+	uint64_t start;
+
+	(void)state;
+	assert_int_equal(make_bucket(1, "mp", false), 0);
+	assert_int_equal(open_upload(1, "mp", "key", &u), 0);
+	assert_int_equal(put_part(&u, 1, 0, 5 * MIB), 0);
+	assert_int_equal(put_part(&u, 2, 0, 7 * MIB), 0);
+	assert_int_equal(place_parts(&u, all, 2, &first, NULL), 0);
+	assert_int_equal(place_parts(&u, &all[1], 1, &second, NULL), 0);
+	assert_int_equal(commit_assembly(&u, NULL, &first), CATALOG_OFFSET);
+	assert_int_equal(commit_assembly(&u, NULL, &second), 0);
+	recount();
+	assert_int_equal(find_object("mp", "key", NULL, &o), 0);
+	assert_int_equal(o.size, 7 * MIB);
+	while (do_reap())
+		;
+	assert_int_equal(catalog_file_get(lab.c, o.file, &f), 0);
+	assert_int_equal(catalog_file_at(lab.c, &f, 0, &chunk, 1, &start), 1);
+	assert_int_equal(start, 0);
+	assert_int_equal(chunk.sums.size, 7 * MIB);
+	recount();
+}
+
+/* The write beside it is refused, so that it is made twice: what it says of the
+ * parts is in their rows all the same. */
+static void
+test_placed_again(void **state)
+{
+	struct catalog_part list[2] = {part(1, 5 * MIB), part(2, 7 * MIB)};
+	int result = INT32_MAX;
+	struct catalog_placing op = {.owner = 1,
+	    .parts = list,
+	    .n_parts = 2,
+	    .done = on_done,
+	    .arg = &result};
+	struct put *refused = malloc(sizeof(*refused));
+	struct catalog_upload u;
+
+	(void)state;
+	assert_int_equal(make_bucket(1, "mp", false), 0);
+	assert_int_equal(open_upload(1, "mp", "key", &u), 0);
+	assert_int_equal(put_part(&u, 1, 0, 5 * MIB), 0);
+	assert_int_equal(put_part(&u, 2, 0, 7 * MIB), 0);
+	op.upload = u.file;
+	put_start(refused, 2, "/no/such/folder", 1, 0);
+	catalog_place_parts(lab.c, &op);
+	catalog_commit(lab.c, &refused->op);
+	wait_for(&result);
+	assert_int_equal(refused->result, CATALOG_NO_PARENT);
+	assert_int_equal(result, 0);
+	assert_int_equal(op.size, 12 * MIB);
+	assert_int_equal(
+	    number("SELECT sum(offset) FROM parts WHERE offset >= 0"), 5 * MIB);
+	assert_int_equal(
+	    number("SELECT count(*) FROM parts WHERE offset >= 0"), 2);
+	free(refused->chunks);
+	free(refused);
+}
+
 static void
 test_small_part(void **state)
 {
@@ -355,6 +425,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    T(test_parts),
+	    T(test_two_lists),
+	    T(test_placed_again),
 	    T(test_small_part),
 	    T(test_given_up),
 	    T(test_offsets),
