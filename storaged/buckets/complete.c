@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 #include "common/err.h"
@@ -21,6 +22,7 @@
 
 #define RECORD    20U /* number, little-endian, and MD5 */
 #define LIST_SIZE (RECORD * CATALOG_PARTS_MAX)
+#define TRIES_MAX 8U /* when others complete it, or add to it, meanwhile */
 
 struct complete {
 	struct storaged *s;
@@ -34,7 +36,25 @@ struct complete {
 	uint8_t (*md5s)[MD5_LEN];
 	struct catalog_part *parts;
 	size_t n;
+	TAILQ_ENTRY(complete) entry;
+	unsigned tries;
 };
+
+/* Of one upload one at a time: two that place parts would undo each other's. */
+static TAILQ_HEAD(, complete) running = TAILQ_HEAD_INITIALIZER(running);
+
+static void place(struct complete *c);
+
+static struct complete *
+other_of(int64_t upload)
+{
+	struct complete *c;
+
+	TAILQ_FOREACH(c, &running, entry)
+		if (c->upload.file == upload)
+			return c;
+	return NULL;
+}
 
 static void
 complete_free(struct complete *c)
@@ -42,6 +62,18 @@ complete_free(struct complete *c)
 	free(c->md5s);
 	free(c->parts);
 	free(c);
+}
+
+static void
+complete_end(struct complete *c)
+{
+	struct complete *next;
+
+	TAILQ_REMOVE(&running, c, entry);
+	next = other_of(c->upload.file);
+	complete_free(c);
+	if (next)
+		place(next);
 }
 
 static void
@@ -53,7 +85,7 @@ refuse(struct complete *c, int result)
 	    &(struct catalog_key){c->upload.key, c->upload.key_len}, text,
 	    sizeof(text));
 	refuse_catalog(c->request, result, text);
-	complete_free(c);
+	complete_end(c);
 }
 
 /* --- the list ---------------------------------------------------------------*/
@@ -125,19 +157,33 @@ answer(struct nx_request *r, struct storaged *s, const char *id)
 	nx_answer_multipart_complete(r, &info);
 }
 
+/* Somebody was faster: with a part, then the list is held against that; or they
+ * have completed it. */
+static void
+not_completed(struct complete *c, int result)
+{
+	if (result == CATALOG_OFFSET && c->tries++ < TRIES_MAX)
+		place(c);
+	else if (result == CATALOG_NO_UPLOAD) {
+		answer(c->request, c->s, c->upload.id);
+		complete_end(c);
+	} else
+		refuse(c, result);
+}
+
 static void
 committed(int result, void *arg)
 {
 	struct complete *c = arg;
 
 	if (result != 0) {
-		refuse(c, result);
+		not_completed(c, result);
 		return;
 	}
 	nx_info("event=object-completed file=%s parts=%zu", c->upload.id, c->n);
 	answer(c->request, c->s, c->upload.id);
 	collector_kick(c->s->collector);
-	complete_free(c);
+	complete_end(c);
 }
 
 static int
@@ -180,7 +226,7 @@ refuse_part(struct complete *c, int result)
 	    : "is not there, or has another etag";
 
 	nx_refuse(c->request, NX__STATUS__INVALID, "part %u %s", number, why);
-	complete_free(c);
+	complete_end(c);
 }
 
 static void
@@ -197,20 +243,12 @@ placed(int result, void *arg)
 	if (result == 0)
 		catalog_commit(c->s->catalog, &c->commit);
 	else
-		refuse(c, result);
+		not_completed(c, result);
 }
 
-static bool
-start(struct complete *c, const Nx__MultipartCompleteRequest *q)
+static void
+place(struct complete *c)
 {
-	const char *wrong = condition_read(q->condition, &c->commit.condition);
-
-	if (wrong) {
-		nx_refuse(c->request, NX__STATUS__INVALID, "%s", wrong);
-		return false;
-	}
-	if (!take_list(c, &q->parts))
-		return false;
 	c->placing = (struct catalog_placing){.owner = c->upload.owner,
 	    .upload = c->upload.file,
 	    .parts = c->parts,
@@ -218,6 +256,24 @@ start(struct complete *c, const Nx__MultipartCompleteRequest *q)
 	    .done = placed,
 	    .arg = c};
 	catalog_place_parts(c->s->catalog, &c->placing);
+}
+
+static bool
+start(struct complete *c, const Nx__MultipartCompleteRequest *q)
+{
+	const char *wrong = condition_read(q->condition, &c->commit.condition);
+	bool first;
+
+	if (wrong) {
+		nx_refuse(c->request, NX__STATUS__INVALID, "%s", wrong);
+		return false;
+	}
+	if (!take_list(c, &q->parts))
+		return false;
+	first = !other_of(c->upload.file);
+	TAILQ_INSERT_TAIL(&running, c, entry);
+	if (first)
+		place(c);
 	return true;
 }
 

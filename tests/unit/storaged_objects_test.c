@@ -252,6 +252,61 @@ complete(const char *id, uint8_t *records, size_t n)
 	return lab_call(1, NX__METHOD__MULTIPART_COMPLETE, &q);
 }
 
+struct completed {
+	bool done;
+	Nx__Status status;
+	uint64_t size;
+};
+
+static void
+on_completed(const struct nx_reply *r, void *arg)
+{
+	struct completed *c = arg;
+
+	c->done = true;
+	c->status = r->status;
+	if (r->body)
+		c->size = ((const Nx__ObjectInfo *)(const void *)r->body)->size;
+}
+
+/* Who asks at once with other lists is told what has become of it, and it is of
+ * one list. */
+static void
+test_completed_twice(void **state)
+{
+	uint8_t *data = lab_random(12 * MIB), records[2][20];
+	Nx__MultipartCompleteRequest q = NX__MULTIPART_COMPLETE_REQUEST__INIT;
+	struct completed done[2] = {{0}};
+	struct nx_call_opts opts = lab_opts(1);
+	char id[33], file[33];
+
+	(void)state;
+	LAB_OK(make(1, "bucket", false));
+	multipart_open("bucket", "big", id);
+	send_part(id, 1, data, 5 * MIB, records[0]);
+	send_part(id, 2, data + 5 * MIB, 7 * MIB, records[1]);
+	q.id = text(id);
+	for (size_t i = 0; i < 2; i++) {
+		q.parts = (ProtobufCBinaryData){(2 - i) * 20, records[i]};
+		assert_non_null(nx_call(lab.clients[NX_ROLE_ADMIN],
+		    (struct nx_ask){NX_ROLE_STORAGE,
+			NX__METHOD__MULTIPART_COMPLETE, &q.base},
+		    &opts, on_completed, &done[i]));
+	}
+	while (!done[0].done || !done[1].done)
+		event_base_loop(lab.base, EVLOOP_ONCE);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(done[i].status, NX__STATUS__OK);
+		assert_int_equal(done[i].size, 12 * MIB);
+	}
+	LAB_OK(stat_object(1, "bucket", "big"));
+	snprintf(
+	    file, sizeof(file), "%s", LAB_BODY(Nx__ObjectStatReply)->info->id);
+	lab_settle();
+	LAB_OK(lab_read(1, file, NULL, 0, 0, data));
+	free(data);
+}
+
 static void
 test_multipart(void **state)
 {
@@ -365,6 +420,7 @@ main(void)
 	    T(test_delete_many),
 	    T(test_multipart),
 	    T(test_copy),
+	    T(test_completed_twice),
 	};
 
 	LAB_OR_SKIP("storaged's buckets");
