@@ -299,7 +299,7 @@ struct catalog_forget {
 	void *arg;
 	/* the catalogue's own, until @done */
 	struct catalog *catalog;
-	int64_t after;
+	int64_t after, looked;
 	uint64_t step_lost;
 	bool more;
 };

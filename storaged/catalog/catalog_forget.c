@@ -87,7 +87,7 @@ look(struct nx_db *db, void *arg)
 		if (is_loss(&rows[i]) && !may_be_lost(op, rows[i].file))
 			return CATALOG_WOULD_LOSE;
 	if (n > 0)
-		op->after = rows[n - 1].chunk;
+		op->looked = rows[n - 1].chunk;
 	op->more = n == STEP_ROWS;
 	return n < 0 ? n : 0;
 }
@@ -216,6 +216,8 @@ looked(int result, void *arg)
 {
 	struct catalog_forget *op = arg;
 
+	/* Not in the step itself, which may have been made more than once. */
+	op->after = op->looked;
 	if (result != 0)
 		op->done(result, op->arg);
 	else
@@ -228,7 +230,7 @@ catalog_volume_forget(struct catalog *c, struct catalog_forget *op)
 {
 	nx_assert(op->done && op->volume != 0);
 	op->catalog = c;
-	op->after = 0;
+	op->after = op->looked = 0;
 	op->lost = op->step_lost = 0;
 	nx_db_write_behind(c->db, look, looked, op);
 }

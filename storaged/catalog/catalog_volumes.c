@@ -46,19 +46,26 @@ catalog_volumes(struct catalog *c,
 static int
 write_volume(struct nx_db *db, void *arg)
 {
+	const struct catalog_volume_op *op = arg;
+	const struct catalog_volume *v = &op->volume;
+
+	return nx_db_exec(db,
+	    "UPDATE volumes SET state = ?, active = ?, suspect = ?,"
+	    " intent = ? WHERE volume = ?",
+	    "iiiii", (int64_t)v->state, (int64_t)v->active, (int64_t)v->suspect,
+	    (int64_t)v->intent, v->key);
+}
+
+/* Whatever key an earlier run gave, that row is undone. */
+static int
+insert_volume(struct nx_db *db, void *arg)
+{
 	struct catalog_volume_op *op = arg;
 	struct catalog_volume *v = &op->volume;
-	int r;
-
-	if (v->key != 0)
-		return nx_db_exec(db,
-		    "UPDATE volumes SET state = ?, active = ?, suspect = ?,"
-		    " intent = ? WHERE volume = ?",
-		    "iiiii", (int64_t)v->state, (int64_t)v->active,
-		    (int64_t)v->suspect, (int64_t)v->intent, v->key);
-	r = nx_db_exec(db,
+	int r = nx_db_exec(db,
 	    "INSERT INTO volumes(node, size, state, disk) VALUES(?, ?, ?, ?)",
 	    "suii", v->node, v->size, (int64_t)v->state, v->disk);
+
 	if (r == 0)
 		v->key = sqlite3_last_insert_rowid(nx_db_handle(db));
 	return r;
@@ -87,8 +94,10 @@ void
 catalog_volume_save(struct catalog *c, struct catalog_volume_op *op)
 {
 	nx_assert(op->done);
-	nx_db_write(c->db, write_volume,
-	    op->volume.key ? volume_done : volume_inserted, op);
+	if (op->volume.key != 0)
+		nx_db_write(c->db, write_volume, volume_done, op);
+	else
+		nx_db_write(c->db, insert_volume, volume_inserted, op);
 }
 
 static int

@@ -246,6 +246,33 @@ test_what_counts(void **state)
 	recount();
 }
 
+/* The write beside it is refused, so that it is made twice: the row of the volume
+ * is there all the same. */
+static void
+test_volume_again(void **state)
+{
+	int result = INT32_MAX;
+	struct catalog_volume_op op = {
+	    .volume = {.state = CATALOG_VOLUME_READY, .size = 1},
+	    .done = on_done,
+	    .arg = &result};
+	struct put *refused = malloc(sizeof(*refused));
+
+	(void)state;
+	(void)snprintf(op.volume.node, sizeof(op.volume.node), "another");
+	put_start(refused, 1, "/no/such/folder", 1, 0);
+	catalog_volume_save(lab.c, &op);
+	catalog_commit(lab.c, &refused->op);
+	wait_for(&result);
+	assert_int_equal(refused->result, CATALOG_NO_PARENT);
+	assert_int_equal(result, 0);
+	assert_int_equal(
+	    number("SELECT volume FROM volumes WHERE node = 'another'"),
+	    op.volume.key);
+	free(refused->chunks);
+	free(refused);
+}
+
 int
 main(void)
 {
@@ -254,6 +281,7 @@ main(void)
 	    T(test_old_version),
 	    T(test_depth_after_deletion),
 	    T(test_what_counts),
+	    T(test_volume_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
