@@ -58,6 +58,32 @@ nx_db_lost(sqlite3 *sqlite, const char *doing)
 	_exit(1);
 }
 
+static struct {
+	sqlite3 *sqlite; /* one in a program at most */
+	void (*damaged)(const char *why, void *arg);
+	void *arg;
+} watch;
+
+void
+nx_db_on_damage(
+    struct nx_db *db, void (*damaged)(const char *why, void *arg), void *arg)
+{
+	watch.sqlite = db->sqlite;
+	watch.damaged = damaged;
+	watch.arg = arg;
+}
+
+int
+nx_db_sound(sqlite3 *sqlite, int rc)
+{
+	int primary = rc & 0xff;
+
+	if ((primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) &&
+	    watch.sqlite && watch.sqlite == sqlite)
+		watch.damaged(sqlite3_errmsg(sqlite), watch.arg);
+	return rc;
+}
+
 int
 nx_db_alive(sqlite3 *sqlite, int rc, const char *doing)
 {
@@ -67,7 +93,7 @@ nx_db_alive(sqlite3 *sqlite, int rc, const char *doing)
 
 	if ((primary == SQLITE_IOERR && !memory) || primary == SQLITE_READONLY)
 		nx_db_lost(sqlite, doing);
-	return rc;
+	return nx_db_sound(sqlite, rc);
 }
 
 int
@@ -212,7 +238,8 @@ nx_db_query(struct nx_db *db, sqlite3_stmt **ret_stmt, const char *sql,
 int
 nx_db_run(struct nx_db *db, const char *sql)
 {
-	return nx_db_errno_of(sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL));
+	return nx_db_errno_of(nx_db_sound(
+	    db->sqlite, sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL)));
 }
 
 /* --- opening ----------------------------------------------------------------*/
@@ -295,12 +322,13 @@ configure(struct nx_db *db)
 static int
 on_wal(void *arg, sqlite3 *sqlite, const char *name, int pages)
 {
-	(void)arg;
-	if (pages >= CHECKPOINT_PAGES)
-		(void)nx_db_alive(sqlite,
-		    sqlite3_wal_checkpoint_v2(
-			sqlite, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL),
-		    "checkpoint");
+	if (pages < CHECKPOINT_PAGES)
+		return SQLITE_OK;
+	nx_db_ship_settle(arg);
+	(void)nx_db_alive(sqlite,
+	    sqlite3_wal_checkpoint_v2(
+		sqlite, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL),
+	    "checkpoint");
 	return SQLITE_OK;
 }
 
@@ -315,7 +343,7 @@ settle(struct nx_db *db)
 	int rc = sqlite3_wal_checkpoint_v2(
 	    db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 
-	(void)sqlite3_wal_hook(db->sqlite, on_wal, NULL);
+	(void)sqlite3_wal_hook(db->sqlite, on_wal, db);
 	return (rc & 0xff) == SQLITE_FULL ? 0 : nx_db_errno_of(rc);
 }
 
@@ -363,6 +391,9 @@ nx_db_close(struct nx_db *db)
 	nx_db_flush(db);
 	for (i = 0; i < db->n_stmts; i++)
 		sqlite3_finalize(db->stmts[i].stmt);
+	db->ship = nx_db_ship_free(db->ship);
+	if (watch.sqlite == db->sqlite)
+		watch.sqlite = NULL;
 	sqlite3_close(db->sqlite);
 	if (db->turn)
 		event_free(db->turn);

@@ -60,6 +60,11 @@ int nx_db_next(sqlite3_stmt *stmt);
 bool nx_db_text(sqlite3_stmt *stmt, int column, char *buf, size_t size);
 bool nx_db_blob(sqlite3_stmt *stmt, int column, void *buf, size_t size);
 
+/* @damaged is called when the database turns out not to be one any more (CORRUPT,
+ * NOTADB), whatever was asked of it then; it may end the program. */
+void nx_db_on_damage(
+    struct nx_db *db, void (*damaged)(const char *why, void *arg), void *arg);
+
 /* -errno for the last SQLite error (-ENOSPC for SQLITE_FULL, -EIO ...). */
 int nx_db_errno(struct nx_db *db);
 

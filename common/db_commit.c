@@ -73,6 +73,7 @@ commit(struct nx_db *db)
 	if (rc == SQLITE_DONE)
 		rc = SQLITE_OK;
 	(void)sqlite3_reset(stmt);
+	(void)nx_db_sound(db->sqlite, rc);
 	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_FULL &&
 	    sqlite3_get_autocommit(db->sqlite))
 		nx_db_lost(db->sqlite, "commit");
@@ -92,6 +93,7 @@ try_batch(struct nx_db *db, struct nx_db_writes *batch,
 
 	/* No write writes now, and none is left half done. */
 	nx_assert(sqlite3_get_autocommit(db->sqlite));
+	nx_db_ship_begin(db);
 	r = nx_db_exec(db, "BEGIN IMMEDIATE", "");
 
 	STAILQ_FOREACH(w, batch, entry) {
@@ -101,7 +103,10 @@ try_batch(struct nx_db *db, struct nx_db_writes *batch,
 	}
 	reset_all(db);
 	if (r == 0)
+		r = nx_db_ship_changes(db, !db->unsynced);
+	if (r == 0)
 		r = commit(db);
+	nx_db_ship_over(db, r == 0);
 	if (r != 0 && !sqlite3_get_autocommit(db->sqlite))
 		(void)nx_db_run(db, "ROLLBACK");
 	return r;
@@ -188,7 +193,9 @@ flush_behind(struct nx_db *db)
 	STAILQ_INSERT_TAIL(&one, w, entry);
 	db->passed = 0;
 	(void)nx_db_run(db, "PRAGMA synchronous=NORMAL");
+	db->unsynced = true;
 	commit_batch(db, &one);
+	db->unsynced = false;
 	if (nx_db_run(db, "PRAGMA synchronous=FULL") < 0)
 		nx_db_lost(db->sqlite, "synchronous");
 }

@@ -25,6 +25,8 @@ struct nx_db {
 		sqlite3_stmt *stmt;
 	} stmts[NX_DB_STMTS];
 	size_t n_stmts;
+	struct nx_db_ship *ship; /* NULL: what is changed stays here */
+	bool unsynced;           /* this commit is one of those behind */
 };
 
 /* db.c */
@@ -32,6 +34,8 @@ int nx_db_errno_of(int rc);
 /* Ends the program when @rc says that what is on the disk is not what SQLite
  * believes any more: EIO, EROFS. Passes any other @rc on. */
 int nx_db_alive(sqlite3 *sqlite, int rc, const char *doing);
+/* Tells who watches @sqlite when @rc says that it is damaged. Passes it on. */
+int nx_db_sound(sqlite3 *sqlite, int rc);
 _Noreturn void nx_db_lost(sqlite3 *sqlite, const char *doing);
 int nx_db_run(struct nx_db *db, const char *sql);
 
@@ -39,5 +43,13 @@ int nx_db_run(struct nx_db *db, const char *sql);
 void nx_db_on_turn(evutil_socket_t fd, short what, void *arg);
 /* Commits everything that is pending, and answers it. */
 void nx_db_flush(struct nx_db *db);
+
+/* db_ship.c; all of them do nothing without a shipper */
+void nx_db_ship_begin(struct nx_db *db);
+/* Before COMMIT. 0, or -errno: it must not come to that. */
+int nx_db_ship_changes(struct nx_db *db, bool sync);
+void nx_db_ship_over(struct nx_db *db, bool committed);
+void nx_db_ship_settle(struct nx_db *db);
+struct nx_db_ship *nx_db_ship_free(struct nx_db_ship *s);
 
 #endif
