@@ -35,12 +35,16 @@
 #include "storaged/catalog/path.h"
 
 struct catalog;
+struct nx_db;
 struct catalog_assembly;
 struct catalog_object_put;
 struct catalog_part_put;
 
 int catalog_open(
     struct event_base *base, const char *path, struct catalog **ret_catalog);
+/* The same, with the first @schema of its steps only. */
+int catalog_open_at(struct event_base *base, const char *path, uint32_t schema,
+    struct catalog **ret_catalog);
 /* Commits and answers what is pending. */
 struct catalog *catalog_close(struct catalog *c);
 
@@ -482,10 +486,7 @@ struct catalog_mend {
 };
 void catalog_mend(struct catalog *c, struct catalog_mend *op);
 
-/* What it is kept in, for those who copy all of it and look at nothing. */
-struct nx_db;
-struct nx_db *catalog_db(struct catalog *c);
-
+#include "storaged/catalog/catalog_point.h"
 #include "storaged/catalog/catalog_bucket.h"
 #include "storaged/catalog/catalog_part.h"
 #include "storaged/catalog/catalog_disks.h"

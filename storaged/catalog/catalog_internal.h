@@ -25,6 +25,7 @@ extern const char *const catalog_schema[];
 extern const size_t catalog_schema_steps;
 /* One of them, in a file of its own. */
 extern const char catalog_schema_buckets[];
+extern const char catalog_schema_point[];
 
 /* Whose chunks the row @f of files has: its own, or those of the one it is a
  * copy of. Keys are never used again, so that one may have gone. */

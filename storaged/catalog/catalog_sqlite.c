@@ -23,16 +23,19 @@ static const char scratch[] =
     "CREATE TEMP TABLE pins(file INTEGER PRIMARY KEY, n INTEGER NOT NULL);";
 
 int
-catalog_open(
-    struct event_base *base, const char *path, struct catalog **ret_catalog)
+catalog_open_at(struct event_base *base, const char *path, uint32_t schema,
+    struct catalog **ret_catalog)
 {
 	struct catalog *c = calloc(1, sizeof(*c));
 	int r;
 
 	if (!c)
 		return -ENOMEM;
-	r = nx_db_open(
-	    base, path, catalog_schema, catalog_schema_steps, &c->db);
+	if (schema > catalog_schema_steps) {
+		free(c);
+		return -EPROTONOSUPPORT;
+	}
+	r = nx_db_open(base, path, catalog_schema, schema, &c->db);
 	if (r == 0 &&
 	    sqlite3_exec(nx_db_handle(c->db), scratch, NULL, NULL, NULL) !=
 		SQLITE_OK)
@@ -45,6 +48,14 @@ catalog_open(
 	}
 	*ret_catalog = c;
 	return 0;
+}
+
+int
+catalog_open(
+    struct event_base *base, const char *path, struct catalog **ret_catalog)
+{
+	return catalog_open_at(
+	    base, path, (uint32_t)catalog_schema_steps, ret_catalog);
 }
 
 struct catalog *

@@ -118,6 +118,7 @@ test_old_version(void **state)
 	    "DROP INDEX replicas_at",
 	    "ALTER TABLE replicas DROP COLUMN at",
 	    "DROP TABLE volume_keys",
+	    "DROP TABLE point",
 	    "DROP TABLE disks",
 	    "ALTER TABLE volumes DROP COLUMN disk",
 	    "ALTER TABLE volumes DROP COLUMN intent",
@@ -174,7 +175,7 @@ test_old_version(void **state)
 	reopen();
 	recount();
 	assert_int_equal(
-	    number("SELECT user_version FROM pragma_user_version"), 14);
+	    number("SELECT user_version FROM pragma_user_version"), 15);
 	/* nothing there is known to have been read since the oldest file came */
 	assert_int_equal(
 	    number("SELECT count(*) FROM volumes WHERE scrub_since <>"
