@@ -142,7 +142,7 @@ base_check(struct volumes *vs)
 {
 	struct disk *d;
 
-	if (vs->s->conf.base_size == 0 || base_making(vs))
+	if (vs->s->conf.base_size == 0 || base_making(vs) || vs->only_looking)
 		return;
 	while ((d = disk_in_need(vs))) {
 		make_on(vs, d);

@@ -145,6 +145,24 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 }
 
 void
+volumes_look(struct volumes *vs)
+{
+	vs->only_looking = true;
+	disks_start(vs);
+}
+
+/* What was found meanwhile, and is half removed. */
+static void
+finish_removals(struct volumes *vs)
+{
+	struct disk *d;
+
+	TAILQ_FOREACH(d, &vs->disks, entry)
+		if (!d->away)
+			volumes_finish_removals(vs, d);
+}
+
+void
 volumes_start(struct volumes *vs)
 {
 	const struct timeval every = {.tv_sec = TICK_S};
@@ -153,7 +171,11 @@ volumes_start(struct volumes *vs)
 	vs->tick = event_new(vs->s->base, -1, EV_PERSIST, on_tick, vs);
 	if (!vs->tick || event_add(vs->tick, &every) < 0)
 		nx_fatal(-ENOMEM, "starting");
-	disks_start(vs);
+	if (vs->only_looking) {
+		vs->only_looking = false;
+		finish_removals(vs);
+	} else
+		disks_start(vs);
 	disks_adopt_conf(vs);
 	base_check(vs);
 }

@@ -75,6 +75,7 @@ struct volumes {
 	int nowhere;           /* a directory without images */
 	struct volume_keys *keys;
 	struct disk_list disks;
+	bool only_looking; /* volumes_look */
 	unsigned adopting; /* disks that are being taken in */
 	struct volume_list list;
 	char base_note[200]; /* why there is not one more base volume */
@@ -108,6 +109,13 @@ struct volumes *volumes_free(struct volumes *vs);
  * looks after replicas looks again. */
 void volumes_watch(struct volumes *vs, void (*watcher)(void *arg), void *arg);
 void volumes_changed(struct volumes *vs);
+/* The disks are looked at, and what is there is attached, but nothing is made,
+ * removed or taken in before volumes_start: until disks_settled. After the
+ * worker threads. */
+void volumes_look(struct volumes *vs);
+/* What a crash interrupted on the state directory's disk is finished; the loop
+ * does not turn yet. 0 or -errno. */
+int volumes_load_rest(struct volumes *vs);
 /* From here on base volumes are made as they are needed, the first one at once
  * (base_making), and what is away is looked for. After the worker threads. */
 void volumes_start(struct volumes *vs);

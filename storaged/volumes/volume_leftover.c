@@ -66,6 +66,8 @@ volumes_finish_removals(struct volumes *vs, struct disk *d)
 {
 	struct volume *v;
 
+	if (vs->only_looking)
+		return;
 	TAILQ_FOREACH(v, &vs->list, entry) {
 		struct leftover *job;
 

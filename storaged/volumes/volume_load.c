@@ -109,23 +109,49 @@ copy_key(const char *node, const uint8_t wrapped[CATALOG_KEY], void *arg)
 	return volume_keys_copy(vs->keys, node, wrapped);
 }
 
-int
-volumes_load(struct volumes *vs)
+static int
+load_or_not(struct loading *l, const struct catalog_volume *row)
+{
+	if (row->state == CATALOG_VOLUME_READY || row->disk != 0)
+		return load_volume(l->vs, row);
+	return 0; /* volumes_load_rest */
+}
+
+static int
+remove_or_not(struct loading *l, const struct catalog_volume *row)
+{
+	if (row->state == CATALOG_VOLUME_READY || row->disk != 0)
+		return 0;
+	return finish_removal(l, row);
+}
+
+static int
+each_row(struct volumes *vs,
+    int (*each)(struct loading *l, const struct catalog_volume *row))
 {
 	struct loading l = {.vs = vs};
-	int r = disks_load(vs);
+	int r = catalog_volumes(vs->s->catalog, collect_row, &l);
 
-	if (r == 0)
-		r = catalog_volumes(vs->s->catalog, collect_row, &l);
-	if (r == 0)
-		r = catalog_volume_keys(vs->s->catalog, copy_key, vs);
 	if (r == 0)
 		r = l.result;
 	for (size_t i = 0; i < l.n && r == 0; i++)
-		r = l.rows[i].state == CATALOG_VOLUME_READY ||
-			l.rows[i].disk != 0
-		    ? load_volume(vs, &l.rows[i])
-		    : finish_removal(&l, &l.rows[i]);
+		r = each(&l, &l.rows[i]);
 	free(l.rows);
 	return r;
+}
+
+int
+volumes_load(struct volumes *vs)
+{
+	int r = disks_load(vs);
+
+	if (r == 0)
+		r = catalog_volume_keys(vs->s->catalog, copy_key, vs);
+	return r < 0 ? r : each_row(vs, load_or_not);
+}
+
+int
+volumes_load_rest(struct volumes *vs)
+{
+	return each_row(vs, remove_or_not);
 }
