@@ -23,6 +23,7 @@ struct downloads;
 struct expiry;
 struct formatter;
 struct healer;
+struct ledger;
 struct proofs;
 struct quotas;
 struct reserve;
@@ -71,6 +72,7 @@ struct storaged {
 	struct segment_writers *writers; /* of small chunks */
 	struct formatter *formatter;
 	struct catalog *catalog;
+	struct ledger *ledger; /* its copies on the volumes */
 	struct volumes *volumes;
 	struct quotas *quotas;
 	struct copies *copies;

@@ -1,0 +1,63 @@
+/*
+ * All that places have: their bases, and the records of their logs, in the
+ * order in which they follow one another. What a disk damaged is passed over
+ * here, and taken from another place where that has it.
+ */
+#ifndef STORAGED_GATHER_H
+#define STORAGED_GATHER_H
+
+#include "storaged/ledger/record.h"
+
+#define GATHER_PLACES 32
+
+struct gather_log {
+	int fd, place;
+	uint64_t n; /* log.<n> */
+	struct log_head head;
+	uint64_t end; /* bytes up to behind its last record */
+};
+
+struct gather_record {
+	struct record_head head;
+	size_t log;
+	uint64_t at;
+};
+
+struct gather_base {
+	int dir, place;
+	char name[64];
+	struct base_sums sums;
+};
+
+struct gathered {
+	int places;
+	struct gather_log *logs;
+	size_t n_logs;
+	struct gather_record *records; /* sorted by their numbers */
+	size_t n_records;
+	struct gather_base *bases; /* the newest first */
+	size_t n_bases;
+	uint64_t bad; /* records whose data is not what was written */
+};
+
+/* Adds what is in @dir, borrowed until gather_fini. Blocks. 0 or -errno. */
+int gather_add(struct gathered *g, int dir);
+/* After the last one was added. */
+void gather_sort(struct gathered *g);
+void gather_fini(struct gathered *g);
+
+/* What comes after @at, of place @place (-1: any); moves @at there. NULL: there
+ * is nothing. */
+const struct gather_record *
+gather_next(const struct gathered *g, int place, struct catalog_point *at);
+/* Is there a record with a higher number than @at that is not reached from
+ * there? The highest such number, or 0. */
+uint64_t
+gather_beyond(const struct gathered *g, const struct catalog_point *at);
+/* The data of @r, compared with its sum; free() it. 0 or -errno. */
+int gather_data(const struct gathered *g, const struct gather_record *r,
+    uint8_t **ret_data);
+/* The point a base is at. */
+struct catalog_point gather_base_point(const struct gather_base *b);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * One place where a copy of the catalogue is kept: a directory of storaged's
+ * own beside the chunks of a volume. The log is written from the loop's thread
+ * (into memory, it does not wait) and synced by a thread of the place's own.
+ */
+#ifndef STORAGED_PLACE_H
+#define STORAGED_PLACE_H
+
+#include "common/id.h"
+#include "storaged/ledger/record.h"
+#include "storaged/ledger/syncer.h"
+
+#define PLACE_DIRECTORY ".catalogue" /* hidden from whoever lists chunks */
+
+struct place {
+	struct syncer *syncer;
+	int64_t volume; /* 0: none */
+	char node[NX_ID_LEN + 1];
+	bool busy;  /* a worker has it: nobody else touches it */
+	bool open;  /* the log takes records */
+	bool whole; /* base and log have all up to now */
+	bool owed;  /* a whole catalogue, when it is not busy any more */
+	bool syncing;
+	int dir, log, spare; /* spare: the next log, made ahead */
+	uint64_t n, spare_n; /* their numbers */
+	uint64_t first;      /* the number of the log's first record */
+	uint64_t at;         /* where the next record goes */
+	uint64_t undo;       /* where the last one went */
+	uint64_t zeroed;     /* bytes a new log has from the beginning */
+};
+
+/* Opens the directory in @chunks, borrowed, making it if @make. -errno. */
+int place_directory(int chunks, bool make);
+/* A new log in @p->dir, @p->zeroed bytes of zeros and on disk, as the spare
+ * one. Blocks. 0 or -errno. */
+int place_make_spare(struct place *p);
+/* The spare log takes the place of the log, for what comes after @at. The old
+ * one must have been synced. 0 or -errno. */
+int place_switch(struct place *p, const struct catalog_point *at);
+/* Goes on in log @n behind @at bytes. 0 or -errno. */
+int place_continue(struct place *p, uint64_t n, uint64_t at, uint64_t first);
+/* 0 or -errno; the place must be closed then. */
+int
+place_append(struct place *p, const struct record_head *h, const void *data);
+/* Takes the last record back. */
+int place_undo(struct place *p);
+void place_sync_begin(struct place *p);
+/* 0, also when nothing was begun; -errno. */
+int place_sync_end(struct place *p);
+/* The volume is left alone from here on, unless a sync hangs in it: false, to
+ * be tried again. */
+bool place_close(struct place *p);
+
+/* Takes the catalogue @from, a file, as of @at, into @dir; then older ones and
+ * logs that it makes needless go, all but @log and @spare. Blocks. */
+int place_take_base(int dir, const char *from, const struct catalog_point *at,
+    uint64_t log, uint64_t spare);
+
+#endif

@@ -1,0 +1,281 @@
+/* See rebuild.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/db_ship.h"
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "storaged/ledger/gather.h"
+#include "storaged/ledger/rebuild.h"
+
+#define BATCH 256 /* records in one transaction */
+
+struct work {
+	struct ledger_rebuild *rb;
+	struct gathered g;
+	struct catalog_point at;
+	struct catalog *catalog;
+	int result;
+};
+
+/* --- the base ---------------------------------------------------------------*/
+
+static bool
+is_same(const struct gather_base *a, const struct gather_base *b)
+{
+	const struct base_head *x = &a->sums.head, *y = &b->sums.head;
+
+	return memcmp(x->id, y->id, sizeof(x->id)) == 0 && x->seq == y->seq &&
+	    x->size == y->size &&
+	    memcmp(a->sums.crc, b->sums.crc,
+		x->blocks * sizeof(a->sums.crc[0])) == 0;
+}
+
+static bool
+read_block(const struct gather_base *b, uint32_t i, uint8_t *to, size_t len)
+{
+	nx_cleanup_fd int fd =
+	    openat(b->dir, b->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	uint64_t at = (uint64_t)i * LEDGER_BLOCK;
+	size_t have = 0;
+
+	while (fd >= 0 && have < len) {
+		ssize_t n =
+		    pread(fd, to + have, len - have, (off_t)(at + have));
+
+		if (n <= 0)
+			return false;
+		have += (size_t)n;
+	}
+	return fd >= 0 && ledger_crc(to, len) == b->sums.crc[i];
+}
+
+/* From any place that has the same one. */
+static bool
+find_block(struct work *w, const struct gather_base *b, uint32_t i, uint8_t *to)
+{
+	uint64_t left = b->sums.head.size - (uint64_t)i * LEDGER_BLOCK;
+	size_t len = left < LEDGER_BLOCK ? left : LEDGER_BLOCK;
+
+	if (read_block(b, i, to, len))
+		return true;
+	for (size_t n = 0; n < w->g.n_bases; n++)
+		if (is_same(b, &w->g.bases[n]) &&
+		    read_block(&w->g.bases[n], i, to, len))
+			return true;
+	return false;
+}
+
+static int
+write_base(struct work *w, const struct gather_base *b)
+{
+	nx_cleanup_fd int fd = open(w->rb->to,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	uint64_t size = b->sums.head.size;
+	uint8_t *block = malloc(LEDGER_BLOCK);
+	int r = fd < 0 ? -errno : block ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; i < b->sums.head.blocks && r == 0; i++) {
+		uint64_t left = size - (uint64_t)i * LEDGER_BLOCK;
+
+		r = -EBADMSG;
+		if (find_block(w, b, i, block))
+			r = nx_write_full(fd, block,
+			    left < LEDGER_BLOCK ? left : LEDGER_BLOCK);
+	}
+	free(block);
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	return r;
+}
+
+/* --- the commits after it ---------------------------------------------------*/
+
+static int
+apply_one(
+    struct work *w, struct nx_db_applier *a, const struct gather_record *r)
+{
+	uint8_t *data = NULL;
+	int e = gather_data(&w->g, r, &data);
+
+	if (e == 0)
+		e = nx_db_apply(a, data, r->head.len);
+	free(data);
+	w->rb->records++;
+	return e;
+}
+
+/* Up to BATCH of them; one for another schema is not taken. */
+static int
+apply_batch(struct nx_db *db, void *arg)
+{
+	struct work *w = arg;
+	struct catalog_point at = w->at, next = at;
+	struct nx_db_applier *a = NULL;
+	const struct gather_record *rec;
+	int r = nx_db_applier_new(nx_db_handle(db), &a);
+
+	w->result = 0;
+	for (int n = 0; n < BATCH && r == 0; n++) {
+		rec = gather_next(&w->g, -1, &next);
+		if (!rec || next.schema != at.schema)
+			break;
+		r = apply_one(w, a, rec);
+		at = next;
+		w->result++;
+	}
+	nx_db_applier_free(a);
+	if (r == 0)
+		r = catalog_point_move(db, at.seq, at.link);
+	if (r == 0)
+		w->at = at;
+	return r;
+}
+
+static int
+open_as(struct work *w, uint32_t schema)
+{
+	w->catalog = catalog_close(w->catalog);
+	w->at.schema = schema;
+	return catalog_open_at(w->rb->base, w->rb->to, schema, &w->catalog);
+}
+
+/* What comes after what is missing must not be taken for what it has lost. */
+static int
+part(struct nx_db *db, void *arg)
+{
+	(void)arg;
+	return catalog_point_part(db);
+}
+
+/* A log that was begun by a newer program goes on after its steps. */
+static int
+apply_all(struct work *w)
+{
+	int r = open_as(w, w->at.schema);
+
+	while (r == 0) {
+		struct catalog_point next;
+
+		r = nx_db_write_now(catalog_db(w->catalog), apply_batch, w);
+		if (r < 0 || w->result > 0)
+			continue;
+		next = w->at;
+		if (!gather_next(&w->g, -1, &next))
+			break;
+		r = next.schema > w->at.schema ? open_as(w, next.schema)
+					       : -EBADMSG;
+	}
+	if (r == 0 && w->rb->beyond > 0)
+		r = nx_db_write_now(catalog_db(w->catalog), part, NULL);
+	w->catalog = catalog_close(w->catalog);
+	return r;
+}
+
+/* --- which ------------------------------------------------------------------*/
+
+static struct catalog_point
+end_of(const struct work *w, const struct gather_base *b)
+{
+	struct catalog_point at = gather_base_point(b);
+
+	while (gather_next(&w->g, -1, &at))
+		;
+	return at;
+}
+
+/* The one that leads furthest of those not tried yet; NULL: none. */
+static struct gather_base *
+choose(struct work *w, const bool *tried)
+{
+	struct gather_base *best = NULL;
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < w->g.n_bases; i++) {
+		struct gather_base *b = &w->g.bases[i];
+		uint64_t end = tried[i] ? 0 : end_of(w, b).seq;
+
+		if (!tried[i] && (!best || end > most)) {
+			best = b;
+			most = end;
+		}
+	}
+	return best;
+}
+
+static int
+try_base(struct work *w, const struct gather_base *b)
+{
+	struct ledger_rebuild *rb = w->rb;
+	struct catalog_point end = end_of(w, b);
+	int r;
+
+	rb->from = b->sums.head.seq;
+	rb->records = 0;
+	rb->beyond = gather_beyond(&w->g, &end);
+	if (rb->beyond > 0 && !rb->partial) {
+		(void)snprintf(rb->why, sizeof(rb->why),
+		    "commits %" PRIu64 " to %" PRIu64 " are on no volume that "
+		    "is there: bring back the others, or say --partial to go "
+		    "on without those and all after them",
+		    end.seq + 1, rb->beyond);
+		return -ENODATA;
+	}
+	w->at = gather_base_point(b);
+	r = write_base(w, b);
+	if (r == 0)
+		r = apply_all(w);
+	rb->at = w->at;
+	if (r < 0)
+		nx_warn("event=rebuild-passed-over base=%" PRIu64
+			" error=\"%s\"",
+		    rb->from, strerror(-r));
+	return r;
+}
+
+static int
+try_all(struct work *w)
+{
+	bool *tried = calloc(w->g.n_bases + 1, sizeof(*tried));
+	struct gather_base *b;
+	int r = -ENOENT;
+
+	if (!tried)
+		return -ENOMEM;
+	/* Without room the next one will not do either. */
+	while (
+	    r != 0 && r != -ENODATA && r != -ENOSPC && (b = choose(w, tried))) {
+		tried[b - w->g.bases] = true;
+		r = try_base(w, b);
+	}
+	free(tried);
+	if (r < 0 && !w->rb->why[0])
+		(void)snprintf(w->rb->why, sizeof(w->rb->why), "%s",
+		    w->g.n_bases == 0
+			? "no base volume that is there has a copy of the "
+			  "catalogue"
+			: strerror(-r));
+	return r;
+}
+
+int
+ledger_rebuild(struct ledger_rebuild *rb)
+{
+	struct work w = {.rb = rb};
+	int r = 0;
+
+	rb->why[0] = '\0';
+	for (size_t i = 0; i < rb->n_dirs; i++)
+		if (gather_add(&w.g, rb->dirs[i]) < 0)
+			nx_warn("event=catalogue-copy-unread place=%zu", i);
+	gather_sort(&w.g);
+	r = try_all(&w);
+	gather_fini(&w.g);
+	return r;
+}
