@@ -141,6 +141,9 @@ static const struct ctl_option check_options[] = {
     {"repair", 0, NULL, NULL, "mend what can be mended"},
     {"wait", 0, NULL, NULL, "until all of it was looked at"},
 };
+static const struct ctl_option rebuild_options[] = {
+    {"partial", 0, NULL, NULL, "though commits are missing"},
+};
 static const struct ctl_option status_options[] = {
     {"edges", 0, NULL, NULL, "also who has been introduced to whom"},
 };
@@ -337,6 +340,14 @@ const struct ctl_command ctl_commands[] = {
 	"and the log has each change. With --wait it exits with 9 when "
 	"something is left that disagrees.",
 	OPT(check_options), STORAGE, ctl_storage_check},
+
+    {"storage rebuild", "make a lost catalogue anew from the volumes",
+	"When storage.db is missing, damaged or older than its copies, "
+	"storaged serves nothing else. This makes it anew from the newest "
+	"copies on base volumes, looks at all of it, moves the damaged one "
+	"aside and lets storaged be started again. Where commits are missing "
+	"it refuses, unless --partial says to go on without them.",
+	OPT(rebuild_options), STORAGE, ctl_storage_rebuild},
 
     {"state export", "print nodes, files and trees as JSON", NULL, NO_OPT,
 	AUTH | NODE | STORAGE, ctl_state_export},

@@ -191,6 +191,7 @@ int ctl_volume_add_disk(struct ctl *c);
 int ctl_volume_remove_disk(struct ctl *c);
 int ctl_storage_scrub(struct ctl *c);
 int ctl_storage_check(struct ctl *c);
+int ctl_storage_rebuild(struct ctl *c);
 int ctl_status(struct ctl *c);
 int ctl_doctor(struct ctl *c);
 int ctl_state_export(struct ctl *c);

@@ -55,6 +55,8 @@ static const struct ctl_column storage_columns[] = {
     {"Orphans set aside", "set_aside", CTL_TEXT},
     {"Orphans refused", "orphans_refused", CTL_TEXT},
     {"Disk full", "disk_full", CTL_YES},
+    {"Catalogue's copies", "catalogue_copies", CTL_TEXT},
+    {"Why not more", "catalogue_note", CTL_TEXT},
 };
 
 static const struct ctl_column scrub_columns[] = {

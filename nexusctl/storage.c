@@ -1,6 +1,7 @@
 /* nexusctl storage: looking after what is kept, now and not when it is due. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "common/id.h"
@@ -8,7 +9,8 @@
 #include "nexusctl/ctl.h"
 #include "proto/storage.rpc.h"
 
-#define LOOK_MS 500
+#define LOOK_MS    500
+#define LOOK_TRIES 120
 
 /* Until the cycle, or a later one that was asked for meanwhile, is over. */
 static int
@@ -131,4 +133,89 @@ ctl_storage_check(struct ctl *c)
 		    run);
 	exit = await_check(c, run, &over);
 	return exit ? exit : show_checked(c, &over);
+}
+
+/* --- rebuild ----------------------------------------------------------------*/
+
+static int
+await_rebuild(struct ctl *c, struct ctl_reply *ret_reply)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+
+	for (;;) {
+		int exit =
+		    ctl_ask(c, nx_ask_storage_rebuild_status(), ret_reply);
+
+		if (exit != 0 ||
+		    strcmp(nx_as_rebuild_status_reply(ret_reply->body)->state,
+			"running") != 0)
+			return exit;
+		ctl_reply_fini(ret_reply);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+/* storaged lets go of a damaged catalogue and is started anew. */
+static int
+await_lost(struct ctl *c)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+
+	for (int i = 0; i < LOOK_TRIES; i++) {
+		ctl_cleanup_reply struct ctl_reply now = {0};
+		Nx__Status status;
+
+		(void)nanosleep(&pause, NULL);
+		status = ctl_call(c, nx_ask_storage_rebuild_status(), NULL, 0,
+		    CTL_QUICK_US, &now);
+		if (status == NX__STATUS__OK &&
+		    strcmp(nx_as_rebuild_status_reply(now.body)->state,
+			"none") != 0)
+			return 0;
+	}
+	return ctl_failf(c, NX__STATUS__UNAVAILABLE,
+	    "storaged does not come back; see its log");
+}
+
+static int
+begin_rebuild(struct ctl *c)
+{
+	Nx__RebuildRequest q = NX__REBUILD_REQUEST__INIT;
+	bool again = true;
+	int exit = 0;
+
+	q.partial = ctl_flag(c, "partial");
+	while (again && exit == 0) {
+		ctl_cleanup_reply struct ctl_reply begun = {0};
+
+		exit = ctl_ask(c, nx_ask_storage_rebuild(&q), &begun);
+		again = exit == 0 && nx_as_rebuild_reply(begun.body)->again;
+		if (again)
+			exit = await_lost(c);
+	}
+	return exit;
+}
+
+int
+ctl_storage_rebuild(struct ctl *c)
+{
+	ctl_cleanup_reply struct ctl_reply over = {0};
+	const Nx__RebuildStatusReply *now;
+	int exit = begin_rebuild(c);
+
+	if (exit == 0)
+		exit = await_rebuild(c, &over);
+	if (exit != 0)
+		return exit;
+	now = nx_as_rebuild_status_reply(over.body);
+	if (strcmp(now->state, "failed") == 0)
+		return ctl_failf(c, NX__STATUS__CORRUPT, "%s", now->why);
+	/* It may have been started again before it was asked. */
+	if (strcmp(now->state, "done") != 0)
+		return ctl_done(c, over.body, "state",
+		    "the catalogue is there again; nexusctl status shows it");
+	return ctl_done(c, over.body, "state",
+	    "the catalogue is there again, with all %" PRIu64 " commits; "
+	    "%" PRIu64 " things disagree in it; the old one is %s",
+	    now->commits, now->found, now->aside);
 }

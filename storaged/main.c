@@ -6,17 +6,21 @@
  * gateway about nothing. Owns <state_dir>/storage and <state_dir>/volumes, and
  * a mount namespace of its own.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/daemon.h"
+#include "common/db.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "storaged/buckets/buckets.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/care.h"
 #include "storaged/downloads/downloads.h"
+#include "storaged/ledger/ledger.h"
+#include "storaged/rescue/rescue.h"
 #include "storaged/trees/trees.h"
 #include "storaged/sandbox.h"
 #include "storaged/storaged.h"
@@ -87,25 +91,75 @@ on_stop(void *ctx)
 	scrub_stop(s->scrub);
 	compact_stop(s->compact);
 	check_stop(s->check);
+	ledger_stop(s->ledger);
 	try_to_quit(-1, 0, NULL);
 }
 
 static void
-open_catalog(struct storaged *s)
+open_reserve(struct storaged *s)
 {
 	char path[512];
 	int r;
 
-	(void)snprintf(path, sizeof(path), "%s/storage/storage.db",
-	    s->conf.common.state_dir);
-	r = catalog_open(s->base, path, &s->catalog);
-	if (r < 0)
-		nx_fatal(r, "the catalogue %s", path);
 	(void)snprintf(
 	    path, sizeof(path), "%s/storage/reserve", s->conf.common.state_dir);
 	r = reserve_new(s->base, path, &s->reserve);
 	if (r < 0)
 		nx_fatal(r, "the reserve %s", path);
+}
+
+/* 1: it cannot be used, @why says why. */
+static int
+open_catalog(struct storaged *s, char why[256])
+{
+	char path[512];
+	int r;
+
+	if (rescue_needed(s, why))
+		return 1;
+	(void)snprintf(path, sizeof(path), "%s/storage/storage.db",
+	    s->conf.common.state_dir);
+	r = catalog_open(s->base, path, &s->catalog);
+	if (r == -EBADMSG) {
+		(void)snprintf(why, 256, "storage.db is damaged");
+		return 1;
+	}
+	if (r < 0)
+		nx_fatal(r, "the catalogue %s", path);
+	if (rescue_empty(s, why)) {
+		s->catalog = catalog_close(s->catalog);
+		return 1;
+	}
+	nx_db_on_damage(catalog_db(s->catalog), rescue_on_damage, s);
+	r = ledger_new(s, &s->ledger);
+	if (r == 0)
+		r = ledger_begin(s->ledger);
+	if (r < 0)
+		nx_fatal(r, "copies of the catalogue");
+	open_reserve(s);
+	return 0;
+}
+
+/* Nothing is changed before it is known that there is no newer catalogue. What
+ * is mounted now cannot be mounted by who rebuilds it: that is the next start's. */
+static void
+compare_copies(struct storaged *s)
+{
+	char why[256];
+	int r;
+
+	volumes_look(s->volumes);
+	while (!disks_settled(s->volumes))
+		(void)event_base_loop(s->base, EVLOOP_ONCE);
+	r = ledger_open(s->ledger, why);
+	if (r > 0) {
+		rescue_remember(s, why);
+		nx_fatal(0, "the catalogue is older than its copies: %s", why);
+	}
+	if (r == 0)
+		r = volumes_load_rest(s->volumes);
+	if (r < 0)
+		nx_fatal(r, "copies of the catalogue");
 }
 
 static void
@@ -174,8 +228,9 @@ free_parts(struct storaged *s)
 	s->collector = collector_free(s->collector);
 	s->uploads = uploads_free(s->uploads);
 	s->downloads = downloads_free(s->downloads);
-	s->volumes = volumes_free(s->volumes);
 	s->catalog = catalog_close(s->catalog);
+	s->ledger = ledger_free(s->ledger); /* it is on volumes */
+	s->volumes = volumes_free(s->volumes);
 	s->reserve = reserve_free(s->reserve);
 	s->quotas = quotas_free(s->quotas);
 	s->tickets = nx_tickets_free(s->tickets);
@@ -198,6 +253,7 @@ int
 main(int argc, char **argv)
 {
 	struct storaged *s = &storaged;
+	char why[256];
 	int r, status;
 
 	daemon_.conf_keys = storaged_conf_keys;
@@ -226,7 +282,8 @@ main(int argc, char **argv)
 	if (r < 0)
 		nx_fatal(r, "MD5 and AES from libcrypto");
 
-	open_catalog(s);
+	if (open_catalog(s, why) != 0)
+		return rescue_run(s, &daemon_, why);
 	/* Before the volumes, which are told of them. */
 	r = segment_writers_new(s->base, WRITERS, &s->writers);
 	if (r < 0)
@@ -236,6 +293,7 @@ main(int argc, char **argv)
 		nx_fatal(r, "loading the volumes");
 	make_parts(s);
 	start_threads(s);
+	compare_copies(s);
 	await_base_volume(s);
 	daemon_.tickets = s->tickets;
 	nx_daemon_connect(&daemon_);
@@ -244,9 +302,10 @@ main(int argc, char **argv)
 	healer_kick(s->healer);
 	scrub_start(s->scrub);
 	compact_start(s->compact);
+	ledger_start(s->ledger);
 	check_start(s->check);
 
 	status = nx_daemon_run(&daemon_);
 	free_parts(s);
-	return status;
+	return rescue_status(status);
 }

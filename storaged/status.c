@@ -6,6 +6,7 @@
 
 #include "storaged/care/care.h"
 #include "storaged/catalog/catalog.h"
+#include "storaged/ledger/ledger.h"
 #include "storaged/storaged.h"
 #include "storaged/uploads/uploads.h"
 #include "storaged/volumes/volumes.h"
@@ -16,6 +17,7 @@ serve_storage_status(struct nx_request *r, struct storaged *s)
 {
 	Nx__StorageStatusReply reply = NX__STORAGE_STATUS_REPLY__INIT;
 	struct collector_status care;
+	struct ledger_status copies;
 	struct catalog_totals totals;
 	const struct volume *v;
 	char away[384] = "";
@@ -56,6 +58,9 @@ serve_storage_status(struct nx_request *r, struct storaged *s)
 	reply.removing = care.busy;
 	reply.set_aside = care.set_aside;
 	reply.orphans_refused = care.refused;
+	copies = ledger_status(s->ledger);
+	reply.catalogue_copies = copies.copies;
+	reply.catalogue_note = (char *)(uintptr_t)copies.note;
 	reply.disk_full = !reserve_held(s->reserve);
 	nx_answer_storage_status(r, &reply);
 }

@@ -22,9 +22,11 @@
 #include "common/limits.h"
 #include "storaged/care/check.h"
 #include "storaged/care/pace.h"
+#include "storaged/ledger/ledger.h"
 
-#define FIRST_S   60
-#define TICK_S    10
+#define FIRST_S   60 /* after start, unless the ledger has none */
+#define TICK_S    1
+#define AGAIN_S   60  /* when a copy came to nothing */
 #define PAGES     32  /* in one turn: 128 KiB */
 #define FOUND_MAX 512 /* mended in one round */
 #define ROUNDS    5
@@ -40,12 +42,17 @@ struct check {
 	bool asked, asked_repair; /* for the next run */
 	bool repair, hurry;       /* of this one */
 	bool mending;             /* a write is pending */
+	bool giving;              /* the ledger has the copy */
+	struct catalog_point at;  /* of the copy */
+	bool pages;               /* some of it cannot be read */
+	bool bad_pages;           /* it was so at the last look */
+	uint64_t started_us, again_us;
 	atomic_bool stop;
 	struct nx_db_copy *copy;
 	struct check_status st;
 	/* of one look; the thread's while it looks */
 	struct catalog_finding *all;
-	size_t n, at;
+	size_t n, at_finding;
 	uint64_t found;
 	int result;
 	unsigned rounds;
@@ -99,6 +106,8 @@ end(struct check *ch, int error)
 	st->over = st->run;
 	st->mended = ch->changed;
 	st->left = error < 0 ? 0 : ch->found;
+	if (error < 0 || ch->pages)
+		ch->again_us = nx_now_us() + AGAIN_S * 1000000ULL;
 	keep_said(ch);
 	if (error < 0 && error != -ECANCELED)
 		nx_warn("event=check-failed run=%" PRIu64 " error=\"%s\"",
@@ -142,14 +151,14 @@ mended(int result, void *arg)
 static void
 mend_next(struct check *ch)
 {
-	while (ch->at < ch->n && !ch->all[ch->at].mendable)
-		ch->at++;
-	if (ch->at == ch->n) {
+	while (ch->at_finding < ch->n && !ch->all[ch->at_finding].mendable)
+		ch->at_finding++;
+	if (ch->at_finding == ch->n) {
 		copy_step(ch);
 		return;
 	}
 	ch->mend = (struct catalog_mend){
-	    .finding = ch->all[ch->at++], .done = mended, .arg = ch};
+	    .finding = ch->all[ch->at_finding++], .done = mended, .arg = ch};
 	ch->mending = true;
 	catalog_mend(ch->s->catalog, &ch->mend);
 }
@@ -173,6 +182,7 @@ on_found(const struct catalog_finding *f, void *arg)
 	struct check *ch = arg;
 
 	ch->found++;
+	ch->pages = ch->pages || strcmp(f->rule, "pages") == 0;
 	if (ch->n < FOUND_MAX)
 		ch->all[ch->n++] = *f;
 }
@@ -191,22 +201,39 @@ look_work(void *arg)
 }
 
 static void
+decide(void *arg)
+{
+	struct check *ch = arg;
+
+	ch->giving = false;
+	if (ch->result < 0 || ch->stopped || !may_mend(ch)) {
+		end(ch, ch->stopped ? -ECANCELED : ch->result);
+		return;
+	}
+	ch->st.state = CHECK_MENDING;
+	ch->at_finding = 0;
+	mend_next(ch);
+}
+
+/* A copy whose pages are well is what the ledger has been waiting for. */
+static void
 look_done(void *arg)
 {
 	struct check *ch = arg;
 
 	if (ch->rounds++ == 0)
 		ch->st.found = ch->found;
+	if (ch->result == 0)
+		ch->bad_pages = ch->pages;
 	for (size_t i = 0; i < ch->n && i < CHECK_SAID; i++)
 		nx_err("event=catalogue-disagrees rule=%s what=\"%s\"",
 		    ch->all[i].rule, ch->all[i].text);
-	if (ch->result < 0 || ch->stopped || !may_mend(ch)) {
-		end(ch, ch->stopped ? -ECANCELED : ch->result);
+	if (ch->result < 0 || ch->stopped || ch->pages) {
+		decide(ch);
 		return;
 	}
-	ch->st.state = CHECK_MENDING;
-	ch->at = 0;
-	mend_next(ch);
+	ch->giving = true;
+	ledger_take(ch->s->ledger, ch->path, &ch->at, decide, ch);
 }
 
 /* --- copying (the loop) -----------------------------------------------------*/
@@ -217,7 +244,9 @@ copied(struct check *ch)
 	int r;
 
 	ch->copy = nx_db_copy_free(ch->copy);
+	ch->at = ledger_mark(ch->s->ledger);
 	ch->st.state = CHECK_LOOKING;
+	ch->pages = false;
 	ch->n = 0;
 	ch->found = 0;
 	r = nx_workers_submit(ch->thread, look_work, look_done, ch);
@@ -252,8 +281,12 @@ is_due(const struct check *ch)
 {
 	uint64_t interval = ch->s->conf.check_interval;
 
-	if (ch->asked)
+	if (ch->asked ||
+	    (nx_now_us() >= ch->again_us && ledger_wants_copy(ch->s->ledger)))
 		return true;
+	if (ch->st.run == 0 &&
+	    nx_now_us() - ch->started_us < FIRST_S * 1000000ULL)
+		return false;
 	/* A clock that was set back makes it due. */
 	return interval > 0 &&
 	    (ch->st.run == 0 || unix_now() - ch->st.began_at >= interval);
@@ -335,7 +368,8 @@ void
 check_start(struct check *ch)
 {
 	ch->running = true;
-	step_in(ch, FIRST_S * 1000000ULL);
+	ch->started_us = nx_now_us();
+	step_in(ch, TICK_S * 1000000ULL);
 }
 
 void
@@ -352,6 +386,12 @@ bool
 check_idle(const struct check *ch)
 {
 	return !ch->mending && ch->st.state != CHECK_LOOKING;
+}
+
+bool
+check_bad_pages(const struct check *ch)
+{
+	return ch->bad_pages;
 }
 
 uint64_t

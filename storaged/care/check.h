@@ -27,6 +27,9 @@ bool check_idle(const struct check *ch);
  * mends. Its number. */
 uint64_t check_begin(struct check *ch, bool repair);
 
+/* Were there pages that cannot be read, when it looked last? */
+bool check_bad_pages(const struct check *ch);
+
 enum check_state {
 	CHECK_WAITING,
 	CHECK_COPYING,

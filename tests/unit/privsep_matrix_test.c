@@ -84,6 +84,8 @@ static const struct {
     {"STORAGE_SCRUB_STATUS", "A", "s", false},
     {"STORAGE_CHECK", "A", "s", false},
     {"STORAGE_CHECK_STATUS", "A", "s", false},
+    {"STORAGE_REBUILD", "A", "s", false},
+    {"STORAGE_REBUILD_STATUS", "A", "s", false},
     {"VOLUME_CREATE", "n", "s", false},
     {"VOLUME_ATTACH", "n", "s", false},
     {"VOLUME_SET_ACTIVE", "n", "s", false},

@@ -42,6 +42,7 @@
 #include "storaged/downloads/downloads.h"
 #include "storaged/volumes/disk_identity.h"
 #include "storaged/volumes/loop.h"
+#include "storaged/ledger/ledger.h"
 #include "storaged/trees/trees.h"
 #include "storaged/storaged.h"
 #include "storaged/uploads/uploads.h"
@@ -57,6 +58,8 @@ static struct {
 	uint64_t generation;
 	bool key_given;
 	const char *tmpfs; /* options; NULL: an ordinary directory */
+	bool copies;       /* of the catalogue are kept on base volumes */
+	char why[256];     /* they are newer than it */
 	uint64_t base_size, base_max, away_grace; /* of the configuration */
 	char *disks;
 	uint64_t move_rate;
@@ -197,6 +200,8 @@ lab_start(void)
 	assert_int_equal(seal_setup(), 0);
 	snprintf(path, sizeof(path), "%s/storage/storage.db", lab.dir);
 	assert_int_equal(catalog_open(s->base, path, &s->catalog), 0);
+	assert_int_equal(ledger_new(s, &s->ledger), 0);
+	assert_int_equal(ledger_begin(s->ledger), 0);
 	snprintf(path, sizeof(path), "%s/storage/reserve", lab.dir);
 	assert_int_equal(reserve_new(s->base, path, &s->reserve), 0);
 	assert_int_equal(segment_writers_new(s->base, 4, &s->writers), 0);
@@ -217,11 +222,20 @@ lab_start(void)
 	assert_int_equal(nx_workers_new(s->base, 4, 0, &s->io), 0);
 	assert_int_equal(nx_workers_new(s->base, 2, 0, &s->slow), 0);
 	assert_int_equal(nx_workers_new(s->base, DISKS_MAX, 0, &s->disks), 0);
+	if (lab.copies) {
+		volumes_look(s->volumes);
+		while (!disks_settled(s->volumes))
+			event_base_loop(s->base, EVLOOP_ONCE);
+		assert_int_equal(ledger_open(s->ledger, lab.why), 0);
+	}
+	assert_int_equal(volumes_load_rest(s->volumes), 0);
 	volumes_start(s->volumes);
 	while (volumes_starting(s->volumes))
 		event_base_loop(s->base, EVLOOP_ONCE);
 	config.tickets = s->tickets;
 	assert_int_equal(nx_hub_new(&config, &s->hub), 0);
+	if (lab.copies)
+		ledger_start(s->ledger);
 	scrub_start(s->scrub); /* off, unless a test set a rate */
 	check_start(s->check); /* only when a test asks */
 	lab_connect(NX_ROLE_ADMIN);
@@ -258,6 +272,7 @@ lab_stop(void)
 	scrub_stop(s->scrub);
 	compact_stop(s->compact);
 	check_stop(s->check);
+	ledger_stop(s->ledger);
 	lab_settle();
 	s->hub = nx_hub_free(s->hub);
 	for (int i = 0; i < NX_ROLE_MAX; i++)
@@ -279,8 +294,9 @@ lab_stop(void)
 	s->collector = collector_free(s->collector);
 	s->uploads = uploads_free(s->uploads);
 	s->downloads = downloads_free(s->downloads);
-	s->volumes = volumes_free(s->volumes);
 	s->catalog = catalog_close(s->catalog);
+	s->ledger = ledger_free(s->ledger);
+	s->volumes = volumes_free(s->volumes);
 	s->reserve = reserve_free(s->reserve);
 	s->quotas = quotas_free(s->quotas);
 	s->tickets = nx_tickets_free(s->tickets);
