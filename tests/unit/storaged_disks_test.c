@@ -2,7 +2,25 @@
  * Several disks: copies on different ones, one that goes away and comes back,
  * one that is not mounted, one that is full.
  */
+#include <stdatomic.h>
+#include <sys/syscall.h>
+
 #include "storaged_disks_lab.h"
+
+static atomic_bool hanging; /* whoever syncs what a disk is tried with waits */
+
+int
+fsync(int fd)
+{
+	char link[64], name[256] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	while (atomic_load(&hanging) &&
+	    readlink(link, name, sizeof(name) - 1) > 0 &&
+	    strstr(name, "/b/volumes/.probe"))
+		usleep(10000);
+	return (int)syscall(SYS_fsync, fd);
+}
 
 static int
 setup(void **state)
@@ -187,6 +205,29 @@ test_another_in_its_place(void **state)
 	turn_until(is_well, b);
 }
 
+/* It neither fails nor answers: nobody waits for it. */
+static void
+test_hangs(void **state)
+{
+	struct disk *b;
+
+	(void)state;
+	put_many(10);
+	b = disk_at('b');
+	atomic_store(&hanging, true);
+	look_at(b);
+	turn_until(is_away, b);
+	assert_true(b->hung);
+	assert_string_equal(b->why, "it does not answer");
+	read_many(10);
+	LAB_OK(lab_put(7, "/more", "more", 4));
+	assert_int_equal(disks_of(7, "/more"), 1);
+	atomic_store(&hanging, false);
+	turn_until(is_well, b);
+	LAB_OK(lab_put(7, "/again", "again", 5));
+	assert_int_equal(disks_of(7, "/again"), 2);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, disks_teardown)
 
 int
@@ -199,6 +240,7 @@ main(void)
 	    T(test_not_mounted),
 	    T(test_another_in_its_place),
 	    T(test_read_only),
+	    T(test_hangs),
 	};
 
 	LAB_OR_SKIP("disks");
