@@ -3,8 +3,8 @@
  * and their replicas on them, the catalogue of files and trees.
  *
  * Trusts nodemgr about nodes, tickets about users, the kernel about admins; the
- * gateway about nothing. Owns <state_dir>/storage and <state_dir>/volumes, and
- * a mount namespace of its own.
+ * gateway about nothing. Owns <state_dir>/storage and <state_dir>/volumes, the
+ * disks it was given, and a mount namespace of its own.
  */
 #include <errno.h>
 #include <stdio.h>
