@@ -76,6 +76,20 @@ serve_object_open_upload(struct nx_request *r,
 
 /* --- parts ------------------------------------------------------------------*/
 
+/* To add to: for its owner, as FINISH will ask. */
+static bool
+find_own(struct nx_request *r, struct storaged *s, const char *id,
+    enum catalog_upload_kind kind, struct catalog_upload *ret_upload)
+{
+	if (!bucket_find_upload(r, s, id, kind, ret_upload))
+		return false;
+	if (ret_upload->owner == r->who.user_id)
+		return true;
+	nx_refuse(r, NX__STATUS__CONFLICT,
+	    "this upload is a user's: act for them to go on with it");
+	return false;
+}
+
 static void
 aim_at(struct upload_target *t, const struct catalog_upload *u)
 {
@@ -104,7 +118,7 @@ serve_part_open_upload(struct nx_request *r, const Nx__PartOpenUploadRequest *q,
 		    "parts are numbered from 1 to %u", CATALOG_PARTS_MAX);
 		return;
 	}
-	if (!bucket_find_upload(r, s, q->id, CATALOG_MULTIPART, &u))
+	if (!find_own(r, s, q->id, CATALOG_MULTIPART, &u))
 		return;
 	ask.target = target_new(r, UPLOAD_PART);
 	if (!ask.target)
@@ -124,7 +138,7 @@ serve_resumable_append(struct nx_request *r,
 	struct upload_ask ask = {.has_size = q->has_size, .size = q->size};
 	struct catalog_upload u;
 
-	if (!bucket_find_upload(r, s, q->id, CATALOG_RESUMABLE, &u))
+	if (!find_own(r, s, q->id, CATALOG_RESUMABLE, &u))
 		return;
 	/* What another had nearly done may count yet: it is asked first. */
 	uploads_end_pieces(s->uploads, u.file);

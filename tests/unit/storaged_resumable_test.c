@@ -15,13 +15,19 @@ resumable_open(const char *path, char ret_id[33])
 }
 
 static Nx__Status
-append(const char *id, uint64_t offset)
+append_as(uint64_t user, const char *id, uint64_t offset)
 {
 	Nx__ResumableAppendRequest q = NX__RESUMABLE_APPEND_REQUEST__INIT;
 
 	q.id = text(id);
 	q.offset = offset;
-	return lab_call(1, NX__METHOD__RESUMABLE_APPEND, &q);
+	return lab_call(user, NX__METHOD__RESUMABLE_APPEND, &q);
+}
+
+static Nx__Status
+append(const char *id, uint64_t offset)
+{
+	return append_as(1, id, offset);
 }
 
 static uint64_t
@@ -55,6 +61,9 @@ test_resumable(void **state)
 
 	(void)state;
 	resumable_open("/f", id);
+	assert_int_equal(append_as(0, id, 0), NX__STATUS__CONFLICT);
+	assert_non_null(strstr(reply.error, "act for them"));
+	assert_int_equal(append_as(2, id, 0), NX__STATUS__NOT_FOUND);
 	assert_int_equal(append(id, 1), NX__STATUS__CONFLICT);
 	assert_non_null(strstr(reply.error, "0 bytes are there"));
 	LAB_OK(append(id, 0));
