@@ -78,10 +78,9 @@ begin_file(struct form *f)
 		return refuse(f, &one_file);
 	f->has_file = f->in_file = true;
 	f->upload.digest = f->parts.digest;
-	form_begin_file(f);
-	/* Stop here, if it has not ended: it goes on when the pipe is there,
-	 * with what is left of the payload. */
-	return f->small.data ? UPLOAD_OK : UPLOAD_ENDED;
+	/* Else stop here: if it has not ended, it goes on when the pipe is
+	 * there, with what is left of the payload. */
+	return form_begin_file(f) ? UPLOAD_OK : UPLOAD_ENDED;
 }
 
 static enum upload_result

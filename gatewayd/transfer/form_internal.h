@@ -29,9 +29,10 @@ struct form {
 	char name[FORM_NAME_MAX + 1]; /* of the file */
 };
 
-/* The file's part has begun: opens the pipe, or ends the request; or gathers it.
- * form_pump() goes on when there is somewhere to write it to. */
-void form_begin_file(struct form *f);
+/* The file's part has begun. True: it is gathered, go on. False: a pipe is asked
+ * for, form_pump() goes on when it is there; or the request has ended, and @f is
+ * no more. */
+bool form_begin_file(struct form *f);
 /* The body is over, and there was a file: makes it one, and replies. */
 void form_finish(struct form *f);
 

@@ -76,20 +76,21 @@ open_pipe(struct req *r)
 	upload_open(&f->upload, &m, open_pipe, on_open);
 }
 
-void
+bool
 form_begin_file(struct form *f)
 {
 	struct req *r = f->upload.req;
 
 	if (!take_name(f, f->parts.filename)) {
 		req_fail_http(r, &file_name);
-		return;
+		return false;
 	}
 	if (small_begin(&f->small, r))
-		return;
+		return true;
 	f->upload.waiting = true;
 	exchange_pause(&r->x, true);
 	open_pipe(r);
+	return false;
 }
 
 /* --- after the body --------------------------------------------------------*/
