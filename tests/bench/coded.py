@@ -18,17 +18,15 @@ def run(bench):
     with volume(os.path.join(bench.dir, "coded"), BARE_MIB) as at:
         lines = [line.split() for line in run_program(
             ours("coded"), at, SECONDS).splitlines()]
-    plain = {}
-    for line in lines:
-        if len(line) == 2:
-            bench.results.add("AES-256-GCM of 64 KiB, in memory", line[0],
-                              "MB/s", float(line[1]))
-            continue
-        way, content, *numbers, share = line
-        for (name, unit), number in zip(COLUMNS, map(float, numbers)):
-            if way == "plain":
-                plain[content, name] = number
-            else:
+    rows = [line for line in lines if len(line) > 2]
+    for i, (name, unit) in enumerate(COLUMNS):
+        plain = {content: float(rest[i])
+                 for way, content, *rest in rows if way == "plain"}
+        for way, content, *rest in rows:
+            if way != "plain":
                 bench.results.add(
-                    name, f"{way}, {content}, {float(share):.0f} % stored",
-                    unit, number, plain[content, name], "plain")
+                    name, f"{way}, {content}, {float(rest[-1]):.0f} % stored",
+                    unit, float(rest[i]), plain[content], "plain")
+    for name, number in (line for line in lines if len(line) == 2):
+        bench.results.add("AES-256-GCM of 64 KiB, in memory", name, "MB/s",
+                          float(number))
