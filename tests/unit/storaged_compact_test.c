@@ -261,6 +261,61 @@ test_held(void **state)
 	check_all();
 }
 
+static void
+retire_now(uint32_t number)
+{
+	struct compact *c = lab.s.compact;
+
+	c->wait_us = 0;
+	c->volume_key = volume()->key;
+	compact_emptied(c, number);
+	c->volume_key = INT64_MAX;
+	TAILQ_FIRST(&c->emptied)->due_us = 0;
+	assert_true(compact_retire(c));
+	while (c->busy)
+		event_base_loop(lab.base, EVLOOP_ONCE);
+}
+
+static bool
+can_be_read(const struct chunk_place *place)
+{
+	struct chunk_reader *reader;
+	int r = chunk_open(volume()->store, place, &reader);
+
+	if (r == 0)
+		chunk_close(reader);
+	return r == 0;
+}
+
+/* Whoever takes a segment for empty is not believed: rows are asked, and the
+ * store, whether somebody reads there or will refer to it. */
+static void
+test_asked_again(void **state)
+{
+	struct chunk_place place;
+	struct catalog_chunk c;
+
+	(void)state;
+	make_dead();
+	assert_int_equal(catalog_segment_next(
+			     lab.s.catalog, volume()->key, 0, INT64_MAX, &c, 1),
+	    1);
+	place = catalog_place(&c, 0);
+	retire_now(segment_number(place.at));
+	assert_true(can_be_read(&place));
+	for (unsigned i = 0; i < FILES; i++)
+		if (survives(i))
+			delete (i);
+	collector_kick(lab.s.collector);
+	lab_settle();
+	chunk_hold(volume()->store, place.at);
+	retire_now(segment_number(place.at));
+	assert_true(can_be_read(&place));
+	chunk_settle(volume()->store, place.at);
+	retire_now(segment_number(place.at));
+	assert_false(can_be_read(&place));
+}
+
 /* A record that has rotted does not move, and is named; the rest does. */
 static void
 test_rotten(void **state)
@@ -376,6 +431,7 @@ main(void)
 	    T(test_room_comes_back),
 	    T(test_all_deleted),
 	    T(test_held),
+	    T(test_asked_again),
 	    T(test_rotten),
 	    T(test_killed),
 	    T(test_older_catalogue),

@@ -288,6 +288,32 @@ test_failures(void **state)
 	remove_segments();
 }
 
+/* Nothing is acknowledged without a sync of its own batch, and nothing is added
+ * to what could not be synced. */
+static void
+test_synced(void **state)
+{
+	struct chunk_place first, second, third;
+
+	(void)state;
+	assert_int_equal(append("the first", &first), 0);
+	fault = (typeof(fault)){.what = SYNC, .nth = 100};
+	assert_int_equal(append("the second", &second), 0);
+	assert_int_equal(fault.seen, 1);
+	assert_int_equal(segment_number(second.at), segment_number(first.at));
+	/* on a page of its own */
+	assert_int_equal(segment_offset(second.at) % SEGMENT_PAGE, 0);
+	fault = (typeof(fault)){.what = SYNC, .nth = 1, .error = EIO};
+	assert_int_equal(append("the third", &third), -EIO);
+	fault.what = NONE;
+	assert_int_equal(append("the third", &third), 0);
+	assert_int_not_equal(
+	    segment_number(third.at), segment_number(first.at));
+	assert_int_equal(read_back(&first, "the first", true), 0);
+	assert_int_equal(read_back(&second, "the second", true), 0);
+	remove_segments();
+}
+
 /* --- reading ----------------------------------------------------------------*/
 
 static void
@@ -422,6 +448,7 @@ main(void)
 	    T(test_torn),
 	    T(test_former_use),
 	    T(test_failures),
+	    T(test_synced),
 	    T(test_rotten),
 	    T(test_sending),
 	    T(test_used_again),
