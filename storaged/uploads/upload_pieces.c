@@ -12,6 +12,7 @@
 #include "storaged/care/care.h"
 #include "storaged/trees/trees.h"
 #include "storaged/uploads/upload_internal.h"
+#include "storaged/volumes/volumes.h"
 
 bool
 upload_has_pieces(const struct upload *u)
@@ -27,6 +28,7 @@ hand_over(struct upload *u)
 	struct catalog_chunk *c = &u->chunks[u->n_pieces++];
 	uint64_t rest, size = u->piece.sums.size;
 
+	volumes_settle(u->us->s->volumes, &u->piece);
 	c->n_replicas = 0;
 	c->id.text[0] = '\0';
 	u->in.target->part.offset += size;

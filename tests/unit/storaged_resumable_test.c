@@ -103,6 +103,37 @@ test_resumable(void **state)
 	free(data);
 }
 
+static void
+count_open(const struct chunk_segment *segment, void *arg)
+{
+	*(unsigned *)arg += segment->open;
+}
+
+/* Small pieces are in segments: what is in the catalogue holds none of them but
+ * the one that is appended to. */
+static void
+test_nothing_held(void **state)
+{
+	uint8_t *data = lab_random(256 << 10);
+	const struct volume *v;
+	unsigned open = 0;
+	uint64_t at = 0;
+	char id[33];
+
+	(void)state;
+	resumable_open("/f", id);
+	for (int i = 0; i < 24; i++, at += 256 << 10) {
+		LAB_OK(append(id, at));
+		LAB_OK(feed(1, data, 256 << 10));
+	}
+	lab_settle();
+	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
+		assert_int_equal(
+		    chunk_segments(v->store, count_open, &open), 0);
+	assert_int_equal(open, 1);
+	free(data);
+}
+
 /* A second sender ends the first; what is given up counts no more. */
 static void
 test_overtaken(void **state)
@@ -164,6 +195,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    T(test_resumable),
+	    T(test_nothing_held),
 	    T(test_overtaken),
 	    T(test_resumable_quota),
 	};
