@@ -150,10 +150,24 @@ submit(struct proofs *p, void (*work)(void *arg), void (*done)(void *arg))
 		conclude_error(p, "starting it", r);
 }
 
+/* It may have been deleted, or moved elsewhere, while it was read. */
+static bool
+is_still_there(struct proofs *p, struct proof *proof, uint64_t at)
+{
+	size_t i;
+
+	if (catalog_chunk_get(p->s->catalog, proof->chunk.key, &proof->chunk) !=
+	    0)
+		return false;
+	i = catalog_replica_on(&proof->chunk, proof->volume->key);
+	return i < CATALOG_REPLICAS && proof->chunk.at[i] == at;
+}
+
 static void
 read_done(void *arg)
 {
 	struct proof *proof = arg;
+	uint64_t at = proof->place.at;
 	struct proofs *p = proof->s->proofs;
 
 	nx_assert(p->running && proof == TAILQ_FIRST(&p->list));
@@ -163,10 +177,7 @@ read_done(void *arg)
 		conclude_error(p, "reading a chunk", proof->error);
 		return;
 	}
-	/* It may have been deleted while it was read. */
-	if (proof->error < 0 &&
-	    catalog_chunk_get(p->s->catalog, proof->chunk.key, &proof->chunk) ==
-		0) {
+	if (proof->error < 0 && is_still_there(p, proof, at)) {
 		proof->bad++;
 		healer_report(
 		    p->s->healer, proof->chunk.key, proof->volume->key);
