@@ -403,12 +403,14 @@ write_drop(struct nx_db *db, void *arg)
 int
 catalog_copy_undo(struct nx_db *db, void *arg)
 {
+	uint64_t whose = arg ? *(const uint64_t *)arg : 0;
 	sqlite3_stmt *stmt;
 	int r;
 
-	(void)arg;
 	while ((r = nx_db_query(db, &stmt,
-		    "SELECT folder, owner FROM copying LIMIT 1", "")) > 0) {
+		    "SELECT folder, owner FROM copying"
+		    " WHERE ?1 = 0 OR owner = ?1 LIMIT 1",
+		    "u", whose)) > 0) {
 		int64_t root = sqlite3_column_int64(stmt, 0);
 		uint64_t owner = (uint64_t)sqlite3_column_int64(stmt, 1);
 

@@ -77,7 +77,8 @@ int catalog_leaving(struct nx_db *db, uint64_t user);
  * inside a write. Sums, accounts and a file's entry are the caller's.
  */
 int catalog_drop_file(struct nx_db *db, uint64_t owner, int64_t file);
-/* Copies not finished when the program ended are undone: at start. */
+/* Copies that are not finished are undone: at start all, @arg NULL, or those of
+ * the user @arg points to, a uint64_t, who leaves. */
 int catalog_copy_undo(struct nx_db *db, void *arg);
 /* @charged: what it and everything below it counted. */
 int catalog_drop_folder(

@@ -16,11 +16,27 @@
 #include <time.h>
 
 #include "common/err.h"
+#include "common/log.h"
 #include "storaged/catalog/catalog_internal.h"
 
-/* Files that are being read, and how often. In memory. */
+/* Files that are being read, and how often; users who were deleted since the
+ * program began. In memory. */
 static const char scratch[] =
-    "CREATE TEMP TABLE pins(file INTEGER PRIMARY KEY, n INTEGER NOT NULL);";
+    "CREATE TEMP TABLE pins(file INTEGER PRIMARY KEY, n INTEGER NOT NULL);"
+    "CREATE TEMP TABLE dropped(user INTEGER PRIMARY KEY);";
+
+/* What cannot be undone stays: that one account is wrong shall not keep all
+ * others from their files. */
+static int
+undo_copies(struct catalog *c)
+{
+	int r = nx_db_write_now(c->db, catalog_copy_undo, NULL);
+
+	if (r == -EBADMSG)
+		nx_err("event=copies-not-undone note=\"nexusctl storage check "
+		       "--repair\"");
+	return r == -EBADMSG ? 0 : r;
+}
 
 int
 catalog_open_at(struct event_base *base, const char *path, uint32_t schema,
@@ -41,7 +57,7 @@ catalog_open_at(struct event_base *base, const char *path, uint32_t schema,
 		SQLITE_OK)
 		r = nx_db_errno(c->db);
 	if (r == 0)
-		r = nx_db_write_now(c->db, catalog_copy_undo, NULL);
+		r = undo_copies(c);
 	if (r < 0) {
 		catalog_close(c);
 		return r;

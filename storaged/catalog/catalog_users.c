@@ -162,13 +162,16 @@ catalog_usage(struct catalog *c, uint64_t user, struct catalog_usage *ret_usage)
 
 /* --- leaving ----------------------------------------------------------------*/
 
-/* 1 while what a deleted user had is being taken away: it is nobody's then. */
+/* 1 while what a deleted user had is being taken away: it is nobody's then. And
+ * after that, for whatever began while they were there. */
 int
 catalog_leaving(struct nx_db *db, uint64_t user)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT 1 FROM going WHERE owner = ? AND folder = 0", "u", user);
+	    "SELECT 1 FROM going WHERE owner = ?1 AND folder = 0 UNION ALL"
+	    " SELECT 1 FROM dropped WHERE user = ?1 LIMIT 1",
+	    "u", user);
 
 	if (r > 0)
 		sqlite3_reset(stmt);
@@ -188,7 +191,11 @@ write_drop_user(struct nx_db *db, void *arg)
 		r = nx_db_exec(db,
 		    "INSERT OR IGNORE INTO going(owner, folder) VALUES(?, 0)",
 		    "u", op->user);
-	return r;
+	if (r == 0)
+		r = nx_db_exec(db, "INSERT OR IGNORE INTO dropped VALUES(?)",
+		    "u", op->user);
+	/* Or it would be settled with an account that has gone. */
+	return r < 0 ? r : catalog_copy_undo(db, &op->user);
 }
 
 static void

@@ -226,6 +226,34 @@ test_undone_at_start(void **state)
 	recount();
 }
 
+/* What could not be undone, because the disk was full, goes with its owner: the
+ * next start finds no account to settle it with. */
+static void
+test_owner_gone(void **state)
+{
+	(void)state;
+	make_tree("/from", 2, 3);
+	assert_int_equal(
+	    sqlite3_exec(nx_db_handle(lab.c->db),
+		"INSERT INTO entries(owner, parent, name, size, modified_at)"
+		" VALUES(1, -1, 'left', 0, 0); INSERT INTO copying"
+		" VALUES(last_insert_rowid(), 1);"
+		"UPDATE users SET folders = folders + 1,"
+		" charged = charged + 512",
+		NULL, NULL, NULL),
+	    SQLITE_OK);
+	assert_int_equal(do_drop_user(1), 0);
+	reap_all();
+	assert_int_equal(number("SELECT count(*) FROM users"), 0);
+	assert_int_equal(number("SELECT count(*) FROM entries"), 0);
+	/* and what began before comes too late */
+	assert_int_equal(
+	    do_put(1, "/late", 5, 0, QUOTA, NULL), CATALOG_NO_USER);
+	assert_int_equal(number("SELECT count(*) FROM users"), 0);
+	reopen();
+	assert_int_equal(number("SELECT count(*) FROM copying"), 0);
+}
+
 /* --- damage, readers, replicas ----------------------------------------------*/
 
 static int64_t
@@ -362,6 +390,7 @@ main(void)
 	    T(test_folder),
 	    T(test_all_or_nothing),
 	    T(test_undone_at_start),
+	    T(test_owner_gone),
 	    T(test_damage_is_shared),
 	    T(test_pinned),
 	    T(test_replicas),
