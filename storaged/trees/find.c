@@ -36,7 +36,7 @@ struct finding {
 	struct catalog_find at;
 	size_t max, n, bytes, looked;
 	bool full;
-	char next[PATH_BYTES_MAX + 2]; /* the last one looked at */
+	char next[PATH_BYTES_MAX + PATH_NAME_MAX + 2]; /* last looked at */
 	struct found found[FIND_MAX];
 };
 
