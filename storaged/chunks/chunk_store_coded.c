@@ -257,13 +257,13 @@ mark_record(const struct chunk_id *id, uint64_t at, uint32_t length, bool good,
 	l->record(id, at | CODED_MARK, length, good, l->arg);
 }
 
-/* What cannot be appended needs no room. */
+/* Where reserved appends go. */
 static int
 coded_spare(struct chunk_store *store)
 {
 	struct coded *c = coded_of(store);
 
-	return coded_writes(c) ? 0 : chunk_spare(c->plain);
+	return chunk_spare(coded_writes(c) ? c->coded : c->plain);
 }
 
 static int

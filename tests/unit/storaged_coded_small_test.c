@@ -304,11 +304,43 @@ test_damage(void **state)
 
 #define S(f) cmocka_unit_test_setup_teardown(f, setup_small, teardown_small)
 
+static unsigned n_spare;
+
+static int
+count_spare(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	size_t len = strlen(path);
+
+	(void)st;
+	(void)ftw;
+	n_spare += flag == FTW_F && len > 5 &&
+	    strcmp(path + len - 5, ".free") == 0 &&
+	    strstr(path, "/.coded/") != NULL;
+	return 0;
+}
+
+/* Room is put by where it will be needed: a full volume could give none of its
+ * room back otherwise. */
+static void
+test_spare(void **state)
+{
+	struct kept k = put_small(1, 5000);
+
+	(void)state;
+	assert_int_equal(chunk_spare(store), 0);
+	n_spare = 0;
+	assert_int_equal(nftw(top, count_spare, 8, FTW_PHYS), 0);
+	assert_int_equal(n_spare, 1);
+	chunk_settle(store, k.place.at);
+	free(k.data);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    S(test_written),
+	    S(test_spare),
 	    S(test_care),
 	    S(test_damage),
 	};
