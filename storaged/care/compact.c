@@ -201,12 +201,17 @@ unknown(struct compact *c, const struct chunk_segment *file)
 		c->kept++;
 }
 
+/* By what would be left of it: each batch that is moved has its last page to
+ * itself. */
 static bool
 is_worth_it(
     const struct catalog_segment *segment, const struct chunk_segment *file)
 {
+	uint64_t batches = segment->chunks / CATALOG_MOVES + 1;
+	uint64_t left = segment->bytes + batches * SEGMENT_PAGE;
+
 	return !file->open &&
-	    (segment->chunks == 0 || segment->bytes * LIVE_MAX < file->bytes);
+	    (segment->chunks == 0 || left * LIVE_MAX < file->bytes);
 }
 
 static void
