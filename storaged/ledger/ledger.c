@@ -141,7 +141,13 @@ over(bool committed, void *arg)
 
 		if (r < 0)
 			ledger_fail(l, p, r);
+		else if (p->open)
+			place_sync_begin(p);
 	}
+	/* Or a power cut would bring back what somebody is told has failed, and
+	 * has cleaned up after. */
+	if (!committed)
+		wait_for_syncs(l);
 }
 
 /* It may come from within a COMMIT: what is being synced then is all there is. */

@@ -20,15 +20,42 @@ static struct {
 	int seen;
 } fault;
 
-static bool
-is_ours(int fd)
+static bool full;                /* the catalogue's own log is */
+static bool unsynced[1024], any; /* descriptors of copies that were written */
+
+static void
+path_of(int fd, char path[256])
 {
-	char link[64], path[256];
+	char link[64];
 	ssize_t n;
 
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
+	n = readlink(link, path, 255);
 	path[n > 0 ? n : 0] = '\0';
+}
+
+/* True: there is no room. */
+static bool
+note_write(int fd)
+{
+	char path[256];
+
+	if (!any)
+		return false;
+	path_of(fd, path);
+	if (strstr(path, "/.catalogue"))
+		unsynced[fd] = true;
+	if (full && strstr(path, "storage.db-wal"))
+		errno = ENOSPC;
+	return full && strstr(path, "storage.db-wal");
+}
+
+static bool
+is_ours(int fd)
+{
+	char path[256];
+
+	path_of(fd, path);
 	if (fault.copies)
 		return strstr(path, "/.catalogue") != NULL;
 	return strstr(path, "/storage") != NULL ||
@@ -55,6 +82,7 @@ step(int fd)
 int
 fdatasync(int fd)
 {
+	unsynced[fd] = false;
 	return (int)INSTEAD(fd, syscall(SYS_fdatasync, fd));
 }
 
@@ -67,18 +95,23 @@ fsync(int fd)
 ssize_t
 pwrite(int fd, const void *data, size_t len, off_t at)
 {
-	return INSTEAD(fd, syscall(SYS_pwrite64, fd, data, len, at));
+	return note_write(fd)
+	    ? -1
+	    : INSTEAD(fd, syscall(SYS_pwrite64, fd, data, len, at));
 }
 
 ssize_t
 pwrite64(int fd, const void *data, size_t len, off_t at)
 {
-	return INSTEAD(fd, syscall(SYS_pwrite64, fd, data, len, at));
+	return note_write(fd)
+	    ? -1
+	    : INSTEAD(fd, syscall(SYS_pwrite64, fd, data, len, at));
 }
 
 ssize_t
 pwritev(int fd, const struct iovec *iov, int n, off_t at)
 {
+	(void)note_write(fd);
 	return INSTEAD(fd, syscall(SYS_pwritev, fd, iov, (long)n, at, 0L));
 }
 
@@ -214,6 +247,25 @@ test_nth_fails(void **state)
 		for (int i = 0; i < LEDGER_PLACES; i++)
 			await_copies(2);
 	}
+}
+
+/* What somebody was told has failed does not come back with a power cut: that it
+ * is nothing is on the disk too. */
+static void
+test_taken_back(void **state)
+{
+	(void)state;
+	base_want(lab.s.volumes);
+	while (base_making(lab.s.volumes))
+		event_base_loop(lab.base, EVLOOP_ONCE);
+	await_copies(2);
+	any = full = true;
+	assert_int_not_equal(lab_mkdir(7, "/refused", false), NX__STATUS__OK);
+	full = false;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(unsynced); i++)
+		assert_false(unsynced[i]);
+	any = false;
+	LAB_OK(lab_mkdir(7, "/taken", false));
 }
 
 /* --- dying ------------------------------------------------------------------*/
@@ -354,6 +406,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    L(test_nth_fails),
+	    L(test_taken_back),
 	    L(test_dies_rebuilding),
 	    L(test_dies_working),
 	};
