@@ -15,17 +15,21 @@
 #include "storaged/care/care.h"
 #include "storaged/catalog/catalog.h"
 #include "storaged/downloads/downloads.h"
+#include "storaged/downloads/parts.h"
 #include "storaged/downloads/pieces.h"
 #include "storaged/downloads/session.h"
 #include "storaged/storaged.h"
 #include "storaged/trees/trees.h"
 
 #define IN_REPLY_MAX (48U << 10)
+#define TRIES_MAX    4U
 
 /* One window: the parts of consecutive chunks, and what they gave. */
 struct read_job {
 	struct storaged *s;
 	struct nx_request *request;
+	const Nx__OpenReadRequest *asked;
+	unsigned tries; /* before this one */
 	struct session
 	    *session; /* held; NULL: this window is all, or no room */
 	struct catalog_file file;
@@ -109,60 +113,15 @@ check_range(struct nx_request *r, const Nx__OpenReadRequest *q,
 
 /* --- the job ----------------------------------------------------------------*/
 
-/* Trusted replicas first; readers spread over the equal ones. */
-static void
-add_replicas(struct storaged *s, struct part *part)
-{
-	static unsigned turn;
-	uint32_t n = part->chunk.n_replicas;
-
-	turn++;
-	for (int suspect = 0; suspect < 2; suspect++)
-		for (uint32_t i = 0; i < n; i++) {
-			uint32_t k = (i + turn) % n;
-			struct volume *v =
-			    volume_by_key(s->volumes, part->chunk.volumes[k]);
-
-			if (!v || !volume_readable(v) ||
-			    v->suspect != (suspect == 1))
-				continue;
-			part->places[part->n_replicas] =
-			    catalog_place(&part->chunk, k);
-			volume_hold(v, &part->places[part->n_replicas]);
-			part->replicas[part->n_replicas++] = v;
-		}
-}
-
 static int
 fill_parts(struct read_job *job)
 {
-	struct catalog_chunk *chunks = calloc(job->pieces.max, sizeof(*chunks));
-	uint64_t at = job->from, start = 0;
-	int n;
+	uint64_t at = job->from;
+	int r = parts_fill(job->s, &job->file, job->pieces.max, job->to, &at,
+	    job->parts, &job->n);
 
-	if (!chunks)
-		return -ENOMEM;
-	n = catalog_file_at(
-	    job->s->catalog, &job->file, at, chunks, job->pieces.max, &start);
-	for (int i = 0; i < n && at < job->to; i++) {
-		struct part *part = &job->parts[job->n++];
-
-		part->chunk = chunks[i];
-		if (at - start >= chunks[i].sums.size) {
-			n = -EBADMSG; /* the rows do not say where it is */
-			break;
-		}
-		part->offset = (uint32_t)(at - start);
-		start += chunks[i].sums.size;
-		part->length = part->chunk.sums.size - part->offset;
-		if (part->length > job->to - at)
-			part->length = (uint32_t)(job->to - at);
-		at += part->length;
-		add_replicas(job->s, part);
-	}
-	free(chunks);
-	if (n < 0)
-		return n;
+	if (r < 0)
+		return r;
 	/* More chunks than were looked at: then as the long are. */
 	if (job->content && at < job->to) {
 		free(job->content);
@@ -195,10 +154,7 @@ job_free(struct read_job *job)
 	free(job->content);
 	if (job->session)
 		session_release(job->session);
-	for (size_t i = 0; i < job->n; i++)
-		for (size_t k = 0; k < job->parts[i].n_replicas; k++)
-			volume_release(job->parts[i].replicas[k],
-			    &job->parts[i].places[k]);
+	parts_release(job->parts, job->n);
 	free(job);
 }
 
@@ -230,6 +186,8 @@ report(struct read_job *job)
 	for (size_t i = 0; i < job->n; i++) {
 		const struct part *part = &job->parts[i];
 
+		if (part->bad == 0 || part_has_moved(job->s, part))
+			continue;
 		for (size_t k = 0; k < part->n_replicas; k++)
 			if (part->bad & 1U << k)
 				healer_report(job->s->healer, part->chunk.key,
@@ -373,6 +331,29 @@ refuse(struct read_job *job, const struct part *part)
 	    "it");
 }
 
+static void open_read(struct nx_request *r, const Nx__OpenReadRequest *q,
+    struct storaged *s, unsigned tries);
+
+/* Between its row and its reading a chunk may have been moved elsewhere, or the
+ * file replaced: then what was found, or not, says nothing. False: it stands. */
+static bool
+read_again(struct read_job *job, const struct part *part)
+{
+	const Nx__OpenReadRequest *q = job->asked;
+	struct nx_request *r = job->request;
+	struct storaged *s = job->s;
+	unsigned tries = job->tries + 1;
+
+	if (part->fault == PART_OURS || tries == TRIES_MAX || !r->peer ||
+	    !part_has_moved(s, part))
+		return false;
+	if (job->session && q->session == 0)
+		session_end(job->session); /* it was begun for this one */
+	job_free(job);
+	open_read(r, q, s, tries);
+	return true;
+}
+
 static void
 read_done(void *arg)
 {
@@ -382,6 +363,8 @@ read_done(void *arg)
 	for (size_t i = 0; i < job->n && !faulty; i++)
 		if (job->parts[i].fault != PART_FINE)
 			faulty = &job->parts[i];
+	if (faulty && read_again(job, faulty))
+		return;
 	if (faulty) {
 		refuse(job, faulty);
 		if (job->session)
@@ -443,15 +426,9 @@ take_short(struct read_job *job, const Nx__OpenReadRequest *q)
 	return job->content != NULL;
 }
 
-/*
- * Safe to grant: the file is the caller's by its ticket; the descriptors are
- * open for reading only, of files nobody else can open, and give nothing but
- * that file's chunks. A session is continued by its own peer for its own user
- * only.
- */
-void
-serve_file_open_read(
-    struct nx_request *r, const Nx__OpenReadRequest *q, struct storaged *s)
+static void
+open_read(struct nx_request *r, const Nx__OpenReadRequest *q,
+    struct storaged *s, unsigned tries)
 {
 	Nx__OpenReadReply closed = NX__OPEN_READ_REPLY__INIT;
 	struct session *se = find_session(r, s, q->session);
@@ -473,6 +450,8 @@ serve_file_open_read(
 		nx_refuse_errno(r, -ENOMEM, "opening the file");
 		return;
 	}
+	job->asked = q;
+	job->tries = tries;
 	job->from = q->offset;
 	job->to = end;
 	if (!take_short(job, q)) {
@@ -487,4 +466,17 @@ serve_file_open_read(
 	if (se)
 		session_hold(job->session = se);
 	start(job);
+}
+
+/*
+ * Safe to grant: the file is the caller's by its ticket; the descriptors are
+ * open for reading only, of files nobody else can open, and give nothing but
+ * that file's chunks. A session is continued by its own peer for its own user
+ * only.
+ */
+void
+serve_file_open_read(
+    struct nx_request *r, const Nx__OpenReadRequest *q, struct storaged *s)
+{
+	open_read(r, q, s, 0);
 }
