@@ -4,8 +4,9 @@
  * where there is none a new one is made elsewhere. What cannot be done is
  * collected, to be named: whether it may be lost is not decided here.
  *
- * A chunk that is damaged everywhere moves as it is. Nothing is taken away: a
- * drain that is called off has only added replicas.
+ * A chunk that is damaged everywhere moves as it is; where the replica here cannot
+ * be read it may be the good one, and is at risk. Nothing is taken away: a drain
+ * that is called off has only added replicas.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -275,7 +276,8 @@ make(struct healer *h, struct drain *d)
 	}
 	if (!target)
 		return no_room(h, d);
-	r = copy_make(h->s, &d->chunk, target, 0, true, moved, h);
+	r = copy_make(
+	    h->s, &d->chunk, target, 0, volume_readable(d->volume), moved, h);
 	if (r < 0)
 		at_risk(h, d, r);
 	h->running = r == 0;

@@ -106,7 +106,8 @@ moved(struct copy *c)
 	healer_next(h);
 }
 
-/* True when @chunk is on its way from @v. A damaged one goes as it is. */
+/* True when @chunk is on its way from @v. A damaged one goes as it is, unless
+ * what is out of reach here may be good. */
 static bool
 move(
     struct healer *h, const struct volume *v, const struct catalog_chunk *chunk)
@@ -114,8 +115,8 @@ move(
 	struct volume *target = healer_target(h, chunk, v->key, false);
 
 	if (target)
-		h->running =
-		    copy_make(h->s, chunk, target, v->key, true, moved, h) == 0;
+		h->running = copy_make(h->s, chunk, target, v->key,
+				 volume_readable(v), moved, h) == 0;
 	else if (!h->trash_in_the_way)
 		base_want(h->s->volumes);
 	h->out.stuck += !h->running;

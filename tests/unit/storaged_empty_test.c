@@ -253,6 +253,62 @@ test_remove_lost_disk(void **state)
 	assert_int_equal(lab_status()->away, 0);
 }
 
+static bool
+is_spread_file(void *arg)
+{
+	struct catalog_chunk chunk;
+
+	lab_first_chunk(arg, &chunk);
+	return chunk.n_replicas == 2 &&
+	    volume_by_key(lab.s.volumes, chunk.volumes[0])->disk !=
+	    volume_by_key(lab.s.volumes, chunk.volumes[1])->disk;
+}
+
+/* The volume, or it is gone. */
+static bool
+is_stuck(void *arg)
+{
+	struct volume *v = volume_find(lab.s.volumes, arg);
+
+	return !v || v->stuck > 0;
+}
+
+/* What is good only there holds the removal up: a copy elsewhere that is rotten
+ * does not take its place. */
+static void
+test_only_good_one_away(void **state)
+{
+	struct lab_upload u = {.path = "/f"};
+	uint8_t *data = lab_random(MIB);
+	struct catalog_chunk chunk;
+	char id[33], node[NX_ID_LEN + 1];
+	struct volume *v;
+
+	(void)state;
+	LAB_OK(lab_upload(7, &u, data, MIB, id));
+	turn_until(is_spread_file, id);
+	lab_first_chunk(id, &chunk);
+	assert_int_equal(chunk.n_replicas, 2);
+	lab_flip(base_on('a'), chunk.id.text, 100000);
+	lab_stop();
+	lab.disks = (char *)(uintptr_t) "";
+	lab_start();
+	v = base_on('b');
+	disk_pull('b');
+	look_at(disk_at('b'));
+	turn_until(is_away, disk_at('b'));
+	turn_until(is_let_go, disk_at('b'));
+	LAB_OK(disk_call(NX__METHOD__DISK_REMOVE, disk_path('b')));
+	snprintf(node, sizeof(node), "%s", v->node);
+	turn_until(is_stuck, node);
+	v = volume_find(lab.s.volumes, node);
+	assert_non_null(v);
+	lab_first_chunk(id, &chunk);
+	assert_true(catalog_replica_on(&chunk, v->key) < CATALOG_REPLICAS);
+	assert_non_null(disk_find(lab.s.volumes, disk_path('b')));
+	free(data);
+}
+
 static void
 test_bad_disks(void **state)
 {
@@ -360,6 +416,7 @@ main(void)
 	    T(test_fail),
 	    T(test_remove_disk),
 	    T(test_remove_lost_disk),
+	    T(test_only_good_one_away),
 	    T(test_bad_disks),
 	    T1(test_no_room),
 	    T1(test_spread),
