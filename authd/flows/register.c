@@ -66,7 +66,8 @@ write_registration(struct nx_db *db, void *arg)
 {
 	struct registration *g = arg;
 	struct auth_user taken;
-	int by_email, by_name;
+	struct auth_code decoy;
+	int by_email, by_name, r;
 
 	nx_assert(g->code.kind == AUTH_CODE_REGISTER && g->code.user.id == 0);
 	by_email = auth_user_by_email(db, g->code.user.email, &taken);
@@ -78,8 +79,12 @@ write_registration(struct nx_db *db, void *arg)
 		return auth_code_put(db, &g->code);
 	}
 	g->mail = by_email ? AUTH_MAIL_HAVE_ACCOUNT : AUTH_MAIL_NAME_TAKEN;
-	auth_code_decoy(&g->code);
-	return auth_code_put(db, &g->code);
+	/* Of a copy: this may run once more. */
+	decoy = g->code;
+	auth_code_decoy(&decoy);
+	r = auth_code_put(db, &decoy);
+	sodium_memzero(&decoy, sizeof(decoy));
+	return r;
 }
 
 static void
