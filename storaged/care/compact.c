@@ -201,6 +201,17 @@ unknown(struct compact *c, const struct chunk_segment *file)
 		c->kept++;
 }
 
+/* What is somebody's, as it lies there: what is packed takes less than it says. */
+static uint64_t
+alive(const struct catalog_segment *segment, const struct chunk_segment *file)
+{
+	uint64_t part = segment->came > 0
+	    ? file->bytes * segment->bytes / segment->came
+	    : segment->bytes;
+
+	return part < segment->bytes ? part : segment->bytes;
+}
+
 /* By what would be left of it: each batch that is moved has its last page to
  * itself. */
 static bool
@@ -208,7 +219,7 @@ is_worth_it(
     const struct catalog_segment *segment, const struct chunk_segment *file)
 {
 	uint64_t batches = segment->chunks / CATALOG_MOVES + 1;
-	uint64_t left = segment->bytes + batches * SEGMENT_PAGE;
+	uint64_t left = alive(segment, file) + batches * SEGMENT_PAGE;
 
 	return !file->open &&
 	    (segment->chunks == 0 || left * LIVE_MAX < file->bytes);

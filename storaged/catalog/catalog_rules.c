@@ -347,7 +347,7 @@ const struct check_rule catalog_rules[] = {
 	" r.at >> 32 FROM replicas r WHERE r.at <> 0 AND NOT EXISTS (SELECT 1"
 	" FROM segments s WHERE s.volume = r.volume"
 	" AND s.segment = r.at >> 32)",
-	{"INSERT OR IGNORE INTO segments SELECT volume, ?2, 0, 0, max(at)"
+	{"INSERT OR IGNORE INTO segments SELECT volume, ?2, 0, 0, max(at), 0"
 	 " FROM replicas WHERE volume = ?1 AND at >> 32 = ?2"
 	 " GROUP BY volume"}},
     {"segment-sums",

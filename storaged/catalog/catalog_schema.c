@@ -181,11 +181,11 @@ static const char schema_7[] =
 
 /* With 56 bytes before the content, and what is missing to a multiple of 8. */
 #define SPAN "ifnull((SELECT (size + 63) / 8 * 8 FROM chunks WHERE chunk = "
-#define RECORD_CAME                                                            \
-	" INSERT INTO segments VALUES(new.volume, new.at >> 32, 1, " SPAN      \
-	"new.chunk), 0), new.at) ON CONFLICT DO UPDATE SET chunks = chunks + " \
-	"1,"                                                                   \
-	" bytes = bytes + excluded.bytes, high = max(high, excluded.high);"
+#define RECORD_CAME                                                        \
+	" INSERT INTO segments VALUES(new.volume, new.at >> 32, 1, " SPAN  \
+	"new.chunk), 0), new.at, " SPAN "new.chunk), 0)) ON CONFLICT DO"   \
+	" UPDATE SET chunks = chunks + 1, bytes = bytes + excluded.bytes," \
+	" high = max(high, excluded.high), came = came + excluded.came;"
 #define RECORD_WENT                                                       \
 	" UPDATE segments SET chunks = chunks - 1, bytes = bytes - " SPAN \
 	"old.chunk), 0) WHERE volume = old.volume AND segment = old.at >> 32;"
@@ -232,7 +232,8 @@ static const char schema_12[] =
  * Where on its volume a replica is: 0 in a file of its own, else in a segment
  * (its number in the upper half). The index tells who is in a segment that is to
  * go, the sums how much of it is still somebody's: records with what is around
- * them, in multiples of 8. What is in a segment behind high was never known.
+ * them, in multiples of 8; came is what that was of all that ever were in it.
+ * What is in a segment behind high was never known.
  */
 static const char schema_13[] =
     "ALTER TABLE replicas ADD COLUMN at INTEGER NOT NULL DEFAULT 0;"
@@ -243,6 +244,7 @@ static const char schema_13[] =
     " chunks INTEGER NOT NULL,"
     " bytes INTEGER NOT NULL,"
     " high INTEGER NOT NULL,"
+    " came INTEGER NOT NULL,"
     " PRIMARY KEY(volume, segment)) STRICT, WITHOUT ROWID;"
     "CREATE TRIGGER record_came AFTER INSERT ON replicas"
     " WHEN new.at <> 0 BEGIN" RECORD_CAME " END;"

@@ -31,6 +31,7 @@ read_segment(sqlite3_stmt *stmt, struct catalog_segment *ret_segment)
 	    .chunks = (uint64_t)sqlite3_column_int64(stmt, 1),
 	    .bytes = (uint64_t)sqlite3_column_int64(stmt, 2),
 	    .high = (uint64_t)sqlite3_column_int64(stmt, 3),
+	    .came = (uint64_t)sqlite3_column_int64(stmt, 4),
 	};
 }
 
@@ -41,7 +42,7 @@ catalog_segments(struct catalog *c, int64_t volume, uint32_t after,
 	sqlite3_stmt *stmt;
 	int n = 0;
 	int r = nx_db_query(c->db, &stmt,
-	    "SELECT segment, chunks, bytes, high FROM segments"
+	    "SELECT segment, chunks, bytes, high, came FROM segments"
 	    " WHERE volume = ? AND segment > ? ORDER BY segment LIMIT ?",
 	    "iuu", volume, (uint64_t)after, (uint64_t)max);
 

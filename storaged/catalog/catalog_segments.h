@@ -18,6 +18,8 @@ struct catalog_segment {
 	uint32_t number;
 	uint64_t chunks, bytes; /* that are somebody's; with what is around */
 	uint64_t high;          /* the last place that ever was somebody's */
+	uint64_t came; /* bytes that ever were; 0: not known. Of chunks as
+			* they are: packed they take less */
 };
 int catalog_segments(struct catalog *c, int64_t volume, uint32_t after,
     struct catalog_segment *ret_segments, size_t max);

@@ -233,6 +233,33 @@ test_all_deleted(void **state)
 	assert_int_equal(lab_chunk_files(), 0);
 }
 
+/* What is packed well counts as what it takes. */
+static void
+test_packed(void **state)
+{
+	static uint8_t data[SMALL];
+	struct compact_status st;
+	char path[32];
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(path, sizeof(path), "/f%u", i);
+		LAB_OK(lab_put(1, path, data, SMALL));
+	}
+	for (unsigned i = 0; i < 100; i++)
+		if (!survives(i))
+			delete (i);
+	collector_kick(lab.s.collector);
+	lab_settle();
+	lab_stop();
+	lab_start();
+	compact();
+	compact_status(lab.s.compact, &st);
+	assert_int_equal(st.moved, 20);
+	assert_int_equal(lab_chunk_files(), 20);
+}
+
 /* Records of very little take more when they are moved than they are long: they
  * are not moved again and again. */
 static void
@@ -456,6 +483,7 @@ main(void)
 	    T(test_room_comes_back),
 	    T(test_all_deleted),
 	    T(test_tiny),
+	    T(test_packed),
 	    T(test_held),
 	    T(test_asked_again),
 	    T(test_rotten),
