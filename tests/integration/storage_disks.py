@@ -25,6 +25,7 @@ BUILD = os.environ.get("BUILD") or os.path.abspath("build")
 CTL = os.path.join(BUILD, "bin/nexusctl")
 PORT = "18192"
 GRACE = 4
+ROOM = 100 << 20  # what is stored must fit on any two of the disks
 A, B = "/srv/a", "/srv/b"
 
 
@@ -115,15 +116,19 @@ class Load:
         self.lock = threading.Lock()
         self.over = False
         self.threads = []
+        self.bytes = 0
 
     def store(self, i, rng):
         size = rng.choice([5, 4096, 70000, 700000])
+        if self.bytes + size > ROOM:
+            size = rng.choice([5, 4096])
         content = rng.randbytes(size)
         path = os.path.join(self.folder, f"up{i}")
         open(path, "wb").write(content)
         p = ctl("-q", "file", "upload", path, "--replicas", "2")
         if p.returncode == 0:
             with self.lock:
+                self.bytes += size
                 self.files[p.stdout.strip()] = \
                     hashlib.sha256(content).hexdigest()
         else:
