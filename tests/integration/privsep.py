@@ -37,9 +37,10 @@ TABLE = {
         fds=dict(COMMON, state=64, cgroup=64, mount=64, process=64,
                  namespace=64, pipe=64, memory=16, device=8)),
     "storaged": dict(
-        user="nexus-storage", caps=SYS_ADMIN, threads=45, own_mounts=True,
-        fds=dict(COMMON, state=64, mount=256, device=64, pipe=64, process=1,
-                 namespace=1)),
+        user="nexus-storage", caps=SYS_ADMIN, threads=64, own_mounts=True,
+        # loop: pools of threads tell it by an eventfd each
+        fds=dict(COMMON, loop=8, state=64, mount=256, device=64, pipe=64,
+                 process=1, namespace=1)),
     "netd": dict(
         user="nexus-net", caps=NET_ADMIN, threads=1, own_network=False,
         fds=dict(COMMON, netlink=3, namespace=2)),

@@ -113,7 +113,8 @@ def check_file(file, expected, replicas, disks):
 
 def run():
     raw = os.path.join(TMP, "raw")
-    data = os.urandom(CHUNK + 12345)
+    # Its second chunk is too large for a segment: both have files.
+    data = os.urandom(CHUNK + 512345)
     with open(raw, "wb") as f:
         f.write(data)
     node = json.loads(must("node", "create", NAME, "--storage", "64M",

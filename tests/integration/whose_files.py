@@ -240,7 +240,10 @@ def main():
         test_moves(ada, bob)
         filled += fill(path)
         victim, only, data = test_stays(ada, bob, names[1])
+        # What was dead in segments gives its room back when it likes.
+        filled += fill_once(path)
         test_own(ada)
+        filled += fill_once(path)
         test_admin(ada)
         for f in filled:
             ctl("file", "delete", f)
