@@ -200,6 +200,8 @@ def test_damaged(load):
         if code == 0:
             served += 1   # the page was rewritten from the log, or is free
         else:
+            # Who finds the page ends, and comes back knowing it.
+            eventually(lost, 30)
             code, out, err = ctl("storage", "rebuild")
             rebuilt += 1
             if code != 0 or not lab.wait_for_storaged():
