@@ -8,6 +8,7 @@ and the MD5 it says, and together they are the file.
 import hashlib
 import json
 import os
+import secrets
 import re
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from tap import check, finish  # noqa: E402
 
 CTL = os.path.join(os.environ["NEXUS_BIN"], "nexusctl")
 TMP = os.path.join(os.environ.get("TMPDIR", "/tmp"),
-                   f"nexus-export.{os.getpid()}")
+                   "nexus-export." + secrets.token_hex(8))
 NAME = f"exp{os.getpid() % 100000}"
 CHUNK = 10 << 20
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ CTL = os.path.join(os.environ["NEXUS_BIN"], "nexusctl")
 OPS = int(os.environ.get("BUCKET_OPS", "300"))
 SEED = int(os.environ.get("BUCKET_SEED", time.time_ns() % 1000000))
 PREFIX = f"bk{os.getpid() % 100000}"
-TMP = f"/tmp/nexus-buckets.{os.getpid()}"
+TMP = "/tmp/nexus-buckets." + secrets.token_hex(8)
 MIB = 1 << 20
 rng = random.Random(SEED)
 clock = random.Random(SEED)  # for when to kill: another thread's

@@ -10,6 +10,7 @@ nodes go on. A node's disk that fills up costs nobody a file.
 import hashlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -20,7 +21,9 @@ from tap import check, finish
 
 STATE = os.environ["NEXUS_STATE"]
 CTL = os.path.join(os.environ["NEXUS_BIN"], "nexusctl")
-TMP = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"nexus-damage.{os.getpid()}")
+# Not by the pid: in a namespace of its own that is the same each time.
+TMP = os.path.join(os.environ.get("TMPDIR", "/tmp"),
+                   "nexus-damage." + secrets.token_hex(8))
 PREFIX = f"dmg{os.getpid() % 100000}"
 MIB = 1 << 20
 

@@ -123,6 +123,10 @@ def lost():
     return code != 0 and "nexusctl storage rebuild" in err
 
 
+def answers():
+    return ctl("volume", "ls")[0] == 0 or lost()
+
+
 def delete_database():
     for suffix in ("", "-wal"):
         try:
@@ -195,13 +199,13 @@ def test_damaged(load):
             page = 0
         damage(page)
         lab.kill_storaged()
-        up = eventually(lambda: ctl("volume", "ls")[0] == 0 or lost(), 30)
+        up = eventually(answers, 30)
         code, out, err = ctl("storage", "check", "--wait") if up else (1, "", "")
         if code == 0:
             served += 1   # the page was rewritten from the log, or is free
         else:
-            # Who finds the page ends, and comes back knowing it.
-            eventually(lost, 30)
+            # Who came upon the page has ended, and comes back knowing it.
+            eventually(answers, 30)
             code, out, err = ctl("storage", "rebuild")
             rebuilt += 1
             if code != 0 or not lab.wait_for_storaged():
