@@ -60,6 +60,8 @@ count_tap() {
 	if [ "$bad" -gt 0 ]; then
 		echo "FAILED $name${why:+: it $why}"
 		tail -n 150 "$out" | sed 's/^/    | /'
+		echo "$name: ${why:-$bad failed}" >>"$tmp/failed"
+		grep -h '^not ok' "$out" | sed "s|^|$name: |" >>"$tmp/failed"
 	elif [ -n "${V:-}" ]; then
 		echo "    $name: $ok ok"
 	fi

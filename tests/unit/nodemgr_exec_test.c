@@ -136,18 +136,23 @@ create_small(const char *name)
 static void
 test_processes_are_bounded(void **state)
 {
+	/* all ten are there before the first of them takes what is left */
 	static const char by_many[] =
 	    "exec python3 -c \"\n"
 	    "import os, time\n"
+	    "r, w = os.pipe()\n"
 	    "for uid in range(100, 110):\n"
 	    " if os.fork(): continue\n"
+	    " os.close(w)\n"
+	    " os.read(r, 1)\n"
 	    " os.setuid(uid)\n"
 	    " for i in range(40):\n"
 	    "  try:\n"
-	    "   if os.fork() == 0: time.sleep(30); os._exit(0)\n"
+	    "   if os.fork() == 0: time.sleep(60); os._exit(0)\n"
 	    "  except OSError: time.sleep(0.01)\n"
-	    " time.sleep(30)\n"
-	    "time.sleep(30)\"\n";
+	    " time.sleep(60)\n"
+	    "os.close(w)\n"
+	    "time.sleep(60)\"\n";
 	struct command bomb;
 	unsigned n, most = 0;
 	char out[64];
@@ -158,7 +163,7 @@ test_processes_are_bounded(void **state)
 	assert_string_equal(world.m.nodes->next->name, "x");
 	begin_sh(&bomb, "x", by_many, false);
 	/* a while longer than it takes, to see that there it ends */
-	for (int i = 0; i < 500 && (most < 60 || i < 50); i++) {
+	for (int i = 0; i < 3000 && (most < 60 || i < 50); i++) {
 		turn();
 		n = pids_of(world.m.nodes->next);
 		most = n > most ? n : most;
