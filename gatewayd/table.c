@@ -1,6 +1,7 @@
 /*
  * All that the gateway answers, table by table. A further face plugs in here.
  */
+#include "gatewayd/buckets/buckets.h"
 #include "gatewayd/gateway.h"
 #include "gatewayd/routes/routes.h"
 #include "gatewayd/transfer/transfer.h"
@@ -14,5 +15,9 @@ const struct route_table *const gw_routes[] = {
     &list_routes,
     &lambda_routes,
     &transfer_routes,
+    &bucket_routes,
+    &object_routes,
+    &multipart_routes,
+    &resumable_routes,
     NULL,
 };

@@ -73,3 +73,14 @@ etag_listed(struct http_span tags, const char *etag)
 	}
 	return false;
 }
+
+bool
+etag_matches(struct http_span tags, const char *etag)
+{
+	struct http_span tag;
+
+	while (http_list_next(&tags, &tag))
+		if ((tag.len == 1 && tag.p[0] == '*') || etag_same(tag, etag))
+			return true;
+	return false;
+}

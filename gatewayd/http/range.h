@@ -19,6 +19,8 @@ enum range_result range_parse(struct http_span range, uint64_t size,
 /* Is @etag (without quotes) in the list @tags of If-None-Match? Weak tags
  * count; "*" is any. */
 bool etag_listed(struct http_span tags, const char *etag);
+/* The same for If-Match, where weak tags never count. */
+bool etag_matches(struct http_span tags, const char *etag);
 /* If-Range: is it exactly the strong tag @etag? */
 bool etag_same(struct http_span tag, const char *etag);
 

@@ -14,11 +14,12 @@ static const struct http_error
 	"The request target must be a path such as /api/files."},
     escape = {400, "bad-path",
 	"The path or query contains a broken percent escape."},
-    text = {400, "bad-path",
-	"The path or query must be UTF-8 without control characters, and a "
-	"segment must not contain an encoded slash."},
     params = {400, "bad-query", "The query has too many parameters."},
     twice = {400, "bad-query", "A query parameter is given twice."};
+
+const struct http_error uri_not_text = {400, "bad-path",
+    "The path or query must be UTF-8 without control characters, and a "
+    "segment must not contain an encoded slash."};
 
 static int
 hex(char c)
@@ -33,8 +34,8 @@ hex(char c)
 }
 
 /* Decodes @s (NUL-terminated) in place. */
-static const struct http_error *
-decode(char *s, bool plus, bool slash)
+static bool
+decode(char *s, bool plus, size_t *ret_len)
 {
 	char *out = s, *start = s;
 	int hi, lo;
@@ -46,15 +47,31 @@ decode(char *s, bool plus, bool slash)
 		hi = hex(s[1]);
 		lo = hi < 0 ? -1 : hex(s[2]);
 		if (lo < 0)
-			return &escape;
+			return false;
 		*out = (char)(hi << 4 | lo);
 		s += 2;
-		if (*out == '/' && !slash)
-			return &text;
 	}
-	if (!nx_text_clean(start, (size_t)(out - start), ""))
-		return &text;
 	*out = '\0';
+	*ret_len = (size_t)(out - start);
+	return true;
+}
+
+bool
+uri_decode(char *s, size_t *ret_len)
+{
+	return decode(s, false, ret_len);
+}
+
+/* The same of what must be text. */
+static const struct http_error *
+decode_text(char *s, bool plus, bool slash)
+{
+	size_t len;
+
+	if (!decode(s, plus, &len))
+		return &escape;
+	if ((!slash && memchr(s, '/', len)) || !nx_text_clean(s, len, ""))
+		return &uri_not_text;
 	return NULL;
 }
 
@@ -71,7 +88,7 @@ parse_path(struct uri *u, char *path)
 		next = strchr(path, '/');
 		if (next)
 			*next++ = '\0';
-		error = decode(path, false, false);
+		error = decode_text(path, false, false);
 		if (error)
 			return error;
 		if (u->n_segments < URI_SEGMENTS)
@@ -87,6 +104,8 @@ parse_param(struct uri *u, char *name)
 {
 	const struct http_error *error;
 	char *value = strchr(name, '=');
+	struct http_span before;
+	size_t len;
 
 	if (*name == '\0')
 		return NULL;
@@ -96,14 +115,16 @@ parse_param(struct uri *u, char *name)
 		*value++ = '\0';
 	else
 		value = name + strlen(name);
-	error = decode(name, true, true);
-	if (!error)
-		error = decode(value, true, true);
+	error = decode_text(name, true, true);
 	if (error)
 		return error;
-	if (uri_param(u, name))
+	if (!decode(value, true, &len))
+		return &escape;
+	if (uri_bytes(u, name, &before))
 		return &twice;
 	u->param[u->n_params].name = name;
+	u->param[u->n_params].len = len;
+	u->param[u->n_params].clean = nx_text_clean(value, len, "");
 	u->param[u->n_params++].value = value;
 	return NULL;
 }
@@ -180,6 +201,19 @@ uri_param(const struct uri *u, const char *name)
 
 	for (i = 0; i < u->n_params; i++)
 		if (strcmp(u->param[i].name, name) == 0)
-			return u->param[i].value;
+			return u->param[i].clean ? u->param[i].value : NULL;
 	return NULL;
+}
+
+bool
+uri_bytes(const struct uri *u, const char *name, struct http_span *ret_value)
+{
+	for (size_t i = 0; i < u->n_params; i++) {
+		if (strcmp(u->param[i].name, name) != 0)
+			continue;
+		ret_value->p = u->param[i].value;
+		ret_value->len = u->param[i].len;
+		return true;
+	}
+	return false;
 }

@@ -115,8 +115,8 @@ about_fini(struct about *a)
 	memset(a, 0, sizeof(*a));
 }
 
-static void
-write_time(int64_t mtime, char text[ABOUT_TIME])
+void
+about_time(int64_t mtime, char text[ABOUT_TIME])
 {
 	uint64_t all = mtime < 0 ? -(uint64_t)mtime : (uint64_t)mtime;
 	uint64_t nano = all % NANO;
@@ -150,7 +150,7 @@ about_headers(struct buf *b, const Nx__About *m)
 	if (!m)
 		return;
 	if (m->has_mtime) {
-		write_time(m->mtime, text);
+		about_time(m->mtime, text);
 		last_modified(b, m->mtime);
 		buf_printf(b, "X-Nexus-Mtime: %s\r\n", text);
 	}
@@ -169,7 +169,7 @@ about_json(struct buf *b, const Nx__About *m)
 	if (m->content_type[0])
 		json_string(b, "content_type", m->content_type);
 	if (m->has_mtime) {
-		write_time(m->mtime, text);
+		about_time(m->mtime, text);
 		json_string(b, "mtime", text);
 	}
 	if (m->n_meta == 0)

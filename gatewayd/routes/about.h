@@ -24,6 +24,9 @@ const struct http_error *
 about_of(struct about *a, const struct http_head *head, bool typed);
 void about_fini(struct about *a);
 
+/* A time (nanoseconds since 1970) as X-Nexus-Mtime has it. */
+void about_time(int64_t mtime, char text[ABOUT_TIME]);
+
 /* Adds fields of a reply: Last-Modified, X-Nexus-Mtime, X-Nexus-Meta-NAME. */
 void about_headers(struct buf *b, const Nx__About *m);
 /* Adds members: content_type, mtime, metadata, as far as they were told. */

@@ -80,6 +80,20 @@ buf_printf(struct buf *b, const char *fmt, ...)
 		b->len += (size_t)n;
 }
 
+void
+buf_percent(struct buf *b, const char *s, size_t len)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
+
+	for (; len > 0; s++, len--) {
+		if (*s && strchr(plain, *s))
+			buf_add(b, s, 1);
+		else
+			buf_printf(b, "%%%02X", (unsigned char)*s);
+	}
+}
+
 static void
 json_name(struct buf *b, const char *name)
 {

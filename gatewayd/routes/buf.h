@@ -24,6 +24,9 @@ void buf_text(struct buf *b, const char *text);
 void buf_printf(struct buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Percent-encoded, so that it can stand in a query. */
+void buf_percent(struct buf *b, const char *s, size_t len);
+
 /* JSON. @name: the member's, or NULL inside an array and at the top. */
 void json_open(struct buf *b, const char *name, char bracket);
 void json_close(struct buf *b, char bracket);

@@ -11,7 +11,7 @@
 
 struct scan {
 	const char *p, *end;
-	unsigned depth, values;
+	unsigned depth, values; /* values: how many more there may be */
 	const struct http_error *error;
 };
 
@@ -183,7 +183,7 @@ check_value(struct scan *s)
 {
 	bool ok;
 
-	if (++s->values > JSON_VALUES_MAX)
+	if (s->values-- == 0)
 		return fail(s, &many);
 	skip_space(s);
 	if (s->p == s->end)
@@ -206,9 +206,9 @@ check_value(struct scan *s)
 }
 
 const struct http_error *
-json_check(const char *text, size_t len)
+json_check(const char *text, size_t len, unsigned values)
 {
-	struct scan s = {.p = text, .end = text + len};
+	struct scan s = {.p = text, .end = text + len, .values = values};
 
 	if (!check_value(&s))
 		return s.error;

@@ -33,9 +33,9 @@ has_duplicates(const cJSON *value)
 }
 
 const struct http_error *
-json_parse(const char *text, size_t len, cJSON **ret_object)
+json_parse(const char *text, size_t len, unsigned values, cJSON **ret_object)
 {
-	const struct http_error *error = json_check(text, len);
+	const struct http_error *error = json_check(text, len, values);
 	cJSON *object;
 
 	if (error)
@@ -137,8 +137,8 @@ take_strings(const struct json_field *f, const cJSON *value, void *slot,
 	return 0;
 }
 
-static const cJSON *
-member(const cJSON *object, const char *name)
+const cJSON *
+json_member(const cJSON *object, const char *name)
 {
 	const cJSON *m;
 
@@ -193,7 +193,7 @@ json_take(const cJSON *object, const struct json_field *fields, size_t n,
 	if (result < 0)
 		return result;
 	for (i = 0; i < n; i++) {
-		value = member(object, fields[i].name);
+		value = json_member(object, fields[i].name);
 		if (!value && fields[i].required) {
 			snprintf(error, JSON_ERROR_MAX,
 			    "The member %s is missing.", fields[i].name);

@@ -12,16 +12,19 @@
 
 #define JSON_DEPTH_MAX   16
 #define JSON_MEMBERS_MAX 64   /* of one object */
-#define JSON_VALUES_MAX  4096 /* in all */
+#define JSON_VALUES_MAX  4096 /* in all, of the usual request */
 
-/* NULL, or why this is not JSON we take. */
-const struct http_error *json_check(const char *text, size_t len);
+/* NULL, or why this is not JSON we take; at most @values in all. */
+const struct http_error *
+json_check(const char *text, size_t len, unsigned values);
 /*
  * json_check(), then parses, refuses what is not an object, and members given
  * twice (whatever their case). *ret_object: cJSON_Delete() it.
  */
 const struct http_error *
-json_parse(const char *text, size_t len, cJSON **ret_object);
+json_parse(const char *text, size_t len, unsigned values, cJSON **ret_object);
+/* A member, whatever the case of its name; NULL: absent, or null. */
+const cJSON *json_member(const cJSON *object, const char *name);
 
 /* What a route takes from its body; names match in any case. */
 enum json_type {

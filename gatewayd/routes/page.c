@@ -102,3 +102,31 @@ page_done(struct req *r, const char *next)
 	else
 		exchange_want(&r->x);
 }
+
+/* --- one page ---------------------------------------------------------------*/
+
+static void
+add_next(struct buf *b, const char *next)
+{
+	buf_text(b, "X-Nexus-Next: ");
+	buf_percent(b, next, strlen(next));
+	buf_text(b, "\r\n");
+}
+
+void
+page_reply(struct req *r, struct buf *body, const char *next)
+{
+	struct buf head = {0};
+
+	buf_text(&head, "Cache-Control: no-store\r\n");
+	if (*next)
+		add_next(&head, next);
+	buf_add(&head, "", 1);
+	if (head.failed || body->failed)
+		req_fail(r, 503, "unavailable", "Out of memory; try again.");
+	else
+		exchange_answer(&r->x, 200, "application/json", head.data,
+		    body->data, body->len);
+	buf_fini(&head);
+	buf_fini(body);
+}

@@ -21,4 +21,8 @@ struct buf *page_buf(struct req *r);
 /* @next: the cursor of the page after this one; empty: the end. */
 void page_done(struct req *r, const char *next);
 
+/* One page alone, whose elements are in @body (consumed); @next, if not empty, goes
+ * into X-Nexus-Next, percent-encoded. */
+void page_reply(struct req *r, struct buf *body, const char *next);
+
 #endif

@@ -31,6 +31,12 @@ req_of(struct exchange *x)
 	return (struct req *)(void *)x;
 }
 
+static bool
+is_json(const struct route *route)
+{
+	return route->body == ROUTE_JSON || route->body == ROUTE_JSON_LISTS;
+}
+
 /* --- the body in memory ----------------------------------------------------*/
 
 /* The buffer grows to what was announced, or doubles. */
@@ -59,7 +65,7 @@ on_body(struct exchange *x, const char *data, size_t len)
 {
 	struct req *r = req_of(x);
 
-	nx_assert(r->route && r->route->body == ROUTE_JSON && len > 0);
+	nx_assert(r->route && is_json(r->route) && len > 0);
 	if (len > r->route->limit - r->body_len)
 		return &large;
 	if (r->body_len + len > r->body_cap && !grow(r, len))
@@ -74,7 +80,9 @@ on_whole(struct exchange *x)
 {
 	struct req *r = req_of(x);
 	const struct http_error *error =
-	    json_parse(r->body ? r->body : "", r->body_len, &r->json);
+	    json_parse(r->body ? r->body : "", r->body_len,
+		r->route->body == ROUTE_JSON ? JSON_VALUES_MAX : ROUTE_VALUES,
+		&r->json);
 
 	if (error)
 		req_fail_http(r, error);
@@ -106,7 +114,7 @@ on_writable(struct exchange *x)
 static void
 req_admitted(struct req *r)
 {
-	if (r->route->body == ROUTE_JSON)
+	if (is_json(r->route))
 		exchange_collect(&r->x);
 	else
 		r->route->fn(r);
@@ -122,26 +130,6 @@ check_body(const struct req *r)
 	if (r->x.head.framing == HTTP_NO_BODY || r->route->body == ROUTE_UPLOAD)
 		return NULL;
 	return digest_none(&r->x.head);
-}
-
-/* A parameter nobody reads is a mistake of the client's: told, not ignored.
- * False: the request has ended. */
-static bool
-check_query(struct req *r)
-{
-	const char *query = r->route->query;
-	size_t i;
-
-	for (i = 0; i < r->uri.n_params; i++) {
-		if (route_takes(r->route, r->uri.param[i].name))
-			continue;
-		req_fail(r, 400, "invalid",
-		    "There is no query parameter %.64s here; %s%s.",
-		    r->uri.param[i].name, query ? "known: " : "none is known",
-		    query ? query : "");
-		return false;
-	}
-	return true;
 }
 
 static bool
@@ -169,6 +157,9 @@ understand(struct req *r)
 	if (error)
 		return error;
 	r->route = route_find(r, &path);
+	error = req_check_text(r);
+	if (error)
+		return error;
 	if (!r->route && !path && !r->uri.asterisk)
 		return &nothing;
 	if (!r->route && r->x.head.method != HTTP_M_OPTIONS)
@@ -186,7 +177,7 @@ on_head(struct exchange *x)
 	error = understand(r);
 	if (error)
 		req_fail_http(r, error);
-	else if (reply_options(r) || !check_query(r))
+	else if (reply_options(r) || !req_check_query(r))
 		return;
 	else if (r->route->token)
 		req_authenticate(r, req_admitted);
@@ -279,36 +270,5 @@ req_take(struct req *r, const struct json_field *fields, size_t n, void *out)
 	if (json_take(r->json, fields, n, out, error) == 0)
 		return true;
 	req_fail(r, 400, "invalid", "%s", error);
-	return false;
-}
-
-const char *
-req_query(struct req *r, const char *name)
-{
-	const char *value = uri_param(&r->uri, name);
-
-	if (value && *value)
-		return value;
-	req_fail(r, 400, "invalid", "The query parameter %s is missing.", name);
-	return NULL;
-}
-
-bool
-req_flag(struct req *r, const char *name, bool *ret_value)
-{
-	static const char *const yes[] = {"", "1", "true", "yes"};
-	static const char *const no[] = {"0", "false", "no"};
-	const char *value = uri_param(&r->uri, name);
-	size_t i;
-
-	*ret_value = false;
-	for (i = 0; value && i < NX_ARRAY_SIZE(yes); i++)
-		if (strcmp(value, yes[i]) == 0)
-			*ret_value = true;
-	for (i = 0; i < NX_ARRAY_SIZE(no); i++)
-		if (!value || *ret_value || strcmp(value, no[i]) == 0)
-			return true;
-	req_fail(r, 400, "invalid",
-	    "The query parameter %s must be true or false.", name);
 	return false;
 }

@@ -80,11 +80,22 @@ req_take(struct req *r, const struct json_field *fields, size_t n, void *out);
 const char *req_query(struct req *r, const char *name);
 /* A query parameter that is yes or no; absent: no. False: ended. */
 bool req_flag(struct req *r, const char *name, bool *ret_value);
+/* A query parameter that is a number up to @max; absent: untouched. False:
+ * ended. */
+bool
+req_number(struct req *r, const char *name, uint64_t max, uint64_t *ret_value);
+/* A query parameter; "" when it is not there. */
+const char *req_param(const struct req *r, const char *name);
 bool req_is_head(const struct req *r);
 /* Finds out who asks, then goes on with @then; else ends the request: 401. */
 void req_authenticate(struct req *r, req_fn *then);
 /* Copies its token; false: the request has ended. */
 bool req_token(struct req *r, char ret_token[TOKEN_MAX + 1]);
+/* A parameter that r->route does not take is a mistake of the client's: told, not
+ * ignored. False: the request has ended. */
+bool req_check_query(struct req *r);
+/* Only what takes bytes gets what is no text: NULL, or what is wrong. */
+const struct http_error *req_check_text(const struct req *r);
 /* The token shall not be taken from the cache again. */
 void req_forget_token(struct req *r);
 

@@ -34,12 +34,14 @@ matches(const char *pattern, const struct uri *uri, const char **ret_param)
 }
 
 bool
-route_takes(const struct route *route, const char *param)
+route_takes(const struct route *route, const char *param, bool *ret_bytes)
 {
 	const char *word = route->query;
 	size_t n = strlen(param), len;
 
 	for (; word && *word; word += len + strspn(word + len, " ")) {
+		*ret_bytes = *word == '%';
+		word += *ret_bytes;
 		len = strcspn(word, " ");
 		if ((len == n && memcmp(word, param, n) == 0) || *word == '*')
 			return true;

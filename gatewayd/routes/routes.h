@@ -9,6 +9,7 @@
 #include "gatewayd/routes/about.h"
 #include "gatewayd/routes/buf.h"
 #include "gatewayd/routes/condition.h"
+#include "gatewayd/routes/page.h"
 #include "gatewayd/routes/reply_file.h"
 #include "gatewayd/routes/req.h"
 #include "gatewayd/routes/route.h"

@@ -21,69 +21,7 @@ borrow(const char *s)
 	return (char *)(uintptr_t)s;
 }
 
-static const char *
-param(const struct req *r, const char *name)
-{
-	const char *value = uri_param(&r->uri, name);
-
-	return value ? value : "";
-}
-
-/* A number up to @max; absent: untouched. False: the request has ended. */
-static bool
-number(struct req *r, const char *name, uint64_t max, uint64_t *ret_value)
-{
-	const char *text = uri_param(&r->uri, name);
-	uint64_t value;
-
-	if (!text)
-		return true;
-	if (!http_decimal((struct http_span){text, strlen(text)}, &value) ||
-	    value > max) {
-		req_fail(r, 400, "invalid",
-		    "The parameter %s is a number up to %llu.", name,
-		    (unsigned long long)max);
-		return false;
-	}
-	*ret_value = value;
-	return true;
-}
-
 /* --- one page ---------------------------------------------------------------*/
-
-static void
-add_next(struct buf *b, const char *next)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
-
-	buf_text(b, "X-Nexus-Next: ");
-	for (; *next; next++) {
-		if (strchr(plain, *next))
-			buf_add(b, next, 1);
-		else
-			buf_printf(b, "%%%02X", (unsigned char)*next);
-	}
-	buf_text(b, "\r\n");
-}
-
-static void
-reply_page(struct req *r, struct buf *body, const char *next)
-{
-	struct buf head = {0};
-
-	buf_text(&head, "Cache-Control: no-store\r\n");
-	if (*next)
-		add_next(&head, next);
-	buf_add(&head, "", 1);
-	if (head.failed || body->failed)
-		req_fail(r, 503, "unavailable", "Out of memory; try again.");
-	else
-		exchange_answer(&r->x, 200, "application/json", head.data,
-		    body->data, body->len);
-	buf_fini(&head);
-	buf_fini(body);
-}
 
 static void
 on_page(struct req *r, const struct nx_reply *reply)
@@ -95,7 +33,7 @@ on_page(struct req *r, const struct nx_reply *reply)
 	for (size_t i = 0; i < m->n_entries; i++)
 		json_entry(&b, NULL, m->entries[i]);
 	json_close(&b, ']');
-	reply_page(r, &b, m->next);
+	page_reply(r, &b, m->next);
 }
 
 static void
@@ -103,16 +41,16 @@ list_page(struct req *r)
 {
 	Nx__FsListRequest m = NX__FS_LIST_REQUEST__INIT;
 	struct req_call_opts opts = {.timeout_s = 60};
-	const char *path = param(r, "path");
+	const char *path = req_param(r, "path");
 	uint64_t limit = LIMIT_MAX;
 	bool reverse;
 
 	if (!req_flag(r, "reverse", &reverse) ||
-	    !number(r, "limit", LIMIT_MAX, &limit))
+	    !req_number(r, "limit", LIMIT_MAX, &limit))
 		return;
 	m.path = borrow(*path ? path : "/");
-	m.after = borrow(param(r, "after"));
-	m.sort = borrow(param(r, "sort"));
+	m.after = borrow(req_param(r, "after"));
+	m.sort = borrow(req_param(r, "sort"));
 	m.limit = (uint32_t)limit;
 	m.reverse = reverse;
 	req_call(r, nx_ask_fs_list(&m), &opts, on_page);
@@ -135,7 +73,7 @@ ask_entries(struct req *r, const char *cursor)
 {
 	Nx__FsListRequest m = NX__FS_LIST_REQUEST__INIT;
 	struct req_call_opts opts = {.again = page_again};
-	const char *path = param(r, "path");
+	const char *path = req_param(r, "path");
 
 	m.path = borrow(*path ? path : "/");
 	m.after = borrow(cursor);
@@ -194,11 +132,11 @@ on_found(struct req *r, const struct nx_reply *reply)
 static bool
 read_wanted(struct req *r, Nx__FsFindRequest *m)
 {
-	const char *type = param(r, "type"), *path = param(r, "path");
+	const char *type = req_param(r, "type"), *path = req_param(r, "path");
 
 	m->path = borrow(*path ? path : "/");
-	m->name = borrow(param(r, "name"));
-	m->pattern = borrow(param(r, "match"));
+	m->name = borrow(req_param(r, "name"));
+	m->pattern = borrow(req_param(r, "match"));
 	m->files = strcmp(type, "file") == 0;
 	m->folders = strcmp(type, "folder") == 0;
 	m->has_max_size = uri_param(&r->uri, "max_size") != NULL;
@@ -207,10 +145,10 @@ read_wanted(struct req *r, Nx__FsFindRequest *m)
 		    r, 400, "invalid", "The parameter type is file or folder.");
 		return false;
 	}
-	return number(r, "min_size", INT64_MAX, &m->min_size) &&
-	    number(r, "max_size", INT64_MAX, &m->max_size) &&
-	    number(r, "since", INT64_MAX, &m->since) &&
-	    number(r, "until", INT64_MAX, &m->until);
+	return req_number(r, "min_size", INT64_MAX, &m->min_size) &&
+	    req_number(r, "max_size", INT64_MAX, &m->max_size) &&
+	    req_number(r, "since", INT64_MAX, &m->since) &&
+	    req_number(r, "until", INT64_MAX, &m->until);
 }
 
 static void

@@ -21,37 +21,12 @@
 
 #include "common/err.h"
 #include "common/fd.h"
-#include "gatewayd/transfer/download.h"
+#include "gatewayd/transfer/download_internal.h"
 #include "proto/storage.rpc.h"
 
-#define SEGMENTS 4U         /* of a window; the first has one, to be quick */
 #define PER_TURN (2U << 20) /* bytes, before other clients get theirs */
 #define PER_CALL (1U << 20)
 #define IN_REPLY (48U << 10) /* shorter ones come without descriptors */
-
-struct window {
-	int fd[SEGMENTS];
-	uint64_t offset[SEGMENTS], length[SEGMENTS];
-	size_t n, at;
-};
-
-struct download {
-	struct req *req;
-	uint64_t session; /* storaged keeps the file as it is; 0: no need */
-	char id[33];
-	char path[4097];
-	char name[256];
-	char etag[65];
-	char type[256];
-	struct buf more; /* fields of the reply's head */
-	uint64_t size;
-	uint64_t asked; /* everything before it is in a window, or sent */
-	uint64_t end;   /* of what is to be sent */
-	uint64_t first;
-	bool partial;
-	bool known; /* size, name and etag are */
-	struct window now, next;
-};
 
 static void
 window_close(struct window *w)
@@ -97,9 +72,9 @@ download_free(void *state)
 	free(d);
 }
 
-static void
-learn(struct download *d, uint64_t size, const char *id, const char *name,
-    const char *etag, const Nx__About *about)
+void
+download_learn(struct download *d, uint64_t size, const char *id,
+    const char *name, const char *etag, const Nx__About *about)
 {
 	d->known = true;
 	d->size = d->end = size;
@@ -116,12 +91,14 @@ learn(struct download *d, uint64_t size, const char *id, const char *name,
 
 static void on_window(struct req *r, const struct nx_reply *reply);
 
-static void
-ask_window(struct req *r)
+void
+download_ask(struct req *r)
 {
 	Nx__OpenReadRequest m = NX__OPEN_READ_REQUEST__INIT;
-	struct req_call_opts opts = {.timeout_s = 30, .again = ask_window};
 	struct download *d = r->state;
+	struct req_call_opts opts = {.timeout_s = 30,
+	    .errors = d->gone && r->x.status == 0,
+	    .again = download_ask};
 
 	/* By id once it is known: whoever replaces the path meanwhile does not
 	 * get mixed in. */
@@ -168,18 +145,35 @@ take_window(struct download *d, const struct nx_reply *reply)
 }
 
 static void pump(struct req *r);
-static void begin(struct req *r);
 static void answer_whole(struct req *r, const Nx__OpenReadReply *m);
+
+/* Replaced or deleted since somebody looked it up. */
+static void
+refused(struct req *r, const struct nx_reply *reply)
+{
+	struct download *d = r->state;
+
+	if (reply->status == NX__STATUS__NOT_FOUND &&
+	    ++d->tries < DOWNLOAD_TRIES)
+		d->gone(r);
+	else
+		req_fail_status(r, reply->status, reply->error);
+}
 
 static void
 on_window(struct req *r, const struct nx_reply *reply)
 {
-	const Nx__OpenReadReply *m = nx_as_open_read_reply(reply->body);
+	const Nx__OpenReadReply *m;
 	struct download *d = r->state;
 
+	if (reply->status != NX__STATUS__OK) {
+		refused(r, reply);
+		return;
+	}
+	m = nx_as_open_read_reply(reply->body);
 	d->session = m->session;
 	if (!d->known && m->file)
-		learn(d, m->file->size, m->file->id, m->file->name,
+		download_learn(d, m->file->size, m->file->id, m->file->name,
 		    m->file->md5, m->file->about);
 	if (d->known && m->whole && r->x.status == 0) {
 		answer_whole(r, m);
@@ -191,7 +185,7 @@ on_window(struct req *r, const struct nx_reply *reply)
 		return;
 	}
 	if (r->x.status == 0)
-		begin(r);
+		download_begin(r);
 	else if (d->now.at == d->now.n && !exchange_pending(&r->x))
 		pump(r);
 }
@@ -247,7 +241,7 @@ pump(struct req *r)
 		d->now = d->next;
 		d->next = (struct window){0};
 		if (d->asked < d->end) {
-			ask_window(r);
+			download_ask(r);
 			if (r->x.ended)
 				return;
 		}
@@ -292,8 +286,8 @@ type_of(const struct download *d)
 	return d->type[0] ? d->type : "application/octet-stream";
 }
 
-static void
-begin(struct req *r)
+void
+download_begin(struct req *r)
 {
 	struct download *d = r->state;
 
@@ -323,112 +317,7 @@ answer_whole(struct req *r, const Nx__OpenReadReply *m)
 		    d->more.data, m->content.data, m->content.len);
 }
 
-static const struct req_ops download_ops = {
+const struct req_ops download_ops = {
     .writable = pump,
     .free = download_free,
 };
-
-/* --- conditions ------------------------------------------------------------*/
-
-static void
-decide(struct req *r)
-{
-	struct http_span if_range = r->x.head.field[HEAD_IF_RANGE];
-	struct download *d = r->state;
-	enum range_result range = RANGE_WHOLE;
-	uint64_t last = 0;
-	char extra[128];
-
-	if (r->x.head.field[HEAD_IF_NONE_MATCH].p &&
-	    etag_listed(r->x.head.field[HEAD_IF_NONE_MATCH], d->etag)) {
-		snprintf(extra, sizeof(extra), "ETag: \"%s\"\r\n", d->etag);
-		exchange_answer(&r->x, 304, NULL, extra, NULL, 0);
-		return;
-	}
-	if (!if_range.p || etag_same(if_range, d->etag))
-		range = range_parse(
-		    r->x.head.field[HEAD_RANGE], d->size, &d->first, &last);
-	if (range == RANGE_UNSATISFIABLE) {
-		snprintf(extra, sizeof(extra),
-		    "Content-Range: bytes */%llu\r\n",
-		    (unsigned long long)d->size);
-		exchange_answer(&r->x, 416, NULL, extra, NULL, 0);
-		return;
-	}
-	d->partial = range == RANGE_PART;
-	d->end = d->partial ? last + 1 : d->size;
-	d->asked = d->first;
-	if (req_is_head(r) || d->end == d->first)
-		begin(r);
-	else
-		ask_window(r);
-}
-
-static void
-on_file(struct req *r, const struct nx_reply *reply)
-{
-	const Nx__FileInfo *m = nx_as_file_info(reply->body);
-	struct download *d = r->state;
-
-	learn(d, m->size, m->id, m->name, m->md5, m->about);
-	decide(r);
-}
-
-static void
-on_entry(struct req *r, const struct nx_reply *reply)
-{
-	const Nx__FsEntry *m = nx_as_fs_entry(reply->body);
-	struct download *d = r->state;
-
-	if (m->folder) {
-		req_fail(r, 400, "invalid",
-		    "This is a folder; download the files in it one by one.");
-		return;
-	}
-	learn(d, m->size, m->id, m->name, m->md5, m->about);
-	decide(r);
-}
-
-/* What the answer is depends on what the file is. */
-static void
-ask_about(struct req *r)
-{
-	Nx__FileRequest file = NX__FILE_REQUEST__INIT;
-	Nx__FsPathRequest path = NX__FS_PATH_REQUEST__INIT;
-	struct req_call_opts opts = {.again = ask_about};
-	struct download *d = r->state;
-
-	file.id = d->id;
-	path.path = d->path;
-	if (d->id[0])
-		req_call(r, nx_ask_file_stat(&file), &opts, on_file);
-	else
-		req_call(r, nx_ask_fs_stat(&path), &opts, on_entry);
-}
-
-void
-download_start(struct req *r, const char *id, const char *path)
-{
-	struct download *d;
-
-	if ((id && strlen(id) >= sizeof(d->id)) ||
-	    (path && strlen(path) >= sizeof(d->path))) {
-		req_fail(r, 404, "not-found", "There is no such file.");
-		return;
-	}
-	d = calloc(1, sizeof(*d));
-	if (!d) {
-		req_fail(r, 503, "unavailable", "Out of memory; try again.");
-		return;
-	}
-	d->req = r;
-	snprintf(d->id, sizeof(d->id), "%s", id ? id : "");
-	snprintf(d->path, sizeof(d->path), "%s", path ? path : "");
-	r->state = d;
-	r->ops = &download_ops;
-	if (req_is_head(r) || r->x.head.field[HEAD_RANGE].p ||
-	    r->x.head.field[HEAD_IF_NONE_MATCH].p)
-		ask_about(r);
-	else
-		ask_window(r);
-}

@@ -8,7 +8,24 @@
 
 #include "gatewayd/routes/routes.h"
 
+#define DOWNLOAD_TRIES 8U
+
 /* Answers GET or HEAD with the raw file @id, or the file at @path. */
 void download_start(struct req *r, const char *id, const char *path);
+
+/* A file of which everything is known already. */
+struct download_of {
+	const char *id, *name, *etag, *type;
+	uint64_t size;
+};
+
+/*
+ * Answers GET or HEAD with @file, whose strings are copied; @fields are further
+ * lines of the reply's head, consumed. When it turns out to be gone before
+ * anything of it was sent, @gone may find what is there now and call this again,
+ * DOWNLOAD_TRIES times at most; NULL: 404.
+ */
+void download_known(struct req *r, const struct download_of *file,
+    struct buf *fields, req_fn *gone);
 
 #endif

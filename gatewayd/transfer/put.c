@@ -1,8 +1,9 @@
 /*
- * PUT: what the client sends goes into storaged's pipe as it comes, and is a
- * file when storaged says so.
+ * PUT: what the client sends goes into storaged's pipe as it comes, and is there
+ * when storaged says so.
  *
- * What is small comes here whole (small.h) and is stored in one call.
+ * What is small, and of a kind that can, comes here whole (small.h) and is stored
+ * in one call.
  *
  * Else the body is asked for (100-continue) only when storaged has given a pipe: a
  * file that cannot be stored is refused before it is sent. Then every step is
@@ -15,23 +16,27 @@
 
 #include "common/err.h"
 #include "gatewayd/transfer/put.h"
-#include "gatewayd/transfer/small.h"
-#include "gatewayd/transfer/upload.h"
-#include "proto/storage.rpc.h"
 
 #define PER_TURN   (4U << 20)
 #define PER_SPLICE (1U << 20)
 
-struct put {
-	struct upload upload;  /* first: req_upload() */
-	struct http_span left; /* read, not taken by the pipe yet */
-	struct small small;    /* in place of the pipe */
-	const char *name, *path;
-};
-
-static const struct http_error cut = {400, "body-cut-short",
-    "The body ended before the length that was announced; nothing was "
-    "stored."};
+static const struct http_error
+    cut = {400, "body-cut-short",
+	"The body ended before the length that was announced; nothing was "
+	"stored."},
+    cut_kept = {400, "body-cut-short",
+	"The body ended before the length that was announced; what came is "
+	"kept: "
+	"ask where the upload ends, and go on there."},
+    no_body = {411, "length-required",
+	"Send the file as the body, with its Content-Length or chunked."},
+    no_condition = {400, "invalid",
+	"A piece takes no If-Match or If-None-Match: what ends the upload "
+	"does."},
+    no_about = {400, "invalid",
+	"A piece takes no X-Nexus-Meta or X-Nexus-Mtime: say them when the "
+	"upload "
+	"is opened."};
 
 static void
 put_free(void *state)
@@ -40,13 +45,9 @@ put_free(void *state)
 
 	small_fini(&p->small, p->upload.req);
 	upload_fini(&p->upload);
+	if (p->kind->free)
+		p->kind->free(p->own);
 	free(p);
-}
-
-static void
-on_finished(struct req *r, const struct nx_reply *reply)
-{
-	reply_uploaded(r, 201, nx_as_finish_upload_reply(reply->body));
 }
 
 /* Bytes that came with the head, or in chunks: through the buffer. */
@@ -78,7 +79,7 @@ pump(struct req *r)
 	nx_assert(p->upload.open);
 	while (result == UPLOAD_OK) {
 		if (p->left.len == 0 && exchange_body_done(&r->x)) {
-			upload_finish(&p->upload, on_finished);
+			upload_finish(&p->upload, p->kind->done);
 			return;
 		}
 		if (p->upload.written - start > PER_TURN) {
@@ -92,7 +93,8 @@ pump(struct req *r)
 			result = step_buffered(p);
 	}
 	if (result == UPLOAD_EOF)
-		req_fail_close(r, &cut);
+		req_fail_close(
+		    r, p->kind->takes & PUT_KEEPS ? &cut_kept : &cut);
 }
 
 static const struct req_ops put_ops = {
@@ -100,44 +102,13 @@ static const struct req_ops put_ops = {
     .free = put_free,
 };
 
-static void
-on_open(struct req *r)
+void
+put_opened(struct req *r)
 {
 	exchange_stream(&r->x);
 }
 
-static void
-open_put(struct req *r)
-{
-	Nx__OpenUploadRequest m = NX__OPEN_UPLOAD_REQUEST__INIT;
-	struct put *p = r->state;
-
-	if (p->name)
-		m.name = (char *)(uintptr_t)p->name;
-	else
-		m.path = (char *)(uintptr_t)p->path;
-	m.has_size = r->x.head.framing != HTTP_CHUNKED;
-	m.size = m.has_size ? r->x.head.content_length : 0;
-	m.condition = condition_message(&p->upload.condition);
-	upload_open(&p->upload, &m, open_put, on_open);
-}
-
 /* --- small ------------------------------------------------------------------*/
-
-static void
-send_small(struct req *r)
-{
-	Nx__PutRequest m = NX__PUT_REQUEST__INIT;
-	struct put *p = r->state;
-
-	if (p->name)
-		m.name = (char *)(uintptr_t)p->name;
-	else
-		m.path = (char *)(uintptr_t)p->path;
-	m.condition = condition_message(&p->upload.condition);
-	small_send(&p->small, r, &m, &p->upload.digest, &p->upload.about,
-	    send_small, on_finished);
-}
 
 static void
 gather(struct req *r)
@@ -148,7 +119,7 @@ gather(struct req *r)
 
 	while (result == UPLOAD_OK) {
 		if (exchange_body_done(&r->x)) {
-			send_small(r);
+			p->kind->small(r);
 			return;
 		}
 		piece = (struct http_span){0};
@@ -170,47 +141,57 @@ begin(struct req *r)
 {
 	struct put *p = r->state;
 
-	if (!small_begin(&p->small, r)) {
-		open_put(r);
+	if (!p->kind->small || !small_begin(&p->small, r)) {
+		p->kind->open(r);
 		return;
 	}
 	r->ops = &small_ops;
 	exchange_stream(&r->x);
 }
 
+/* --- the head ---------------------------------------------------------------*/
+
+static const struct http_error *
+read_head(struct put *p, const struct http_head *head)
+{
+	unsigned takes = p->kind->takes;
+	const struct http_error *error;
+
+	if (head->framing == HTTP_NO_BODY &&
+	    !head->field[HEAD_CONTENT_LENGTH].p)
+		return &no_body;
+	error = takes & PUT_DIGEST ? digest_of(&p->upload.digest, head)
+				   : digest_none(head);
+	if (!error)
+		error = condition_of(&p->upload.condition, head);
+	if (!error && p->upload.condition.any && !(takes & PUT_CONDITION))
+		error = &no_condition;
+	if (!error && !(takes & PUT_ABOUT) &&
+	    (head->n_meta > 0 || head->field[HEAD_NEXUS_MTIME].p))
+		error = &no_about;
+	return error ? error
+		     : about_of(&p->upload.about, head, takes & PUT_ABOUT);
+}
+
 void
-put_start(struct req *r, const char *name, const char *path)
+put_begin(struct req *r, const struct put_kind *kind, void *own)
 {
 	const struct http_error *error;
-	struct digest digest;
-	struct put *p;
+	struct put *p = calloc(1, sizeof(*p));
 
-	error = digest_of(&digest, &r->x.head);
-	if (error) {
-		req_fail_http(r, error);
-		return;
-	}
-	if (r->x.head.framing == HTTP_NO_BODY &&
-	    !r->x.head.field[HEAD_CONTENT_LENGTH].p) {
-		req_fail(r, 411, "length-required",
-		    "Send the file as the body, with its Content-Length or "
-		    "chunked.");
-		return;
-	}
-	p = calloc(1, sizeof(*p));
 	if (!p) {
+		if (kind->free)
+			kind->free(own);
 		req_fail(r, 503, "unavailable", "Out of memory; try again.");
 		return;
 	}
 	upload_init(&p->upload, r, pump);
-	p->upload.digest = digest;
-	p->name = name;
-	p->path = path;
+	p->upload.keeps = kind->takes & PUT_KEEPS;
+	p->kind = kind;
+	p->own = own;
 	r->state = p;
 	r->ops = &put_ops;
-	error = condition_of(&p->upload.condition, &r->x.head);
-	if (!error)
-		error = about_of(&p->upload.about, &r->x.head, true);
+	error = read_head(p, &r->x.head);
 	if (error)
 		req_fail_http(r, error);
 	else

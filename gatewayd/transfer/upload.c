@@ -11,7 +11,8 @@
  *	finishing  no    -1    no       storaged's answer: a file, or a refusal
  *
  * Whatever ends the request while it is open aborts it: storaged keeps no byte
- * of an upload that was not finished.
+ * of an upload that was not finished. One of which what came counts (u->keeps) is
+ * finished instead, by whatever ends the request.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -126,8 +127,7 @@ on_opened(struct req *r, const struct nx_reply *reply)
 }
 
 void
-upload_open(
-    struct upload *u, Nx__OpenUploadRequest *m, req_fn *again, req_fn *on_open)
+upload_ask(struct upload *u, struct nx_ask ask, req_fn *again, req_fn *on_open)
 {
 	struct req_call_opts opts = {.again = again};
 
@@ -139,10 +139,17 @@ upload_open(
 	}
 	u->waiting = true;
 	u->on_open = on_open;
+	req_call(u->req, ask, &opts, on_opened);
+}
+
+void
+upload_open(
+    struct upload *u, Nx__OpenUploadRequest *m, req_fn *again, req_fn *on_open)
+{
 	m->about = &u->about.message;
 	m->md5 = u->digest.sent[DIGEST_MD5];
 	m->sha256 = u->digest.sent[DIGEST_SHA256];
-	req_call(u->req, nx_ask_file_open_upload(m), &opts, on_opened);
+	upload_ask(u, nx_ask_file_open_upload(m), again, on_open);
 }
 
 /* --- content ---------------------------------------------------------------*/
@@ -312,6 +319,7 @@ void
 upload_fini(struct upload *u)
 {
 	Nx__AbortUploadRequest m = NX__ABORT_UPLOAD_REQUEST__INIT;
+	Nx__FinishUploadRequest end = NX__FINISH_UPLOAD_REQUEST__INIT;
 	struct nx_call_opts opts = {0};
 	const struct token *token = u->req->token;
 
@@ -321,8 +329,12 @@ upload_fini(struct upload *u)
 	if (!u->open || !token || !token->has_storage)
 		return;
 	u->open = false;
-	m.upload = u->id;
+	m.upload = end.upload = u->id;
+	end.size = u->written;
 	opts.ticket = token->storage;
-	(void)nx_call(
-	    u->req->gw->hub, nx_ask_file_abort_upload(&m), &opts, ignore, NULL);
+	opts.timeout_us = FINISH_S * 1000000ULL;
+	(void)nx_call(u->req->gw->hub,
+	    u->keeps ? nx_ask_file_finish_upload(&end)
+		     : nx_ask_file_abort_upload(&m),
+	    &opts, ignore, NULL);
 }

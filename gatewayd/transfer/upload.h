@@ -14,7 +14,8 @@
 struct upload {
 	struct req *req;
 	uint64_t id;
-	bool open;                /* storaged knows it */
+	bool open;  /* storaged knows it */
+	bool keeps; /* what came counts: it is finished, never aborted */
 	struct share *holders[2]; /* of its place: user and address */
 	int pipe;
 	bool waiting; /* the pipe is full, or its opening is under way */
@@ -45,6 +46,11 @@ void upload_fini(struct upload *u); /* aborts what is open */
  * request. @again as in req_call_opts: calls this again. */
 void upload_open(
     struct upload *u, Nx__OpenUploadRequest *m, req_fn *again, req_fn *on_open);
+
+/* The same for what is asked with @ask and answered with a pipe as FILE_OPEN_UPLOAD
+ * is; u->digest, ->condition and ->about are its own to fill in. */
+void
+upload_ask(struct upload *u, struct nx_ask ask, req_fn *again, req_fn *on_open);
 
 enum upload_result {
 	UPLOAD_OK,    /* *ret_n bytes taken, not 0 */

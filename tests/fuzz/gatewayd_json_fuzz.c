@@ -39,7 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	nx_assert(text);
 	memcpy(text, data, size); /* exactly as long as allocated */
-	if (json_parse(text, size, &object) == NULL) {
+	if (json_parse(text, size, JSON_VALUES_MAX, &object) == NULL) {
 		nx_assert(cJSON_IsObject(object));
 		(void)json_take(
 		    object, fields, NX_ARRAY_SIZE(fields), &t, error);
@@ -48,7 +48,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* what is written must be what is read */
 	json_bytes(&b, NULL, text, size);
 	nx_assert(b.failed || memchr(text, 0, size) ||
-	    json_check(b.data, b.len) == NULL);
+	    json_check(b.data, b.len, JSON_VALUES_MAX) == NULL);
 	buf_fini(&b);
 	free(text);
 	return 0;

@@ -15,21 +15,32 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
+parsed(const struct uri *u, size_t size)
+{
+	for (size_t i = 0; i < u->n_segments; i++) {
+		nx_assert(
+		    nx_text_clean(u->segment[i], strlen(u->segment[i]), ""));
+		nx_assert(!strchr(u->segment[i], '/'));
+	}
+	for (size_t i = 0; i < u->n_params; i++) {
+		const char *value = uri_param(u, u->param[i].name);
+
+		nx_assert(!value || nx_text_clean(value, strlen(value), ""));
+		nx_assert(u->param[i].len < size);
+	}
+}
+
+static void
 target(const char *text, size_t size)
 {
 	char *copy = malloc(size + 1);
 	struct uri u;
-	size_t i;
 
 	nx_assert(copy);
 	memcpy(copy, text, size);
 	if (memchr(copy, 0, size) == NULL && size > 0 &&
 	    uri_parse(&u, copy, size) == NULL)
-		for (i = 0; i < u.n_segments; i++) {
-			nx_assert(nx_text_clean(
-			    u.segment[i], strlen(u.segment[i]), ""));
-			nx_assert(!strchr(u.segment[i], '/'));
-		}
+		parsed(&u, size);
 	free(copy);
 }
 

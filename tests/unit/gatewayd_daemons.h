@@ -31,7 +31,7 @@
 #include "common/log.h"
 #include "gatewayd/gateway.h"
 #include "gatewayd/routes/routes.h"
-#include "gatewayd/transfer/small.h"
+#include "gatewayd/transfer/transfer.h"
 #include "proto/auth.pb-c.h"
 #include "proto/node.pb-c.h"
 #include "proto/storage.pb-c.h"

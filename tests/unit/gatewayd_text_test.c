@@ -56,11 +56,31 @@ targets_are_taken_apart(void **state)
 	assert_true(u.deep);
 }
 
+/* A value may be any bytes, for who asks for bytes. */
+static void
+values_are_bytes(void **state)
+{
+	struct http_span s = {NULL, 0};
+	struct uri u;
+
+	(void)state;
+	assert_null(parse(&u, "/a?b=%0a&c=%ff%00x&d=text&e"));
+	assert_null(uri_param(&u, "b"));
+	assert_null(uri_param(&u, "c"));
+	assert_string_equal(uri_param(&u, "d"), "text");
+	assert_true(uri_bytes(&u, "c", &s));
+	assert_int_equal(s.len, 3);
+	assert_memory_equal(s.p, "\xff\0x", 3);
+	assert_true(uri_bytes(&u, "e", &s));
+	assert_int_equal(s.len, 0);
+	assert_false(uri_bytes(&u, "f", &s));
+}
+
 static void
 bad_targets_are_refused(void **state)
 {
 	static const char *const bad[] = {"x", "/a%", "/a%2", "/a%zz", "/a%00",
-	    "/a%2fb", "/a%ff", "/a%c0%af", "/a%ed%a0%80", "/a?b=%0a", "/a#b",
+	    "/a%2fb", "/a%ff", "/a%c0%af", "/a%ed%a0%80", "/a?b=%0", "/a#b",
 	    "/a?b=1&b=2", "ftp://h/", "/%f4%90%80%80", "/a?%00",
 	    "/?1&2&3&4&5&6&7&8&9&10&11&12&13&14&15&16&17"};
 	struct uri u;
@@ -90,22 +110,24 @@ json_is_checked(void **state)
 
 	(void)state;
 	for (i = 0; i < NX_ARRAY_SIZE(good); i++)
-		if (json_check(good[i], strlen(good[i])))
+		if (json_check(good[i], strlen(good[i]), JSON_VALUES_MAX))
 			fail_msg("%s was refused", good[i]);
 	for (i = 0; i < NX_ARRAY_SIZE(bad); i++)
-		if (!json_check(bad[i], strlen(bad[i])))
+		if (!json_check(bad[i], strlen(bad[i]), JSON_VALUES_MAX))
 			fail_msg("%s was taken", bad[i]);
-	assert_non_null(json_check("{\"a\":\"b\0c\"}", 11));
+	assert_non_null(json_check("{\"a\":\"b\0c\"}", 11, JSON_VALUES_MAX));
 	memset(bomb, '[', 100000);
-	assert_non_null(json_check(bomb, 100000));
+	assert_non_null(json_check(bomb, 100000, JSON_VALUES_MAX));
 	for (i = 0; i < 100000; i++)
 		bomb[i] = i % 2 ? ',' : '1';
 	bomb[0] = '[';
-	assert_non_null(json_check(bomb, 100000));
+	assert_non_null(json_check(bomb, 100000, JSON_VALUES_MAX));
 	free(bomb);
-	assert_non_null(json_parse("[]", 2, &object));
-	assert_non_null(json_parse("{\"a\":1,\"A\":2}", 13, &object));
-	assert_non_null(json_parse("{\"b\":{\"a\":1,\"a\":2}}", 19, &object));
+	assert_non_null(json_parse("[]", 2, JSON_VALUES_MAX, &object));
+	assert_non_null(
+	    json_parse("{\"a\":1,\"A\":2}", 13, JSON_VALUES_MAX, &object));
+	assert_non_null(json_parse(
+	    "{\"b\":{\"a\":1,\"a\":2}}", 19, JSON_VALUES_MAX, &object));
 }
 
 struct taken {
@@ -132,7 +154,7 @@ take(const char *text, int result, const char *sentence)
 	char error[JSON_ERROR_MAX] = "";
 	cJSON *object = NULL;
 
-	assert_null(json_parse(text, strlen(text), &object));
+	assert_null(json_parse(text, strlen(text), JSON_VALUES_MAX, &object));
 	assert_int_equal(
 	    json_take(object, fields, NX_ARRAY_SIZE(fields), &t, error),
 	    result);
@@ -150,7 +172,7 @@ fields_are_typed(void **state)
 	cJSON *o;
 
 	(void)state;
-	assert_null(json_parse(text, strlen(text), &o));
+	assert_null(json_parse(text, strlen(text), JSON_VALUES_MAX, &o));
 	assert_int_equal(
 	    json_take(o, fields, NX_ARRAY_SIZE(fields), &t, error), 0);
 	assert_string_equal(t.name, "x");
@@ -261,6 +283,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(targets_are_taken_apart),
+	    cmocka_unit_test(values_are_bytes),
 	    cmocka_unit_test(bad_targets_are_refused),
 	    cmocka_unit_test(json_is_checked),
 	    cmocka_unit_test(fields_are_typed),
