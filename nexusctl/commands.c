@@ -26,7 +26,9 @@ static const struct ctl_option create_options[] = {
     {"cpu", 0, "<weight>", NX_NODE_TEXT(NX_NODE_CPU_STANDARD),
 	"its share when processors are short"},
     {"storage", 0, "<size>", NULL,
-	"size of its volume, at least " NX_NODE_TEXT(NX_NODE_STORAGE_MIB) "M"},
+	"what it can keep, at least " NX_NODE_TEXT(
+	    NX_NODE_STORAGE_MIB) "M; as "
+				 "much again goes to files of all"},
     {"image", 0, "<name:IMAGE>", NULL, "root file system (host)"},
     {"pids", 0, "<number>", NX_NODE_TEXT(NX_NODE_PIDS_STANDARD),
 	"processes it may have"},

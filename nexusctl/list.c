@@ -74,6 +74,7 @@ static const struct ctl_column volume_columns[] = {
     {"NODE", "node", CTL_SHORT},
     {"SIZE", "size", CTL_SIZE},
     {"FREE", "free", CTL_SIZE},
+    {"NODE'S", "own", CTL_SIZE},
     {"CHUNKS", "chunks", CTL_TEXT},
     {"STATE", "state", CTL_TEXT},
     {"ENCRYPTED", "encrypted", CTL_YES},

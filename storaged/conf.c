@@ -19,6 +19,7 @@ const struct nx_conf_key storaged_conf_keys[] = {
     {"storaged", "entries", NX_CONF_UINT, AT(entries), "1000000", 1, INT64_MAX},
     {"storaged", "base_size", NX_CONF_SIZE, AT(base_size), "1G", 0, INT64_MAX},
     {"storaged", "base_max", NX_CONF_UINT, AT(base_max), "16", 0, 1024},
+    {"storaged", "node_chunks", NX_CONF_UINT, AT(node_chunks), "100", 1, 1000},
     {"storaged", "compression", NX_CONF_STRING, AT(compression), "off", 0, 0},
     {"storaged", "encryption", NX_CONF_BOOL, AT(encryption), "off", 0, 0},
     {"storaged", "encryption_key", NX_CONF_STRING, AT(encryption_key), "", 0,

@@ -33,10 +33,14 @@ serve_storage_status(struct nx_request *r, struct storaged *s)
 		reply.active += v->active;
 		reply.base_volumes += v->base;
 		reply.suspect += v->suspect;
-		reply.away += volume_away(v);
+		reply.away += volume_away(v) || own_away(v);
 		if (volume_away(v) && v->away_why[0] && !away[0])
 			(void)snprintf(away, sizeof(away), "%.32s: %s", v->node,
 			    v->away_why);
+		else if (own_away(v) && v->own.why[0] && !away[0])
+			(void)snprintf(away, sizeof(away),
+			    "%.32s, the node's own part: %s", v->node,
+			    v->own.why);
 		/* Beside those that lack one in the catalogue. */
 		reply.degraded_files += v->away_files;
 	}

@@ -45,6 +45,7 @@ struct storaged_conf {
 	uint64_t entries;      /* files and folders a user may have */
 	uint64_t base_size;   /* bytes of a volume of the platform's; 0: none */
 	uint64_t base_max;    /* so many of them */
+	uint64_t node_chunks; /* for chunks, percent of a node's storage */
 	uint64_t away_grace;  /* seconds before what a lost volume held is
 				* copied anew */
 	uint64_t move_rate;   /* bytes a second, of copies nobody waits for */

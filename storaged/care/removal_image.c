@@ -20,7 +20,7 @@ remove_work(void *arg)
 	const struct volumes *vs = job->s->volumes;
 	const struct volume *v = job->volume;
 
-	job->result = vs->image->remove(&v->disk->env, v->node);
+	job->result = own_remove_all(vs, &v->disk->env, v->node);
 }
 
 void
@@ -90,6 +90,7 @@ detach_work(void *arg)
 	struct delete_job *job = arg;
 
 	volume_detach(&job->volume->mounted);
+	own_unmount(&job->own);
 	remove_work(job);
 }
 
@@ -115,12 +116,12 @@ void
 removal_take_down(struct volume *v, void *arg)
 {
 	struct delete_job *job = arg;
-	bool attached = v->attached;
+	bool attached = v->attached || v->own.attached;
 
 	nx_assert(v == job->volume && v->refs == 0);
 	nx_assert(v->state == VOLUME_GOING);
 	/* One that is to be removed may never be back. */
-	if (v->disk->away && v->disk->leaving && !v->attached) {
+	if (v->disk->away && v->disk->leaving && !attached) {
 		job->result = 0;
 		remove_done(job);
 		return;
@@ -131,7 +132,10 @@ removal_take_down(struct volume *v, void *arg)
 	}
 	v->attached = false;
 	v->store = chunk_store_free(v->store);
+	job->own = v->own;
 	if (nx_workers_submit(job->s->slow,
 		attached ? detach_work : remove_work, remove_done, job) < 0)
 		leave_unfinished(job); /* we are ending */
+	else
+		v->own.attached = false;
 }

@@ -38,6 +38,7 @@ struct delete_job {
 	struct catalog_volume_op op;
 	struct catalog_forget forget;
 	struct catalog_barrier barrier;
+	struct volume_own own; /* the thread's, which unmounts it */
 	int result;
 };
 

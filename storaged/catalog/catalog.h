@@ -260,6 +260,7 @@ struct catalog_volume {
 	bool active, suspect;
 	int64_t disk; /* 0: the state directory's */
 	enum catalog_volume_intent intent;
+	uint64_t own; /* bytes of the node's own image; 0: it has none */
 };
 int catalog_volumes(struct catalog *c,
     void (*each)(const struct catalog_volume *v, void *arg), void *arg);

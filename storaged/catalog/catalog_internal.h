@@ -24,6 +24,7 @@ struct catalog {
 extern const char *const catalog_schema[];
 extern const size_t catalog_schema_steps;
 /* One of them, in a file of its own. */
+extern const char catalog_schema_apart[];
 extern const char catalog_schema_buckets[];
 extern const char catalog_schema_point[];
 

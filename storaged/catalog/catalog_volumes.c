@@ -19,8 +19,8 @@ catalog_volumes(struct catalog *c,
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(c->db, &stmt,
-	    "SELECT volume, node, size, state, active, suspect, disk, intent"
-	    " FROM volumes ORDER BY volume",
+	    "SELECT volume, node, size, state, active, suspect, disk, intent,"
+	    " own FROM volumes ORDER BY volume",
 	    "");
 
 	while (r > 0) {
@@ -34,6 +34,7 @@ catalog_volumes(struct catalog *c,
 		    .disk = sqlite3_column_int64(stmt, 6),
 		    .intent =
 			(enum catalog_volume_intent)sqlite3_column_int(stmt, 7),
+		    .own = (uint64_t)sqlite3_column_int64(stmt, 8),
 		};
 
 		nx_db_text(stmt, 1, v.node, sizeof(v.node));
@@ -63,8 +64,9 @@ insert_volume(struct nx_db *db, void *arg)
 	struct catalog_volume_op *op = arg;
 	struct catalog_volume *v = &op->volume;
 	int r = nx_db_exec(db,
-	    "INSERT INTO volumes(node, size, state, disk) VALUES(?, ?, ?, ?)",
-	    "suii", v->node, v->size, (int64_t)v->state, v->disk);
+	    "INSERT INTO volumes(node, size, state, disk, own)"
+	    " VALUES(?, ?, ?, ?, ?)",
+	    "suiiu", v->node, v->size, (int64_t)v->state, v->disk, v->own);
 
 	if (r == 0)
 		v->key = sqlite3_last_insert_rowid(nx_db_handle(db));

@@ -125,6 +125,7 @@ attach_one(const char *name, int images, void *arg)
 	struct finding *f = arg;
 	struct volume_env env = f->s->volumes->env;
 	struct volume_mounted *m = &f->found->mounted[f->found->n];
+	struct volume_part part = {.name = name, .what = MOUNT_CHUNKS};
 	struct volume_error error;
 	char image[NX_ID_LEN + 8];
 	struct stat st;
@@ -137,10 +138,10 @@ attach_one(const char *name, int images, void *arg)
 	error.text[0] = '\0';
 	/* What the catalogue says of its size nobody knows here. */
 	(void)snprintf(image, sizeof(image), "%.32s.img", name);
-	r = fstatat(images, image, &st, AT_SYMLINK_NOFOLLOW) < 0
-	    ? -errno
-	    : volume_attach(
-		  f->s->volumes, &env, name, (uint64_t)st.st_size, m, &error);
+	r = fstatat(images, image, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	part.size = r < 0 ? 0 : (uint64_t)st.st_size;
+	if (r == 0)
+		r = volume_attach(f->s->volumes, &env, &part, m, &error);
 	if (r < 0) {
 		nx_warn("event=volume-not-attached node=%s error=\"%s\" "
 			"reason=\"%s\"",

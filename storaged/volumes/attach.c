@@ -26,7 +26,7 @@ open_chunks(const struct volumes *vs, const char *name,
 /* A journal is replayed by mounting: the log says so, for whoever wonders what
  * happened to what was written last. */
 static int
-look_before(const char *name, uint64_t size, const struct volume_device *device,
+look_before(const struct volume_part *part, const struct volume_device *device,
     struct volume_error *error)
 {
 	struct superblock sb;
@@ -36,55 +36,70 @@ look_before(const char *name, uint64_t size, const struct volume_device *device,
 		(void)snprintf(error->text, sizeof(error->text),
 		    "there is no ext4 in its image");
 	if (r == 0)
-		r = superblock_check(device->hold, &sb, size, error);
+		r = superblock_check(device->hold, &sb, part->size, error);
 	if (r < 0)
 		return r;
 	if (sb.unclean && !device->again)
 		nx_warn("event=volume-unclean node=%s note=\"it was not "
 			"unmounted; its journal is replayed\"",
-		    name);
+		    part->name);
 	if (sb.errors)
 		nx_warn("event=volume-errors node=%s note=\"the kernel has "
 			"found its file system damaged: e2fsck mends it while "
 			"storaged is stopped\"",
-		    name);
+		    part->name);
 	return 0;
 }
 
 int
-volume_attach(const struct volumes *vs, const struct volume_env *env,
-    const char *name, uint64_t size, struct volume_mounted *ret_mounted,
-    struct volume_error *error)
+volume_part_mount(const struct volumes *vs, const struct volume_env *env,
+    const struct volume_part *part, struct volume_mount *ret_mount,
+    char ret_loop[VOLUME_DEVICE_MAX], struct volume_error *error)
 {
-	struct volume_mounted m = {.chunks = -1, .coded = -1};
 	char path[VOLUME_DEVICE_MAX + 8], at[256];
 	struct volume_device device;
 	int r;
 
 	error->text[0] = '\0';
-	r = vs->image->open(env, name, &device, error);
+	r = vs->image->open(env, part->name, &device, error);
 	if (r < 0)
 		return r;
-	r = look_before(name, size, &device, error);
+	r = look_before(part, &device, error);
 	if (r < 0) {
 		nx_close(&device.hold);
 		return r;
 	}
 	(void)snprintf(path, sizeof(path), "/dev/%s", device.name);
-	(void)snprintf(at, sizeof(at), "%s/%.32s", env->mounts, name);
-	r = mount_volume(path, at, env->userns, &m.mount, error->text);
+	(void)snprintf(at, sizeof(at), "%s/%.*s", env->mounts,
+	    VOLUME_IMAGE_NAME - 1, part->name);
+	r = mount_volume(
+	    path, at, env->userns, part->what, ret_mount, error->text);
 	/* The mount holds the device from here on; it is freed with its last
 	 * user, or right now if the mount failed. */
 	nx_close(&device.hold);
 	if (r < 0)
 		return r;
-	r = open_chunks(vs, name, &m, error);
+	memcpy(ret_loop, device.name, sizeof(device.name));
+	nx_info(
+	    "event=volume-attached node=%s loop=%s", part->name, device.name);
+	return 0;
+}
+
+int
+volume_attach(const struct volumes *vs, const struct volume_env *env,
+    const struct volume_part *part, struct volume_mounted *ret_mounted,
+    struct volume_error *error)
+{
+	struct volume_mounted m = {.chunks = -1, .coded = -1};
+	int r = volume_part_mount(vs, env, part, &m.mount, m.loop, error);
+
+	if (r < 0)
+		return r;
+	r = open_chunks(vs, part->name, &m, error);
 	if (r < 0) {
 		volume_detach(&m);
 		return r;
 	}
-	memcpy(m.loop, device.name, sizeof(m.loop));
-	nx_info("event=volume-attached node=%s loop=%s", name, device.name);
 	*ret_mounted = m;
 	return 0;
 }

@@ -132,7 +132,7 @@ make_on(struct volumes *vs, struct disk *d)
 	}
 	free_name(vs, name);
 	if (r == 0)
-		r = volume_make(vs, d, NULL, name, size);
+		r = volume_make(vs, d, NULL, name, size, 0);
 	if (r < 0)
 		base_made(vs, d, r, "");
 }

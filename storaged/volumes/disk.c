@@ -162,7 +162,7 @@ disk_room(const struct volumes *vs, const struct disk *d, uint64_t *ret_room)
 		return r;
 	TAILQ_FOREACH(v, &vs->list, entry)
 		if (v->disk == d && v->state == VOLUME_MAKING && !v->attaching)
-			making += v->size;
+			making += v->size + v->own.size;
 	*ret_room = room > making ? room - making : 0;
 	return 0;
 }

@@ -73,7 +73,8 @@ look_work(void *arg)
 struct letting_go {
 	struct volumes *vs;
 	struct disk *disk;
-	struct volume_mounted mounted;
+	struct volume_mounted mounted; /* volume_not_mounted: nothing is */
+	struct volume_own own;
 	struct chunk_store *store;
 };
 
@@ -84,6 +85,7 @@ let_go_work(void *arg)
 
 	job->store = chunk_store_free(job->store);
 	volume_detach(&job->mounted);
+	own_unmount(&job->own);
 }
 
 /* --- away -------------------------------------------------------------------*/
@@ -112,7 +114,8 @@ let_go_one(struct volumes *vs, struct disk *d)
 	if (d->busy || !d->away)
 		return false;
 	TAILQ_FOREACH(v, &vs->list, entry)
-		if (v->disk == d && v->attached && v->refs == 0 && !v->idle &&
+		if (v->disk == d && (v->attached || v->own.attached) &&
+		    v->refs == 0 && !v->idle &&
 		    (v->state == VOLUME_READY || v->unfinished))
 			break;
 	if (!v)
@@ -120,14 +123,17 @@ let_go_one(struct volumes *vs, struct disk *d)
 	job = calloc(1, sizeof(*job));
 	if (!job)
 		return false;
-	*job = (struct letting_go){
-	    .vs = vs, .disk = d, .mounted = v->mounted, .store = v->store};
+	*job = (struct letting_go){.vs = vs,
+	    .disk = d,
+	    .mounted = v->mounted,
+	    .own = v->own,
+	    .store = v->store};
 	if (nx_workers_submit(vs->s->disks, let_go_work, let_go_done, job) <
 	    0) {
 		free(job);
 		return false;
 	}
-	v->attached = false;
+	v->attached = v->own.attached = false;
 	v->store = NULL;
 	volume_not_mounted(v);
 	d->busy = true;
@@ -177,7 +183,7 @@ disk_found(struct volumes *vs, struct disk *d, const struct disk_seen *seen)
 
 	/* Somebody still uses what is mounted of before. */
 	TAILQ_FOREACH(v, &vs->list, entry)
-		if (v->disk == d && v->attached)
+		if (v->disk == d && (v->attached || v->own.attached))
 			return;
 	if (dup3(seen->images, d->env.images, O_CLOEXEC) < 0)
 		return;
@@ -188,9 +194,13 @@ disk_found(struct volumes *vs, struct disk *d, const struct disk_seen *seen)
 	d->why[0] = '\0';
 	nx_info("event=disk-%s disk=%s room=%s", d->lost ? "back" : "there",
 	    d->path, nx_size_format(d->room));
-	TAILQ_FOREACH(v, &vs->list, entry)
-		if (v->disk == d && v->state == VOLUME_READY && !v->deleting)
-			volume_reattach(vs, v, NULL);
+	TAILQ_FOREACH(v, &vs->list, entry) {
+		if (v->disk != d || v->state != VOLUME_READY || v->deleting)
+			continue;
+		if (own_away(v))
+			own_attach(vs, v, NULL);
+		volume_reattach(vs, v, NULL);
+	}
 	volumes_finish_removals(vs, d);
 	base_check(vs);
 	volumes_changed(vs);

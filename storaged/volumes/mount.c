@@ -176,15 +176,21 @@ idmapped_view(int root, int userns)
 }
 
 static int
-make_directories(int view)
+make_directories(int view, unsigned what)
 {
 	static const struct {
+		unsigned what;
 		const char *name;
 		mode_t mode;
-	} dirs[] = {{"chunks", 0700}, {"node", 0755}};
+	} dirs[] = {
+	    {MOUNT_CHUNKS, "chunks", 0700},
+	    {MOUNT_NODE, "node", 0755},
+	};
 	nx_cleanup_fd int top = -1;
 
 	for (size_t i = 0; i < NX_ARRAY_SIZE(dirs); i++) {
+		if (!(dirs[i].what & what))
+			continue;
 		if (mkdirat(view, dirs[i].name, dirs[i].mode) < 0) {
 			if (errno != EEXIST)
 				return -errno;
@@ -199,7 +205,7 @@ make_directories(int view)
 }
 
 int
-mount_volume(const char *device, const char *at, int userns,
+mount_volume(const char *device, const char *at, int userns, unsigned what,
     struct volume_mount *ret_mount, char *error)
 {
 	struct volume_mount m = {.root = -1, .view = -1};
@@ -218,7 +224,7 @@ mount_volume(const char *device, const char *at, int userns,
 	}
 	memcpy(m.at, at, strlen(at) + 1);
 	m.view = idmapped_view(m.root, userns);
-	r = m.view < 0 ? m.view : make_directories(m.view);
+	r = m.view < 0 ? m.view : make_directories(m.view, what);
 	if (r < 0) {
 		unmount_volume(&m);
 		return r;

@@ -16,6 +16,12 @@ struct volume_mount {
 	char at[256]; /* where it is attached, in our namespace */
 };
 
+/* What is in it, a directory for each. */
+enum {
+	MOUNT_CHUNKS = 1,
+	MOUNT_NODE = 2,
+};
+
 /*
  * A private mount namespace for this process; before threads are started.
  * 0 or -errno.
@@ -27,10 +33,11 @@ int mount_userns(void);
 
 /*
  * Mounts the ext4 on @device ("/dev/loop3") at the directory @at (made if need
- * be), and makes chunks/ and node/ in it. Borrows @userns. On failure nothing
- * is left and @error, of 256 bytes, may hold the kernel's sentence.
+ * be), and makes chunks/ and node/ in it, whichever of them @what says. Borrows
+ * @userns. On failure nothing is left and @error, of 256 bytes, may hold the
+ * kernel's sentence.
  */
-int mount_volume(const char *device, const char *at, int userns,
+int mount_volume(const char *device, const char *at, int userns, unsigned what,
     struct volume_mount *ret_mount, char *error);
 /* A descriptor of chunks/, or -errno. */
 int mount_chunks(const struct volume_mount *m);

@@ -45,7 +45,8 @@ struct attach_job {
 void
 volume_answer_mount(struct nx_request *r, const struct volume *v)
 {
-	int fd = mount_node(&v->mounted.mount);
+	int fd =
+	    mount_node(v->own.size > 0 ? &v->own.mount : &v->mounted.mount);
 
 	if (fd < 0)
 		nx_refuse_errno(r, fd, "cloning the node's mount");
@@ -57,19 +58,21 @@ static void
 attach_work(void *arg)
 {
 	struct attach_job *job = arg;
+	const struct volume_part part = volume_part(job->volume);
 
-	job->result = volume_attach(job->vs, &job->volume->disk->env,
-	    job->volume->node, job->volume->size, &job->mounted, &job->error);
+	job->result = volume_attach(job->vs, &job->volume->disk->env, &part,
+	    &job->mounted, &job->error);
 }
 
-static void
-attach_failed(struct nx_request *r, const struct attach_job *job)
+void
+volume_answer_not_attached(
+    struct nx_request *r, int result, const struct volume_error *error)
 {
-	if (job->error.text[0])
+	if (error->text[0])
 		nx_refuse(r, NX__STATUS__INTERNAL,
-		    "the volume cannot be mounted: %s", job->error.text);
+		    "the volume cannot be mounted: %s", error->text);
 	else
-		nx_refuse_errno(r, job->result, "attaching the volume");
+		nx_refuse_errno(r, result, "attaching the volume");
 }
 
 static void
@@ -89,7 +92,8 @@ attach_done(void *arg)
 	if (job->request && job->result == 0)
 		volume_answer_mount(job->request, v);
 	else if (job->request)
-		attach_failed(job->request, job);
+		volume_answer_not_attached(
+		    job->request, job->result, &job->error);
 	if (job->result == 0)
 		volumes_changed(job->vs);
 	free(job);
@@ -122,10 +126,14 @@ look_for_away(struct volumes *vs)
 {
 	struct volume *v;
 
-	TAILQ_FOREACH(v, &vs->list, entry)
-		if (v->state == VOLUME_READY && !v->attached && !v->deleting &&
-		    !v->disk->away)
+	TAILQ_FOREACH(v, &vs->list, entry) {
+		if (v->deleting || v->disk->away)
+			continue;
+		if (own_away(v))
+			own_attach(vs, v, NULL);
+		if (v->state == VOLUME_READY && !v->attached)
 			volume_reattach(vs, v, NULL);
+	}
 }
 
 /* --- the clock --------------------------------------------------------------*/

@@ -163,6 +163,16 @@ volume_new(struct volumes *vs, struct disk *d, const char *node, uint64_t size)
 	return v;
 }
 
+struct volume_part
+volume_part(const struct volume *v)
+{
+	bool both = !v->base && v->own.size == 0;
+
+	return (struct volume_part){.name = v->node,
+	    .size = v->size,
+	    .what = both ? MOUNT_CHUNKS | MOUNT_NODE : MOUNT_CHUNKS};
+}
+
 void
 volume_not_mounted(struct volume *v)
 {
@@ -178,6 +188,7 @@ volume_drop(struct volumes *vs, struct volume *v)
 	chunk_store_free(v->store);
 	if (v->attached)
 		volume_detach(&v->mounted);
+	own_unmount(&v->own);
 	free(v->named);
 	free(v);
 }

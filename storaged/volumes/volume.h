@@ -16,6 +16,7 @@
 #include "storaged/volumes/fault.h"
 #include "storaged/volumes/attach.h"
 #include "storaged/volumes/disk.h"
+#include "storaged/volumes/own.h"
 #include "storaged/volumes/volume_image.h"
 #include "storaged/volumes/volume_key.h"
 
@@ -34,7 +35,7 @@ struct volume {
 	struct disk *disk;        /* the one it is on */
 	char node[NX_ID_LEN + 1]; /* its id, or "base-1" */
 	bool base;                /* the platform's own, without a node */
-	uint64_t size;
+	uint64_t size;            /* of the part with the chunks */
 	enum volume_state state;
 	bool active;                       /* its node runs */
 	bool suspect;                      /* a write or sync failed */
@@ -54,6 +55,7 @@ struct volume {
 	uint64_t removal_us;   /* CLOCK_MONOTONIC: not tried before */
 	bool unfinished;       /* GOING: its image is on a disk that is away */
 	struct volume_mounted mounted;
+	struct volume_own own;     /* the node's part, where it is apart */
 	struct chunk_store *store; /* NULL unless attached */
 	unsigned refs;             /* jobs that use the store */
 	uint64_t in_flight;        /* bytes of chunks being written */
@@ -127,6 +129,8 @@ struct volume *volume_find(struct volumes *vs, const char *node);
 struct volume *volume_by_key(struct volumes *vs, int64_t key);
 struct volume *
 volume_new(struct volumes *vs, struct disk *d, const char *node, uint64_t size);
+/* The image with its chunks. */
+struct volume_part volume_part(const struct volume *v);
 /* As its row has it. */
 struct catalog_volume volume_row(const struct volume *v);
 /* Nothing of it is mounted here. */

@@ -110,13 +110,14 @@ volume_row(const struct volume *v)
 	    .active = v->active,
 	    .suspect = v->suspect,
 	    .disk = v->disk->key,
-	    .intent = v->intent};
+	    .intent = v->intent,
+	    .own = v->own.size};
 
 	memcpy(row.node, v->node, sizeof(row.node));
 	return row;
 }
 
-/* Some room is left for the journal, for directories and for the node. */
+/* Some room is left for directories, and for the node where it is in there. */
 uint64_t
 volume_room(struct volume *v)
 {

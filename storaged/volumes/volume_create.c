@@ -16,17 +16,15 @@
 #include "storaged/volumes/base.h"
 #include "storaged/volumes/volume.h"
 #include "storaged/volumes/volume_internal.h"
+#include "storaged/volumes/volume_steps.h"
 #include "proto/serve_storaged.h"
-
-#define IMAGE_BLOCK 4096ULL
 
 struct create_job {
 	struct storaged *s;
 	struct nx_request *request;
 	struct volume *volume;
 	struct disk *disk;
-	struct volume_mounted mounted;
-	struct volume_error error;
+	struct volume_steps made;
 	struct catalog_volume_op save;
 	int result;
 };
@@ -35,21 +33,8 @@ static void
 create_work(void *arg)
 {
 	struct create_job *job = arg;
-	const struct volumes *vs = job->s->volumes;
-	const struct volume_env *env = &job->volume->disk->env;
-	const char *node = job->volume->node;
 
-	/* Before anything is made that would have to go again. */
-	job->result = volume_key_possible(vs->keys, &job->error);
-	if (job->result == 0)
-		job->result = vs->image->create(
-		    env, node, job->volume->size, &job->error);
-	if (job->result < 0)
-		return;
-	job->result = volume_attach(
-	    vs, env, node, job->volume->size, &job->mounted, &job->error);
-	if (job->result < 0)
-		(void)vs->image->remove(env, node);
+	job->result = volume_steps_go(&job->made);
 }
 
 static void
@@ -57,10 +42,7 @@ remove_work(void *arg)
 {
 	struct create_job *job = arg;
 
-	const struct volumes *vs = job->s->volumes;
-
-	volume_detach(&job->mounted);
-	(void)vs->image->remove(&job->volume->disk->env, job->volume->node);
+	volume_steps_undo(&job->made);
 }
 
 static void
@@ -83,11 +65,11 @@ static void
 tell_failure(const struct create_job *job)
 {
 	if (!job->request)
-		base_made(
-		    job->s->volumes, job->disk, job->result, job->error.text);
-	else if (job->error.text[0])
+		base_made(job->s->volumes, job->disk, job->result,
+		    job->made.error.text);
+	else if (job->made.error.text[0])
 		nx_refuse(job->request, nx_status_of_errno(job->result), "%s",
-		    job->error.text);
+		    job->made.error.text);
 	else
 		nx_refuse_errno(job->request, job->result, "making the volume");
 }
@@ -95,8 +77,14 @@ tell_failure(const struct create_job *job)
 static void
 give_up(struct create_job *job)
 {
+	struct volume *v = job->volume;
+
 	nx_assert(job->result < 0);
-	volume_drop(job->s->volumes, job->volume);
+	if (job->made.left) {
+		v->state = VOLUME_GOING;
+		v->unfinished = true;
+	} else
+		volume_drop(job->s->volumes, v);
 	tell_failure(job);
 	free(job);
 }
@@ -111,10 +99,18 @@ unsaved(int result, void *arg)
 	give_up(job);
 }
 
+/* With an image that is still there its row stays: whoever deletes it, or the
+ * next start, tries that again. */
 static void
 create_failed(void *arg)
 {
-	save(arg, CATALOG_VOLUME_MAKING, catalog_volume_delete, unsaved);
+	struct create_job *job = arg;
+
+	if (job->made.left)
+		give_up(job);
+	else
+		save(
+		    job, CATALOG_VOLUME_MAKING, catalog_volume_delete, unsaved);
 }
 
 static void
@@ -122,25 +118,30 @@ complete(int result, void *arg)
 {
 	struct create_job *job = arg;
 	struct volume *v = job->volume;
+	uint64_t all;
 
 	job->result = result;
+	if (result == 0)
+		job->result =
+		    volume_set_mounted(job->s->volumes, v, &job->made.mounted);
 	/* It exists but must not: undo it where blocking is fine. */
-	if (result < 0 &&
+	if (job->result < 0 &&
 	    nx_workers_submit(job->s->slow, remove_work, create_failed, job) ==
 		0)
 		return;
-	if (job->result == 0)
-		job->result =
-		    volume_set_mounted(job->s->volumes, v, &job->mounted);
 	if (job->result < 0) {
 		create_failed(job);
 		return;
 	}
+	if (v->own.size > 0)
+		own_mounted(v, 0, &job->made.own, NULL);
 	v->state = VOLUME_READY;
 	v->active = v->base;
-	v->disk->room -= v->disk->room < v->size ? v->disk->room : v->size;
-	nx_info("event=volume-created node=%s size=%" PRIu64 " disk=%s",
-	    v->node, v->size, v->disk->path);
+	all = v->size + v->own.size;
+	v->disk->room -= v->disk->room < all ? v->disk->room : all;
+	nx_info("event=volume-created node=%s size=%" PRIu64 " own=%" PRIu64
+		" disk=%s",
+	    v->node, v->size, v->own.size, v->disk->path);
 	if (job->request)
 		volume_answer(job->request, v);
 	else
@@ -180,6 +181,24 @@ announced(int result, void *arg)
 	}
 }
 
+static uint64_t
+blocks_of(uint64_t size)
+{
+	return (size + VOLUME_BLOCK - 1) / VOLUME_BLOCK * VOLUME_BLOCK;
+}
+
+/* What a node of @size bytes takes of the disk, or more than any has. */
+static uint64_t
+all_of(const struct storaged *s, uint64_t size)
+{
+	uint64_t chunks;
+
+	if (size > INT64_MAX - VOLUME_BLOCK)
+		return UINT64_MAX;
+	chunks = own_chunks(size, s->conf.node_chunks);
+	return chunks > INT64_MAX ? UINT64_MAX : chunks + blocks_of(size);
+}
+
 static bool
 check(
     struct nx_request *r, struct storaged *s, const Nx__VolumeCreateRequest *q)
@@ -190,7 +209,7 @@ check(
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "a volume has at least 16 MiB, not %s",
 		    nx_size_format(q->size));
-	else if (q->size > INT64_MAX - IMAGE_BLOCK)
+	else if (all_of(s, q->size) > INT64_MAX)
 		nx_refuse(r, NX__STATUS__FULL,
 		    "no disk has room for a volume of that size");
 	else if (volume_find(s->volumes, q->node))
@@ -205,18 +224,20 @@ check(
 static struct disk *
 choose_disk(struct nx_request *r, struct storaged *s, uint64_t size)
 {
-	uint64_t room = 0;
+	uint64_t room = 0, all = all_of(s, size);
 	struct disk *d = disk_roomiest(s->volumes, &room);
 
 	if (!d)
 		nx_refuse(r, NX__STATUS__UNAVAILABLE,
 		    "no disk can be used right now: nexusctl volume disks "
 		    "says why");
-	else if (size > room) {
+	else if (all > room) {
 		nx_refuse(r, NX__STATUS__FULL,
-		    "the disk has room for %s more, not for %s: choose a "
-		    "smaller volume or delete a node",
-		    nx_size_format(room), nx_size_format(size));
+		    "the disk has room for %s more, not for %s (%s for the "
+		    "node and %s for chunks): choose a smaller volume or "
+		    "delete a node",
+		    nx_size_format(room), nx_size_format(all),
+		    nx_size_format(size), nx_size_format(all - size));
 		d = NULL;
 	}
 	return d;
@@ -224,13 +245,12 @@ choose_disk(struct nx_request *r, struct storaged *s, uint64_t size)
 
 int
 volume_make(struct volumes *vs, struct disk *d, struct nx_request *r,
-    const char *name, uint64_t size)
+    const char *name, uint64_t size, uint64_t own)
 {
 	struct create_job *job = calloc(1, sizeof(*job));
 
 	if (job)
-		job->volume = volume_new(vs, d, name,
-		    (size + IMAGE_BLOCK - 1) / IMAGE_BLOCK * IMAGE_BLOCK);
+		job->volume = volume_new(vs, d, name, blocks_of(size));
 	if (!job || !job->volume) {
 		free(job);
 		return -ENOMEM;
@@ -238,14 +258,16 @@ volume_make(struct volumes *vs, struct disk *d, struct nx_request *r,
 	job->s = vs->s;
 	job->request = r;
 	job->disk = d;
+	job->made = (struct volume_steps){.vs = vs, .volume = job->volume};
+	job->volume->own.size = blocks_of(own);
 	job->volume->state = VOLUME_MAKING;
 	save(job, CATALOG_VOLUME_MAKING, catalog_volume_save, announced);
 	return 0;
 }
 
 /*
- * Safe to grant: the name of the image is 32 checked digits, its place is
- * ours, its size is bounded by the disk; mkfs runs without capabilities. Only
+ * Safe to grant: the name of the images is 32 checked digits, their place is
+ * ours, their size is bounded by the disk; mkfs runs without capabilities. Only
  * nodemgr may ask.
  */
 void
@@ -260,7 +282,8 @@ serve_volume_create(
 	d = choose_disk(r, s, q->size);
 	if (!d)
 		return;
-	e = volume_make(s->volumes, d, r, q->node, q->size);
+	e = volume_make(s->volumes, d, r, q->node,
+	    own_chunks(q->size, s->conf.node_chunks), q->size);
 	if (e < 0)
 		nx_refuse_errno(r, e, "making the volume");
 }

@@ -24,7 +24,7 @@
 #define RELEASE_NS    50000000L /* times 100: five seconds */
 
 struct image_name {
-	char text[NX_ID_LEN + 5];
+	char text[VOLUME_IMAGE_NAME + 5];
 };
 
 static struct image_name
@@ -32,7 +32,7 @@ image_name(const char *node)
 {
 	struct image_name name;
 
-	(void)snprintf(name.text, sizeof(name.text), "%.32s.img", node);
+	(void)snprintf(name.text, sizeof(name.text), "%.47s.img", node);
 	return name;
 }
 

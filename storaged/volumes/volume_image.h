@@ -15,7 +15,9 @@
 #include "storaged/volumes/formatter.h"
 
 #define VOLUME_SIZE_MIN   (16ULL << 20)
+#define VOLUME_BLOCK      4096ULL
 #define VOLUME_DEVICE_MAX 32
+#define VOLUME_IMAGE_NAME 48 /* an image's name and its NUL */
 
 /* Where images and mount points are, and what is needed to mount. */
 struct volume_env {

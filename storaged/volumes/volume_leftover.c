@@ -26,7 +26,7 @@ remove_work(void *arg)
 	struct leftover *job = arg;
 
 	job->result =
-	    job->vs->image->remove(&job->volume->disk->env, job->volume->node);
+	    own_remove_all(job->vs, &job->volume->disk->env, job->volume->node);
 }
 
 static void

@@ -50,7 +50,7 @@ finish_removal(struct loading *l, const struct catalog_volume *row)
 {
 	struct catalog_volume_op op = {
 	    .volume = *row, .done = removal_recorded, .arg = l};
-	int r = l->vs->image->remove(&disk_by_key(l->vs, 0)->env, row->node);
+	int r = own_remove_all(l->vs, &disk_by_key(l->vs, 0)->env, row->node);
 
 	nx_info("event=volume-removed node=%s reason=interrupted", row->node);
 	if (r < 0)
@@ -71,6 +71,7 @@ load_row(struct volumes *vs, const struct catalog_volume *row)
 	if (!v)
 		return NULL;
 	v->key = row->key;
+	v->own.size = row->own;
 	v->active = row->active;
 	v->suspect = row->suspect;
 	v->intent = row->intent;
@@ -79,25 +80,35 @@ load_row(struct volumes *vs, const struct catalog_volume *row)
 	return v;
 }
 
-static int
-load_volume(struct volumes *vs, const struct catalog_volume *row)
+static void
+attach_now(struct volumes *vs, struct volume *v)
 {
-	struct volume *v = load_row(vs, row);
+	const struct volume_part part = volume_part(v);
+	struct volume_own own = {.size = v->own.size};
 	struct volume_mounted mounted;
 	struct volume_error error;
-	int r;
+	int r = volume_attach(vs, &v->disk->env, &part, &mounted, &error);
 
-	if (!v)
-		return -ENOMEM;
-	/* Others wait for their disk: nobody waits for one here. */
-	if (v->disk->key != 0)
-		return 0;
-	r = volume_attach(
-	    vs, &v->disk->env, v->node, v->size, &mounted, &error);
 	if (r == 0)
 		r = volume_set_mounted(vs, v, &mounted);
 	if (r < 0)
 		volume_not_attached(v, r, &error);
+	if (v->own.size == 0)
+		return;
+	r = own_mount(vs, &v->disk->env, v->node, &own, &error);
+	own_mounted(v, r, &own, &error);
+}
+
+static int
+load_volume(struct volumes *vs, const struct catalog_volume *row)
+{
+	struct volume *v = load_row(vs, row);
+
+	if (!v)
+		return -ENOMEM;
+	/* Others wait for their disk: nobody waits for one here. */
+	if (v->disk->key == 0)
+		attach_now(vs, v);
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #include "storaged/volumes/volumes.h"
 #include "proto/serve_storaged.h"
 
-#define LIST_MAX 100U
+#define LIST_MAX 64U /* with the longest sentences they fit a frame */
 
 static char *
 text_of(const char *text)
@@ -51,6 +51,9 @@ volume_info(
 	ret_info->rate = v->rate;
 	ret_info->left_s = v->left_s;
 	ret_info->stuck = v->stuck;
+	ret_info->own = v->own.size;
+	ret_info->own_loop = text_of(v->own.attached ? v->own.loop : "");
+	ret_info->own_why = text_of(v->own.why);
 }
 
 void
@@ -69,6 +72,8 @@ volume_answer_fd(struct nx_request *r, const struct volume *v, int fd)
 	info.suspect = v->suspect;
 	info.platform = v->base;
 	info.loop = text_of(v->attached ? v->mounted.loop : "");
+	info.own = v->own.size;
+	info.own_loop = text_of(v->own.attached ? v->own.loop : "");
 	nx_answer_volume_attach(r, &info, &fd, fd >= 0 ? 1 : 0);
 }
 
@@ -85,7 +90,7 @@ find(struct nx_request *r, struct storaged *s, const char *node)
 
 	if (v && v->base)
 		v = NULL; /* no node's, so none of nodemgr's business */
-	if (v && v->state == VOLUME_READY)
+	if (v && (v->state == VOLUME_READY || v->attaching))
 		return v;
 	if (v)
 		nx_refuse(r, NX__STATUS__CONFLICT,
@@ -112,8 +117,17 @@ serve_volume_attach(
 
 	if (!v)
 		return;
-	if (v->attached)
+	if (v->disk->away)
+		nx_refuse(r, NX__STATUS__UNAVAILABLE,
+		    "the disk %s, where the volume of node %s is, is away: %s",
+		    v->disk->path, v->node, v->disk->why);
+	else if (v->own.attached || (v->own.size == 0 && v->attached))
 		volume_answer_mount(r, v);
+	else if (v->own.size > 0)
+		own_attach(s->volumes, v, r);
+	else if (v->attaching)
+		nx_refuse(r, NX__STATUS__CONFLICT,
+		    "the volume of node %s is being attached", v->node);
 	else
 		volume_reattach(s->volumes, v, r);
 }

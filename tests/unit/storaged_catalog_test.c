@@ -121,6 +121,7 @@ test_old_version(void **state)
 	    "DROP TABLE volume_keys",
 	    "DROP TABLE point",
 	    "DROP TABLE disks",
+	    "ALTER TABLE volumes DROP COLUMN own",
 	    "ALTER TABLE volumes DROP COLUMN disk",
 	    "ALTER TABLE volumes DROP COLUMN intent",
 	    "DROP TRIGGER volume_came",
@@ -176,7 +177,7 @@ test_old_version(void **state)
 	reopen();
 	recount();
 	assert_int_equal(
-	    number("SELECT user_version FROM pragma_user_version"), 15);
+	    number("SELECT user_version FROM pragma_user_version"), 16);
 	/* nothing there is known to have been read since the oldest file came */
 	assert_int_equal(
 	    number("SELECT count(*) FROM volumes WHERE scrub_since <>"

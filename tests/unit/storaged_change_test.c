@@ -161,15 +161,14 @@ test_restart(void **state)
 	LAB_OK(lab_node_call(NX__METHOD__VOLUME_ATTACH, &q));
 	mount = nx_take_fd(&reply.fds[0]);
 	snprintf(loop, sizeof(loop), "%s",
-	    TAILQ_FIRST(&lab.s.volumes->list)->mounted.loop);
+	    TAILQ_FIRST(&lab.s.volumes->list)->own.loop);
 	LAB_OK(lab_open_upload(7, &u, &upload, &fd));
 	lab_feed(fd, data, size);
 	lab_stop();
 	nx_close(&fd);
 	lab_start();
 	/* the same device, never a second one over the same image */
-	assert_string_equal(
-	    loop, TAILQ_FIRST(&lab.s.volumes->list)->mounted.loop);
+	assert_string_equal(loop, TAILQ_FIRST(&lab.s.volumes->list)->own.loop);
 	assert_true(TAILQ_FIRST(&lab.s.volumes->list)->active);
 	LAB_OK(lab_read(7, id, NULL, 0, 0, data));
 	LAB_OK(lab_read(7, NULL, "/d/f", 0, 0, data));
@@ -267,7 +266,7 @@ test_interrupted_creation(void **state)
 static int
 setup_small_disk(void **state)
 {
-	lab.tmpfs = "size=100M";
+	lab.tmpfs = "size=130M";
 	return lab_setup(state);
 }
 

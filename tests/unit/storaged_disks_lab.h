@@ -113,7 +113,7 @@ is_let_go(void *arg)
 	struct volume *v;
 
 	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
-		if (v->disk == arg && v->attached)
+		if (v->disk == arg && (v->attached || v->own.attached))
 			return false;
 	return nx_workers_pending(lab.s.disks) == 0;
 }
@@ -126,7 +126,7 @@ is_well(void *arg)
 	struct volume *v;
 
 	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
-		if (v->disk == d && (!v->attached || v->suspect))
+		if (v->disk == d && (!v->attached || v->suspect || own_away(v)))
 			return false;
 	return !d->away;
 }

@@ -26,7 +26,7 @@ static int
 setup(void **state)
 {
 	lab.away_grace = 1;
-	return disks_setup(state, "ab", 200);
+	return disks_setup(state, "ab", 270);
 }
 
 static void

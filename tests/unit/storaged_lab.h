@@ -192,6 +192,7 @@ lab_start(void)
 	s->conf.move_rate = lab.move_rate ? lab.move_rate : 1ULL << 40;
 	s->conf.base_size = lab.base_size;
 	s->conf.base_max = lab.base_max;
+	s->conf.node_chunks = s->conf.node_chunks ? s->conf.node_chunks : 100;
 	lab_code(&s->conf);
 	assert_int_equal(volumes_new(s, &s->volumes), 0);
 	assert_int_equal(formatter_start(&s->formatter), 0);
