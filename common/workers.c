@@ -195,9 +195,11 @@ nx_workers_tell(struct nx_workers *w, struct nx_job *job)
 	uint64_t one = 1;
 
 	pthread_mutex_lock(&w->mutex);
+	/* Whoever finds jobs there has told the loop, which takes all. */
+	if (STAILQ_EMPTY(&w->finished))
+		(void)!write(w->eventfd, &one, sizeof(one));
 	STAILQ_INSERT_TAIL(&w->finished, job, entry);
 	w->pending++;
-	(void)!write(w->eventfd, &one, sizeof(one));
 	pthread_mutex_unlock(&w->mutex);
 }
 
