@@ -58,9 +58,8 @@ is_idle(const struct storaged *s)
 {
 	return nx_workers_pending(s->io) == 0 &&
 	    nx_workers_pending(s->slow) == 0 &&
-	    segment_writers_pending(s->writers) == 0 &&
-	    compact_idle(s->compact) && uploads_count(s->uploads) == 0 &&
-	    check_idle(s->check);
+	    nx_workers_pending(s->writers) == 0 && compact_idle(s->compact) &&
+	    uploads_count(s->uploads) == 0 && check_idle(s->check);
 }
 
 /* Jobs under way finish first: what they hold is theirs until then. A write
@@ -213,7 +212,7 @@ free_parts(struct storaged *s)
 	s->io = nx_workers_free(s->io);
 	s->slow = nx_workers_free(s->slow);
 	s->disks = nx_workers_free(s->disks);
-	s->writers = segment_writers_free(s->writers);
+	s->writers = nx_workers_free(s->writers);
 	/* Whoever waits for a write is still there to be told. */
 	copies_stop(s->copies);
 	(void)catalog_flush(s->catalog);
@@ -285,7 +284,7 @@ main(int argc, char **argv)
 	if (open_catalog(s, why) != 0)
 		return rescue_run(s, &daemon_, why);
 	/* Before the volumes, which are told of them. */
-	r = segment_writers_new(s->base, WRITERS, &s->writers);
+	r = nx_workers_new(s->base, WRITERS, 0, &s->writers);
 	if (r < 0)
 		nx_fatal(r, "threads for segments");
 	r = volumes_load(s->volumes);

@@ -29,7 +29,6 @@ struct quotas;
 struct reserve;
 struct scans;
 struct scrub;
-struct segment_writers;
 struct uploads;
 struct volumes;
 
@@ -67,10 +66,10 @@ struct storaged {
 	struct event_base *base;
 	struct nx_hub *hub;
 	struct nx_tickets *tickets;
-	struct nx_workers *io;           /* uploads and downloads */
-	struct nx_workers *slow;         /* volumes, removals, repairs */
-	struct nx_workers *disks;        /* asking each disk how it is */
-	struct segment_writers *writers; /* of small chunks */
+	struct nx_workers *io;      /* uploads and downloads */
+	struct nx_workers *slow;    /* volumes, removals, repairs */
+	struct nx_workers *disks;   /* asking each disk how it is */
+	struct nx_workers *writers; /* of small chunks */
 	struct formatter *formatter;
 	struct catalog *catalog;
 	struct ledger *ledger; /* its copies on the volumes */

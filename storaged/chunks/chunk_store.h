@@ -143,7 +143,7 @@ struct chunk_store_spec {
 	/* What its segments say whose they are. */
 	char volume[NX_ID_LEN + 1];
 	/* Borrowed; NULL: each append is written by whoever asks for it. */
-	struct segment_writers *writers;
+	struct nx_workers *writers;
 	bool files; /* small chunks have files of their own too */
 };
 

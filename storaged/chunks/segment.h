@@ -1,6 +1,6 @@
 /*
  * Adding small chunks to the segments of a volume, for chunk_append() and its
- * kin in chunk_store.h: what is asked for, and the threads that do it.
+ * kin in chunk_store.h: what is asked for, and who does it.
  *
  * Everything that is asked of a volume while its last batch was being synced
  * goes into the next one: one write and one fdatasync for all of it, by one
@@ -9,12 +9,14 @@
 #ifndef STORAGED_SEGMENT_H
 #define STORAGED_SEGMENT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
 #include "common/id.h"
+#include "common/workers.h"
 #include "storaged/chunks/segment_format.h"
 
 struct chunk_id {
@@ -51,32 +53,25 @@ struct chunk_append {
 };
 STAILQ_HEAD(chunk_appends, chunk_append);
 
-/* --- the threads ------------------------------------------------------------*/
+/* --- the queue --------------------------------------------------------------*/
 
-struct event_base;
-struct segment_writers;
-
-/* Before the filter: afterwards there are no new threads. 0 or -errno. */
-int segment_writers_new(struct event_base *base, unsigned threads,
-    struct segment_writers **ret_writers);
-/* Writes what is queued, calls every @done, joins. Before the stores are freed.
- * Returns NULL. */
-struct segment_writers *segment_writers_free(struct segment_writers *w);
-/* Appends of the loop's thread that are under way. */
-size_t segment_writers_pending(const struct segment_writers *w);
-
-/* What one volume has for them. Served by one thread at a time. */
+/* What is to be added to one volume. Served by one thread of the pool at a
+ * time. */
 struct segment_queue {
-	struct segment_writers *writers; /* NULL: whoever asks writes */
+	struct nx_workers *writers; /* NULL: whoever asks writes */
 	/* Writes @batch, of as many bytes as segment_queue_add let it have;
 	 * fills in result and at of each. */
 	void (*write)(struct segment_queue *q, struct chunk_appends *batch);
-	struct chunk_appends waiting;
-	bool busy; /* in the list of the ready, or being served */
-	STAILQ_ENTRY(segment_queue) entry;
+	struct nx_job job, told; /* a batch; and that some are over */
+	pthread_mutex_t mutex;   /* for what follows */
+	pthread_cond_t over;     /* of those who wait themselves */
+	struct chunk_appends waiting, finished;
+	bool busy; /* the job is the pool's, or being done */
 };
-void segment_queue_init(struct segment_queue *q, struct segment_writers *w,
+void segment_queue_init(struct segment_queue *q, struct nx_workers *writers,
     void (*write)(struct segment_queue *q, struct chunk_appends *batch));
+/* Nothing may be under way. */
+void segment_queue_fini(struct segment_queue *q);
 /* In the loop's thread; only without writers @done runs before it returns. */
 void segment_queue_add(struct segment_queue *q, struct chunk_append *append);
 /* In any other thread: waits. Its @done is not called. */

@@ -138,7 +138,7 @@ segments_free(struct segments *s)
 
 	if (!s)
 		return NULL;
-	nx_assert(!s->queue.busy && STAILQ_EMPTY(&s->queue.waiting));
+	segment_queue_fini(&s->queue);
 	segments_seal(s);
 	while ((h = LIST_FIRST(&s->held))) {
 		LIST_REMOVE(h, entry);

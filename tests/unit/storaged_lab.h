@@ -205,7 +205,7 @@ lab_start(void)
 	assert_int_equal(ledger_begin(s->ledger), 0);
 	snprintf(path, sizeof(path), "%s/storage/reserve", lab.dir);
 	assert_int_equal(reserve_new(s->base, path, &s->reserve), 0);
-	assert_int_equal(segment_writers_new(s->base, 4, &s->writers), 0);
+	assert_int_equal(nx_workers_new(s->base, 4, 0, &s->writers), 0);
 	assert_int_equal(volumes_load(s->volumes), 0);
 	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	s->quotas = quotas_new();
@@ -256,7 +256,7 @@ lab_settle(void)
 		if (nx_workers_pending(lab.s.io) ||
 		    nx_workers_pending(lab.s.disks) ||
 		    nx_workers_pending(lab.s.slow) ||
-		    segment_writers_pending(lab.s.writers) || care.busy)
+		    nx_workers_pending(lab.s.writers) || care.busy)
 			quiet = 0;
 		else
 			quiet++;
@@ -282,7 +282,7 @@ lab_stop(void)
 	s->slow = nx_workers_free(s->slow);
 	s->disks = nx_workers_free(s->disks);
 	copies_stop(s->copies);
-	s->writers = segment_writers_free(s->writers);
+	s->writers = nx_workers_free(s->writers);
 	(void)catalog_flush(s->catalog);
 	s->copies = copies_free(s->copies);
 	s->scans = scans_free(s->scans);
