@@ -37,6 +37,22 @@ read_bucket(sqlite3_stmt *stmt, struct catalog_bucket *ret_bucket)
 }
 
 int
+catalog_take_meta(int r, sqlite3_stmt *stmt, uint8_t ret_meta[CATALOG_META_MAX])
+{
+	int n;
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	n = sqlite3_column_bytes(stmt, 0);
+	if (n < 0 || n > (int)CATALOG_META_MAX)
+		n = -EBADMSG;
+	else if (n > 0)
+		memcpy(ret_meta, sqlite3_column_blob(stmt, 0), (size_t)n);
+	sqlite3_reset(stmt);
+	return n;
+}
+
+int
 catalog_read_bucket(struct nx_db *db, uint64_t owner, int64_t bucket,
     struct catalog_bucket *ret_bucket)
 {

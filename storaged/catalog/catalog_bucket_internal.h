@@ -18,6 +18,11 @@ enum catalog_home {
 int catalog_read_bucket(struct nx_db *db, uint64_t owner, int64_t bucket,
     struct catalog_bucket *ret_bucket);
 
+/* The metadata of the row a query found, its one column; @r is what the query
+ * returned. Number of bytes, -ENOENT, -errno. */
+int catalog_take_meta(
+    int r, sqlite3_stmt *stmt, uint8_t ret_meta[CATALOG_META_MAX]);
+
 /* Which of them a commit is for. */
 int64_t catalog_home_of(const struct catalog_commit *op);
 /* Can the piece, or whole of an upload, be reached? 1, 0, -errno. */

@@ -99,19 +99,10 @@ catalog_upload_meta(
     struct catalog *c, int64_t upload, uint8_t ret_meta[CATALOG_META_MAX])
 {
 	sqlite3_stmt *stmt;
-	int n,
-	    r = nx_db_query(c->db, &stmt,
-		"SELECT meta FROM uploads WHERE file = ?", "i", upload);
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT meta FROM uploads WHERE file = ?", "i", upload);
 
-	if (r <= 0)
-		return r < 0 ? r : -ENOENT;
-	n = sqlite3_column_bytes(stmt, 0);
-	if (n < 0 || n > (int)CATALOG_META_MAX)
-		n = -EBADMSG;
-	else if (n > 0)
-		memcpy(ret_meta, sqlite3_column_blob(stmt, 0), (size_t)n);
-	sqlite3_reset(stmt);
-	return n;
+	return catalog_take_meta(r, stmt, ret_meta);
 }
 
 static int
