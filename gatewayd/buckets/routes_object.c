@@ -30,15 +30,11 @@ static void
 object_delete(struct req *r)
 {
 	Nx__ObjectDeleteRequest m = NX__OBJECT_DELETE_REQUEST__INIT;
-	const struct http_error *error;
 	struct condition condition;
 	bool bypass;
 
-	error = condition_of(&condition, &r->x.head);
-	if (error) {
-		req_fail_http(r, error);
+	if (!req_condition(r, &condition))
 		return;
-	}
 	if (!bucket_key(r, "key", &m.key) || !req_flag(r, "bypass", &bypass))
 		return;
 	m.bucket = bucket_text(r->param);

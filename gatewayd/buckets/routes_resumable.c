@@ -167,17 +167,13 @@ upload_end(struct req *r)
 {
 	Nx__ResumableFinishRequest m = NX__RESUMABLE_FINISH_REQUEST__INIT;
 	struct req_call_opts opts = {.timeout_s = BUCKET_LONG_S};
-	const struct http_error *error;
 	struct finish_wanted w = {0};
 	struct condition condition;
 
 	if (!req_take(r, finish_fields, NX_ARRAY_SIZE(finish_fields), &w))
 		return;
-	error = condition_of(&condition, &r->x.head);
-	if (error) {
-		req_fail_http(r, error);
+	if (!req_condition(r, &condition))
 		return;
-	}
 	m.id = bucket_text(r->param);
 	m.size = w.size;
 	m.create_only = w.create_only;

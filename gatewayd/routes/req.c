@@ -11,6 +11,7 @@
 #include "common/err.h"
 #include "common/id.h"
 #include "common/log.h"
+#include "gatewayd/routes/condition.h"
 #include "gatewayd/routes/req.h"
 #include "gatewayd/routes/route.h"
 
@@ -271,4 +272,15 @@ req_take(struct req *r, const struct json_field *fields, size_t n, void *out)
 		return true;
 	req_fail(r, 400, "invalid", "%s", error);
 	return false;
+}
+
+bool
+req_condition(struct req *r, struct condition *ret_condition)
+{
+	const struct http_error *error =
+	    condition_of(ret_condition, &r->x.head);
+
+	if (error)
+		req_fail_http(r, error);
+	return !error;
 }

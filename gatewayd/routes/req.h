@@ -18,6 +18,7 @@
 #include "gatewayd/routes/json_in.h"
 #include "gatewayd/routes/token.h"
 
+struct condition;
 struct req;
 struct route;
 
@@ -86,6 +87,8 @@ bool
 req_number(struct req *r, const char *name, uint64_t max, uint64_t *ret_value);
 /* A query parameter; "" when it is not there. */
 const char *req_param(const struct req *r, const char *name);
+/* If-Match and If-None-Match; false: the request has ended. */
+bool req_condition(struct req *r, struct condition *ret_condition);
 bool req_is_head(const struct req *r);
 /* Finds out who asks, then goes on with @then; else ends the request: 401. */
 void req_authenticate(struct req *r, req_fn *then);

@@ -79,14 +79,10 @@ static void
 file_delete(struct req *r)
 {
 	Nx__FileRequest m = NX__FILE_REQUEST__INIT;
-	const struct http_error *error;
 	struct condition condition;
 
-	error = condition_of(&condition, &r->x.head);
-	if (error) {
-		req_fail_http(r, error);
+	if (!req_condition(r, &condition))
 		return;
-	}
 	m.id = (char *)(uintptr_t)r->param;
 	m.condition = condition_message(&condition);
 	req_call(r, nx_ask_file_delete(&m), NULL, on_deleted);

@@ -102,16 +102,10 @@ fs_delete(struct req *r)
 	Nx__FsPathRequest m = NX__FS_PATH_REQUEST__INIT;
 	struct req_call_opts opts = {.timeout_s = 60};
 	const char *path = req_query(r, "path");
-	const struct http_error *error;
 	struct condition condition;
 
-	if (!path)
+	if (!path || !req_condition(r, &condition))
 		return;
-	error = condition_of(&condition, &r->x.head);
-	if (error) {
-		req_fail_http(r, error);
-		return;
-	}
 	m.path = borrow(path);
 	m.condition = condition_message(&condition);
 	req_call(r, nx_ask_fs_delete(&m), &opts, on_deleted);
@@ -148,17 +142,12 @@ static void
 fs_move(struct req *r)
 {
 	Nx__FsMoveRequest m = NX__FS_MOVE_REQUEST__INIT;
-	const struct http_error *error;
 	struct condition condition;
 	struct move_wanted w = {0};
 
-	if (!req_take(r, move_fields, NX_ARRAY_SIZE(move_fields), &w))
+	if (!req_take(r, move_fields, NX_ARRAY_SIZE(move_fields), &w) ||
+	    !req_condition(r, &condition))
 		return;
-	error = condition_of(&condition, &r->x.head);
-	if (error) {
-		req_fail_http(r, error);
-		return;
-	}
 	m.from = w.old_path;
 	m.to = w.new_path;
 	m.condition = condition_message(&condition);
@@ -202,17 +191,12 @@ fs_copy(struct req *r)
 {
 	Nx__FsCopyRequest m = NX__FS_COPY_REQUEST__INIT;
 	struct req_call_opts opts = {.timeout_s = COPY_S};
-	const struct http_error *error;
 	struct condition condition;
 	struct copy_wanted w = {0};
 
-	if (!req_take(r, copy_fields, NX_ARRAY_SIZE(copy_fields), &w))
+	if (!req_take(r, copy_fields, NX_ARRAY_SIZE(copy_fields), &w) ||
+	    !req_condition(r, &condition))
 		return;
-	error = condition_of(&condition, &r->x.head);
-	if (error) {
-		req_fail_http(r, error);
-		return;
-	}
 	m.from = w.old_path;
 	m.to = w.new_path;
 	m.replace = w.replace;
