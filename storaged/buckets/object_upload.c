@@ -90,9 +90,17 @@ find_own(struct nx_request *r, struct storaged *s, const char *id,
 	return false;
 }
 
-static void
-aim_at(struct upload_target *t, const struct catalog_upload *u)
+/* @ask is for a piece of @u from now on. False: the request has ended. */
+static bool
+aim_at(struct nx_request *r, const struct catalog_upload *u,
+    enum upload_kind kind, struct upload_ask *ask)
 {
+	struct upload_target *t = target_new(r, kind);
+
+	if (!t)
+		return false;
+	ask->target = t;
+	ask->owner = u->owner;
 	t->part.upload = u->file;
 	t->want = u->want;
 	if (u->kind == CATALOG_MULTIPART)
@@ -100,14 +108,14 @@ aim_at(struct upload_target *t, const struct catalog_upload *u)
 		    t->what, sizeof(t->what));
 	else
 		(void)snprintf(t->what, sizeof(t->what), "%s", u->name);
+	return true;
 }
 
 void
 serve_part_open_upload(struct nx_request *r, const Nx__PartOpenUploadRequest *q,
     struct storaged *s)
 {
-	struct upload_ask ask = {.owner = r->who.user_id,
-	    .has_size = q->has_size,
+	struct upload_ask ask = {.has_size = q->has_size,
 	    .size = q->size,
 	    .md5 = q->md5,
 	    .sha256 = q->sha256};
@@ -118,13 +126,9 @@ serve_part_open_upload(struct nx_request *r, const Nx__PartOpenUploadRequest *q,
 		    "parts are numbered from 1 to %u", CATALOG_PARTS_MAX);
 		return;
 	}
-	if (!find_own(r, s, q->id, CATALOG_MULTIPART, &u))
+	if (!find_own(r, s, q->id, CATALOG_MULTIPART, &u) ||
+	    !aim_at(r, &u, UPLOAD_PART, &ask))
 		return;
-	ask.target = target_new(r, UPLOAD_PART);
-	if (!ask.target)
-		return;
-	aim_at(ask.target, &u);
-	ask.owner = u.owner;
 	ask.target->part.number = q->number;
 	uploads_open(r, s, &ask);
 }
@@ -148,11 +152,8 @@ serve_resumable_append(struct nx_request *r,
 		    u.size);
 		return;
 	}
-	ask.target = target_new(r, UPLOAD_PIECES);
-	if (!ask.target)
+	if (!aim_at(r, &u, UPLOAD_PIECES, &ask))
 		return;
-	aim_at(ask.target, &u);
-	ask.owner = u.owner;
 	ask.target->part.offset = q->offset;
 	ask.target->part.keep = BUCKETS_RESUMABLE_KEEP;
 	uploads_open(r, s, &ask);
