@@ -3,6 +3,7 @@
  * come back to the loop's thread, where their `done` runs.
  */
 #include <errno.h>
+#include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>

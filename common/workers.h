@@ -8,7 +8,8 @@
 
 #include <stddef.h>
 #include <sys/queue.h>
-#include <event2/event.h>
+
+struct event_base;
 
 struct nx_workers;
 

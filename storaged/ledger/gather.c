@@ -245,8 +245,11 @@ gather_add(struct gathered *g, int dir)
 		nx_close(&fd);
 		return r;
 	}
-	while (r == 0 && (e = readdir(d)))
-		r = add_file(g, dir, e->d_name);
+	do {
+		errno = 0;
+		e = readdir(d);
+		r = e ? add_file(g, dir, e->d_name) : -errno;
+	} while (e && r == 0);
 	closedir(d);
 	g->places++;
 	return r;

@@ -1,5 +1,6 @@
 /* Ids, sizes, names, configuration, statuses, workers. */
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

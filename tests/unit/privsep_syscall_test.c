@@ -6,6 +6,7 @@
  * Needs root, to stand where the supervisor stands before the drop.
  */
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>

@@ -7,10 +7,12 @@
  * The calls take the place of the C library's in this program, and so in
  * libsqlite3 too.
  */
+#include <dirent.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+#include "storaged/ledger/gather.h"
 #include "tests/unit/storaged_ledger_lab.h"
 
 static struct {
@@ -154,6 +156,17 @@ unlink(const char *path)
 	    fault.copies ? 0 : -1, syscall(SYS_unlinkat, AT_FDCWD, path, 0));
 }
 
+static int cut; /* directories end with this error, when it is not 0 */
+
+struct dirent *
+readdir(DIR *dir)
+{
+	if (cut == 0)
+		return (struct dirent *)readdir64(dir);
+	errno = cut;
+	return NULL;
+}
+
 static void
 arm(bool copies, int nth, int error)
 {
@@ -266,6 +279,24 @@ test_taken_back(void **state)
 		assert_false(unsynced[i]);
 	any = false;
 	LAB_OK(lab_mkdir(7, "/taken", false));
+}
+
+/* A directory that cannot be read to its end is not one that ends. */
+static void
+test_directory_cut_short(void **state)
+{
+	struct gathered g = {0};
+	int dir = open(lab.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(dir >= 0);
+	assert_int_equal(gather_add(&g, dir), 0);
+	cut = EIO;
+	assert_int_equal(gather_add(&g, dir), -EIO);
+	cut = 0;
+	assert_int_equal(gather_add(&g, dir), 0);
+	gather_fini(&g);
+	close(dir);
 }
 
 /* --- dying ------------------------------------------------------------------*/
@@ -407,6 +438,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    L(test_nth_fails),
 	    L(test_taken_back),
+	    L(test_directory_cut_short),
 	    L(test_dies_rebuilding),
 	    L(test_dies_working),
 	};
