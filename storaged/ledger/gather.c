@@ -25,6 +25,13 @@
 		more_ ? &(array)[(n)++] : NULL;                               \
 	})
 
+/* We lack something for a moment, which says nothing about what is there. */
+static bool
+is_ours(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 static ssize_t
 read_at(int fd, void *to, size_t len, uint64_t at)
 {
@@ -40,6 +47,7 @@ read_at(int fd, void *to, size_t len, uint64_t at)
 
 struct window {
 	int fd;
+	bool failed; /* once or more */
 	uint8_t *buf;
 	uint64_t at;
 	size_t len;
@@ -57,6 +65,7 @@ peek(struct window *w, uint64_t at)
 	n = read_at(w->fd, w->buf, WINDOW, at);
 	if (n < 0)
 		n = read_at(w->fd, w->buf, LEDGER_PAGE, at);
+	w->failed |= n < 0;
 	w->at = at;
 	w->len = n > 0 ? (size_t)n : 0;
 	return w->len >= sizeof(struct record_head) ? w->buf : NULL;
@@ -96,10 +105,11 @@ add_record(
 	uint8_t *data;
 	int e = gather_data(g, &new, &data);
 
-	if (e == -ENOMEM)
+	if (is_ours(e))
 		return e;
 	if (e < 0) {
-		g->bad++;
+		/* or a power cut tore it, and nobody was told of it */
+		g->unread[g->places] |= e != -EBADMSG;
 		return 0;
 	}
 	free(data);
@@ -133,8 +143,17 @@ read_log(struct gathered *g, size_t log, uint64_t size)
 		if (r > 0)
 			g->logs[log].end = at;
 	}
+	g->unread[g->places] |= w.failed;
 	free(w.buf);
 	return r < 0 ? r : 0;
+}
+
+static bool
+is_zero(const void *data, size_t len)
+{
+	const uint8_t *at = data;
+
+	return at[0] == 0 && memcmp(at, at + 1, len - 1) == 0;
 }
 
 static int
@@ -145,12 +164,19 @@ add_log(struct gathered *g, int dir, const char *name, uint64_t n)
 	struct gather_log *log;
 	struct log_head head;
 	struct stat st;
+	ssize_t len;
 
-	/* One that is not begun has no head; without one it says nothing. */
-	if (fd < 0 || fstat(fd, &st) < 0 ||
-	    read_at(fd, &head, sizeof(head), 0) != sizeof(head) ||
-	    !log_head_valid(&head))
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		g->unread[g->places] = true;
+		return is_ours(-errno) ? -errno : 0;
+	}
+	/* One that is not begun has no head yet. */
+	len = read_at(fd, &head, sizeof(head), 0);
+	if (len != sizeof(head) || !log_head_valid(&head)) {
+		g->unread[g->places] |= len < 0 ||
+		    (len == sizeof(head) && !is_zero(&head, sizeof(head)));
 		return 0;
+	}
 	log = ADD(g->logs, g->n_logs);
 	if (!log)
 		return -ENOMEM;
@@ -191,11 +217,11 @@ add_base(struct gathered *g, int dir, const char *name)
 	(void)snprintf(base.name, sizeof(base.name), "%.*s",
 	    (int)(strlen(name) - 4), name);
 	if (fd < 0)
-		return 0;
+		return is_ours(-errno) ? -errno : 0;
 	r = read_sums(fd, &base.sums);
 	if (r < 0) {
 		free(base.sums.crc);
-		return r == -ENOMEM ? r : 0;
+		return is_ours(r) ? r : 0;
 	}
 	b = ADD(g->bases, g->n_bases);
 	if (!b) {
@@ -240,9 +266,11 @@ gather_add(struct gathered *g, int dir)
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
+	nx_assert(g->places < GATHER_PLACES);
 	if (!d) {
 		r = -errno;
 		nx_close(&fd);
+		g->unread[g->places++] = true;
 		return r;
 	}
 	do {
@@ -376,4 +404,33 @@ gather_beyond(const struct gathered *g, const struct catalog_point *at)
 			CATALOG_ID_LEN) == 0)
 			most = g->records[i].head.seq;
 	return most;
+}
+
+static bool
+comes_to(const struct gathered *g, int place, const struct catalog_point *at)
+{
+	for (size_t i = find(g, at->seq);
+	     i < g->n_records && g->records[i].head.seq == at->seq; i++)
+		if (g->logs[g->records[i].log].place == place &&
+		    g->records[i].head.link == at->link)
+			return true;
+	for (size_t i = 0; i < g->n_bases; i++)
+		if (g->bases[i].place == place &&
+		    g->bases[i].sums.head.seq == at->seq &&
+		    g->bases[i].sums.head.link == at->link)
+			return true;
+	return false;
+}
+
+bool
+gather_covers(const struct gathered *g, const struct catalog_point *at)
+{
+	bool all = true;
+
+	for (int i = 0; i < g->places; i++) {
+		all &= !g->unread[i];
+		if (!g->unread[i] && comes_to(g, i, at))
+			return true;
+	}
+	return all;
 }

@@ -37,10 +37,13 @@ struct gathered {
 	size_t n_records;
 	struct gather_base *bases; /* the newest first */
 	size_t n_bases;
-	uint64_t bad; /* records whose data is not what was written */
+	/* By places: a log could not be read, or has a head that rotted. There
+	 * may have been records that nobody else knows of. */
+	bool unread[GATHER_PLACES];
 };
 
-/* Adds what is in @dir, borrowed until gather_fini. Blocks. 0 or -errno. */
+/* Adds what is in @dir, one of at most GATHER_PLACES, borrowed until gather_fini. Blocks. 0 or -errno: some of
+ * it may be missing. -ENOMEM, -EMFILE or -ENFILE: not because of the disk. */
 int gather_add(struct gathered *g, int dir);
 /* After the last one was added. */
 void gather_sort(struct gathered *g);
@@ -54,6 +57,9 @@ gather_next(const struct gathered *g, int place, struct catalog_point *at);
  * there? The highest such number, or 0. */
 uint64_t
 gather_beyond(const struct gathered *g, const struct catalog_point *at);
+/* Has a place all of whose logs could be read come as far as @at? Then nothing is
+ * missing that another could not read. True also when all could. */
+bool gather_covers(const struct gathered *g, const struct catalog_point *at);
 /* The data of @r, compared with its sum; free() it. 0 or -errno. */
 int gather_data(const struct gathered *g, const struct gather_record *r,
     uint8_t **ret_data);

@@ -21,7 +21,11 @@ struct work {
 	struct gathered g;
 	struct catalog_point at;
 	struct catalog *catalog;
-	int result;
+	/* of one transaction, which may be made anew: they count when it is on
+	 * disk */
+	struct catalog_point reached;
+	uint64_t applied;
+	bool is_short; /* commits are missing, or may be */
 };
 
 /* --- the base ---------------------------------------------------------------*/
@@ -107,7 +111,6 @@ apply_one(
 	if (e == 0)
 		e = nx_db_apply(a, data, r->head.len);
 	free(data);
-	w->rb->records++;
 	return e;
 }
 
@@ -121,20 +124,19 @@ apply_batch(struct nx_db *db, void *arg)
 	const struct gather_record *rec;
 	int r = nx_db_applier_new(nx_db_handle(db), &a);
 
-	w->result = 0;
+	w->applied = 0;
 	for (int n = 0; n < BATCH && r == 0; n++) {
 		rec = gather_next(&w->g, -1, &next);
 		if (!rec || next.schema != at.schema)
 			break;
 		r = apply_one(w, a, rec);
 		at = next;
-		w->result++;
+		w->applied++;
 	}
 	nx_db_applier_free(a);
 	if (r == 0)
 		r = catalog_point_move(db, at.seq, at.link);
-	if (r == 0)
-		w->at = at;
+	w->reached = at;
 	return r;
 }
 
@@ -164,7 +166,11 @@ apply_all(struct work *w)
 		struct catalog_point next;
 
 		r = nx_db_write_now(catalog_db(w->catalog), apply_batch, w);
-		if (r < 0 || w->result > 0)
+		if (r < 0)
+			break;
+		w->at = w->reached;
+		w->rb->records += w->applied;
+		if (w->applied > 0)
 			continue;
 		next = w->at;
 		if (!gather_next(&w->g, -1, &next))
@@ -172,7 +178,7 @@ apply_all(struct work *w)
 		r = next.schema > w->at.schema ? open_as(w, next.schema)
 					       : -EBADMSG;
 	}
-	if (r == 0 && w->rb->beyond > 0)
+	if (r == 0 && w->is_short)
 		r = nx_db_write_now(catalog_db(w->catalog), part, NULL);
 	w->catalog = catalog_close(w->catalog);
 	return r;
@@ -209,6 +215,30 @@ choose(struct work *w, const bool *tried)
 	return best;
 }
 
+/* Is what comes after @end missing, or may it be? Then why says so. */
+static bool
+is_short(struct work *w, const struct catalog_point *end)
+{
+	struct ledger_rebuild *rb = w->rb;
+
+	rb->beyond = gather_beyond(&w->g, end);
+	if (rb->beyond > 0)
+		(void)snprintf(rb->why, sizeof(rb->why),
+		    "commits %" PRIu64 " to %" PRIu64 " are on no volume that "
+		    "is there: bring back the others, or say --partial to go "
+		    "on without those and all after them",
+		    end->seq + 1, rb->beyond);
+	else if (!gather_covers(&w->g, end))
+		(void)snprintf(rb->why, sizeof(rb->why),
+		    "a copy cannot be read, and commits after %" PRIu64
+		    " may be on it alone: bring back other disks, or say "
+		    "--partial to go on without what there may be",
+		    end->seq);
+	else
+		return false;
+	return true;
+}
+
 static int
 try_base(struct work *w, const struct gather_base *b)
 {
@@ -218,15 +248,10 @@ try_base(struct work *w, const struct gather_base *b)
 
 	rb->from = b->sums.head.seq;
 	rb->records = 0;
-	rb->beyond = gather_beyond(&w->g, &end);
-	if (rb->beyond > 0 && !rb->partial) {
-		(void)snprintf(rb->why, sizeof(rb->why),
-		    "commits %" PRIu64 " to %" PRIu64 " are on no volume that "
-		    "is there: bring back the others, or say --partial to go "
-		    "on without those and all after them",
-		    end.seq + 1, rb->beyond);
+	w->is_short = is_short(w, &end);
+	if (w->is_short && !rb->partial)
 		return -ENODATA;
-	}
+	rb->why[0] = '\0';
 	w->at = gather_base_point(b);
 	r = write_base(w, b);
 	if (r == 0)
@@ -260,22 +285,50 @@ try_all(struct work *w)
 		    w->g.n_bases == 0
 			? "no base volume that is there has a copy of the "
 			  "catalogue"
+			: r == -EBADMSG
+			? "every copy of the catalogue that is there is "
+			  "damaged, and none has what another lacks: bring "
+			  "back the other disks"
 			: strerror(-r));
 	return r;
+}
+
+/* What a disk has damaged may be elsewhere. What was not read for want of memory
+ * may be the last commits there are: nothing is made without them. */
+static int
+gather_all(struct work *w)
+{
+	struct ledger_rebuild *rb = w->rb;
+
+	for (size_t i = 0; i < rb->n_dirs; i++) {
+		int r = gather_add(&w->g, rb->dirs[i]);
+
+		if (r == -ENOMEM || r == -EMFILE || r == -ENFILE) {
+			(void)snprintf(rb->why, sizeof(rb->why),
+			    "reading the copies of the catalogue failed (%s): "
+			    "try again",
+			    strerror(-r));
+			return r;
+		}
+		if (r < 0)
+			nx_warn("event=catalogue-copy-unread place=%zu"
+				" error=\"%s\"",
+			    i, strerror(-r));
+	}
+	gather_sort(&w->g);
+	return 0;
 }
 
 int
 ledger_rebuild(struct ledger_rebuild *rb)
 {
 	struct work w = {.rb = rb};
-	int r = 0;
+	int r;
 
 	rb->why[0] = '\0';
-	for (size_t i = 0; i < rb->n_dirs; i++)
-		if (gather_add(&w.g, rb->dirs[i]) < 0)
-			nx_warn("event=catalogue-copy-unread place=%zu", i);
-	gather_sort(&w.g);
-	r = try_all(&w);
+	r = gather_all(&w);
+	if (r == 0)
+		r = try_all(&w);
 	gather_fini(&w.g);
 	return r;
 }
