@@ -4,7 +4,7 @@
 #	make up         a whole Nexus from this directory, in the foreground
 #	make check      every test; parts: check-unit check-integration check-host
 #	make soak       random operations and kills against a model, long
-#	make proof      power cuts at 200 points of what was written, long
+#	make proof      power cuts at 200 points, every call failing once, long
 #	make bench      numbers, each beside its peer in the same run
 #	make bench-storage  those of storage alone, with what they are to be
 #	make fuzz       the fuzzers, FUZZ_SECONDS each (default 60)

@@ -23,7 +23,8 @@ check-host: check-deps
 soak: check-deps
 	@tests/run soak
 
-# Power cuts, at as many points as it takes to believe it; `make check` has eight.
+# Power cuts, at as many points as it takes to believe it (`make check` has eight),
+# and every call that storaged makes failing once (a sample).
 proof: check-deps
 	@tests/run proof
 

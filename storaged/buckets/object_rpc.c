@@ -163,16 +163,12 @@ static void
 locked(int result, void *arg)
 {
 	struct lock_request *l = arg;
-	struct catalog_object o;
 	Nx__ObjectInfo info;
 
-	if (result == 0)
-		result = catalog_object_find(
-		    l->s->catalog, &l->bucket, &l->op.key, l->op.version, &o);
 	if (result != 0)
 		refuse_key(l->request, result, &l->op.key);
 	else {
-		object_info(&o, &info);
+		object_info(&l->op.object, &info);
 		nx_answer_object_set_lock(l->request, &info);
 	}
 	free(l);

@@ -195,6 +195,7 @@ struct catalog_object_lock {
 	struct catalog_lock lock;
 	bool set_until, set_hold; /* which of it */
 	bool bypass;
+	struct catalog_object object; /* result: as it is then */
 	void (*done)(int result, void *arg);
 	void *arg;
 };

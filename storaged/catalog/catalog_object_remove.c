@@ -88,6 +88,7 @@ write_lock(struct nx_db *db, void *arg)
 	}
 	if (op->set_hold)
 		o.lock.hold = op->lock.hold;
+	op->object = o;
 	return nx_db_exec(db,
 	    "UPDATE objects SET mode = ?, until = ?, hold = ?"
 	    " WHERE object = ?",
