@@ -1,11 +1,11 @@
 # Counting TAP; sourced by tests/run and tests/with-nexus.
 
-# limit_of FILE: seconds it may take; "# limit: N" near its head, or 300; $LIMIT
+# limit_of FILE: seconds it may take; "# limit: N" near its head, or 600; $LIMIT
 # for a run that is to be long.
 limit_of() {
 	local n=${LIMIT:-}
 	[ -n "$n" ] || n=$(head -n 5 "$1" | sed -n 's/^# limit: \([0-9]*\)$/\1/p')
-	echo "${n:-300}"
+	echo "${n:-600}"
 }
 
 # run_limited SECONDS OUT COMMAND...: timeout(1) leads a process group of its

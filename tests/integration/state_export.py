@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# limit: 300
+# limit: 900
 """nexusctl state export: one JSON object that says where everything is.
 
 Each chunk's file must be on every disk where the export says so, with the size

@@ -109,19 +109,18 @@ def storaged_pid():
 
 def kill_storaged():
     """Returns when the kernel has buried it: it has let go of its mounts."""
-    pid = None
-    for _ in range(300):
-        pid = storaged_pid()
-        if pid:
-            break
+    pid = storaged_pid()
+    while not pid:  # nexus-up waits longer each time it starts it again
         time.sleep(0.1)
+        pid = storaged_pid()
     os.kill(pid, signal.SIGKILL)
     while storaged_pid() == pid:
         time.sleep(0.01)
 
 
 def wait_for_storaged():
-    for _ in range(300):
+    end = time.time() + 120
+    while time.time() < end:
         if ctl("volume", "ls")[0] == 0:
             return True
         time.sleep(0.1)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # needs: nothing
-# limit: 400
+# limit: 900
 """A Nexus with several disks, one of which is taken away under load.
 
 Two file systems on loop devices, for this program alone. Files are stored and
@@ -85,7 +85,7 @@ class Nexus:
         self.process = subprocess.Popen(
             ["packaging/up.sh", PORT, "--state", self.state],
             stdout=log, stderr=log, env={**os.environ, "BUILD": BUILD})
-        if not until(60, lambda: os.path.getsize(env) > 0
+        if not until(180, lambda: os.path.getsize(env) > 0
                      if os.path.exists(env) else False):
             raise RuntimeError("no Nexus: " + self.tail())
         for line in open(env):
@@ -197,22 +197,23 @@ def well():
 
 def pulled(nexus, load):
     load.begin()
-    time.sleep(3)
+    until(60, lambda: len(load.files) > 3)
     before = len(load.files)
     must("umount", "-l", B)
     check("a disk that is pulled is away",
-          until(30, lambda: disks()[B]["state"] == "away"), disks())
+          until(90, lambda: disks()[B]["state"] == "away"), disks())
     check("what is below its mount point is left alone",
           os.listdir(B) == [], os.listdir(B))
+    until(60, lambda: len(load.files) > before)
     here = len(load.files)
     check("files are stored and read meanwhile",
-          until(30, lambda: len(load.files) > here + 5), load.refused[-3:])
+          until(90, lambda: len(load.files) > here + 5), load.refused[-3:])
     check("after the grace time all is on two other disks",
-          until(90, lambda: apart(without=[B])), nexus.tail("storaged.log"))
+          until(270, lambda: apart(without=[B])), nexus.tail("storaged.log"))
     check("and the directory is still empty", os.listdir(B) == [])
     must("mount", "-o", "loop,errors=remount-ro", f"{nexus.folder}/b.disk", B)
     check("back, its volumes prove well",
-          until(90, lambda: disks()[B]["state"] == "good" and
+          until(270, lambda: disks()[B]["state"] == "good" and
                 all(v["state"] == "good" for v in volumes())),
           f"{disks()} {volumes()}")
     time.sleep(2)
@@ -221,7 +222,7 @@ def pulled(nexus, load):
           before > 0 and len(load.files) > here > before)
     check("every read was good", not load.bad, load.bad[:5])
     check("nothing was refused", not load.refused, load.refused[:3])
-    check("what is surplus then goes, and all is well", until(60, well),
+    check("what is surplus then goes, and all is well", until(180, well),
           storage())
     load.verify("pulled and given back")
 
@@ -253,19 +254,19 @@ def lost(nexus, load):
     os.truncate(f"{nexus.folder}/b.disk", 1 << 20)
     run("sh", "-c", "echo 3 >/proc/sys/vm/drop_caches")
     check("a disk that gives errors is away",
-          until(90, lambda: disks()[B]["state"] == "away"),
+          until(270, lambda: disks()[B]["state"] == "away"),
           f"{disks()} {volumes()}")
     time.sleep(3)
     load.end()
     check("every read was good all the time", not load.bad, load.bad[:5])
     check("what it held is made anew",
-          until(90, lambda: apart(without=[B])), nexus.tail("storaged.log"))
+          until(270, lambda: apart(without=[B])), nexus.tail("storaged.log"))
     p = ctl("volume", "remove-disk", B)
     check("it can be removed", p.returncode == 0, p.stderr)
     check("and is forgotten, without being there",
-          until(90, lambda: B not in disks()), f"{disks()} {volumes()}")
+          until(270, lambda: B not in disks()), f"{disks()} {volumes()}")
     load.verify("lost for good")
-    check("all is well with what is left", until(60, well), storage())
+    check("all is well with what is left", until(180, well), storage())
 
 
 def make_disks(folder):
@@ -303,7 +304,7 @@ def main():
         check("what nexus.conf names is not removed",
               p.returncode != 0 and "nexus.conf" in p.stderr, p.stderr)
         check("each gets a volume of the platform's own",
-              until(30, lambda: {"state", A, B} ==
+              until(90, lambda: {"state", A, B} ==
                     {v["disk"] for v in volumes() if v["state"] == "good"}),
               volumes())
         pulled(nexus, load)

@@ -154,7 +154,8 @@ def rebuild(what):
 
 def test_deleted(load):
     with load:
-        time.sleep(4)
+        check("deleted: uploads are acknowledged meanwhile",
+              eventually(lambda: len(load.there) > 20, 120))
         lab.kill_storaged()
         delete_database()
         lab.kill_storaged()
@@ -169,7 +170,7 @@ def test_deleted(load):
           out + err)
     rebuild("deleted")
     check(f"deleted: all {len(load.there)} acknowledged are back",
-          len(load.there) > 20 and not load.missing(), load.missing())
+          not load.missing(), load.missing())
     code, out, err = ctl("storage", "check", "--wait")
     check("deleted: and agree with each other", code == 0, out + err)
     check("deleted: nothing is rebuilt that is there",
@@ -199,13 +200,13 @@ def test_damaged(load):
             page = 0
         damage(page)
         lab.kill_storaged()
-        up = eventually(answers, 30)
+        up = eventually(answers, 120)
         code, out, err = ctl("storage", "check", "--wait") if up else (1, "", "")
         if code == 0:
             served += 1   # the page was rewritten from the log, or is free
         else:
             # Who came upon the page has ended, and comes back knowing it.
-            eventually(answers, 30)
+            eventually(answers, 120)
             code, out, err = ctl("storage", "rebuild")
             rebuilt += 1
             if code != 0 or not lab.wait_for_storaged():
@@ -218,8 +219,8 @@ def test_damaged(load):
                 break
     print(f"# seed {SEED}: {rebuilt} of {PAGES} rebuilt, {served} were well")
     check(f"{PAGES} pages, each overwritten: all is back", not bad, bad)
-    check("damaged: most of them had to be rebuilt", rebuilt > PAGES // 3,
-          f"{rebuilt} of {PAGES}")
+    # How many is chance: pages in the log, and free ones, cost nothing.
+    check("damaged: some of them had to be rebuilt", rebuilt > 0)
     check("damaged: all are there at the end", not load.missing())
     code, out, err = ctl("storage", "check", "--wait")
     check("damaged: and agree", code == 0, out + err)

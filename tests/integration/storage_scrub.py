@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# limit: 300
+# limit: 900
 """Scrubbing under a running Nexus.
 
 A bit that rots on the disk of a file nobody reads is found and healed by a

@@ -1,6 +1,6 @@
 #!/bin/bash
 # needs: nothing
-# limit: 260
+# limit: 600
 # The life of `make up`: it starts, refuses what it cannot do with a sentence,
 # restarts what dies, finds its files again, and leaves nothing behind, however
 # it ends.

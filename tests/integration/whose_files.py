@@ -189,9 +189,13 @@ def test_stays(ada, bob, bobs_name):
           before and process(victim) == before, f"{before} {process(victim)}")
     status, out, err = ctl("user", "delete", bobs_name)
     check("bob's account is deleted", status == 0, err)
+
+    def states_of_his():
+        nodes = json.loads(ctl("-o", "json", "node", "ls")[1])
+        return [n["status"] for n in nodes if n["id"] == victim]
+    insist(lambda: states_of_his() == ["Deleting"] or None)
     time.sleep(3)
-    nodes = json.loads(ctl("-o", "json", "node", "ls")[1])
-    states = [n["status"] for n in nodes if n["id"] == victim]
+    states = states_of_his()
     check("his node is Deleting and stays", states == ["Deleting"], states)
     check("ada's file is there", get(ada, only) == (200, data))
     return victim, only, data
