@@ -12,6 +12,7 @@ const struct route_table *const gw_routes[] = {
     &node_routes,
     &file_routes,
     &fs_routes,
+    &history_routes,
     &list_routes,
     &lambda_routes,
     &transfer_routes,

@@ -296,7 +296,14 @@ ctl_option(const struct ctl_args *a, const char *name)
 	    (o = ctl_option_named(a->command->options, a->command->n_options,
 		 name, strlen(name))))
 		return &a->options[o - a->command->options];
-	o = ctl_option_named(
+	return ctl_global(a, name);
+}
+
+const struct ctl_value *
+ctl_global(const struct ctl_args *a, const char *name)
+{
+	const struct ctl_option *o = ctl_option_named(
 	    ctl_globals, ctl_globals_count, name, strlen(name));
+
 	return o ? &a->globals[o - ctl_globals] : &nothing;
 }

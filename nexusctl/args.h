@@ -44,6 +44,8 @@ int ctl_args_parse(
 /* The value of the hole with this label, or of the option; never NULL. */
 const struct ctl_value *ctl_hole(const struct ctl_args *a, const char *label);
 const struct ctl_value *ctl_option(const struct ctl_args *a, const char *name);
+/* Of the globals alone: a command may have an option of the same name. */
+const struct ctl_value *ctl_global(const struct ctl_args *a, const char *name);
 
 /* Help for the commands that begin with @words, as much as there is to say. */
 void ctl_help(FILE *out, const char *const *words, size_t n_words);

@@ -80,6 +80,24 @@ static const struct ctl_option mv_options[] = {
 static const struct ctl_option ls_options[] = {
     {"sort", 0, "<word:ORDER>", "name", "by name, size or time"},
     {"reverse", 0, NULL, NULL, "the other way round"},
+    {"deleted", 0, NULL, NULL, "what was deleted here, and can be restored"},
+};
+static const struct ctl_option fs_version_options[] = {
+    {"version", 0, "<version>", "0", "not what is there now"},
+};
+static const struct ctl_option restore_options[] = {
+    {"version", 0, "<version>", "0", "not the newest"},
+    {"to", 0, "<path>", NULL, "to another path"},
+    {"replace", 0, NULL, NULL, "what is there becomes a version itself"},
+};
+static const struct ctl_option purge_options[] = {
+    {"version", 0, "<version>", "0", "only that one"},
+};
+static const struct ctl_option history_options[] = {
+    {"keep", 0, "<word:TIME>", NULL, "such as 30d or 12h; off; inherit"},
+};
+static const struct ctl_option rm_options[] = {
+    {"forever", 0, NULL, NULL, "with its versions, never to be restored"},
 };
 static const struct ctl_option find_options[] = {
     {"name", 0, "<word:PATTERN>", NULL, "of the name"},
@@ -219,14 +237,14 @@ const struct ctl_command ctl_commands[] = {
 	"    nexusctl fs find /docs --name '*.pdf' --min-size 1M\n"
 	"    nexusctl fs find / --match '**/old/**' --files",
 	OPT(find_options), STORAGE, ctl_fs_find},
-    {"fs stat <path>", "show everything about a file or folder", NULL, NO_OPT,
-	STORAGE, ctl_fs_stat},
+    {"fs stat <path>", "show everything about a file or folder", NULL,
+	OPT(fs_version_options), STORAGE, ctl_fs_stat},
     {"fs put <local> <path>", "store a file at a path",
 	"A PATH that is a folder, or ends in /, takes the local file's name.",
 	OPT(put_options), STORAGE, ctl_fs_put},
     {"fs get <path> [local]", "fetch a file by its path",
 	"LOCAL is a file, a directory (the present one if left out), or -.",
-	NO_OPT, STORAGE, ctl_fs_get},
+	OPT(fs_version_options), STORAGE, ctl_fs_get},
     {"fs mv <path:FROM> <path:TO>", "move or rename",
 	"In one step: at no moment is it in neither place, or in both.",
 	OPT(mv_options), STORAGE, ctl_fs_mv},
@@ -235,7 +253,30 @@ const struct ctl_command ctl_commands[] = {
 	"full against the quota. A folder's copy appears whole.",
 	OPT(cp_options), STORAGE, ctl_fs_cp},
     {"fs rm <path>", "delete a file, or a folder with all that is below it",
-	NULL, NO_OPT, STORAGE, ctl_fs_rm},
+	"It can be restored for some days (nexusctl fs history says how long), "
+	"if there is room for it so long; it does not count against the quota.",
+	OPT(rm_options), STORAGE, ctl_fs_rm},
+    {"fs versions <path>", "list what was at a path before",
+	"What is there now is not among them. A file that was moved keeps its "
+	"versions; one that was deleted is found by the path it had.",
+	NO_OPT, STORAGE, ctl_fs_versions},
+    {"fs restore <path>", "bring back what was deleted, or a version",
+	"The newest of what was at PATH, a folder with all that was below it. "
+	"Where something is there already, say --to or --replace.\n\n"
+	"    nexusctl fs ls --deleted /docs\n"
+	"    nexusctl fs restore /docs/a.txt --version 17 --to /docs/old.txt",
+	OPT(restore_options), STORAGE, ctl_fs_restore},
+    {"fs purge <path>", "give up versions and what was deleted",
+	"What was at PATH; of a folder that is there, of all below it too. "
+	"What "
+	"is there now stays.",
+	OPT(purge_options), STORAGE, ctl_fs_purge},
+    {"fs history [path]", "show or set how long a folder's history is kept",
+	"It holds for all below PATH, as far as no folder there says something "
+	"else. That of / is the user's own.\n\n"
+	"    nexusctl fs history /scratch --keep off\n"
+	"    nexusctl fs history / --keep 30d --user alice",
+	OPT(history_options), STORAGE, ctl_fs_history},
 
     {"bucket make <bucket>", "make a bucket",
 	"A bucket holds objects by keys, beside the folders. Its name is one "

@@ -16,6 +16,7 @@
 #include "common/status.h"
 #include "nexusctl/args.h"
 #include "proto/auth.pb-c.h"
+#include "proto/history.pb-c.h"
 #include "proto/net.pb-c.h"
 #include "proto/node.pb-c.h"
 #include "proto/storage.pb-c.h"
@@ -161,6 +162,11 @@ int ctl_fs_cp(struct ctl *c);
 int ctl_fs_find(struct ctl *c);
 int ctl_fs_put(struct ctl *c);
 int ctl_fs_get(struct ctl *c);
+int ctl_fs_versions(struct ctl *c);
+int ctl_list_deleted(struct ctl *c);
+int ctl_fs_restore(struct ctl *c);
+int ctl_fs_purge(struct ctl *c);
+int ctl_fs_history(struct ctl *c);
 int ctl_bucket_make(struct ctl *c);
 int ctl_bucket_ls(struct ctl *c);
 int ctl_bucket_info(struct ctl *c);

@@ -117,5 +117,6 @@ ctl_fs_get(struct ctl *c)
 	const struct ctl_value *local = ctl_hole(c->args, "LOCAL");
 
 	request.path = path;
+	request.version = ctl_option_number(c, "version");
 	return download(c, &request, local->set ? local->text : ".");
 }

@@ -41,6 +41,8 @@ ctl_fs_ls(struct ctl *c)
 	Nx__FsListRequest request = NX__FS_LIST_REQUEST__INIT;
 	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
 
+	if (ctl_flag(c, "deleted"))
+		return ctl_list_deleted(c);
 	request.path = path;
 	/* By another order than that of names each page would look at all. */
 	return ctl_list_sorted(c, &ctl_list_fs, &request.base,
@@ -75,23 +77,17 @@ ctl_fs_find(struct ctl *c)
 	return ctl_list(c, &ctl_list_found, &request.base);
 }
 
-static int
-about_path(struct ctl *c, struct nx_ask (*ask)(const Nx__FsPathRequest *),
-    struct ctl_reply *reply)
-{
-	Nx__FsPathRequest request = NX__FS_PATH_REQUEST__INIT;
-	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
-
-	request.path = path;
-	return ctl_ask(c, ask(&request), reply);
-}
-
 int
 ctl_fs_stat(struct ctl *c)
 {
+	Nx__FsPathRequest request = NX__FS_PATH_REQUEST__INIT;
 	ctl_cleanup_reply struct ctl_reply reply = {0};
-	int exit = about_path(c, nx_ask_fs_stat, &reply);
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+	int exit;
 
+	request.path = path;
+	request.version = ctl_option_number(c, "version");
+	exit = ctl_ask(c, nx_ask_fs_stat(&request), &reply);
 	if (exit != 0)
 		return exit;
 	return ctl_show(
@@ -101,9 +97,15 @@ ctl_fs_stat(struct ctl *c)
 int
 ctl_fs_rm(struct ctl *c)
 {
+	Nx__FsPathRequest request = NX__FS_PATH_REQUEST__INIT;
 	ctl_cleanup_reply struct ctl_reply reply = {0};
-	int exit = about_path(c, nx_ask_fs_delete, &reply);
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
 	const Nx__FsDeleteReply *done;
+	int exit;
+
+	request.path = path;
+	request.forever = ctl_flag(c, "forever");
+	exit = ctl_ask(c, nx_ask_fs_delete(&request), &reply);
 
 	if (exit != 0)
 		return exit;

@@ -46,7 +46,7 @@ main(int argc, char **argv)
 	}
 	c.json = strcmp(ctl_option(&args, "output")->text, "json") == 0;
 	c.quiet = ctl_option(&args, "quiet")->set;
-	if (ctl_option(&args, "version")->set)
+	if (ctl_global(&args, "version")->set)
 		return ctl_version(&c);
 	exit = run(&c);
 	if (fflush(stdout) != 0 && exit == 0) {

@@ -126,6 +126,8 @@ static const struct ctl_type types[] = {
     {"weight", check_weight,
 	"a weight between 1 and " NX_NODE_TEXT(NX_NODE_CPU_MAX)},
     {"number", check_u32, "a number"},
+    {"version", check_number,
+	"a version: a number, as nexusctl fs versions shows it"},
     {"seconds", check_seconds, "a number of seconds between 1 and 900"},
     {"format", check_format, "a format: table or json"},
     {"word", check_any, "a word"},

@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "common/err.h"
+#include "storaged/catalog/catalog.h"
 #include "storaged/storaged.h"
 
 #define AT(field) offsetof(struct storaged_conf, field)
@@ -16,6 +17,8 @@ const struct nx_conf_key storaged_conf_keys[] = {
     {"storaged", "orphan_keep", NX_CONF_UINT, AT(orphan_keep), "604800", 5,
 	31536000},
     {"storaged", "orphans", NX_CONF_UINT, AT(orphans), "64", 0, INT64_MAX},
+    {"storaged", "history", NX_CONF_UINT, AT(history), "604800", 0,
+	CATALOG_KEEP_MAX},
     {"storaged", "entries", NX_CONF_UINT, AT(entries), "1000000", 1, INT64_MAX},
     {"storaged", "base_size", NX_CONF_SIZE, AT(base_size), "1G", 0, INT64_MAX},
     {"storaged", "base_max", NX_CONF_UINT, AT(base_max), "16", 0, 1024},

@@ -186,6 +186,8 @@ make_parts(struct storaged *s)
 	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	s->quotas = quotas_new();
 	s->copies = copies_new();
+	s->purges = purges_new();
+	s->historian = historian_new(s);
 	s->scans = scans_new(s);
 	s->uploads = uploads_new(s);
 	s->downloads = downloads_new(s);
@@ -198,9 +200,9 @@ make_parts(struct storaged *s)
 	s->check = check_new(s);
 	stopping = evtimer_new(s->base, try_to_quit, NULL);
 	if (!s->tickets || !s->quotas || !s->copies || !s->scans ||
-	    !s->uploads || !s->downloads || !s->collector || !s->compact ||
-	    !s->expiry || !s->healer || !s->proofs || !s->scrub || !s->check ||
-	    !stopping)
+	    !s->purges || !s->historian || !s->uploads || !s->downloads ||
+	    !s->collector || !s->compact || !s->expiry || !s->healer ||
+	    !s->proofs || !s->scrub || !s->check || !stopping)
 		nx_fatal(-ENOMEM, "starting");
 	collector_watch(s->collector, oldest_upload, s->uploads);
 	compact_watch(s->compact, oldest_upload, s->uploads);
@@ -215,8 +217,11 @@ free_parts(struct storaged *s)
 	s->writers = nx_workers_free(s->writers);
 	/* Whoever waits for a write is still there to be told. */
 	copies_stop(s->copies);
+	purges_stop(s->purges);
 	(void)catalog_flush(s->catalog);
 	s->copies = copies_free(s->copies);
+	s->purges = purges_free(s->purges);
+	s->historian = historian_free(s->historian);
 	s->scans = scans_free(s->scans);
 	s->check = check_free(s->check);
 	s->expiry = expiry_free(s->expiry);
@@ -297,6 +302,7 @@ main(int argc, char **argv)
 	daemon_.tickets = s->tickets;
 	nx_daemon_connect(&daemon_);
 	s->hub = daemon_.hub;
+	historian_start(s->historian);
 	collector_sweep(s->collector);
 	healer_kick(s->healer);
 	scrub_start(s->scrub);

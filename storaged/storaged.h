@@ -23,8 +23,10 @@ struct downloads;
 struct expiry;
 struct formatter;
 struct healer;
+struct historian;
 struct ledger;
 struct proofs;
+struct purges;
 struct quotas;
 struct reserve;
 struct scans;
@@ -42,6 +44,7 @@ struct storaged_conf {
 	uint64_t orphan_keep;  /* seconds until it is removed then */
 	uint64_t orphans;      /* of a volume, that may go aside at once */
 	uint64_t entries;      /* files and folders a user may have */
+	uint64_t history;      /* seconds what was deleted is kept */
 	uint64_t base_size;   /* bytes of a volume of the platform's; 0: none */
 	uint64_t base_max;    /* so many of them */
 	uint64_t node_chunks; /* for chunks, percent of a node's storage */
@@ -76,6 +79,7 @@ struct storaged {
 	struct volumes *volumes;
 	struct quotas *quotas;
 	struct copies *copies;
+	struct purges *purges;
 	struct scans *scans; /* lists and searches that take a while */
 	struct reserve *reserve;
 	struct uploads *uploads;
@@ -83,6 +87,7 @@ struct storaged {
 	struct collector *collector;
 	struct compact *compact;
 	struct healer *healer;
+	struct historian *historian;
 	struct proofs *proofs;
 	struct scrub *scrub;
 	struct expiry *expiry;

@@ -15,4 +15,7 @@
 #include "gatewayd/routes/route.h"
 #include "gatewayd/routes/token.h"
 
+/* What was deleted in the folder "path": routes_history.c. */
+req_fn history_list_deleted;
+
 #endif

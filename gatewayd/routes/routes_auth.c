@@ -154,6 +154,8 @@ on_usage(struct req *r, const struct nx_reply *reply)
 	json_string(&b, "username", r->token->username);
 	json_uint(&b, "used", m->used);
 	json_uint(&b, "reserved", m->reserved);
+	json_uint(&b, "history", m->history);
+	json_uint(&b, "history_held", m->held);
 	json_uint(&b, "quota", m->quota);
 	json_uint(&b, "files", m->files);
 	json_uint(&b, "folders", m->folders);

@@ -100,13 +100,17 @@ static void
 fs_delete(struct req *r)
 {
 	Nx__FsPathRequest m = NX__FS_PATH_REQUEST__INIT;
-	struct req_call_opts opts = {.timeout_s = 60};
+	struct req_call_opts opts = {.timeout_s = 600};
 	const char *path = req_query(r, "path");
 	struct condition condition;
+	bool forever;
 
 	if (!path || !req_condition(r, &condition))
 		return;
+	if (!req_flag(r, "forever", &forever))
+		return;
 	m.path = borrow(path);
+	m.forever = forever;
 	m.condition = condition_message(&condition);
 	req_call(r, nx_ask_fs_delete(&m), &opts, on_deleted);
 }
@@ -211,7 +215,7 @@ static const struct route rows[] = {
     {HTTP_M_GET, "/api/fs/stat", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_stat,
 	"path"},
     {HTTP_M_DELETE, "/api/fs/delete", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	fs_delete, "path"},
+	fs_delete, "path forever"},
     {HTTP_M_POST, "/api/fs/move", ROUTE_JSON, ROUTE_SMALL, true, fs_move, NULL},
     {HTTP_M_POST, "/api/fs/copy", ROUTE_JSON, ROUTE_SMALL, true, fs_copy, NULL},
 };

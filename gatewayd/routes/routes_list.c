@@ -11,6 +11,7 @@
 #include "gatewayd/routes/page.h"
 #include "gatewayd/routes/reply_file.h"
 #include "gatewayd/routes/route.h"
+#include "gatewayd/routes/routes.h"
 #include "proto/storage.rpc.h"
 
 #define LIMIT_MAX 100U
@@ -85,7 +86,14 @@ fs_list(struct req *r)
 {
 	static const char *const paged[] = {
 	    "sort", "reverse", "after", "limit"};
+	bool deleted;
 
+	if (!req_flag(r, "deleted", &deleted))
+		return;
+	if (deleted) {
+		history_list_deleted(r);
+		return;
+	}
 	for (size_t i = 0; i < NX_ARRAY_SIZE(paged); i++)
 		if (uri_param(&r->uri, paged[i])) {
 			list_page(r);
@@ -171,7 +179,7 @@ fs_find(struct req *r)
 
 static const struct route rows[] = {
     {HTTP_M_GET, "/api/fs/ls", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_list,
-	"path sort reverse after limit"},
+	"path sort reverse after limit deleted"},
     {HTTP_M_GET, "/api/fs/find", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_find,
 	"path name match type min_size max_size since until"},
 };

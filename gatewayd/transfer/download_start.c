@@ -87,6 +87,7 @@ ask_about(struct req *r)
 
 	file.id = d->id;
 	path.path = d->path;
+	path.version = d->version;
 	if (d->id[0])
 		req_call(r, nx_ask_file_stat(&file), &opts, on_file);
 	else
@@ -123,7 +124,8 @@ download_known(struct req *r, const struct download_of *file,
 }
 
 void
-download_start(struct req *r, const char *id, const char *path)
+download_start(
+    struct req *r, const char *id, const char *path, uint64_t version)
 {
 	struct download *d;
 
@@ -138,6 +140,7 @@ download_start(struct req *r, const char *id, const char *path)
 		return;
 	}
 	d->req = r;
+	d->version = version;
 	snprintf(d->id, sizeof(d->id), "%s", id ? id : "");
 	snprintf(d->path, sizeof(d->path), "%s", path ? path : "");
 	r->state = d;

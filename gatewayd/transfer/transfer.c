@@ -1,6 +1,8 @@
 /*
  * Routes whose body or reply is a file: a row each, and what it starts.
  */
+#include <string.h>
+
 #include "common/err.h"
 #include "gatewayd/transfer/download.h"
 #include "gatewayd/transfer/form.h"
@@ -22,7 +24,7 @@ file_put(struct req *r)
 static void
 file_download(struct req *r)
 {
-	download_start(r, r->param, NULL);
+	download_start(r, r->param, NULL, 0);
 }
 
 static void
@@ -44,9 +46,18 @@ static void
 fs_download(struct req *r)
 {
 	const char *path = req_query(r, "path");
+	const char *text = uri_param(&r->uri, "version");
+	uint64_t version = 0;
 
-	if (path)
-		download_start(r, NULL, path);
+	if (!path)
+		return;
+	if (text &&
+	    (!http_decimal((struct http_span){text, strlen(text)}, &version) ||
+		version == 0 || version > INT64_MAX))
+		req_fail(r, 400, "invalid",
+		    "A version is a number, as /api/fs/versions gives it.");
+	else
+		download_start(r, NULL, path, version);
 }
 
 static const struct route rows[] = {
@@ -60,6 +71,6 @@ static const struct route rows[] = {
 	"path"},
     {HTTP_M_PUT, "/api/fs/file", ROUTE_UPLOAD, ROUTE_ANY, true, fs_put, "path"},
     {HTTP_M_GET, "/api/fs/download", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	fs_download, "path"},
+	fs_download, "path version"},
 };
 const struct route_table transfer_routes = {rows, NX_ARRAY_SIZE(rows)};

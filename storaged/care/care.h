@@ -4,6 +4,7 @@
  * reading all of them in the background (scrub.h),
  * proving volumes that became suspect (proof.h),
  * checking the catalogue itself (check.h),
+ * giving up history in time (historian.h),
  * and the reserve that lets a full disk
  * delete (reserve.h). It knows volumes and
  * the catalogue; uploads and volumes do not know it, they are asked and tell
@@ -16,6 +17,7 @@
 #include "storaged/care/collector.h"
 #include "storaged/care/compact.h"
 #include "storaged/care/healer.h"
+#include "storaged/care/historian.h"
 #include "storaged/care/proof.h"
 #include "storaged/care/reserve.h"
 #include "storaged/care/scrub.h"

@@ -81,6 +81,7 @@ struct catalog_file {
 	struct catalog_about about;
 	uint64_t extra; /* bytes of type and meta */
 	bool in_tree, in_bucket;
+	bool past;      /* history: what was in a tree, at a path */
 	bool hidden;    /* of an upload in pieces: its whole, or a piece */
 	uint32_t parts; /* it is made of so many pieces and has no chunk of its
 			 * own; 0: it is not */
@@ -220,8 +221,9 @@ catalog_charge(uint64_t size)
 struct catalog_usage {
 	uint64_t used; /* bytes in files */
 	uint64_t files, folders;
-	uint64_t charged; /* bytes that count against the quota */
-	int64_t quota;    /* CATALOG_NO_QUOTA: the default */
+	uint64_t charged;              /* bytes that count against the quota */
+	int64_t quota;                 /* CATALOG_NO_QUOTA: the default */
+	uint64_t history, pasts, held; /* catalog_history.h */
 };
 int catalog_usage(
     struct catalog *c, uint64_t user, struct catalog_usage *ret_usage);
@@ -492,5 +494,6 @@ void catalog_mend(struct catalog *c, struct catalog_mend *op);
 #include "storaged/catalog/catalog_part.h"
 #include "storaged/catalog/catalog_disks.h"
 #include "storaged/catalog/catalog_segments.h"
+#include "storaged/catalog/catalog_history.h"
 
 #endif

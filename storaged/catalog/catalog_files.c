@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "storaged/catalog/catalog_bucket_internal.h"
 #include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_past.h"
 
 /* --- reading ----------------------------------------------------------------*/
 
@@ -63,6 +64,7 @@ catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file)
 	f->in_tree = sqlite3_column_int(stmt, 10) == HOME_TREE;
 	f->in_bucket = sqlite3_column_int(stmt, 10) == HOME_BUCKET;
 	f->hidden = sqlite3_column_int(stmt, 10) == HOME_NOWHERE;
+	f->past = sqlite3_column_int(stmt, 10) == PAST_HOME;
 	f->damaged = (uint32_t)sqlite3_column_int64(stmt, 11);
 	f->missing = (uint32_t)sqlite3_column_int64(stmt, 12);
 	f->parts = (uint32_t)sqlite3_column_int64(stmt, 13);
@@ -99,7 +101,7 @@ catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
 	(void)snprintf(beyond, sizeof(beyond), "%sg", id);
 	r = nx_db_query(c->db, &stmt,
 	    "SELECT " FILE_COLUMNS " FROM files f WHERE f.id >= ?1 AND"
-	    " f.id < ?2 AND (?3 = 0 OR f.owner = ?3) AND f.tree <> 3",
+	    " f.id < ?2 AND (?3 = 0 OR f.owner = ?3) AND f.tree < 3",
 	    "ssu", id, beyond, owner);
 	while (r > 0) {
 		struct catalog_file file;
@@ -257,13 +259,14 @@ write_remove(struct nx_db *db, void *arg)
 	r = catalog_leaving(db, f->owner);
 	if (r != 0)
 		return r < 0 ? r : CATALOG_NO_USER;
+	if (f->past)
+		return CATALOG_NO_FILE;
 	if (f->in_bucket || f->hidden)
 		return CATALOG_IN_BUCKET;
-	r = f->in_tree ? catalog_take_entry(db, f->owner, f->key)
-		       : settle_raw(db, f, -1);
-	if (r == 0)
-		r = catalog_drop_file(db, f->owner, f->key);
-	return r;
+	if (f->in_tree)
+		return catalog_take_entry(db, f->owner, f->key);
+	r = settle_raw(db, f, -1);
+	return r < 0 ? r : catalog_drop_file(db, f->owner, f->key);
 }
 
 static void

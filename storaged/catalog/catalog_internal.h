@@ -27,6 +27,7 @@ extern const size_t catalog_schema_steps;
 extern const char catalog_schema_apart[];
 extern const char catalog_schema_buckets[];
 extern const char catalog_schema_point[];
+extern const char catalog_schema_history[];
 
 /* Whose chunks the row @f of files has: its own, or those of the one it is a
  * copy of. Keys are never used again, so that one may have gone. */
@@ -122,9 +123,15 @@ int catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
 int catalog_clear_target(struct nx_db *db, uint64_t owner,
     const struct catalog_entry *from, const struct path *to, bool replace,
     const struct catalog_condition *condition, int64_t *ret_parent);
-/* Takes out the entry of @file of @owner, settling the account. CATALOG_NO_FILE
+/* The file @file of @owner is deleted where it is in the tree. CATALOG_NO_FILE
  * when a folder above it has been deleted. */
 int catalog_take_entry(struct nx_db *db, uint64_t owner, int64_t file);
+/* @e and everything below it goes from where it is: its row, its part of the
+ * sums above it and of the account. It is history (catalog_past.h), unless
+ * @forever. *ret_sums: what it was. */
+int
+catalog_bury(struct nx_db *db, uint64_t owner, const struct catalog_entry *e,
+    enum catalog_why why, bool forever, struct catalog_sums *ret_sums);
 /* Is there still a way from the root to the entry of @file? 1, 0, -errno. */
 int catalog_is_attached(struct nx_db *db, int64_t file);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_past.h"
 
 /* Entries looked at when a bound says that a move goes too deep: a few ms, for
  * whoever asks again and again. */
@@ -15,27 +15,26 @@
 
 /* --- delete -----------------------------------------------------------------*/
 
-/* @e and everything below it goes: its row, its part of the sums above it and
- * of the account. *ret_sums: what that was. */
-static int
-delete_entry(struct nx_db *db, uint64_t owner, const struct catalog_entry *e,
-    struct catalog_sums *ret_sums)
+int
+catalog_bury(struct nx_db *db, uint64_t owner, const struct catalog_entry *e,
+    enum catalog_why why, bool forever, struct catalog_sums *ret_sums)
 {
 	struct catalog_sums less;
 	int64_t parent;
-	int r = catalog_read_sums(db, e->key, &parent, ret_sums);
+	int r = catalog_read_sums(db, e->key, &parent, ret_sums), kept;
 
-	if (r < 0)
-		return r;
-	if (e->folder)
-		r = catalog_drop_folder(db, owner, e->key, ret_sums->charged);
-	else
-		r = nx_db_exec(
-		    db, "DELETE FROM entries WHERE entry = ?", "i", e->key);
-	if (r == 0 && !e->folder)
-		r = catalog_drop_file(db, owner, e->file);
+	kept = r < 0 ? r : past_keep(db, owner, e->key, e->file, why, forever);
+	if (kept < 0)
+		return kept;
+	r = nx_db_exec(db, "DELETE FROM entries WHERE entry = ?", "i", e->key);
+	if (r == 0 && kept == 0)
+		r = past_release(db, owner, e->key, e->file, ret_sums);
 	less = catalog_negated(ret_sums);
-	return r < 0 ? r : catalog_settle(db, owner, parent, &less);
+	if (r == 0)
+		r = catalog_settle(db, owner, parent, &less);
+	if (r == 0 && kept > 0)
+		r = past_trim(db, owner);
+	return r < 0 ? r : 0;
 }
 
 /* @otherwise, when the condition holds of @e, or of nothing. */
@@ -64,9 +63,11 @@ write_delete(struct nx_db *db, void *arg)
 	if (r == 0 || r == CATALOG_NO_PATH)
 		r = check_found(&op->condition, r == 0 ? &e : NULL, r);
 	if (r == 0)
-		r = delete_entry(db, op->owner, &e, &sums);
+		r = catalog_bury(
+		    db, op->owner, &e, CATALOG_DELETED, op->forever, &sums);
 	if (r != 0)
 		return r;
+	op->entry = e;
 	op->files = (uint64_t)sums.files;
 	op->folders = (uint64_t)sums.folders;
 	op->bytes = (uint64_t)sums.size;
@@ -220,7 +221,8 @@ catalog_clear_target(struct nx_db *db, uint64_t owner,
 	if (r == 0)
 		r = check_depth(db, owner, from, to);
 	if (r == 0 && found && ret_parent)
-		r = delete_entry(db, owner, &target, &sums);
+		r = catalog_bury(
+		    db, owner, &target, CATALOG_REPLACED, false, &sums);
 	if (r == 0 && ret_parent)
 		*ret_parent = parent.key;
 	return r;

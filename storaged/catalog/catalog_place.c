@@ -112,6 +112,23 @@ step_up(struct nx_db *db, int64_t *entry, char name[PATH_NAME_MAX + 1])
 	return 1;
 }
 
+/* Where it was: "name (old)", and the folder that was in. */
+static void
+start_at_past(struct nx_db *db, int64_t file, int64_t *ret_folder, char *text)
+{
+	sqlite3_stmt *stmt;
+
+	if (nx_db_query(db, &stmt,
+		"SELECT parent, '/' || name || ' (old)' FROM past"
+		" WHERE entry = (SELECT p.entry FROM past p WHERE p.file = ?1"
+		" LIMIT 1) AND file = ?1 LIMIT 1",
+		"i", file) <= 0)
+		return;
+	*ret_folder = sqlite3_column_int64(stmt, 0);
+	nx_db_text(stmt, 1, text, PATH_NAME_MAX + 8);
+	sqlite3_reset(stmt);
+}
+
 void
 catalog_file_place(struct catalog *c, const struct catalog_file *file,
     char *ret_text, size_t size)
@@ -121,7 +138,7 @@ catalog_file_place(struct catalog *c, const struct catalog_file *file,
 	int64_t entry = 0, key = file->key;
 	int r;
 
-	nx_assert(size > PATH_NAME_MAX + 4);
+	nx_assert(size > PATH_NAME_MAX + 8);
 	ret_text[0] = '\0';
 	if (file->hidden) {
 		/* A piece is known as what it is a piece of. */
@@ -144,6 +161,8 @@ catalog_file_place(struct catalog *c, const struct catalog_file *file,
 		entry = sqlite3_column_int64(stmt, 0);
 		sqlite3_reset(stmt);
 	}
+	if (file->past)
+		start_at_past(c->db, key, &entry, ret_text);
 	while (entry != 0 && step_up(c->db, &entry, name) > 0)
 		if (!prepend(ret_text, size - 3, name)) {
 			memmove(ret_text + 3, ret_text, strlen(ret_text) + 1);

@@ -17,7 +17,7 @@
 #include "common/err.h"
 #include "common/id.h"
 #include "storaged/catalog/catalog_bucket_internal.h"
-#include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_past.h"
 
 #define STEP_CHANGES  256  /* rows, on nearly as many pages */
 #define STEP_US       1000 /* and no longer than that: pages may be cold */
@@ -156,10 +156,10 @@ catalog_drop_folder(
 struct child {
 	int64_t entry; /* 0: a raw file */
 	int64_t file;  /* 0: a folder */
-	int64_t charged;
+	struct catalog_sums sums;
 };
 
-/* Up to STEP_CHILDREN rows of "entry, file, charged". */
+/* Up to STEP_CHILDREN rows of "entry, file, charged, size, files, folders". */
 static int
 read_children(int r, sqlite3_stmt *stmt, struct child *ret_children, int *ret_n)
 {
@@ -169,7 +169,10 @@ read_children(int r, sqlite3_stmt *stmt, struct child *ret_children, int *ret_n)
 		ret_children[(*ret_n)++] = (struct child){
 		    .entry = sqlite3_column_int64(stmt, 0),
 		    .file = sqlite3_column_int64(stmt, 1),
-		    .charged = sqlite3_column_int64(stmt, 2),
+		    .sums = {.charged = sqlite3_column_int64(stmt, 2),
+			.size = sqlite3_column_int64(stmt, 3),
+			.files = sqlite3_column_int64(stmt, 4),
+			.folders = sqlite3_column_int64(stmt, 5)},
 		};
 		r = nx_db_next(stmt);
 	}
@@ -182,7 +185,8 @@ children_of(struct nx_db *db, uint64_t owner, int64_t folder,
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT entry, file, charged + iif(file IS NULL, ?4, 0)"
+	    "SELECT entry, file, charged + iif(file IS NULL, ?4, 0), size,"
+	    " files + (file IS NOT NULL), folders + (file IS NULL)"
 	    " FROM entries WHERE owner = ?1 AND parent = ?2 LIMIT ?3",
 	    "uiii", owner, folder, (int64_t)STEP_CHILDREN,
 	    (int64_t)CATALOG_FOLDER_CHARGE);
@@ -196,7 +200,8 @@ raw_files_of(
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT 0, file, 0 FROM files WHERE owner = ? AND tree = 0 LIMIT ?",
+	    "SELECT 0, file, 0, 0, 0, 0 FROM files WHERE owner = ?"
+	    " AND tree = 0 LIMIT ?",
 	    "ui", owner, (int64_t)STEP_CHILDREN);
 
 	return read_children(r, stmt, ret_children, ret_n);
@@ -207,13 +212,13 @@ drop_child(struct nx_db *db, uint64_t owner, const struct child *child)
 {
 	int r = 0;
 
-	if (child->file == 0)
-		return catalog_drop_folder(
-		    db, owner, child->entry, child->charged);
-	if (child->entry != 0)
-		r = nx_db_exec(db, "DELETE FROM entries WHERE entry = ?", "i",
-		    child->entry);
-	return r < 0 ? r : catalog_drop_file(db, owner, child->file);
+	if (child->entry == 0)
+		return catalog_drop_file(db, owner, child->file);
+	r = nx_db_exec(
+	    db, "DELETE FROM entries WHERE entry = ?", "i", child->entry);
+	return r < 0
+	    ? r
+	    : past_release(db, owner, child->entry, child->file, &child->sums);
 }
 
 /* The folder is empty; when it was the root, nothing of the user is left. */
@@ -253,7 +258,7 @@ drop_children(struct nx_db *db, uint64_t owner, int64_t folder,
 	int r = 0;
 
 	for (int i = 0; i < n && r == 0 && !is_enough(db, step); i++) {
-		less += children[i].charged;
+		less += children[i].sums.charged;
 		r = drop_child(db, owner, &children[i]);
 	}
 	if (r == 0 && less > 0)
@@ -312,6 +317,8 @@ reap_folder(struct nx_db *db, uint64_t owner, const struct step *step)
 		r = raw_files_of(db, owner, children, &n);
 	if (r == 0 && n == 0 && folder == 0)
 		r = catalog_drop_buckets(db, owner);
+	if (r == 0 && n == 0)
+		r = past_drop_below(db, owner, folder);
 	if (r == 0 && n == 0)
 		r = folder_gone(db, owner, folder);
 	if (r == 0)

@@ -37,6 +37,9 @@ enum catalog_result {
 	CATALOG_PART_ORDER, /* numbers do not ascend */
 	CATALOG_PART_SMALL, /* and is not the last */
 	CATALOG_IN_BUCKET,  /* an object, not to be had as a file */
+	/* catalog_history.h */
+	CATALOG_NO_VERSION,
+	CATALOG_KEEPINGS_MANY, /* folders with a time of their own */
 };
 
 #endif

@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "storaged/catalog/catalog_check.h"
 #include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_rules_history.h"
 
 /* Deeper than any path: only a ring of folders is. */
 #define RING "80"
@@ -134,14 +135,14 @@ const size_t catalog_recount_steps = NX_ARRAY_SIZE(catalog_recount);
 	"c.file)"
 
 /* The folder that @e says it is in is there, or it is on its way out, or it is
- * being copied and in none yet. */
+ * being copied and in none yet, or the folder can be had again. */
 #define HAS_FOLDER(e)                                                  \
 	"(" e ".parent = 0 OR (" e ".parent = -1 AND EXISTS (SELECT 1" \
 	" FROM copying y WHERE y.folder = " e                          \
 	".entry)) OR EXISTS (SELECT 1 FROM entries p WHERE"            \
 	" p.entry = " e ".parent AND p.file IS NULL AND p.owner = " e  \
 	".owner) OR EXISTS (SELECT 1 FROM going g WHERE g.owner = " e  \
-	".owner AND g.folder = " e ".parent))"
+	".owner AND g.folder = " e ".parent) OR " IN_PAST_FOLDER(e) ")"
 
 const struct check_rule catalog_rules[] = {
     {"entry-size",
@@ -334,6 +335,8 @@ const struct check_rule catalog_rules[] = {
     SEQUENCE("volumes", "volume"),
     SEQUENCE("buckets", "bucket"),
     SEQUENCE("objects", "object"),
+    SEQUENCE("past", "past"),
+    RULES_OF_HISTORY,
     /* The sums last: what stands above changes them. */
     {"volume-chunks",
 	"SELECT v.volume, printf('volume %s says %d chunks, there are %d',"
@@ -401,5 +404,6 @@ const struct check_rule catalog_rules[] = {
 	 " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(user) DO UPDATE SET"
 	 " used = used + ?2, files = files + ?3, folders = folders + ?4,"
 	 " charged = charged + ?5, tree = tree + ?6, chunks = chunks + ?7"}},
+    RULES_OF_HISTORY_SUMS,
 };
 const size_t catalog_rules_count = NX_ARRAY_SIZE(catalog_rules);

@@ -4,8 +4,9 @@
  * in catalog_files.c, trees in catalog_tree.c, catalog_move.c, catalog_copy.c
  * and catalog_sums.c, volumes and replicas in catalog_volumes.c, forgetting a
  * volume in catalog_forget.c, who is in a segment in catalog_segments.c, what
- * deletions leave behind in catalog_reap.c and catalog_trash.c, how far
- * scrubbing is in catalog_scrub.c. Owns storage.db;
+ * deletions leave behind in catalog_reap.c and catalog_trash.c, what they leave
+ * to be had again in catalog_past.c and its like, how far scrubbing is in
+ * catalog_scrub.c. Owns storage.db;
  * trusts what it once wrote there no further than sums that would fall below
  * zero.
  */
@@ -20,10 +21,14 @@
 #include "storaged/catalog/catalog_internal.h"
 
 /* Files that are being read, and how often; users who were deleted since the
- * program began. In memory. */
+ * program began; what of history holds for all. In memory. */
 static const char scratch[] =
     "CREATE TEMP TABLE pins(file INTEGER PRIMARY KEY, n INTEGER NOT NULL);"
-    "CREATE TEMP TABLE dropped(user INTEGER PRIMARY KEY);";
+    "CREATE TEMP TABLE dropped(user INTEGER PRIMARY KEY);"
+    "CREATE TEMP TABLE keeping_default(seconds INTEGER NOT NULL,"
+    " quota INTEGER NOT NULL, entries INTEGER NOT NULL);"
+    "INSERT INTO keeping_default VALUES(0, 0x7fffffffffffffff,"
+    " 0x7fffffffffffffff);";
 
 /* What cannot be undone stays: that one account is wrong shall not keep all
  * others from their files. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_past.h"
 
 #define ENTRY_COLUMNS                                                     \
 	"e.entry, e.name, e.file, e.size, e.modified_at, f.id, "          \
@@ -250,14 +250,26 @@ replace_file(struct nx_db *db, const struct catalog_commit *op, int64_t file,
 	int64_t charge = (int64_t)catalog_charge(size + op->file.extra);
 	struct catalog_sums d = {.size = (int64_t)size - (int64_t)old->size,
 	    .charged = charge - (int64_t)old->charged};
-	int r = catalog_drop_file(db, owner, old->file);
+	struct catalog_sums gone = {.size = (int64_t)old->size,
+	    .files = 1,
+	    .charged = (int64_t)old->charged};
+	int kept =
+	    past_keep(db, owner, old->key, old->file, CATALOG_REPLACED, false);
+	int r = kept < 0
+	    ? kept
+	    : nx_db_exec(db,
+		  "UPDATE entries SET file = ?, size = ?,"
+		  " charged = ?, modified_at = ?"
+		  " WHERE entry = ?",
+		  "iuiui", file, size, charge, catalog_now(), old->key);
 
+	if (r == 0 && kept == 0)
+		r = past_release(db, owner, old->key, old->file, &gone);
 	if (r == 0)
-		r = nx_db_exec(db,
-		    "UPDATE entries SET file = ?, size = ?, charged = ?,"
-		    " modified_at = ? WHERE entry = ?",
-		    "iuiui", file, size, charge, catalog_now(), old->key);
-	return r < 0 ? r : catalog_settle(db, owner, parent, &d);
+		r = catalog_settle(db, owner, parent, &d);
+	if (r == 0 && kept > 0)
+		r = past_trim(db, owner);
+	return r < 0 ? r : 0;
 }
 
 int
@@ -327,22 +339,15 @@ catalog_is_attached(struct nx_db *db, int64_t file)
 int
 catalog_take_entry(struct nx_db *db, uint64_t owner, int64_t file)
 {
-	struct catalog_sums sums, less;
-	int64_t entry, parent;
+	struct catalog_entry e = {.file = file};
+	struct catalog_sums sums;
 	int r = catalog_is_attached(db, file);
 
 	if (r > 0)
-		r = entry_of(db, file, &entry);
+		r = entry_of(db, file, &e.key);
 	if (r <= 0)
 		return r < 0 ? r : CATALOG_NO_FILE;
-	r = catalog_read_sums(db, entry, &parent, &sums);
-	less = catalog_negated(&sums);
-	if (r == 0)
-		r = nx_db_exec(
-		    db, "DELETE FROM entries WHERE entry = ?", "i", entry);
-	if (r == 0)
-		r = catalog_settle(db, owner, parent, &less);
-	return r;
+	return catalog_bury(db, owner, &e, CATALOG_DELETED, false, &sums);
 }
 
 void

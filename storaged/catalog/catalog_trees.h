@@ -64,17 +64,25 @@ int catalog_check_target(struct catalog *c, uint64_t owner,
 int catalog_check_condition(
     const struct catalog_condition *condition, const struct etag *etag);
 
+/* Why something is not there any more. */
+enum catalog_why {
+	CATALOG_DELETED = 1,
+	CATALOG_REPLACED,
+	CATALOG_SNAPSHOT, /* only snapshots know of it */
+};
+
 struct catalog_tree_op {
 	uint64_t owner;
 	struct path path, to;
 	bool parents; /* mkdir: make what is missing, existing is fine */
 	bool replace; /* move */
+	bool forever; /* delete: it is not kept as history */
 	struct catalog_condition condition; /* delete: of path, move: of to */
 	uint64_t quota, entries; /* mkdir, as in struct catalog_commit */
 	catalog_done *done;
 	void *arg;
 	/* results */
-	struct catalog_entry entry;     /* mkdir, move */
+	struct catalog_entry entry;     /* mkdir, move; delete: as it was */
 	uint64_t files, folders, bytes; /* delete */
 };
 void catalog_mkdir(struct catalog *c, struct catalog_tree_op *op);

@@ -70,8 +70,9 @@ catalog_check_account(
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT charged, files + folders FROM users WHERE user = ?", "u",
-	    user);
+	    "SELECT charged + held, files + folders FROM users"
+	    " WHERE user = ?",
+	    "u", user);
 
 	if (r <= 0)
 		return r;
@@ -104,7 +105,8 @@ read_usage(struct catalog *c, uint64_t user, struct catalog_usage *ret_usage)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(c->db, &stmt,
-	    "SELECT used, files, quota, folders, charged FROM users"
+	    "SELECT used, files, quota, folders, charged, history, pasts, held"
+	    " FROM users"
 	    " WHERE user = ?",
 	    "u", user);
 
@@ -117,6 +119,9 @@ read_usage(struct catalog *c, uint64_t user, struct catalog_usage *ret_usage)
 		ret_usage->quota = sqlite3_column_int64(stmt, 2);
 		ret_usage->folders = (uint64_t)sqlite3_column_int64(stmt, 3);
 		ret_usage->charged = (uint64_t)sqlite3_column_int64(stmt, 4);
+		ret_usage->history = (uint64_t)sqlite3_column_int64(stmt, 5);
+		ret_usage->pasts = (uint64_t)sqlite3_column_int64(stmt, 6);
+		ret_usage->held = (uint64_t)sqlite3_column_int64(stmt, 7);
 	}
 	sqlite3_reset(stmt);
 	return 0;
@@ -184,7 +189,8 @@ write_drop_user(struct nx_db *db, void *arg)
 	struct catalog_drop_user *op = arg;
 	int r = nx_db_exec(db,
 	    "UPDATE users SET quota = 0, used = 0, files = 0, folders = 0,"
-	    " charged = 0, tree = 0 WHERE user = ?",
+	    " charged = 0, tree = 0, history = 0, pasts = 0, held = 0"
+	    " WHERE user = ?",
 	    "u", op->user);
 
 	if (r == 0)

@@ -18,6 +18,7 @@
 #include "storaged/downloads/parts.h"
 #include "storaged/downloads/pieces.h"
 #include "storaged/downloads/session.h"
+#include "storaged/downloads/source.h"
 #include "storaged/storaged.h"
 #include "storaged/trees/trees.h"
 
@@ -42,50 +43,6 @@ struct read_job {
 };
 
 /* --- what is asked for ------------------------------------------------------*/
-
-static int
-find_by_path(struct nx_request *r, struct storaged *s, const char *text,
-    struct catalog_file *ret_file)
-{
-	struct catalog_entry entry;
-	struct path path;
-	const char *wrong = path_parse(text, strlen(text), &path);
-	int result;
-
-	if (wrong) {
-		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
-		return -1;
-	}
-	result = catalog_stat(s->catalog, r->who.user_id, &path, &entry);
-	if (result == 0 && entry.folder)
-		result = CATALOG_IS_FOLDER;
-	if (result == 0)
-		result = catalog_file_get(s->catalog, entry.file, ret_file);
-	if (result != 0)
-		refuse_catalog(r, result, path.text);
-	return result;
-}
-
-/* What the session reads; without one, or after a restart of ours, what has
- * that id or path now. */
-static int
-find_file(struct nx_request *r, struct storaged *s,
-    const Nx__OpenReadRequest *q, struct session *se,
-    struct catalog_file *ret_file)
-{
-	int result;
-
-	if (se) {
-		*ret_file = se->file;
-		return 0;
-	}
-	if (q->path[0] != '\0')
-		return find_by_path(r, s, q->path, ret_file);
-	result = catalog_file_find(s->catalog, r->who.user_id, q->id, ret_file);
-	if (result != 0)
-		refuse_catalog(r, result, q->id);
-	return result;
-}
 
 static bool
 check_range(struct nx_request *r, const Nx__OpenReadRequest *q,
@@ -223,7 +180,8 @@ still_there(struct read_job *job)
 {
 	struct catalog_file file;
 
-	return catalog_file_find(job->s->catalog, 0, job->file.id, &file) == 0;
+	return catalog_file_get(job->s->catalog, job->file.key, &file) == 0 &&
+	    catalog_file_there(job->s->catalog, &file) > 0;
 }
 
 /* This window was to be all, and is not: what comes later must still be there
@@ -442,7 +400,7 @@ open_read(struct nx_request *r, const Nx__OpenReadRequest *q,
 		nx_answer_file_open_read(r, &closed, NULL, 0);
 		return;
 	}
-	if (find_file(r, s, q, se, &file) != 0 ||
+	if (source_find(r, s, q, se, &file) != 0 ||
 	    !check_range(r, q, &file, &end))
 		return;
 	job = job_new(r, s, &file, q->max_segments);

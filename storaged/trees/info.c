@@ -94,3 +94,30 @@ info_entry(
 		ret_entry->condition =
 		    info_text(condition(e->missing, e->damaged, false));
 }
+
+void
+info_past(
+    const struct catalog_past *p, Nx__FsVersion *ret_version, Nx__About *about)
+{
+	const struct catalog_entry *e = &p->entry;
+	Nx__FsVersion *v = ret_version;
+
+	nx__fs_version__init(v);
+	v->version = (uint64_t)p->past;
+	v->name = info_text(e->name);
+	v->folder = e->folder;
+	v->size = e->size;
+	v->modified_at = e->modified_at;
+	v->files = e->files;
+	v->folders = e->folders;
+	v->why = info_text(p->why == CATALOG_DELETED ? "deleted" : "replaced");
+	v->gone_at = p->gone_at;
+	v->until = p->until;
+	v->held = p->held;
+	if (e->folder)
+		return;
+	v->md5 = info_text(e->etag.text);
+	v->condition = info_text(condition(e->missing, e->damaged, false));
+	about_fill(&e->about, about);
+	v->about = about;
+}

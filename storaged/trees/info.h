@@ -2,6 +2,7 @@
 #ifndef STORAGED_INFO_H
 #define STORAGED_INFO_H
 
+#include "proto/history.pb-c.h"
 #include "proto/storage.pb-c.h"
 #include "storaged/catalog/catalog.h"
 
@@ -12,6 +13,9 @@ void info_file(
     const struct catalog_file *f, Nx__FileInfo *ret_info, Nx__About *about);
 void info_entry(
     const struct catalog_entry *e, Nx__FsEntry *ret_entry, Nx__About *about);
+/* Without meta. */
+void info_past(
+    const struct catalog_past *p, Nx__FsVersion *ret_version, Nx__About *about);
 /* On how many disks it is, @look chunks looked at. */
 void info_spread(struct storaged *s, const struct catalog_file *f,
     unsigned look, Nx__FileInfo *ret_info);

@@ -135,7 +135,7 @@ quota_left(struct storaged *s, uint64_t user, uint64_t *ret_bytes)
 	if (r < 0)
 		return r;
 	limit = limit_of(s, user, &usage);
-	taken = usage.charged + quota_promised(s, user);
+	taken = usage.charged + usage.held + quota_promised(s, user);
 	*ret_bytes = limit > taken ? limit - taken : 0;
 	return 0;
 }

@@ -24,7 +24,7 @@ int quota_check_entries(struct storaged *s, uint64_t user);
  * the bytes in *ret_waiting are of no interest; 1: yes; -errno. */
 int
 quota_check_waiting(struct storaged *s, uint64_t user, uint64_t *ret_waiting);
-/* What is neither used nor promised. */
+/* What is neither used, nor promised, nor needed by snapshots. */
 int quota_left(struct storaged *s, uint64_t user, uint64_t *ret_bytes);
 /* Changes what is promised to @user from @old to @fresh bytes, of one upload.
  * 0 or -ENOMEM, and then nothing has changed. */

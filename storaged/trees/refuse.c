@@ -89,6 +89,12 @@ static const struct {
 	"each part of \"%s\" but the last must have at least 5 MiB"},
     [CATALOG_IN_BUCKET] = {NX__STATUS__CONFLICT,
 	"\"%s\" is in a bucket: delete it there"},
+    [CATALOG_NO_VERSION] = {NX__STATUS__NOT_FOUND,
+	"\"%s\" has no such version: it was given up, restored or purged, or "
+	"is another path's"},
+    [CATALOG_KEEPINGS_MANY] = {NX__STATUS__QUOTA,
+	"\"%s\" would be one folder more with a time of its own than the 256 "
+	"you may have: let another inherit it"},
 };
 
 #define WAIT_S 10U /* a few steps of the collector: it takes theirs next */

@@ -30,6 +30,8 @@ answer_usage(struct nx_request *r, struct storaged *s, uint64_t user)
 	reply.counted = usage.charged;
 	reply.entries = quota_entries(s, user);
 	reply.reserved = quota_promised(s, user);
+	reply.history = usage.history;
+	reply.held = usage.held;
 	nx_answer_storage_usage(r, &reply);
 }
 

@@ -13,6 +13,7 @@
 #include "storaged/trees/about.h"
 #include "storaged/trees/condition.h"
 #include "storaged/trees/info.h"
+#include "storaged/trees/purges.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
 #include "storaged/storaged.h"
@@ -56,7 +57,10 @@ serve_fs_stat(
 
 	if (!parse(r, q->path, &path))
 		return;
-	result = catalog_stat(s->catalog, r->who.user_id, &path, &entry);
+	result = q->version != 0
+	    ? catalog_version(s->catalog, r->who.user_id, &path,
+		  (int64_t)(q->version & INT64_MAX), &entry)
+	    : catalog_stat(s->catalog, r->who.user_id, &path, &entry);
 	if (result != 0) {
 		refuse_catalog(r, result, path.text);
 		return;
@@ -148,25 +152,67 @@ serve_fs_mkdir(
 }
 
 static void
-deleted(int result, void *arg)
+answer_deleted(struct tree_request *t)
 {
 	Nx__FsDeleteReply reply = NX__FS_DELETE_REPLY__INIT;
+
+	reply.files = t->op.files;
+	reply.folders = t->op.folders;
+	reply.bytes = t->op.bytes;
+	nx_answer_fs_delete(t->request, &reply);
+	collector_kick(t->s->collector);
+	free(t);
+}
+
+/* It is gone; so are its versions, unless somebody else was at it. */
+static void
+purged(int result, const struct catalog_purge *op, void *arg)
+{
+	struct tree_request *t = arg;
+
+	(void)op;
+	if (result == 0 || result == CATALOG_NO_PATH) {
+		answer_deleted(t);
+		return;
+	}
+	refuse_catalog(t->request, result, t->op.path.text);
+	free(t);
+}
+
+static void
+purge_too(struct tree_request *t)
+{
+	struct catalog_purge *op = calloc(1, sizeof(*op));
+
+	if (op) {
+		op->owner = t->op.owner;
+		op->path = t->op.path;
+		op->key = t->op.entry.key;
+	} else
+		nx_refuse_errno(t->request, -ENOMEM, "purging its versions");
+	if (!op || !purges_begin(t->s, t->request, op, purged, t)) {
+		collector_kick(t->s->collector);
+		free(t);
+	}
+	free(op);
+}
+
+static void
+deleted(int result, void *arg)
+{
 	struct tree_request *t = arg;
 
 	if (result == -ENOSPC && reserve_give(t->s->reserve)) {
 		catalog_delete(t->s->catalog, &t->op);
 		return;
 	}
-	if (result != 0)
+	if (result != 0) {
 		refuse_catalog(t->request, result, t->op.path.text);
-	else {
-		reply.files = t->op.files;
-		reply.folders = t->op.folders;
-		reply.bytes = t->op.bytes;
-		nx_answer_fs_delete(t->request, &reply);
-		collector_kick(t->s->collector);
-	}
-	free(t);
+		free(t);
+	} else if (t->op.forever)
+		purge_too(t);
+	else
+		answer_deleted(t);
 }
 
 void
@@ -175,10 +221,12 @@ serve_fs_delete(
 {
 	struct tree_request *t = tree_request_new(r, s, q->path, deleted);
 
-	if (t && read_condition(r, q->condition, &t->op.condition))
-		catalog_delete(s->catalog, &t->op);
-	else
+	if (!t || !read_condition(r, q->condition, &t->op.condition)) {
 		free(t);
+		return;
+	}
+	t->op.forever = q->forever;
+	catalog_delete(s->catalog, &t->op);
 }
 
 /* The sentence names the path it is about. */

@@ -324,6 +324,7 @@ decide_room(struct nx_request *r, const struct intent *in, uint64_t taken)
 {
 	uint64_t room = volumes_room(in->s->volumes);
 	uint64_t need = in->has_size ? in->declared : SMALLEST;
+	char text[160];
 
 	if (!reserve_held(in->s->reserve)) {
 		refuse_catalog(r, -ENOSPC, in->name);
@@ -334,6 +335,12 @@ decide_room(struct nx_request *r, const struct intent *in, uint64_t taken)
 		need = UINT64_MAX / REPLICAS_MAX;
 	if (need * in->want <= room)
 		return true;
+	if (intent_room_sentence(
+		in, need * in->want - room, text, sizeof(text))) {
+		r->retry_s = INTENT_ROOM_S;
+		nx_refuse(r, NX__STATUS__LIMIT, "%s", text);
+		return false;
+	}
 	nx_refuse(r, NX__STATUS__FULL,
 	    "the active nodes have room for %s more with %u replicas: delete "
 	    "something or create a node",

@@ -103,8 +103,15 @@ int intent_commit(struct intent *in, uint64_t size,
 /* It is a file: tells @r. */
 void intent_answer(const struct intent *in, const struct catalog_commit *c,
     struct nx_request *r);
-/* What to say when it could not be stored: -errno. */
-Nx__Status intent_store_sentence(int error, char *text, size_t size);
+/* What to say when it could not be stored: -errno. LIMIT: history gives up room
+ * for it, so it may go well in INTENT_ROOM_S. */
+#define INTENT_ROOM_S 5U
+Nx__Status intent_store_sentence(
+    const struct intent *in, int error, char *text, size_t size);
+/* The same before anything is sent: is there history that can make room for
+ * @bytes on the volumes? */
+bool intent_room_sentence(
+    const struct intent *in, uint64_t bytes, char *text, size_t size);
 /* What to say when the catalogue said @result. */
 Nx__Status
 intent_sentence(const struct intent *in, int result, char *text, size_t size);

@@ -112,9 +112,28 @@ intent_answer(const struct intent *in, const struct catalog_commit *c,
 		collector_kick(in->s->collector);
 }
 
-Nx__Status
-intent_store_sentence(int error, char *text, size_t size)
+bool
+intent_room_sentence(
+    const struct intent *in, uint64_t bytes, char *text, size_t size)
 {
+	if (!historian_want(in->s->historian, bytes))
+		return false;
+	(void)snprintf(text, size,
+	    "older versions and what was deleted are being given up to make "
+	    "room: try again in %u seconds",
+	    INTENT_ROOM_S);
+	return true;
+}
+
+Nx__Status
+intent_store_sentence(
+    const struct intent *in, int error, char *text, size_t size)
+{
+	uint64_t bytes = in->has_size ? in->declared : CHUNK_SIZE;
+
+	if (error == -ENOSPC && bytes <= INT64_MAX / (in->want + 1) &&
+	    intent_room_sentence(in, bytes * in->want, text, size))
+		return NX__STATUS__LIMIT;
 	if (error == -ENOSPC) {
 		(void)snprintf(text, size,
 		    "no active node has room for this file: delete something "

@@ -112,8 +112,11 @@ static void
 fail(struct put *p, int error)
 {
 	char text[384];
-	Nx__Status status = intent_store_sentence(error, text, sizeof(text));
+	Nx__Status status =
+	    intent_store_sentence(&p->in, error, text, sizeof(text));
 
+	if (status == NX__STATUS__LIMIT)
+		p->request->retry_s = INTENT_ROOM_S;
 	nx_refuse(p->request, status, "%s", text);
 	put_end(p, false);
 }

@@ -178,7 +178,8 @@ void
 upload_fail_errno(struct upload *u, int error)
 {
 	char text[384];
-	Nx__Status status = intent_store_sentence(error, text, sizeof(text));
+	Nx__Status status =
+	    intent_store_sentence(&u->in, error, text, sizeof(text));
 
 	upload_fail(u, status, "%s", text);
 }

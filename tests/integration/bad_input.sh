@@ -15,7 +15,9 @@ snapshot() {
 		jq -S 'map(del(.oom_kills))'
 	nexusctl --user "$user" -o json file ls | jq -S .
 	nexusctl --user "$user" -o json fs ls / | jq -S .
-	nexusctl -o json user info "$user" | jq -S .
+	# A folder that was made and deleted is history.
+	nexusctl -o json user info "$user" |
+		jq -S 'walk(if type == "object" then del(.history) else . end)'
 	nexusctl -o json volume ls | jq -S 'map(del(.free))'
 } >"$1" 2>&1
 

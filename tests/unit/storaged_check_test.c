@@ -112,10 +112,30 @@ fill_bucket(void)
 	assert_int_equal(put_part(&u, 0, 0, 12), 0);
 }
 
+/* A version, and a folder that was deleted. */
+static void
+fill_history(void)
+{
+	assert_int_equal(
+	    catalog_history_default(lab.c, 1000, QUOTA, 1000000), 0);
+	assert_int_equal(put(1, "/new", 10, 1), 0);
+	assert_int_equal(put(1, "/new", 20, 1), 0);
+	assert_int_equal(do_mkdir(1, "/bin/deep", true), 0);
+	assert_int_equal(put(1, "/bin/deep/it", 30, 1), 0);
+	assert_int_equal(do_delete(1, "/bin"), 0);
+	assert_int_equal(catalog_history_default(lab.c, 0, QUOTA, 1000000), 0);
+}
+
+#define PAST                                                                 \
+	"owner, parent, name, entry, file, size, files, folders, charged,"   \
+	" height, reach, modified_at, born, died, gone_at, until, why, own," \
+	" held"
+
 static void
 fill(void)
 {
 	fill_bucket();
+	fill_history();
 	assert_int_equal(do_mkdir(1, "/a/b/c", true), 0);
 	assert_int_equal(do_mkdir(1, "/a/empty", true), 0);
 	assert_int_equal(put(1, "/a/b/c/one", 10000, 2), 0);
@@ -233,6 +253,24 @@ static const struct planted {
     {"UPDATE uploads SET size = 1, parts = 4, charged = 9", "upload-sums",
 	false},
     {"UPDATE buckets SET owner = 6", "account", false},
+    {"DELETE FROM files WHERE tree = 4", "past-without-file", true},
+    {"UPDATE files SET tree = 0 WHERE tree = 4", "past-of-other-home", false},
+    {"INSERT INTO entries(owner, parent, name, file, size, charged,"
+     " modified_at) SELECT owner, 0, 'both', file, size, charged, 0 FROM past"
+     " WHERE file IS NOT NULL; UPDATE files SET tree = 1 WHERE tree = 4",
+	"past-of-entry", false},
+    {"INSERT INTO past(" PAST ") SELECT " PAST " FROM past", "past-twice",
+	false},
+    {"UPDATE past SET parent = 7777", "past-without-folder", false},
+    {"INSERT INTO going(owner, folder) SELECT owner, entry FROM past"
+     " WHERE file IS NULL",
+	"past-that-goes", false},
+    {"DELETE FROM past WHERE file IS NOT NULL", "file-without-past", false},
+    {"UPDATE past SET size = 1, charged = 2 WHERE file IS NOT NULL",
+	"past-size", false},
+    {"UPDATE past SET files = 9 WHERE file IS NULL", "past-sums", false},
+    {"DELETE FROM past WHERE file IS NULL", "entry-without-folder", false},
+    {"UPDATE users SET history = 1, held = 5", "history", false},
     {"UPDATE sqlite_sequence SET seq = 1 WHERE name = 'files'", "next-file",
 	false},
     {"DELETE FROM sqlite_sequence WHERE name = 'chunks'", "next-chunk", false},
@@ -294,8 +332,8 @@ test_each_kind(void **state)
 static void
 test_no_rule_without_damage(void **state)
 {
-	static const char *const elsewhere[] = {
-	    "next-entry", "next-volume", "next-bucket", "next-object"};
+	static const char *const elsewhere[] = {"next-entry", "next-volume",
+	    "next-bucket", "next-object", "next-past"};
 
 	(void)state;
 	for (size_t i = 0; i < catalog_rules_count; i++) {

@@ -210,6 +210,8 @@ lab_start(void)
 	s->tickets = nx_tickets_new(NX_ROLE_STORAGE);
 	s->quotas = quotas_new();
 	s->copies = copies_new();
+	s->purges = purges_new();
+	s->historian = historian_new(s);
 	s->scans = scans_new(s);
 	s->uploads = uploads_new(s);
 	s->downloads = downloads_new(s);
@@ -283,8 +285,11 @@ lab_stop(void)
 	s->disks = nx_workers_free(s->disks);
 	copies_stop(s->copies);
 	s->writers = nx_workers_free(s->writers);
+	purges_stop(s->purges);
 	(void)catalog_flush(s->catalog);
 	s->copies = copies_free(s->copies);
+	s->purges = purges_free(s->purges);
+	s->historian = historian_free(s->historian);
 	s->scans = scans_free(s->scans);
 	s->check = check_free(s->check);
 	s->expiry = expiry_free(s->expiry);

@@ -1,0 +1,169 @@
+/* What was at a path before, and how long it is kept. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/id.h"
+#include "nexusctl/ctl.h"
+#include "nexusctl/path.h"
+#include "proto/history.rpc.h"
+
+static const struct ctl_column version_columns[] = {
+    {"VERSION", "version", CTL_TEXT},
+    {"TYPE", "folder", CTL_KIND},
+    {"SIZE", "size", CTL_SIZE},
+    {"CHANGED", "modified_at", CTL_TIME},
+    {"GONE", "gone_at", CTL_TIME},
+    {"WHY", "why", CTL_TEXT},
+    {"UNTIL", "until", CTL_TIME},
+    {"NAME", "name", CTL_TEXT},
+};
+static const struct ctl_listing versions = {NX__METHOD__FS_VERSIONS, "versions",
+    "version", version_columns, NX_ARRAY_SIZE(version_columns)};
+
+static int
+list(struct ctl *c, bool deleted)
+{
+	Nx__FsVersionsRequest request = NX__FS_VERSIONS_REQUEST__INIT;
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+
+	request.path = path;
+	request.deleted = deleted;
+	return ctl_list(c, &versions, &request.base);
+}
+
+int
+ctl_fs_versions(struct ctl *c)
+{
+	return list(c, false);
+}
+
+int
+ctl_list_deleted(struct ctl *c)
+{
+	return list(c, true);
+}
+
+int
+ctl_fs_restore(struct ctl *c)
+{
+	Nx__FsRestoreRequest request = NX__FS_RESTORE_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+	nx_cleanup_free char *to = NULL;
+	int exit;
+
+	if (ctl_option(c->args, "to")->set)
+		to = ctl_rooted(ctl_option_text(c, "to"));
+	request.path = path;
+	if (to)
+		request.to = to;
+	request.version = ctl_option_number(c, "version");
+	request.replace = ctl_flag(c, "replace");
+	exit = ctl_ask(c, nx_ask_fs_restore(&request), &reply);
+	return exit ? exit
+		    : ctl_done(c, reply.body, "name", "%s is there again",
+			  to ? to : path);
+}
+
+int
+ctl_fs_purge(struct ctl *c)
+{
+	Nx__FsPurgeRequest request = NX__FS_PURGE_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+	const Nx__FsPurgeReply *done;
+	Nx__Status status;
+
+	request.path = path;
+	request.version = ctl_option_number(c, "version");
+	status = ctl_call(
+	    c, nx_ask_fs_purge(&request), NULL, 0, CTL_PATIENT_US, &reply);
+	if (status != NX__STATUS__OK)
+		return ctl_fail(c, status);
+	done = nx_as_fs_purge_reply(reply.body);
+	return ctl_done(c, reply.body, "files",
+	    "%" PRIu64 " file%s and %" PRIu64
+	    " folder%s cannot be had again, %s%s",
+	    done->files, done->files == 1 ? "" : "s", done->folders,
+	    done->folders == 1 ? "" : "s", nx_size_format(done->bytes),
+	    done->locked ? "; what is locked stays" : "");
+}
+
+/* --- how long ---------------------------------------------------------------*/
+
+/* "7d", "12h", "30m", "90" or "off". */
+static bool
+parse_time(const char *text, uint64_t *ret_seconds)
+{
+	static const struct {
+		char letter;
+		uint64_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	uint64_t unit = 1;
+	char *end;
+
+	if (strcmp(text, "off") == 0) {
+		*ret_seconds = 0;
+		return true;
+	}
+	errno = 0;
+	*ret_seconds = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || errno)
+		return false;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(units); i++)
+		if (*end == units[i].letter) {
+			unit = units[i].seconds;
+			end++;
+			break;
+		}
+	if (*end != '\0' || *ret_seconds > UINT32_MAX)
+		return false;
+	*ret_seconds *= unit;
+	return true;
+}
+
+static const struct ctl_column history_columns[] = {
+    {"Kept for", "seconds", CTL_LASTS},
+    {"Said here", "own", CTL_YES},
+    {"History", "bytes", CTL_SIZE},
+    {"Entries in it", "entries", CTL_TEXT},
+    {"For snapshots", "held", CTL_SIZE},
+    {"At most", "limit", CTL_SIZE},
+};
+
+static int
+set_history(struct ctl *c, char *path, struct ctl_reply *reply)
+{
+	Nx__FsSetHistoryRequest request = NX__FS_SET_HISTORY_REQUEST__INIT;
+	const char *keep = ctl_option_text(c, "keep");
+
+	request.path = path;
+	request.inherit = strcmp(keep, "inherit") == 0;
+	if (!request.inherit && !parse_time(keep, &request.seconds))
+		return ctl_failf(c, NX__STATUS__INVALID,
+		    "--keep is a time such as 30d, 12h or 600 (seconds), or "
+		    "off, "
+		    "or inherit");
+	return ctl_ask(c, nx_ask_fs_set_history(&request), reply);
+}
+
+int
+ctl_fs_history(struct ctl *c)
+{
+	Nx__FsHistoryRequest request = NX__FS_HISTORY_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+	int exit;
+
+	request.path = path;
+	exit = ctl_option(c->args, "keep")->set
+	    ? set_history(c, path, &reply)
+	    : ctl_ask(c, nx_ask_fs_history(&request), &reply);
+	return exit ? exit
+		    : ctl_show(c, reply.body, history_columns,
+			  NX_ARRAY_SIZE(history_columns), "seconds");
+}

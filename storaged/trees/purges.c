@@ -1,0 +1,149 @@
+/*
+ * Purging may take a while, in small steps; so that nobody's are in others' way
+ * each user has one under way, and there are PURGES_MAX in all.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "common/err.h"
+#include "storaged/care/care.h"
+#include "storaged/trees/purges.h"
+#include "storaged/trees/trees.h"
+#include "proto/serve_storaged.h"
+
+#define PURGES_MAX 16U
+#define WAIT_S     5U
+
+struct purge {
+	LIST_ENTRY(purge) entry;
+	struct catalog_purge op;
+	struct storaged *s;
+	void (*then)(int result, const struct catalog_purge *op, void *arg);
+	void *arg;
+};
+
+struct purges {
+	LIST_HEAD(, purge) list;
+	unsigned n;
+};
+
+struct purges *
+purges_new(void)
+{
+	return calloc(1, sizeof(struct purges));
+}
+
+void
+purges_stop(struct purges *ps)
+{
+	struct purge *p;
+
+	LIST_FOREACH(p, &ps->list, entry)
+		p->op.stop = true;
+}
+
+struct purges *
+purges_free(struct purges *ps)
+{
+	nx_assert(!ps || LIST_EMPTY(&ps->list));
+	free(ps);
+	return NULL;
+}
+
+static void
+purged(int result, void *arg)
+{
+	struct purge *p = arg;
+	struct storaged *s = p->s;
+
+	LIST_REMOVE(p, entry);
+	s->purges->n--;
+	p->then(result, &p->op, p->arg);
+	collector_kick(s->collector);
+	free(p);
+}
+
+static bool
+may_begin(struct nx_request *r, const struct purges *ps, uint64_t owner)
+{
+	const struct purge *o;
+	bool own = false;
+
+	LIST_FOREACH(o, &ps->list, entry)
+		own |= o->op.owner == owner;
+	if (!own && ps->n < PURGES_MAX)
+		return true;
+	r->retry_s = WAIT_S;
+	nx_refuse(r, NX__STATUS__LIMIT,
+	    own ? "you are purging something already: try again when that is "
+		  "done"
+		: "too much is being purged: try again in a few seconds");
+	return false;
+}
+
+bool
+purges_begin(struct storaged *s, struct nx_request *r,
+    const struct catalog_purge *op,
+    void (*then)(int result, const struct catalog_purge *op, void *arg),
+    void *arg)
+{
+	struct purge *p;
+
+	if (!may_begin(r, s->purges, op->owner))
+		return false;
+	p = calloc(1, sizeof(*p));
+	if (!p) {
+		nx_refuse_errno(r, -ENOMEM, "purging");
+		return false;
+	}
+	p->op = *op;
+	p->op.done = purged;
+	p->op.arg = p;
+	p->s = s;
+	p->then = then;
+	p->arg = arg;
+	LIST_INSERT_HEAD(&s->purges->list, p, entry);
+	s->purges->n++;
+	catalog_purge(s->catalog, &p->op);
+	return true;
+}
+
+static void
+answer(int result, const struct catalog_purge *op, void *arg)
+{
+	Nx__FsPurgeReply reply = NX__FS_PURGE_REPLY__INIT;
+	struct nx_request *r = arg;
+
+	if (result != 0) {
+		refuse_catalog(r, result, op->path.text);
+		return;
+	}
+	reply.files = op->files;
+	reply.folders = op->folders;
+	reply.bytes = op->bytes;
+	reply.locked = op->locked;
+	nx_answer_fs_purge(r, &reply);
+}
+
+void
+serve_fs_purge(
+    struct nx_request *r, const Nx__FsPurgeRequest *q, struct storaged *s)
+{
+	struct catalog_purge *op = calloc(1, sizeof(*op));
+	const char *wrong = NULL;
+
+	if (!op) {
+		nx_refuse_errno(r, -ENOMEM, "purging");
+		return;
+	}
+	wrong = path_parse(q->path, strlen(q->path), &op->path);
+	op->owner = r->who.user_id;
+	op->past = (int64_t)(q->version & INT64_MAX);
+	if (wrong)
+		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
+	else
+		(void)purges_begin(s, r, op, answer, r);
+	free(op);
+}

@@ -1,0 +1,198 @@
+/*
+ * History as callers meet it: versions are read like files, refusals say what to
+ * do, "forever" leaves nothing, and what others need the room of is given up.
+ */
+#include "proto/history.pb-c.h"
+#include "storaged_lab.h"
+
+#define MIB  (1024 * 1024)
+#define WEEK 604800
+
+static int
+setup(void **state)
+{
+	int r;
+
+	lab.s.conf.history = WEEK;
+	r = lab_setup(state);
+	if (r == 0)
+		historian_start(lab.s.historian);
+	if (r == 0)
+		LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	return r;
+}
+
+static int
+teardown(void **state)
+{
+	int r = lab_teardown(state);
+
+	lab.s.conf.history = 0;
+	return r;
+}
+
+static size_t
+list(uint64_t user, const char *path, bool deleted, uint64_t *ret_first)
+{
+	Nx__FsVersionsRequest q = NX__FS_VERSIONS_REQUEST__INIT;
+	const Nx__FsVersionsReply *a;
+
+	q.path = (char *)(uintptr_t)path;
+	q.deleted = deleted;
+	if (lab_call(user, NX__METHOD__FS_VERSIONS, &q) != NX__STATUS__OK)
+		return 0;
+	a = LAB_BODY(Nx__FsVersionsReply);
+	if (ret_first && a->n_versions > 0)
+		*ret_first = a->versions[0]->version;
+	return a->n_versions;
+}
+
+static Nx__Status
+restore(uint64_t user, const char *path, uint64_t version, const char *to,
+    bool replace)
+{
+	Nx__FsRestoreRequest q = NX__FS_RESTORE_REQUEST__INIT;
+
+	q.path = (char *)(uintptr_t)path;
+	q.version = version;
+	q.to = (char *)(uintptr_t)to;
+	q.replace = replace;
+	return lab_call(user, NX__METHOD__FS_RESTORE, &q);
+}
+
+static Nx__Status
+rm_forever(uint64_t user, const char *path)
+{
+	Nx__FsPathRequest q = NX__FS_PATH_REQUEST__INIT;
+
+	q.path = (char *)(uintptr_t)path;
+	q.forever = true;
+	return lab_call(user, NX__METHOD__FS_DELETE, &q);
+}
+
+static Nx__Status
+read_version(uint64_t user, const char *path, uint64_t version)
+{
+	Nx__OpenReadRequest q = NX__OPEN_READ_REQUEST__INIT;
+
+	q.path = (char *)(uintptr_t)path;
+	q.version = version;
+	q.max_segments = 1;
+	q.in_reply = 48000;
+	return lab_call(user, NX__METHOD__FILE_OPEN_READ, &q);
+}
+
+static void
+test_read(void **state)
+{
+	uint64_t v;
+
+	(void)state;
+	LAB_OK(lab_put(1, "/f", "first", 5));
+	LAB_OK(lab_put(1, "/f", "second", 6));
+	assert_int_equal(list(1, "/f", false, &v), 1);
+	LAB_OK(read_version(1, "/f", v));
+	assert_int_equal(LAB_BODY(Nx__OpenReadReply)->content.len, 5);
+	assert_memory_equal(
+	    LAB_BODY(Nx__OpenReadReply)->content.data, "first", 5);
+	/* Neither by another's path, nor by another user, nor by its id. */
+	assert_int_equal(read_version(2, "/f", v), NX__STATUS__NOT_FOUND);
+	assert_int_equal(read_version(1, "/g", v), NX__STATUS__NOT_FOUND);
+	assert_int_equal(
+	    read_version(1, "/f", UINT64_MAX), NX__STATUS__NOT_FOUND);
+	LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, "/f"));
+	LAB_OK(read_version(1, "/f", v));
+	assert_int_equal(
+	    lab_read(1, NULL, "/f", 0, 0, NULL), NX__STATUS__NOT_FOUND);
+}
+
+static void
+test_sentences(void **state)
+{
+	(void)state;
+	LAB_OK(lab_put(1, "/f", "first", 5));
+	LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, "/f"));
+	LAB_OK(lab_put(1, "/f", "second", 6));
+	assert_int_equal(restore(1, "/f", 0, "", false), NX__STATUS__EXISTS);
+	assert_non_null(strstr(reply.error, "another path"));
+	assert_int_equal(
+	    restore(1, "/f", 0, "/no/f", false), NX__STATUS__NOT_FOUND);
+	assert_int_equal(restore(1, "/f", 0, "/", false), NX__STATUS__INVALID);
+	assert_int_equal(
+	    restore(1, "/f", 0, "/../x", false), NX__STATUS__INVALID);
+	assert_int_equal(
+	    restore(1, "/f", 77, "/x", false), NX__STATUS__NOT_FOUND);
+	assert_non_null(strstr(reply.error, "no such version"));
+	assert_int_equal(restore(1, "/", 0, "/x", false), NX__STATUS__INVALID);
+	LAB_OK(restore(1, "/f", 0, "", true));
+	LAB_OK(lab_read(1, NULL, "/f", 0, 0, (const uint8_t *)"first"));
+	assert_int_equal(list(1, "/f", false, NULL), 1);
+}
+
+static void
+test_forever(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		LAB_OK(lab_put(1, "/f", "text", 4));
+	LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, "/f"));
+	LAB_OK(lab_put(1, "/f", "text", 4));
+	LAB_OK(rm_forever(1, "/f"));
+	assert_int_equal(list(1, "/f", false, NULL), 0);
+	assert_int_equal(list(1, "/", true, NULL), 0);
+	lab_settle();
+	assert_int_equal(lab_chunk_files(), 0);
+	assert_int_equal(lab_usage(1)->history, 0);
+}
+
+/* Nobody is told that the volumes are full as long as there is history. */
+static void
+test_makes_room(void **state)
+{
+	enum { SIZE = 8 * MIB };
+	uint8_t *data = lab_random(SIZE);
+	char path[32];
+	Nx__Status status;
+	int waited = 0;
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		snprintf(path, sizeof(path), "/f%d", i);
+		/* Who has to wait is told so. */
+		while ((status = lab_put(1, path, data, SIZE)) ==
+		    NX__STATUS__LIMIT) {
+			assert_non_null(strstr(reply.error, "make room"));
+			for (int k = 0; k < 50; k++) {
+				event_base_loop(lab.base, EVLOOP_NONBLOCK);
+				usleep(1000);
+			}
+			assert_true(waited++ < 2000);
+		}
+		LAB_OK(status);
+		LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, path));
+	}
+	assert_true(waited > 0);
+	/* What is left is the newest. */
+	LAB_OK(restore(1, "/f29", 0, "", false));
+	LAB_OK(lab_read(1, NULL, "/f29", 0, 0, data));
+	assert_int_equal(
+	    restore(1, "/f0", 0, "", false), NX__STATUS__NOT_FOUND);
+	free(data);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(test_read),
+	    T(test_sentences),
+	    T(test_forever),
+	    T(test_makes_room),
+	};
+
+	LAB_OR_SKIP("history of files");
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
