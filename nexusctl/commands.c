@@ -388,8 +388,9 @@ const struct ctl_command ctl_commands[] = {
 	"When storage.db is missing, damaged or older than its copies, "
 	"storaged serves nothing else. This makes it anew from the newest "
 	"copies on base volumes, looks at all of it, moves the damaged one "
-	"aside and lets storaged be started again. Where commits are missing "
-	"it refuses, unless --partial says to go on without them.",
+	"aside and lets storaged be started again. Where commits, or a disk "
+	"that should be there, are missing it refuses, unless --partial says "
+	"to go on without them.",
 	OPT(rebuild_options), STORAGE, ctl_storage_rebuild},
 
     {"state export", "print nodes, files and trees as JSON", NULL, NO_OPT,

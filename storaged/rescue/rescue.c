@@ -38,7 +38,7 @@ static bool
 are_images(struct storaged *s)
 {
 	int fds[IMAGES];
-	size_t n = rescue_images(s, fds, IMAGES);
+	size_t n = rescue_images(s, fds, IMAGES, NULL);
 	bool any = false;
 
 	for (size_t i = 0; i < n; i++) {

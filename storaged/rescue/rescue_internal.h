@@ -22,8 +22,12 @@ struct rescue {
 
 /* rescue_work.c: all of it, in the thread. */
 void rescue_work(void *arg);
-/* Directories of images: the state directory's, and of [storaged] disks. */
-size_t rescue_images(struct storaged *s, int *ret_fds, size_t max);
+/* rescue_disks.c: directories of images: the state directory's, of [storaged]
+ * disks, and of all that any of those knows (disk_list.h). *@missing (may be
+ * NULL): one that is known and is not there, and why; or "". */
+#define RESCUE_MISSING 300
+size_t rescue_images(
+    struct storaged *s, int *ret_fds, size_t max, char missing[RESCUE_MISSING]);
 /* Is there any image in @images, borrowed? */
 bool rescue_any_image(int images);
 void rescue_path(const struct storaged *s, char path[512], const char *name);

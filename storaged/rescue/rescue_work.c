@@ -80,38 +80,6 @@ rescue_any_image(int images)
 	return any;
 }
 
-static int
-open_images(const char *disk, size_t len)
-{
-	char path[512];
-
-	(void)snprintf(path, sizeof(path), "%.*s/volumes", (int)len, disk);
-	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-size_t
-rescue_images(struct storaged *s, int *ret_fds, size_t max)
-{
-	const char *state = s->conf.common.state_dir;
-	const char *at = s->conf.disks ? s->conf.disks : "";
-	size_t n = 0;
-	int fd = open_images(state, strlen(state));
-
-	if (fd >= 0)
-		ret_fds[n++] = fd;
-	while (*at && n < max) {
-		size_t len;
-
-		at += strspn(at, " \t,");
-		len = strcspn(at, " \t,");
-		fd = *at == '/' ? open_images(at, len) : -1;
-		if (fd >= 0)
-			ret_fds[n++] = fd;
-		at += len;
-	}
-	return n;
-}
-
 /* --- finding ----------------------------------------------------------------*/
 
 struct finding {
@@ -155,17 +123,27 @@ attach_one(const char *name, int images, void *arg)
 		f->found->dirs[f->found->n_dirs++] = r;
 }
 
-static void
+/* What is only on a disk that is not there would be lost without a word: an older
+ * copy elsewhere does not tell that there is a newer one. */
+static int
 find_copies(struct rescue *re, struct found *ret_found)
 {
 	struct finding f = {re->s, ret_found};
+	char missing[RESCUE_MISSING];
 	int images[VOLUMES];
-	size_t n = rescue_images(re->s, images, VOLUMES);
+	size_t n = rescue_images(re->s, images, VOLUMES, missing);
 
 	for (size_t i = 0; i < n; i++) {
 		each_image(images[i], attach_one, &f);
 		nx_close(&images[i]);
 	}
+	if (!missing[0] || re->partial)
+		return 0;
+	(void)snprintf(re->text, sizeof(re->text),
+	    "a disk with volumes is not there (%.120s): bring it back, or say "
+	    "--partial to go on without what is only there",
+	    missing);
+	return -ENODEV;
 }
 
 static void
@@ -311,8 +289,9 @@ rescue_work(void *arg)
 	rescue_path(re->s, path, "storage.new");
 	remove_new(path);
 	if (r == 0) {
-		find_copies(re, f);
-		r = make(re, f, path);
+		r = find_copies(re, f);
+		if (r == 0)
+			r = make(re, f, path);
 	}
 	if (r == 0)
 		r = look_at(re, path);

@@ -43,6 +43,8 @@ struct disk {
 	bool busy;              /* a thread is asking it something */
 	bool hung;              /* and has been for too long */
 	bool doubted;           /* a volume failed: look now */
+	unsigned listed;        /* it has the list of that time */
+	bool unlisted;          /* and could not be given a later one: said */
 	uint64_t asked_us;      /* CLOCK_MONOTONIC: it was asked then */
 	unsigned asked;         /* so often */
 	uint64_t room;          /* bytes it can give away, when last asked */

@@ -19,6 +19,7 @@
 #include "storaged/volumes/base.h"
 #include "storaged/volumes/disk.h"
 #include "storaged/volumes/disk_identity.h"
+#include "storaged/volumes/disk_list.h"
 #include "storaged/volumes/volume.h"
 
 struct adoption {
@@ -108,6 +109,7 @@ adopt_saved(int result, void *arg)
 	if (d) {
 		nx_info("event=disk-added disk=%s", d->path);
 		disk_found(a->vs, d, &a->seen);
+		disk_list_changed(a->vs);
 	}
 	adoption_end(a, d);
 }
@@ -294,6 +296,7 @@ row_gone(int result, void *arg)
 	}
 	nx_info("event=disk-removed disk=%s", d->path);
 	d->busy = true;
+	disk_list_changed(job->vs);
 	if (d->away ||
 	    nx_workers_submit(
 		job->vs->s->disks, unmake_work, unmake_done, job) < 0)

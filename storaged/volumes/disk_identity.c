@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/fd.h"
 #include "storaged/volumes/disk_identity.h"
+#include "storaged/volumes/disk_list.h"
 
 #define IMAGES "volumes"
 #define PROBE  ".probe" /* beside the images */
@@ -202,8 +203,9 @@ write_identity(int top, const char *identity)
 static int
 check_empty(int top, const char *path, struct volume_error *error)
 {
-	static const char *const top_names[] = {
-	    ".", "..", "lost+found", IMAGES, DISK_FILE, DISK_FILE ".new", NULL};
+	static const char *const top_names[] = {".", "..", "lost+found", IMAGES,
+	    DISK_FILE, DISK_FILE ".new", DISK_LIST_FILE, DISK_LIST_FILE ".new",
+	    NULL};
 	static const char *const image_names[] = {".", "..", PROBE, NULL};
 	nx_cleanup_fd int images = -1;
 	int r = is_empty(top, top_names);
@@ -287,6 +289,9 @@ disk_unmake(const char *path, const char *identity)
 	if (top < 0)
 		return -errno;
 	if (unlinkat(images, PROBE, 0) < 0 && errno != ENOENT)
+		return -errno;
+	(void)unlinkat(top, DISK_LIST_FILE ".new", 0);
+	if (unlinkat(top, DISK_LIST_FILE, 0) < 0 && errno != ENOENT)
 		return -errno;
 	if (unlinkat(top, IMAGES, AT_REMOVEDIR) < 0 ||
 	    unlinkat(top, DISK_FILE, 0) < 0)

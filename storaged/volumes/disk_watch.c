@@ -25,6 +25,7 @@
 #include "storaged/volumes/base.h"
 #include "storaged/volumes/disk.h"
 #include "storaged/volumes/disk_identity.h"
+#include "storaged/volumes/disk_list.h"
 #include "storaged/volumes/volume.h"
 #include "storaged/volumes/volume_internal.h"
 
@@ -37,12 +38,25 @@ struct look {
 	char path[CATALOG_DISK_PATH + 1];
 	char identity[NX_ID_LEN + 1];
 	bool write;
+	char *list; /* to be written there; NULL: it has it */
+	unsigned of;
+	int list_result;
 	struct disk_seen seen;
 	int result;
 	struct volume_error error;
 };
 
 /* --- in a thread of the disk's ----------------------------------------------*/
+
+/* It costs no trust: a full disk has no room for it. */
+static void
+give_list(struct look *l)
+{
+	nx_cleanup_fd int top = openat(l->seen.images, "..",
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	l->list_result = top < 0 ? -errno : disk_list_write(top, l->list);
+}
 
 static void
 look_work(void *arg)
@@ -68,6 +82,8 @@ look_work(void *arg)
 	if (l->result < 0)
 		(void)snprintf(l->error.text, sizeof(l->error.text),
 		    "%.180s: %s", l->path, strerror(-l->result));
+	else if (l->list)
+		give_list(l);
 }
 
 struct letting_go {
@@ -227,18 +243,33 @@ judge(struct volumes *vs, struct look *l)
 }
 
 static void
+note_list(struct disk *d, const struct look *l)
+{
+	if (!l->list || l->result < 0)
+		return;
+	if (l->list_result == 0)
+		d->listed = l->of;
+	else if (!d->unlisted)
+		nx_warn("event=disks-not-noted disk=%s error=\"%s\"", d->path,
+		    strerror(-l->list_result));
+	d->unlisted = l->list_result < 0;
+}
+
+static void
 look_done(void *arg)
 {
 	struct look *l = arg;
 	struct disk *d = l->disk;
 
 	d->busy = d->hung = false;
+	note_list(d, l);
 	judge(l->vs, l);
 	if (l->seen.images >= 0)
 		nx_close(&l->seen.images);
 	(void)let_go_one(l->vs, d);
 	if (d->doubted && !d->away)
 		disk_look(l->vs, d);
+	free(l->list);
 	free(l);
 }
 
@@ -259,9 +290,13 @@ look(struct volumes *vs, struct disk *d, bool write)
 	l->seen.images = -1;
 	/* What was away is taken in when it can be written. */
 	l->write = write || d->away;
+	l->of = vs->disk_lists;
+	if (d->listed != vs->disk_lists)
+		l->list = disk_list_text(vs);
 	memcpy(l->path, d->path, sizeof(l->path));
 	memcpy(l->identity, d->identity, sizeof(l->identity));
 	if (nx_workers_submit(vs->s->disks, look_work, look_done, l) < 0) {
+		free(l->list);
 		free(l);
 		return;
 	}

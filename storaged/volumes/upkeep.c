@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "storaged/storaged.h"
 #include "storaged/volumes/base.h"
+#include "storaged/volumes/disk_list.h"
 #include "storaged/volumes/volume.h"
 #include "storaged/volumes/volume_internal.h"
 
@@ -184,6 +185,7 @@ volumes_start(struct volumes *vs)
 		finish_removals(vs);
 	} else
 		disks_start(vs);
+	disk_list_changed(vs);
 	disks_adopt_conf(vs);
 	base_check(vs);
 }

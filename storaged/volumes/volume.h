@@ -77,8 +77,10 @@ struct volumes {
 	int nowhere;           /* a directory without images */
 	struct volume_keys *keys;
 	struct disk_list disks;
-	bool only_looking; /* volumes_look */
-	unsigned adopting; /* disks that are being taken in */
+	bool only_looking;       /* volumes_look */
+	unsigned adopting;       /* disks that are being taken in */
+	unsigned disk_lists;     /* how often there were others (disk_list.h) */
+	bool noting, note_again; /* the state directory's is written */
 	struct volume_list list;
 	char base_note[200]; /* why there is not one more base volume */
 	bool base_wanted;    /* base_want */

@@ -9,6 +9,8 @@
 #include "proto/volume.pb-c.h"
 #include "storaged/volumes/base.h"
 #include "storaged/volumes/disk.h"
+#include "storaged/volumes/disk_identity.h"
+#include "storaged/volumes/disk_list.h"
 #include "storaged/volumes/fault.h"
 #include "storaged/volumes/formatter.h"
 #include "storaged/volumes/volume.h"
