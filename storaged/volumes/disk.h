@@ -48,6 +48,7 @@ struct disk {
 	uint64_t asked_us;      /* CLOCK_MONOTONIC: it was asked then */
 	unsigned asked;         /* so often */
 	uint64_t room;          /* bytes it can give away, when last asked */
+	unsigned made;          /* volumes that were begun or ended there */
 	uint64_t base_retry_us; /* CLOCK_MONOTONIC: no base volume before */
 	dev_t dev;              /* of the directory of images */
 	ino_t ino;

@@ -41,6 +41,7 @@ struct look {
 	char *list; /* to be written there; NULL: it has it */
 	unsigned of;
 	int list_result;
+	unsigned made;
 	struct disk_seen seen;
 	int result;
 	struct volume_error error;
@@ -222,6 +223,22 @@ disk_found(struct volumes *vs, struct disk *d, const struct disk_seen *seen)
 	volumes_changed(vs);
 }
 
+/* Images that were being made while it was asked are in what it said, or in
+ * part: what is known of them stays what counts, until it is asked again. */
+static bool
+has_said_all(const struct volumes *vs, const struct look *l)
+{
+	const struct volume *v;
+
+	if (l->made != l->disk->made)
+		return false;
+	TAILQ_FOREACH(v, &vs->list, entry)
+		if (v->disk == l->disk && v->state == VOLUME_MAKING &&
+		    !v->attaching)
+			return false;
+	return true;
+}
+
 static void
 judge(struct volumes *vs, struct look *l)
 {
@@ -235,7 +252,8 @@ judge(struct volumes *vs, struct look *l)
 		disk_lost(vs, d, l->error.text);
 		return;
 	}
-	d->room = l->seen.room;
+	if (has_said_all(vs, l))
+		d->room = l->seen.room;
 	if (d->away)
 		disk_found(vs, d, &l->seen);
 	else if (l->seen.st.st_dev != d->dev || l->seen.st.st_ino != d->ino)
@@ -290,6 +308,7 @@ look(struct volumes *vs, struct disk *d, bool write)
 	l->seen.images = -1;
 	/* What was away is taken in when it can be written. */
 	l->write = write || d->away;
+	l->made = d->made;
 	l->of = vs->disk_lists;
 	if (d->listed != vs->disk_lists)
 		l->list = disk_list_text(vs);

@@ -80,6 +80,7 @@ give_up(struct create_job *job)
 	struct volume *v = job->volume;
 
 	nx_assert(job->result < 0);
+	job->disk->made++;
 	if (job->made.left) {
 		v->state = VOLUME_GOING;
 		v->unfinished = true;
@@ -137,6 +138,7 @@ complete(int result, void *arg)
 		own_mounted(v, 0, &job->made.own, NULL);
 	v->state = VOLUME_READY;
 	v->active = v->base;
+	v->disk->made++;
 	all = v->size + v->own.size;
 	v->disk->room -= v->disk->room < all ? v->disk->room : all;
 	nx_info("event=volume-created node=%s size=%" PRIu64 " own=%" PRIu64
@@ -259,6 +261,7 @@ volume_make(struct volumes *vs, struct disk *d, struct nx_request *r,
 	job->request = r;
 	job->disk = d;
 	job->made = (struct volume_steps){.vs = vs, .volume = job->volume};
+	d->made++;
 	job->volume->own.size = blocks_of(own);
 	job->volume->state = VOLUME_MAKING;
 	save(job, CATALOG_VOLUME_MAKING, catalog_volume_save, announced);

@@ -198,6 +198,19 @@ test_damaged_own(void **state)
 	assert_int_equal(lab_status()->away, 0);
 }
 
+/* It holds its file system, and is not what the catalogue knows. */
+static void
+test_other_own(void **state)
+{
+	int node;
+
+	(void)state;
+	LAB_OK(lab_volume(NODE, 64 * MIB));
+	cut(OWN, 65 * MIB);
+	assert_non_null(strstr(apart_volume()->own.why, "the catalogue says"));
+	assert_int_equal(apart_attach(NODE, &node), NX__STATUS__INTERNAL);
+}
+
 static void
 test_damaged_chunks(void **state)
 {
@@ -326,6 +339,7 @@ main(void)
 	    T(test_share),
 	    T(test_old_volume),
 	    T(test_damaged_own),
+	    T(test_other_own),
 	    T(test_damaged_chunks),
 	    T(test_missing_own),
 	    T(test_unclean),
