@@ -57,6 +57,8 @@ static const struct ctl_option exec_options[] = {
 static const struct ctl_option upload_options[] = {
     {"name", 0, "<word:NAME>", NULL, "its name (that of the local file)"},
     {"replicas", 0, "<number>", "0", "copies of each chunk; 0: the default"},
+    {"erasure", 0, "<word:K+M>", NULL,
+	"parity instead, as in 2+1: any M parts of K+M may be lost"},
     {"resume", 0, NULL, NULL,
 	"keep what was sent when it breaks off, and go on from there"},
 };
@@ -67,6 +69,8 @@ static const struct ctl_option files_options[] = {
 static const struct ctl_option put_options[] = {
     {"new", 0, NULL, NULL, "refuse to replace what is there"},
     {"replicas", 0, "<number>", "0", "copies of each chunk; 0: the default"},
+    {"erasure", 0, "<word:K+M>", NULL,
+	"parity instead, as in 2+1: any M parts of K+M may be lost"},
     {"resume", 0, NULL, NULL,
 	"keep what was sent when it breaks off, and go on from there"},
 };
@@ -134,6 +138,8 @@ static const struct ctl_option object_put_options[] = {
     {"type", 0, "<word:TYPE>", NULL, "its content type"},
     {"part", 0, "<size>", NULL, "send it in parts of this size"},
     {"replicas", 0, "<number>", "0", "copies of each chunk; 0: the default"},
+    {"erasure", 0, "<word:K+M>", NULL,
+	"parity instead, as in 2+1: any M parts of K+M may be lost"},
 };
 static const struct ctl_option object_version_options[] = {
     {"version", 0, "<word:VERSION>", NULL, "not the current one"},
@@ -248,6 +254,15 @@ const struct ctl_command ctl_commands[] = {
     {"fs mv <path:FROM> <path:TO>", "move or rename",
 	"In one step: at no moment is it in neither place, or in both.",
 	OPT(mv_options), STORAGE, ctl_fs_mv},
+    {"fs policy <path> [word:POLICY] [word:NUMBER]",
+	"show or set how often what comes into a folder is to be there",
+	"POLICY is parity as in 2+1 or 4+2 (parts of data and of parity, each "
+	"on a volume of its own, on different disks first), replicas with "
+	"their NUMBER, or inherit. The nearest folder above a file that has "
+	"one counts; what is there already stays as it is.\n\n"
+	"    nexusctl fs policy /films 4+2\n"
+	"    nexusctl fs policy /papers replicas 3",
+	NO_OPT, STORAGE, ctl_fs_policy},
     {"fs cp <path:FROM> <path:TO>", "copy a file, or a folder",
 	"No byte is moved: the copy shares what it was made of, and counts in "
 	"full against the quota. A folder's copy appears whole.",

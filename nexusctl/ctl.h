@@ -158,6 +158,7 @@ int ctl_fs_ls(struct ctl *c);
 int ctl_fs_stat(struct ctl *c);
 int ctl_fs_rm(struct ctl *c);
 int ctl_fs_mv(struct ctl *c);
+int ctl_fs_policy(struct ctl *c);
 int ctl_fs_cp(struct ctl *c);
 int ctl_fs_find(struct ctl *c);
 int ctl_fs_put(struct ctl *c);

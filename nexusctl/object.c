@@ -217,6 +217,8 @@ put_whole(struct ctl *c)
 	request.bucket = ctl_text(c, "BUCKET");
 	request.key = bytes(ctl_text(c, "KEY"));
 	request.replicas = (uint32_t)ctl_option_number(c, "replicas");
+	if (ctl_option(c->args, "erasure")->set)
+		request.erasure = ctl_option_text(c, "erasure");
 	request.meta = pairs;
 	fill_type(c, &pair, &request.n_meta);
 	condition.absent = true;

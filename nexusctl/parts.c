@@ -110,6 +110,8 @@ open_parts(struct parts *p)
 	q.bucket = ctl_text(p->c, "BUCKET");
 	q.key = (ProtobufCBinaryData){strlen(key), (uint8_t *)key};
 	q.replicas = (uint32_t)ctl_option_number(p->c, "replicas");
+	if (ctl_option(p->c->args, "erasure")->set)
+		q.erasure = ctl_option_text(p->c, "erasure");
 	status = ctl_call(
 	    p->c, nx_ask_multipart_open(&q), NULL, 0, CTL_QUICK_US, &reply);
 	if (status == NX__STATUS__OK)

@@ -66,6 +66,7 @@ begin(struct ctl *c, const Nx__OpenUploadRequest *asked, char ret_id[33],
 	q.name = asked->name;
 	q.path = asked->path;
 	q.replicas = asked->replicas;
+	q.erasure = asked->erasure;
 	status = ctl_call(
 	    c, nx_ask_resumable_open(&q), NULL, 0, CTL_QUICK_US, &reply);
 	if (status != NX__STATUS__OK)

@@ -155,6 +155,8 @@ ctl_file_upload(struct ctl *c)
 	if (!name->set)
 		request.name = local + (ctl_last_name(local) - local);
 	request.replicas = (uint32_t)ctl_option_number(c, "replicas");
+	if (ctl_option(c->args, "erasure")->set)
+		request.erasure = ctl_option_text(c, "erasure");
 	return upload(c, local, &request);
 }
 
@@ -203,5 +205,7 @@ ctl_fs_put(struct ctl *c)
 	request.path = path;
 	request.create_only = ctl_flag(c, "new");
 	request.replicas = (uint32_t)ctl_option_number(c, "replicas");
+	if (ctl_option(c->args, "erasure")->set)
+		request.erasure = ctl_option_text(c, "erasure");
 	return upload(c, local, &request);
 }

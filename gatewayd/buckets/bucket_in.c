@@ -39,8 +39,7 @@ bucket_lock_of(struct req *r, struct bucket_lock *ret_lock)
 	struct bucket_lock lock = {.mode = req_param(r, "lock")};
 
 	if (!req_flag(r, "hold", &lock.hold) ||
-	    !req_number(r, "until", INT64_MAX, &lock.until) ||
-	    !req_number(r, "replicas", 8, &lock.replicas))
+	    !req_number(r, "until", INT64_MAX, &lock.until))
 		return false;
 	if (lock.until != 0 && !*lock.mode) {
 		req_fail(r, 400, "invalid",

@@ -20,14 +20,13 @@ ProtobufCBinaryData bucket_bytes(const struct req *r, const char *name);
 /* The parameter @name that is a key. False: the request has ended. */
 bool bucket_key(struct req *r, const char *name, ProtobufCBinaryData *ret_key);
 
-/* ?lock=MODE&until=TIME&hold= of an object that is made, and ?replicas=. */
+/* ?lock=MODE&until=TIME&hold= of an object that is made. */
 struct bucket_lock {
 	const char *mode;
 	uint64_t until;
-	uint64_t replicas;
 	bool hold;
 };
-#define BUCKET_LOCK_QUERY "lock until hold replicas"
+#define BUCKET_LOCK_QUERY "lock until hold replicas erasure"
 /* False: the request has ended. */
 bool bucket_lock_of(struct req *r, struct bucket_lock *ret_lock);
 

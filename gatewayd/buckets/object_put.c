@@ -45,7 +45,8 @@ open_object(struct req *r)
 	m.bucket = bucket_text(r->param);
 	m.has_size = r->x.head.framing != HTTP_CHUNKED;
 	m.size = m.has_size ? r->x.head.content_length : 0;
-	m.replicas = (uint32_t)lock.replicas;
+	m.replicas = u->redundancy.replicas;
+	m.erasure = u->redundancy.erasure;
 	m.meta = meta.list;
 	m.n_meta = meta.n;
 	m.condition = condition_message(&u->condition);

@@ -30,16 +30,20 @@ multipart_open(struct req *r)
 	const struct http_error *error;
 	struct bucket_lock lock;
 	struct bucket_meta meta;
+	struct redundancy redundancy;
 	struct about about;
 
 	error = about_of(&about, &r->x.head, true);
+	if (!error)
+		error = redundancy_of(&redundancy, &r->x.head, &r->uri);
 	if (!error)
 		error = bucket_meta_of(&meta, &about.message);
 	if (error)
 		req_fail_http(r, error);
 	else if (bucket_key(r, "key", &m.key) && bucket_lock_of(r, &lock)) {
 		m.bucket = bucket_text(r->param);
-		m.replicas = (uint32_t)lock.replicas;
+		m.replicas = redundancy.replicas;
+		m.erasure = redundancy.erasure;
 		m.meta = meta.list;
 		m.n_meta = meta.n;
 		m.mode = bucket_text(lock.mode);

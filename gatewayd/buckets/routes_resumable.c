@@ -34,7 +34,7 @@ on_opened(struct req *r, const struct nx_reply *reply)
 /* --- opening, looking -------------------------------------------------------*/
 
 struct open_wanted {
-	char *path, *name;
+	char *path, *name, *erasure;
 	uint64_t replicas;
 };
 static const struct json_field open_fields[] = {
@@ -42,6 +42,8 @@ static const struct json_field open_fields[] = {
     {"name", JSON_STRING, false, offsetof(struct open_wanted, name), 0, 0},
     {"replicas", JSON_UINT, false, offsetof(struct open_wanted, replicas), 0,
 	8},
+    {"erasure", JSON_STRING, false, offsetof(struct open_wanted, erasure), 0,
+	0},
 };
 
 static void
@@ -63,6 +65,8 @@ upload_begin(struct req *r)
 	if (w.name)
 		m.name = w.name;
 	m.replicas = (uint32_t)w.replicas;
+	if (w.erasure)
+		m.erasure = w.erasure;
 	req_call(r, nx_ask_resumable_open(&m), NULL, on_opened);
 }
 

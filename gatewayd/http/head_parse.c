@@ -72,6 +72,8 @@ static const struct {
     [HEAD_X_FORWARDED_FOR] = {"x-forwarded-for", true},
     [HEAD_FORWARDED] = {"forwarded", true},
     [HEAD_NEXUS_MTIME] = {"x-nexus-mtime", false},
+    [HEAD_NEXUS_ERASURE] = {"x-nexus-erasure", false},
+    [HEAD_NEXUS_REPLICAS] = {"x-nexus-replicas", false},
 };
 
 static int

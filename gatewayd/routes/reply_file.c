@@ -14,6 +14,10 @@ file_members(struct buf *b, const Nx__FileInfo *f)
 	json_uint(b, "chunks_count", f->chunks);
 	json_string(b, "status", "Uploaded");
 	json_uint(b, "replicas", f->replicas);
+	if (f->erasure[0])
+		json_string(b, "erasure", f->erasure);
+	if (f->spread[0])
+		json_string(b, "spread", f->spread);
 	json_string(b, "etag", f->md5);
 	json_uint(b, "created_at", f->created_at);
 	json_string(b, "condition", f->condition);

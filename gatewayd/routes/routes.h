@@ -14,6 +14,7 @@
 #include "gatewayd/routes/req.h"
 #include "gatewayd/routes/route.h"
 #include "gatewayd/routes/token.h"
+#include "gatewayd/routes/redundancy.h"
 
 /* What was deleted in the folder "path": routes_history.c. */
 req_fn history_list_deleted;

@@ -222,6 +222,9 @@ form_start(struct req *r, bool tree)
 	if (!error)
 		error = condition_of(&f->upload.condition, &r->x.head);
 	if (!error)
+		error =
+		    redundancy_of(&f->upload.redundancy, &r->x.head, &r->uri);
+	if (!error)
 		error = about_of(&f->upload.about, &r->x.head, false);
 	if (!error)
 		error = multipart_init(

@@ -73,6 +73,8 @@ open_pipe(struct req *r)
 	}
 	if (f->placed || !f->tree)
 		m.condition = condition_message(&f->upload.condition);
+	m.erasure = f->upload.redundancy.erasure;
+	m.replicas = f->upload.redundancy.replicas;
 	upload_open(&f->upload, &m, open_pipe, on_open);
 }
 
@@ -113,6 +115,8 @@ send_small(struct req *r)
 		m.into_folder = true;
 	}
 	m.condition = condition_message(&f->upload.condition);
+	m.erasure = f->upload.redundancy.erasure;
+	m.replicas = f->upload.redundancy.replicas;
 	small_send(&f->small, r, &m, &f->upload.digest, &f->upload.about,
 	    send_small, on_finished);
 }

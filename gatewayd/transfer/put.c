@@ -192,6 +192,9 @@ put_begin(struct req *r, const struct put_kind *kind, void *own)
 	r->state = p;
 	r->ops = &put_ops;
 	error = read_head(p, &r->x.head);
+	if (!error)
+		error =
+		    redundancy_of(&p->upload.redundancy, &r->x.head, &r->uri);
 	if (error)
 		req_fail_http(r, error);
 	else

@@ -31,6 +31,8 @@ open_file(struct req *r)
 	m.has_size = r->x.head.framing != HTTP_CHUNKED;
 	m.size = m.has_size ? r->x.head.content_length : 0;
 	m.condition = condition_message(&p->upload.condition);
+	m.erasure = p->upload.redundancy.erasure;
+	m.replicas = p->upload.redundancy.replicas;
 	upload_open(&p->upload, &m, open_file, put_opened);
 }
 
@@ -46,6 +48,8 @@ send_small(struct req *r)
 	else
 		m.path = (char *)(uintptr_t)place->path;
 	m.condition = condition_message(&p->upload.condition);
+	m.erasure = p->upload.redundancy.erasure;
+	m.replicas = p->upload.redundancy.replicas;
 	small_send(&p->small, r, &m, &p->upload.digest, &p->upload.about,
 	    send_small, on_finished);
 }

@@ -62,14 +62,15 @@ fs_download(struct req *r)
 
 static const struct route rows[] = {
     {HTTP_M_POST, "/api/files/upload", ROUTE_UPLOAD, ROUTE_ANY, true,
-	file_upload, NULL},
+	file_upload, "erasure replicas"},
     {HTTP_M_PUT, "/api/files/:name", ROUTE_UPLOAD, ROUTE_ANY, true, file_put,
-	NULL},
+	"erasure replicas"},
     {HTTP_M_GET, "/api/files/:id/download", ROUTE_NO_BODY, ROUTE_SMALL, true,
 	file_download, NULL},
     {HTTP_M_POST, "/api/fs/upload", ROUTE_UPLOAD, ROUTE_ANY, true, fs_upload,
-	"path"},
-    {HTTP_M_PUT, "/api/fs/file", ROUTE_UPLOAD, ROUTE_ANY, true, fs_put, "path"},
+	"path erasure replicas"},
+    {HTTP_M_PUT, "/api/fs/file", ROUTE_UPLOAD, ROUTE_ANY, true, fs_put,
+	"path erasure replicas"},
     {HTTP_M_GET, "/api/fs/download", ROUTE_NO_BODY, ROUTE_SMALL, true,
 	fs_download, "path version"},
 };

@@ -23,7 +23,9 @@ struct upload {
 	uint64_t max; /* bytes that fit the quota */
 	uint64_t written;
 	struct digest digest; /* what the client says it is; set it first */
-	struct condition condition; /* of writing it; set it first, too, */
+	struct redundancy
+	    redundancy; /* how often it is to be there; set it first, */
+	struct condition condition; /* and that of writing it, */
 	struct about about;         /* and what it says of it */
 	char *path; /* learnt after opening: FINISH says it; or NULL */
 	req_fn *on_open, *on_room;

@@ -64,6 +64,8 @@ static bool
 fill_open(struct nx_request *r, struct storaged *s,
     const Nx__MultipartOpenRequest *q, struct open_request *o)
 {
+	struct upload_policy policy = {
+	    .replicas = q->replicas, .erasure = q->erasure};
 	struct catalog_upload *u = &o->op.upload;
 	struct catalog_bucket b;
 	struct catalog_key key;
@@ -74,8 +76,10 @@ fill_open(struct nx_request *r, struct storaged *s,
 	    !bucket_read_lock(r, q->mode, q->until, q->hold, &u->lock) ||
 	    !bucket_read_meta(
 		r, q->meta, q->n_meta, o->meta, &o->op.meta_len) ||
-	    !uploads_decide_replicas(r, s, q->replicas, &u->want))
+	    !uploads_decide_policy(r, s, b.owner, NULL, &policy))
 		return false;
+	u->want = policy.want;
+	u->code = policy.code;
 	e = quota_limit(s, b.owner, &o->op.quota);
 	if (e < 0) {
 		nx_refuse_errno(r, e, "opening the upload");

@@ -61,6 +61,7 @@ serve_object_open_upload(struct nx_request *r,
 	    .has_size = q->has_size,
 	    .size = q->size,
 	    .replicas = q->replicas,
+	    .erasure = q->erasure,
 	    .md5 = q->md5,
 	    .sha256 = q->sha256,
 	    .condition = q->condition,
@@ -103,6 +104,7 @@ aim_at(struct nx_request *r, const struct catalog_upload *u,
 	ask->owner = u->owner;
 	t->part.upload = u->file;
 	t->want = u->want;
+	t->code = u->code;
 	if (u->kind == CATALOG_MULTIPART)
 		catalog_key_text(&(struct catalog_key){u->key, u->key_len},
 		    t->what, sizeof(t->what));

@@ -51,6 +51,8 @@ read_place(struct nx_request *r, struct storaged *s,
     const Nx__ResumableOpenRequest *q, struct catalog_upload *u)
 {
 	static const struct catalog_condition none;
+	struct upload_policy policy = {
+	    .replicas = q->replicas, .erasure = q->erasure};
 	struct path path;
 	uint64_t old;
 	const char *wrong = q->path[0]
@@ -69,6 +71,11 @@ read_place(struct nx_request *r, struct storaged *s,
 		refuse_catalog(r, e, path.text);
 		return false;
 	}
+	if (!uploads_decide_policy(
+		r, s, r->who.user_id, q->path[0] ? &path : NULL, &policy))
+		return false;
+	u->want = policy.want;
+	u->code = policy.code;
 	(void)snprintf(
 	    u->path, sizeof(u->path), "%s", q->path[0] ? path.text : "");
 	(void)snprintf(u->name, sizeof(u->name), "%s",
@@ -89,7 +96,6 @@ serve_resumable_open(
 		return;
 	}
 	if (!read_place(r, s, q, &o->op.upload) ||
-	    !uploads_decide_replicas(r, s, q->replicas, &o->op.upload.want) ||
 	    refuse_waiting(r, s, r->who.user_id)) {
 		free(o);
 		return;

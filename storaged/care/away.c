@@ -52,7 +52,7 @@ is_elsewhere(const struct healer *h, const struct catalog_chunk *chunk)
 		if (v && volume_readable(v))
 			return true;
 	}
-	return false;
+	return stripe_is_there(h->s, chunk);
 }
 
 /* Files that lack one in the catalogue are counted there. */

@@ -34,6 +34,20 @@ judge(int error)
 						    : REPLICA_BAD;
 }
 
+/* All of it, from what the others have on their disks. */
+static int
+check_made(struct copy *c)
+{
+	struct chunk_reader *reader;
+	int r = stripe_open(c->stripe, true, &reader);
+
+	if (r == 0)
+		r = chunk_verify(
+		    reader, &c->chunk.sums, 0, c->chunk.sums.size, NULL);
+	stripe_close(c->stripe);
+	return r;
+}
+
 static void
 check_work(void *arg)
 {
@@ -45,6 +59,10 @@ check_work(void *arg)
 		r->error =
 		    reading_whole(r->volume->store, &r->place, &c->chunk.sums);
 		r->state = judge(r->error);
+	}
+	if (c->stripe && c->n_replicas == 0) {
+		c->made_error = check_made(c);
+		c->made = judge(c->made_error);
 	}
 }
 
@@ -112,6 +130,22 @@ is_replica(const struct copy *c)
 	return i < CATALOG_REPLICAS && c->chunk.at[i] == c->at;
 }
 
+/* The replicas, and what can be made of other parts, behind them: so that it is
+ * asked last. */
+#define READERS (CATALOG_REPLICAS + 1)
+
+static int
+open_made(struct copy *c, struct chunk_reader **readers)
+{
+	int r = c->stripe
+	    ? stripe_open(c->stripe, false, &readers[c->n_replicas])
+	    : 0;
+
+	if (r < 0)
+		readers[c->n_replicas] = NULL;
+	return volume_fault_of(r) == FAULT_OURS ? r : 0;
+}
+
 /* Not readable for want of something of ours: then nothing is known. */
 static int
 open_all(struct copy *c, struct chunk_reader **readers)
@@ -127,7 +161,7 @@ open_all(struct copy *c, struct chunk_reader **readers)
 		if (volume_fault_of(r->error) == FAULT_OURS)
 			ours = r->error;
 	}
-	return ours;
+	return ours < 0 ? ours : open_made(c, readers);
 }
 
 static void
@@ -137,7 +171,7 @@ make_from(struct copy *c, struct chunk_reader *const *readers)
 	bool source = false;
 
 	/* Replacing also what an interrupted copy may have left. */
-	c->result = chunk_copy(readers, c->n_replicas, &c->chunk.sums,
+	c->result = chunk_copy(readers, c->n_replicas + 1, &c->chunk.sums,
 	    c->target->store, &c->chunk.id, true, &c->at, &source);
 	if (c->result == -EBADMSG && source && c->salvage) {
 		source = false;
@@ -172,7 +206,7 @@ is_good_already(struct copy *c)
 static void
 make_work(void *arg)
 {
-	struct chunk_reader *readers[CATALOG_REPLICAS] = {NULL};
+	struct chunk_reader *readers[READERS] = {NULL};
 	struct copy *c = arg;
 	int ours;
 
@@ -185,9 +219,21 @@ make_work(void *arg)
 		c->result = ours;
 	for (size_t i = 0; i < c->n_replicas; i++)
 		(void)chunk_close(readers[i]);
+	stripe_close(c->stripe);
 }
 
 /* --- in the loop's ----------------------------------------------------------*/
+
+static void
+copy_free(struct copy *c)
+{
+	for (size_t i = 0; i < c->n_replicas; i++)
+		volume_release(c->replicas[i].volume, &c->replicas[i].place);
+	stripe_release(c->stripe);
+	if (c->target)
+		volume_unref(c->target);
+	free(c);
+}
 
 static struct copy *
 copy_new(struct storaged *s, const struct catalog_chunk *chunk,
@@ -211,17 +257,10 @@ copy_new(struct storaged *s, const struct catalog_chunk *chunk,
 		    .volume = v, .place = catalog_place(chunk, i)};
 		volume_hold(v, &c->replicas[c->n_replicas++].place);
 	}
-	return c;
-}
-
-static void
-copy_free(struct copy *c)
-{
-	for (size_t i = 0; i < c->n_replicas; i++)
-		volume_release(c->replicas[i].volume, &c->replicas[i].place);
-	if (c->target)
-		volume_unref(c->target);
-	free(c);
+	if (stripe_hold(s, chunk, but, &c->stripe) == 0)
+		return c;
+	copy_free(c);
+	return NULL;
 }
 
 /* For those who list the file: is the chunk whole somewhere? */
@@ -321,7 +360,7 @@ check_done(void *arg)
 {
 	struct copy *c = arg;
 
-	nx_assert(!c->target && c->n_replicas > 0);
+	nx_assert(!c->target && (c->n_replicas > 0 || c->stripe));
 	copy_end(c);
 }
 
@@ -334,7 +373,7 @@ copy_check(struct storaged *s, const struct catalog_chunk *chunk,
 
 	if (!c)
 		return -ENOMEM;
-	r = c->n_replicas > 0 ? 1 : 0;
+	r = c->n_replicas > 0 || c->stripe ? 1 : 0;
 	if (r > 0 && nx_workers_submit(s->slow, check_work, check_done, c) < 0)
 		r = -EAGAIN;
 	if (r <= 0)

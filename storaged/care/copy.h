@@ -31,6 +31,10 @@ struct copy {
 	struct catalog_chunk chunk;
 	struct replica replicas[CATALOG_REPLICAS];
 	size_t n_replicas;
+	/* Of a part of a stripe, what it can be made of; or NULL. */
+	struct stripe *stripe;
+	enum replica_state made; /* whether it can be, and why not */
+	int made_error;
 	struct volume *target; /* referenced; NULL: the replicas are checked */
 	int64_t old;           /* the replica it takes the place of, or 0 */
 	bool salvage;          /* a damaged chunk is better than none */
@@ -48,9 +52,10 @@ struct copy {
 };
 
 /*
- * Checks every readable replica of @chunk but the one on @but. @done gets
- * replicas[]; the copy is freed after it. 1: started, 0: there is none to
- * check, -errno.
+ * Checks every readable replica of @chunk but the one on @but, and of a part of a
+ * stripe without any whether it can be made of the others. @done gets replicas[]
+ * and made; the copy is freed after it. 1: started, 0: there is none to check,
+ * -errno.
  */
 int copy_check(struct storaged *s, const struct catalog_chunk *chunk,
     const struct volume *but, void (*done)(struct copy *copy), void *arg);

@@ -198,6 +198,9 @@ checked(struct copy *c)
 		if (r->state == REPLICA_BAD)
 			healer_report(h, c->chunk.key, r->volume->key);
 	}
+	good += c->made == REPLICA_GOOD;
+	if (c->n_replicas == 0 && c->stripe && c->made == REPLICA_UNKNOWN)
+		ours = c->made_error;
 	h->running = false; /* from here on the reports are worked on */
 	if (good > 0)
 		d->todo = DRAIN_NEXT;

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,28 +112,63 @@ healer_free(struct healer *h)
 	return NULL;
 }
 
+/* What the new one is to be apart from: other replicas, and the other parts of
+ * its stripe, of which each volume has one at most. False: nothing is known. */
+static bool
+neighbours(struct healer *h, const struct catalog_chunk *chunk, int64_t old,
+    int64_t * not, size_t *ret_n_not, int64_t *beside, size_t *ret_n_beside)
+{
+	size_t n = chunk->n_replicas, n_beside = 0;
+	int parts = catalog_stripe_volumes(h->s->catalog, chunk, not +n);
+
+	if (parts < 0)
+		return false;
+	memcpy(not, chunk->volumes, n * sizeof(not [0]));
+	n += (size_t)parts;
+	for (size_t i = 0; i < n; i++)
+		if (not [i] != old)
+			beside[n_beside++] = not [i];
+	*ret_n_not = n;
+	*ret_n_beside = n_beside;
+	return true;
+}
+
+/* Elsewhere: of a part of a stripe that is a disk with fewer of them. */
+static unsigned
+most_there(struct healer *h, const struct catalog_chunk *chunk, int64_t old,
+    const struct placed *placed)
+{
+	const struct volume *v = volume_by_key(h->s->volumes, old);
+	unsigned here;
+
+	if (chunk->code == 0 || !v)
+		return 0;
+	here = volumes_on_disk(
+	    h->s->volumes, v->disk, placed->beside, placed->n_beside);
+	return here > 0 ? here - 1 : 0;
+}
+
 /* Not to where one waits to be unlinked: the new one has the same name and
  * would go with it. */
 struct volume *
 healer_target(struct healer *h, const struct catalog_chunk *chunk, int64_t old,
     bool elsewhere)
 {
-	int64_t not [CATALOG_REPLICAS + TARGETS_MAX], beside[CATALOG_REPLICAS];
-	size_t n = chunk->n_replicas;
-	struct placed placed = {.not = not, .beside = beside};
+	int64_t not [CATALOG_REPLICAS + ERASURE_PARTS_MAX + TARGETS_MAX];
+	int64_t beside[CATALOG_REPLICAS + ERASURE_PARTS_MAX];
+	struct placed placed = {.not = not, .beside = beside, .most = UINT_MAX};
 	struct volume *v;
+	size_t n;
 
-	nx_assert(n <= CATALOG_REPLICAS);
-	if (n == CATALOG_REPLICAS)
+	nx_assert(chunk->n_replicas <= CATALOG_REPLICAS);
+	if (chunk->n_replicas == CATALOG_REPLICAS ||
+	    !neighbours(h, chunk, old, not, &n, beside, &placed.n_beside))
 		return NULL;
-	memcpy(not, chunk->volumes, n * sizeof(not [0]));
-	for (size_t i = 0; i < n; i++)
-		if (chunk->volumes[i] != old)
-			beside[placed.n_beside++] = chunk->volumes[i];
+	if (elsewhere)
+		placed.most = most_there(h, chunk, old, &placed);
 	for (;;) {
 		placed.n_not = n;
-		v = volumes_place_one(
-		    h->s->volumes, chunk->sums.size, &placed, elsewhere);
+		v = volumes_place_one(h->s->volumes, chunk->sums.size, &placed);
 		if (!v ||
 		    catalog_knows(h->s->catalog, v->key, chunk->id.text) == 0)
 			return v;
@@ -326,7 +362,7 @@ next_degraded(struct healer *h)
 			break;
 		}
 		target = healer_target(h, &chunk, 0, false);
-		if (target && chunk.n_replicas > 0 &&
+		if (target && (chunk.n_replicas > 0 || chunk.code != 0) &&
 		    start(h, &chunk, target, 0, healed))
 			return true;
 	}

@@ -1,5 +1,6 @@
 /*
- * Chunks whose copies share a disk while another one has none of them: one copy
+ * Chunks whose copies share a disk while another one has none of them, and
+ * stripes of which a disk has more parts than it need have: one of them
  * moves there, at [storaged] move_rate. They come to be where a disk was full,
  * away or not there yet; so all chunks are looked at, a bounded number at a
  * time and with rests, when volumes have changed and once an hour.
@@ -48,6 +49,17 @@ source(const struct healer *h, const struct catalog_chunk *chunk)
 	return best;
 }
 
+/* A part of a stripe has no other copy. */
+static struct volume *
+part_of(const struct healer *h, const struct catalog_chunk *chunk)
+{
+	struct volume *v = chunk->n_replicas == 1
+	    ? volume_by_key(h->s->volumes, chunk->volumes[0])
+	    : NULL;
+
+	return v && volume_readable(v) ? v : NULL;
+}
+
 static void
 moved(struct copy *c)
 {
@@ -73,10 +85,10 @@ move(struct healer *h, int64_t key)
 
 	if (catalog_chunk_get(h->s->catalog, key, &chunk) != 0)
 		return false;
-	old = source(h, &chunk);
+	old = chunk.code == 0 ? source(h, &chunk) : part_of(h, &chunk);
 	if (!old)
 		return false;
-	target = healer_target(h, &chunk, 0, true);
+	target = healer_target(h, &chunk, chunk.code == 0 ? 0 : old->key, true);
 	if (target)
 		h->running = copy_make(h->s, &chunk, target, old->key, false,
 				 moved, h) == 0;

@@ -32,8 +32,8 @@
 #include "storaged/chunks/chunks.h"
 #include "storaged/catalog/catalog_result.h"
 #include "storaged/catalog/catalog_about.h"
+#include "storaged/catalog/catalog_stripe.h"
 #include "storaged/catalog/path.h"
-
 struct catalog;
 struct nx_db;
 struct catalog_assembly;
@@ -70,9 +70,9 @@ struct catalog_file {
 	char id[NX_ID_LEN + 1];
 	char name[PATH_NAME_MAX + 1];
 	uint64_t owner, size;
-	uint32_t chunks;
-	uint32_t want;     /* replicas asked for */
-	uint32_t replicas; /* the fewest any chunk has */
+	uint32_t chunks, code; /* code: of them, catalog_stripe.h */
+	uint32_t want;         /* replicas asked for */
+	uint32_t replicas;     /* the fewest any chunk has */
 	uint32_t
 	    damaged; /* chunks known to have a block that is good nowhere */
 	uint32_t missing; /* chunks known to have no replica that can be read */
@@ -90,8 +90,9 @@ struct catalog_file {
 #define CATALOG_REPLICAS 8
 
 struct catalog_chunk {
-	int64_t key;
-	int64_t file; /* the content it is part of */
+	int64_t key, index;
+	int64_t file;  /* the content it is part of */
+	uint32_t code; /* 0: it is whole by itself; catalog_stripe.h */
 	struct chunk_id id;
 	struct checksums sums;
 	uint32_t n_replicas;

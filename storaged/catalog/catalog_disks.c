@@ -106,6 +106,26 @@ slice_end(struct nx_db *db, int64_t after, unsigned look)
 	return end;
 }
 
+/* Whole copies that share a disk, though there are others; parts of stripes of
+ * which more are on one disk than there need to be. */
+#define UNSPREAD                                                               \
+	"SELECT r.chunk AS chunk FROM replicas r CROSS JOIN volumes v"         \
+	" ON v.volume = r.volume WHERE r.chunk > ?1 AND r.chunk <= ?2"         \
+	" GROUP BY r.chunk HAVING count(*) > count(DISTINCT v.disk)"           \
+	" AND count(DISTINCT v.disk) < ?3 UNION SELECT chunk FROM"             \
+	" (SELECT c.chunk AS chunk, (SELECT count(*) FROM chunks p"            \
+	" JOIN replicas x ON x.chunk = p.chunk JOIN volumes w"                 \
+	" ON w.volume = x.volume WHERE " STRIPE_SAME(                          \
+	    "p", "c") " AND w.disk = v.disk) AS here, (SELECT count(*) FROM "  \
+		      "chunks p WHERE"                                         \
+		      " " STRIPE_SAME(                                         \
+			  "p", "c") ") AS parts FROM chunks c JOIN replicas r" \
+				    " ON r.chunk = c.chunk JOIN volumes v ON " \
+				    "v.volume = r.volume"                      \
+				    " WHERE c.chunk > ?1 AND c.chunk <= ?2 "   \
+				    "AND c.code <> 0)"                         \
+				    " WHERE here > (parts + ?3 - 1) / ?3"
+
 int
 catalog_unspread_next(struct catalog *c, int64_t *after, unsigned look,
     unsigned disks, int64_t *ret_chunks, size_t max)
@@ -119,11 +139,7 @@ catalog_unspread_next(struct catalog *c, int64_t *after, unsigned look,
 		*after = 0;
 		return (int)end;
 	}
-	r = nx_db_query(c->db, &stmt,
-	    "SELECT r.chunk FROM replicas r CROSS JOIN volumes v"
-	    " ON v.volume = r.volume WHERE r.chunk > ?1 AND r.chunk <= ?2"
-	    " GROUP BY r.chunk HAVING count(*) > count(DISTINCT v.disk)"
-	    " AND count(DISTINCT v.disk) < ?3 ORDER BY r.chunk LIMIT ?4",
+	r = nx_db_query(c->db, &stmt, UNSPREAD " ORDER BY chunk LIMIT ?4",
 	    "iiuu", *after, end, (uint64_t)disks, (uint64_t)max);
 	while (r > 0) {
 		ret_chunks[n++] = sqlite3_column_int64(stmt, 0);

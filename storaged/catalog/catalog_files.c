@@ -71,6 +71,7 @@ catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file)
 	f->content = sqlite3_column_int64(stmt, 14);
 	catalog_read_about(stmt, 15, &f->about);
 	f->extra = (uint64_t)sqlite3_column_int64(stmt, 17);
+	f->code = (uint32_t)sqlite3_column_int64(stmt, 18);
 }
 
 /* What was deleted with a folder or a user is not there, though its row may
@@ -177,6 +178,8 @@ catalog_read_chunk(sqlite3_stmt *stmt, struct catalog_chunk *ret_chunk)
 	c->file = sqlite3_column_int64(stmt, 1);
 	nx_db_text(stmt, 2, c->id.text, sizeof(c->id.text));
 	c->sums.size = (uint32_t)size;
+	c->index = sqlite3_column_int64(stmt, 6);
+	c->code = (uint32_t)sqlite3_column_int64(stmt, 7);
 	if (!nx_db_blob(stmt, 4, c->sums.md5, MD5_LEN))
 		return -EBADMSG;
 	if (n_crc > 0)
@@ -286,14 +289,28 @@ catalog_remove(struct catalog *c, struct catalog_remove *op)
 
 /* --- committing an upload ---------------------------------------------------*/
 
+/* Of a stripe, which are neighbours: as many as it lacks are fewer. */
 static uint32_t
 fewest_replicas(const struct catalog_commit *op)
 {
-	uint32_t fewest = op->file.want;
+	uint32_t fewest = op->file.want, lacks = 0;
+	int64_t stripe = -1;
 
-	for (uint32_t i = 0; i < op->file.chunks; i++)
-		if (op->chunks[i].n_replicas < fewest)
-			fewest = op->chunks[i].n_replicas;
+	for (uint32_t i = 0; i < op->file.chunks; i++) {
+		const struct catalog_chunk *c = &op->chunks[i];
+		uint32_t parity = catalog_erasure(c->code).parity;
+		uint32_t n = c->n_replicas;
+
+		if (c->code) {
+			if (catalog_stripe_of(c->index, c->code) != stripe)
+				lacks = 0;
+			stripe = catalog_stripe_of(c->index, c->code);
+			lacks += n == 0;
+			n = lacks > parity ? 0 : parity + 1 - lacks;
+		}
+		if (n < fewest)
+			fewest = n;
+	}
 	return fewest;
 }
 
@@ -352,25 +369,36 @@ insert_replicas(struct nx_db *db, int64_t chunk, const struct catalog_chunk *c)
 }
 
 static int
+insert_chunk(struct nx_db *db, const struct catalog_commit *op,
+    const struct catalog_chunk *c, int64_t index)
+{
+	int r = nx_db_exec(db,
+	    "INSERT INTO chunks(id, file, idx, size, md5, crc, code)"
+	    " VALUES(?, ?, ?, ?, ?, ?, ?)",
+	    "siiubbu", c->id.text, op->file.key, index, (uint64_t)c->sums.size,
+	    c->sums.md5, (size_t)MD5_LEN, c->sums.crc,
+	    checksum_blocks(c->sums.size) * sizeof(c->sums.crc[0]),
+	    (uint64_t)c->code);
+
+	return r < 0 ? r
+		     : insert_replicas(
+			   db, sqlite3_last_insert_rowid(nx_db_handle(db)), c);
+}
+
+/* With keys in the order of indexes: who goes on after a key goes on there. */
+static int
 insert_chunks(struct nx_db *db, const struct catalog_commit *op)
 {
+	int64_t index = 0;
 	int r = 0;
 
-	for (uint32_t i = 0; i < op->file.chunks && r == 0; i++) {
-		const struct catalog_chunk *c = &op->chunks[i];
-		int64_t key;
-
-		r = nx_db_exec(db,
-		    "INSERT INTO chunks(id, file, idx, size, md5, crc)"
-		    " VALUES(?, ?, ?, ?, ?, ?)",
-		    "siuubb", c->id.text, op->file.key, (uint64_t)i,
-		    (uint64_t)c->sums.size, c->sums.md5, (size_t)MD5_LEN,
-		    c->sums.crc,
-		    checksum_blocks(c->sums.size) * sizeof(c->sums.crc[0]));
-		key = sqlite3_last_insert_rowid(nx_db_handle(db));
-		if (r == 0)
-			r = insert_replicas(db, key, c);
-	}
+	for (uint32_t i = op->file.chunks; i > 0 && r == 0; i--)
+		if (op->chunks[i - 1].index < 0)
+			r = insert_chunk(db, op, &op->chunks[i - 1],
+			    op->chunks[i - 1].index);
+	for (uint32_t i = 0; i < op->file.chunks && r == 0; i++)
+		if (op->chunks[i].index >= 0)
+			r = insert_chunk(db, op, &op->chunks[i], index++);
 	return r;
 }
 

@@ -17,7 +17,9 @@ struct row {
 	int64_t chunk;
 	int64_t file;     /* its content; 0: deleted, its chunks wait */
 	int64_t replicas; /* the fewest of the file */
-	int64_t others;   /* replicas of the chunk on other volumes */
+	int64_t
+	    others; /* replicas of the chunk on other volumes; of a part of a
+			   * stripe, as many as it then has */
 };
 
 static int
@@ -50,15 +52,21 @@ read_rows(struct nx_db *db, int64_t volume, int64_t after, struct row *ret_rows)
 	int n = 0;
 	int r = nx_db_query(db, &stmt,
 	    "SELECT r.chunk, iif(f.replicas IS NULL, 0, c.file),"
-	    " ifnull(f.replicas, 0), (SELECT count(*) FROM replicas o"
-	    " WHERE o.chunk = r.chunk AND o.volume <> ?1)"
-	    " FROM (SELECT chunk FROM replicas"
-	    " WHERE volume = ?1 AND chunk > ?2 ORDER BY chunk LIMIT ?3) r"
-	    " LEFT JOIN chunks c ON c.chunk = r.chunk"
-	    " LEFT JOIN files f ON f.file = ifnull((SELECT a.file FROM files a"
-	    " WHERE a.file = c.file), (SELECT min(a.file) FROM files a"
-	    " WHERE a.content = c.file AND a.content <> 0))"
-	    " ORDER BY r.chunk",
+	    " ifnull(f.replicas, 0), iif(ifnull(c.code, 0) = 0,"
+	    " (SELECT count(*) FROM replicas o"
+	    " WHERE o.chunk = r.chunk AND o.volume <> ?1), max(0,"
+	    " " CHUNK_REPLICAS(
+		"c") " - NOT EXISTS (SELECT 1 FROM replicas o"
+		     " WHERE o.chunk = r.chunk AND o.volume <> ?1)))"
+		     " FROM (SELECT chunk FROM replicas"
+		     " WHERE volume = ?1 AND chunk > ?2 ORDER BY chunk LIMIT "
+		     "?3) r"
+		     " LEFT JOIN chunks c ON c.chunk = r.chunk"
+		     " LEFT JOIN files f ON f.file = ifnull((SELECT a.file "
+		     "FROM files a"
+		     " WHERE a.file = c.file), (SELECT min(a.file) FROM files a"
+		     " WHERE a.content = c.file AND a.content <> 0))"
+		     " ORDER BY r.chunk",
 	    "iii", volume, after, (int64_t)STEP_ROWS);
 
 	while (r > 0) {

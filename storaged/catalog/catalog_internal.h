@@ -4,6 +4,7 @@
 
 #include "common/db.h"
 #include "storaged/catalog/catalog.h"
+#include "storaged/catalog/catalog_stripe_internal.h"
 
 /* What was read of a user, and is so until anything is written. */
 struct catalog_known {
@@ -28,6 +29,7 @@ extern const char catalog_schema_apart[];
 extern const char catalog_schema_buckets[];
 extern const char catalog_schema_point[];
 extern const char catalog_schema_history[];
+extern const char catalog_schema_parity[];
 
 /* Whose chunks the row @f of files has: its own, or those of the one it is a
  * copy of. Keys are never used again, so that one may have gone. */
@@ -49,10 +51,14 @@ void catalog_read_about(
     sqlite3_stmt *stmt, int column, struct catalog_about *ret_about);
 
 /* Columns of struct catalog_file in the order catalog_read_file wants. */
-#define FILE_COLUMNS                                                \
-	"f.file, f.id, f.name, f.owner, f.size, f.chunks, f.want, " \
-	"f.replicas, f.md5, f.created_at, f.tree, " DAMAGE_COLUMNS( \
-	    CONTENT_OF("f")) ", f.parts, " CONTENT_OF("f") ", " ABOUT_COLUMNS
+#define FILE_COLUMNS                                                           \
+	"f.file, f.id, f.name, f.owner, f.size, f.chunks, f.want, "            \
+	"f.replicas, f.md5, f.created_at, f.tree, " DAMAGE_COLUMNS(CONTENT_OF( \
+	    "f")) ", f.parts, " CONTENT_OF("f") ", " ABOUT_COLUMNS             \
+						", ifnull((SELECT x.code "     \
+						"FROM chunks x WHERE x.file "  \
+						"= " CONTENT_OF(               \
+						    "f") " AND x.idx = 0), 0)"
 void catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file);
 
 /* What an entry adds to the folder it is in, or a change of that. */
@@ -157,8 +163,10 @@ uint64_t catalog_now(void); /* unix seconds */
  * commits. The user's place, with nothing in it that is not so any more. */
 struct catalog_known *catalog_known(struct catalog *c, uint64_t user);
 
-/* Reads chunk columns: chunk, file, id, size, md5, crc; then the replicas. */
-#define CHUNK_COLUMNS "c.chunk, c.file, c.id, c.size, c.md5, c.crc"
+/* Reads chunk columns: chunk, file, id, size, md5, crc, idx, code; then the
+ * replicas. */
+#define CHUNK_COLUMNS \
+	"c.chunk, c.file, c.id, c.size, c.md5, c.crc, c.idx, c.code"
 int catalog_read_chunk(sqlite3_stmt *stmt, struct catalog_chunk *ret_chunk);
 int catalog_read_replicas(struct nx_db *db, struct catalog_chunk *chunk);
 /* All rows of such columns, from @r, which nx_db_query answered; then their

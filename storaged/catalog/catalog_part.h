@@ -35,6 +35,7 @@ struct catalog_upload {
 	char name[PATH_NAME_MAX + 1];   /* RESUMABLE: of a raw file, or */
 	char path[PATH_BYTES_MAX + 2];  /* where it goes */
 	uint32_t want;                  /* replicas */
+	uint32_t code;                  /* catalog_stripe.h */
 	uint64_t began_at, expires_at;  /* unix seconds */
 	uint64_t size, chunks, charged; /* of its pieces */
 	uint32_t parts;

@@ -32,6 +32,10 @@
 
 /* --- chunks -----------------------------------------------------------------*/
 
+/* Of one with a code: erasure_part_size(). */
+#define PART_SIZE "(160 + (code >> 8) - 1) / (code >> 8) * 65536"
+_Static_assert(CHUNK_BLOCKS == 160 && CRC_BLOCK == 65536, "PART_SIZE says so");
+
 /* Before @end in @file. */
 static int
 drop_chunks_before(struct nx_db *db, uint64_t owner, int64_t file, int64_t end)
@@ -130,7 +134,9 @@ catalog_drop_file(struct nx_db *db, uint64_t owner, int64_t file)
 		r = nx_db_exec(db,
 		    "INSERT INTO going_files(file, owner, size) VALUES(?1, ?2,"
 		    " ifnull(((SELECT max(idx) FROM chunks WHERE file = ?1) -"
-		    " (SELECT min(idx) FROM chunks WHERE file = ?1) + 1) * ?3,"
+		    " (SELECT min(idx) FROM chunks WHERE file = ?1) + 1) *"
+		    " (SELECT iif(code = 0, ?3, " PART_SIZE ") FROM chunks"
+		    " WHERE file = ?1 ORDER BY idx LIMIT 1),"
 		    " (SELECT ifnull(sum(size), 0) FROM parts"
 		    " WHERE whole = ?1)))",
 		    "iui", file, owner, (int64_t)CHUNK_SIZE);

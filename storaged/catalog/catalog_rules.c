@@ -9,6 +9,7 @@
 #include "storaged/catalog/catalog_check.h"
 #include "storaged/catalog/catalog_internal.h"
 #include "storaged/catalog/catalog_rules_history.h"
+#include "storaged/catalog/catalog_rules_parity.h"
 
 /* Deeper than any path: only a ring of folders is. */
 #define RING "80"
@@ -94,9 +95,11 @@ const char *const catalog_recount[] = {
     " FROM going_files g JOIN chunks c ON c.file = g.file GROUP BY g.owner)"
     " GROUP BY owner ON CONFLICT(user) DO UPDATE SET chunks = excluded.chunks",
     "CREATE TABLE t.fewest AS SELECT file, min(n) AS n, count(*) AS chunks,"
-    " sum(size) AS size FROM (SELECT c.file AS file, c.size AS size,"
-    " (SELECT count(*) FROM replicas r WHERE r.chunk = c.chunk) AS n"
-    " FROM chunks c INDEXED BY sqlite_autoindex_chunks_2) GROUP BY file",
+    " sum(size) AS size FROM (SELECT c.file AS file,"
+    " iif(c.idx < 0, 0, c.size) AS size, " CHUNK_REPLICAS(
+	"c") " AS n"
+	     " FROM chunks c INDEXED BY sqlite_autoindex_chunks_2) GROUP BY "
+	     "file",
     "CREATE INDEX t.fewest_file ON fewest(file)",
 };
 const size_t catalog_recount_steps = NX_ARRAY_SIZE(catalog_recount);
@@ -265,10 +268,11 @@ const struct check_rule catalog_rules[] = {
 	" ON t.file = " CONTENT_OF(
 	    "f") " WHERE min(f.replicas, f.want) <> min(t.n, f.want)",
 	{"UPDATE files SET replicas = min(want, (SELECT min(n) FROM (SELECT"
-	 " count(r.volume) AS n FROM chunks c LEFT JOIN replicas r"
-	 " ON r.chunk = c.chunk WHERE c.file = (SELECT " CONTENT_OF(
-	     "x") " FROM files x WHERE x.file = ?1) GROUP BY c.chunk)))"
-		  " WHERE file = ?1 AND chunks > 0"}},
+	 " " CHUNK_REPLICAS("c") " AS n FROM chunks c"
+				 " WHERE c.file = (SELECT " CONTENT_OF(
+				     "x") " FROM files x WHERE x.file = ?1))))"
+					  " WHERE file = ?1 AND chunks > 0"}},
+    RULES_OF_PARITY,
     {"chunk-without-file",
 	"SELECT c.chunk, printf('chunk %s is of file %d, which is not there',"
 	" c.id, c.file) FROM chunks c WHERE " UNKNOWN_FILE("c.file"),

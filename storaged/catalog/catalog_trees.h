@@ -119,4 +119,6 @@ struct catalog_copy {
 };
 void catalog_copy(struct catalog *c, struct catalog_copy *op);
 
+#include "storaged/catalog/catalog_policy.h"
+
 #endif

@@ -188,12 +188,13 @@ catalog_degraded_next(struct catalog *c, struct catalog_degraded *at,
 		     " AND (f.file > ?1 OR c.chunk > ?2)"
 		     " AND (SELECT count(*) FROM replicas r WHERE r.chunk = "
 		     "c.chunk)"
-		     " < f.want ORDER BY f.file, c.idx LIMIT 1",
+		     " < iif(c.code <> 0, 1, f.want)"
+		     " ORDER BY f.file, c.idx LIMIT 1",
 	    "ii", at->file, at->chunk);
 
 	if (r <= 0)
 		return r;
-	at->file = sqlite3_column_int64(stmt, 6);
+	at->file = sqlite3_column_int64(stmt, 8);
 	at->chunk = sqlite3_column_int64(stmt, 0);
 	r = catalog_read_chunks(c, r, stmt, ret_chunk);
 	return r;
@@ -226,8 +227,8 @@ read_where(struct nx_db *db, int64_t chunk, struct where *ret_where)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT file, idx, (SELECT count(*) FROM replicas r"
-	    " WHERE r.chunk = c.chunk) FROM chunks c WHERE c.chunk = ?",
+	    "SELECT file, idx, " CHUNK_REPLICAS("c") " FROM chunks c"
+						     " WHERE c.chunk = ?",
 	    "i", chunk);
 
 	if (r <= 0)
@@ -247,15 +248,13 @@ are_as_few(struct nx_db *db, const struct where *was)
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(db, &stmt,
 	    "SELECT 1 FROM chunks c WHERE c.file = ?1 AND c.idx > ?2"
-	    " AND (SELECT count(*) FROM replicas r WHERE r.chunk = c.chunk)"
-	    " <= ?3 LIMIT 1",
+	    " AND " CHUNK_REPLICAS("c") " <= ?3 LIMIT 1",
 	    "iii", was->file, was->index, was->replicas);
 
 	if (r == 0)
 		r = nx_db_query(db, &stmt,
 		    "SELECT 1 FROM chunks c WHERE c.file = ?1 AND c.idx < ?2"
-		    " AND (SELECT count(*) FROM replicas r"
-		    " WHERE r.chunk = c.chunk) <= ?3 LIMIT 1",
+		    " AND " CHUNK_REPLICAS("c") " <= ?3 LIMIT 1",
 		    "iii", was->file, was->index, was->replicas);
 	if (r > 0)
 		sqlite3_reset(stmt);
@@ -279,10 +278,9 @@ count_replicas(struct nx_db *db, const struct where *was, int64_t now)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	return nx_db_exec(db,
-	    "UPDATE files SET replicas = (SELECT min(n) FROM"
-	    " (SELECT count(r.volume) AS n FROM chunks c LEFT JOIN replicas r"
-	    " ON r.chunk = c.chunk WHERE c.file = ?1 GROUP BY c.chunk))"
-	    " WHERE " HAS_CONTENT("files", "?1"),
+	    "UPDATE files SET replicas = (SELECT min(" CHUNK_REPLICAS(
+		"c") ") FROM chunks c WHERE c.file = ?1)"
+		     " WHERE " HAS_CONTENT("files", "?1"),
 	    "i", was->file);
 }
 

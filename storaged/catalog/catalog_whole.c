@@ -146,15 +146,17 @@ chunks_of_pieces(struct catalog *c, int64_t whole, uint64_t offset,
 	size_t got = 0;
 
 	for (int i = 0; i < n && got < max; i++) {
+		uint32_t size = catalog_part_size(
+		    i == 0 ? catalog_content_code(c, pieces[0].file) : 0);
 		uint64_t within =
-		    i == 0 ? (offset - pieces[0].offset) / CHUNK_SIZE : 0;
+		    i == 0 ? (offset - pieces[0].offset) / size : 0;
 
 		r = catalog_file_chunks(c, pieces[i].file, (uint32_t)within,
 		    ret_chunks + got, max - got);
 		if (r < 0)
 			return r;
 		if (i == 0)
-			*ret_start = pieces[0].offset + within * CHUNK_SIZE;
+			*ret_start = pieces[0].offset + within * size;
 		got += (size_t)r;
 	}
 	return n < 0 ? n : (int)got;
@@ -165,12 +167,13 @@ catalog_file_at(struct catalog *c, const struct catalog_file *file,
     uint64_t offset, struct catalog_chunk *ret_chunks, size_t max,
     uint64_t *ret_start)
 {
-	uint64_t index = offset / CHUNK_SIZE;
+	uint64_t size = catalog_part_size(file->code);
+	uint64_t index = offset / size;
 
 	if (file->parts > 0)
 		return chunks_of_pieces(
 		    c, file->content, offset, ret_chunks, max, ret_start);
-	*ret_start = index * CHUNK_SIZE;
+	*ret_start = index * size;
 	return catalog_file_chunks(
 	    c, file->content, (uint32_t)index, ret_chunks, max);
 }

@@ -67,8 +67,9 @@ struct erasure_part {
  * A reader of part @which made of the others, data first, then parity: read_at
  * gives whole blocks that were computed from good ones; -EBADMSG where too few
  * of a block are good (or -errno of reading, if nothing was bad). Borrows
- * @parts' readers and sums until it is closed. Nothing is sent from it:
- * fd_for_sending is -EOPNOTSUPP. 0 or -errno.
+ * @parts' readers and sums until it is closed. What is sent of it is a sealed
+ * copy of blocks that were held against the sums of @which, in memory of which
+ * users have shares (sending.h). 0 or -errno.
  */
 int erasure_reader_new(struct erasure e, const struct erasure_part *parts,
     unsigned which, struct chunk_reader **ret_reader);

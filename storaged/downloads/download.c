@@ -37,6 +37,7 @@ struct read_job {
 	uint64_t from, to; /* of the file */
 	uint8_t *content;  /* short: the bytes themselves; else NULL */
 	bool first;        /* question about it: more is told */
+	bool stripes;      /* replicas alone did not do */
 	struct pieces pieces;
 	size_t n;
 	struct part parts[];
@@ -74,8 +75,8 @@ static int
 fill_parts(struct read_job *job)
 {
 	uint64_t at = job->from;
-	int r = parts_fill(job->s, &job->file, job->pieces.max, job->to, &at,
-	    job->parts, &job->n);
+	int r = parts_fill(job->s, &job->file, job->pieces.max, job->stripes,
+	    job->to, &at, job->parts, &job->n);
 
 	if (r < 0)
 		return r;
@@ -290,10 +291,11 @@ refuse(struct read_job *job, const struct part *part)
 }
 
 static void open_read(struct nx_request *r, const Nx__OpenReadRequest *q,
-    struct storaged *s, unsigned tries);
+    struct storaged *s, unsigned tries, bool stripes);
 
 /* Between its row and its reading a chunk may have been moved elsewhere, or the
- * file replaced: then what was found, or not, says nothing. False: it stands. */
+ * file replaced: then what was found, or not, says nothing. Nor does it while
+ * there are other parts to make it of. False: it stands. */
 static bool
 read_again(struct read_job *job, const struct part *part)
 {
@@ -302,13 +304,15 @@ read_again(struct read_job *job, const struct part *part)
 	struct storaged *s = job->s;
 	unsigned tries = job->tries + 1;
 
+	bool stripes = part->chunk.code != 0;
+
 	if (part->fault == PART_OURS || tries == TRIES_MAX || !r->peer ||
-	    !part_has_moved(s, part))
+	    ((!stripes || job->stripes) && !part_has_moved(s, part)))
 		return false;
 	if (job->session && q->session == 0)
 		session_end(job->session); /* it was begun for this one */
 	job_free(job);
-	open_read(r, q, s, tries);
+	open_read(r, q, s, tries, stripes);
 	return true;
 }
 
@@ -349,10 +353,11 @@ find_session(struct nx_request *r, struct storaged *s, uint64_t id)
 static bool
 fits(const struct catalog_file *file, uint64_t from, uint64_t to, uint32_t max)
 {
-	uint64_t first = from / CHUNK_SIZE;
+	uint32_t size = catalog_part_size(file->code);
+	uint64_t first = from / size;
 
 	return file->parts == 0 &&
-	    (to <= from || (to - 1) / CHUNK_SIZE - first + 1 <= max);
+	    (to <= from || (to - 1) / size - first + 1 <= max);
 }
 
 static void
@@ -386,7 +391,7 @@ take_short(struct read_job *job, const Nx__OpenReadRequest *q)
 
 static void
 open_read(struct nx_request *r, const Nx__OpenReadRequest *q,
-    struct storaged *s, unsigned tries)
+    struct storaged *s, unsigned tries, bool stripes)
 {
 	Nx__OpenReadReply closed = NX__OPEN_READ_REPLY__INIT;
 	struct session *se = find_session(r, s, q->session);
@@ -410,6 +415,7 @@ open_read(struct nx_request *r, const Nx__OpenReadRequest *q,
 	}
 	job->asked = q;
 	job->tries = tries;
+	job->stripes = stripes;
 	job->from = q->offset;
 	job->to = end;
 	if (!take_short(job, q)) {
@@ -436,5 +442,5 @@ void
 serve_file_open_read(
     struct nx_request *r, const Nx__OpenReadRequest *q, struct storaged *s)
 {
-	open_read(r, q, s, 0);
+	open_read(r, q, s, 0, false);
 }

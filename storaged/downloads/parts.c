@@ -29,19 +29,29 @@ add_replicas(struct storaged *s, struct part *part)
 		}
 }
 
+/* Not needed as long as there is a replica and it is good. */
+static int
+add_stripe(struct storaged *s, struct part *part, bool stripes)
+{
+	if (part->n_replicas > 0 && !stripes)
+		return 0;
+	return stripe_hold(s, &part->chunk, NULL, &part->stripe);
+}
+
 int
 parts_fill(struct storaged *s, const struct catalog_file *file, size_t max,
-    uint64_t to, uint64_t *at, struct part *ret_parts, size_t *ret_n)
+    bool stripes, uint64_t to, uint64_t *at, struct part *ret_parts,
+    size_t *ret_n)
 {
 	struct catalog_chunk *chunks = calloc(max, sizeof(*chunks));
 	uint64_t start = 0;
-	int n;
+	int n, r = 0;
 
 	*ret_n = 0;
 	if (!chunks)
 		return -ENOMEM;
 	n = catalog_file_at(s->catalog, file, *at, chunks, max, &start);
-	for (int i = 0; i < n && *at < to; i++) {
+	for (int i = 0; i < n && *at < to && r == 0; i++) {
 		struct part *part = &ret_parts[(*ret_n)++];
 
 		part->chunk = chunks[i];
@@ -56,18 +66,21 @@ parts_fill(struct storaged *s, const struct catalog_file *file, size_t max,
 			part->length = (uint32_t)(to - *at);
 		*at += part->length;
 		add_replicas(s, part);
+		r = add_stripe(s, part, stripes);
 	}
 	free(chunks);
-	return n < 0 ? n : 0;
+	return n < 0 ? n : r;
 }
 
 void
 parts_release(struct part *parts, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < parts[i].n_replicas; k++)
 			volume_release(
 			    parts[i].replicas[k], &parts[i].places[k]);
+		stripe_release(parts[i].stripe);
+	}
 }
 
 bool

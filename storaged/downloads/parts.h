@@ -12,10 +12,12 @@
 /*
  * The parts of @file from *at on and before @to, of @max chunks at most; *ret_n
  * of them, whose replicas are held, also on failure. *at is then where they end.
- * 0 or -errno; -EBADMSG: the rows do not say where it is.
+ * What has no replica that can be read is to be made of others, and with @stripes
+ * whatever is part of one may be. 0 or -errno; -EBADMSG: the rows do not say where it is.
  */
 int parts_fill(struct storaged *s, const struct catalog_file *file, size_t max,
-    uint64_t to, uint64_t *at, struct part *ret_parts, size_t *ret_n);
+    bool stripes, uint64_t to, uint64_t *at, struct part *ret_parts,
+    size_t *ret_n);
 void parts_release(struct part *parts, size_t n);
 /* Is its chunk elsewhere by now, or gone? */
 bool part_has_moved(struct storaged *s, const struct part *part);

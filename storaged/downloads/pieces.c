@@ -12,8 +12,8 @@
 
 /* The readers of one part's replicas, opened when their turn comes. */
 struct readers {
-	struct chunk_reader *reader[CATALOG_REPLICAS];
-	bool tried[CATALOG_REPLICAS];
+	struct chunk_reader *reader[CATALOG_REPLICAS + 1];
+	bool tried[CATALOG_REPLICAS + 1];
 	size_t turn; /* the one that was good last */
 	bool any;    /* one at least could be opened */
 };
@@ -26,16 +26,25 @@ note(struct part *part, size_t i, int error)
 	if (volume_fault_of(error) == FAULT_OURS) {
 		part->fault = PART_OURS;
 		part->error = error;
-	} else
+	} else if (i < part->n_replicas)
 		part->bad |= 1U << i;
+}
+
+/* The replicas, and behind them what the chunk can be made of. */
+static size_t
+count_sources(const struct part *part)
+{
+	return part->n_replicas + (part->stripe != NULL);
 }
 
 static struct chunk_reader *
 reader_of(struct readers *rs, struct part *part, size_t i)
 {
 	if (!rs->tried[i]) {
-		int r = chunk_open(
-		    part->replicas[i]->store, &part->places[i], &rs->reader[i]);
+		int r = i == part->n_replicas
+		    ? stripe_open(part->stripe, false, &rs->reader[i])
+		    : chunk_open(part->replicas[i]->store, &part->places[i],
+			  &rs->reader[i]);
 
 		rs->tried[i] = true;
 		rs->any |= r == 0;
@@ -53,8 +62,8 @@ find_run(struct readers *rs, struct part *part, uint32_t at, uint64_t owner,
 {
 	uint32_t left = part->offset + part->length - at, good, may;
 
-	for (size_t k = 0; k < part->n_replicas; k++) {
-		size_t i = (rs->turn + k) % part->n_replicas;
+	for (size_t k = 0; k < count_sources(part); k++) {
+		size_t i = (rs->turn + k) % count_sources(part);
 		struct chunk_reader *reader = reader_of(rs, part, i);
 		int r;
 
@@ -92,10 +101,11 @@ add_run(
 }
 
 static void
-close_readers(struct readers *rs)
+close_readers(struct readers *rs, const struct part *part)
 {
-	for (size_t i = 0; i < CATALOG_REPLICAS; i++)
+	for (size_t i = 0; i < part->n_replicas; i++)
 		chunk_close(rs->reader[i]);
+	stripe_close(part->stripe);
 }
 
 /* There is no memory left to send it from, but there was some: the next question
@@ -134,7 +144,7 @@ pieces_add(struct pieces *p, struct part *part)
 		/* Others had it: what one of them lacked does not matter. */
 		part->fault = PART_FINE;
 	}
-	close_readers(&rs);
+	close_readers(&rs, part);
 }
 
 /* As much as one replica has from part->done on. */
@@ -144,8 +154,8 @@ read_run(struct readers *rs, struct part *part, uint8_t *buf)
 	uint32_t at = part->offset + part->done, good = 0;
 	uint32_t left = part->length - part->done;
 
-	for (size_t k = 0; k < part->n_replicas && good == 0; k++) {
-		size_t i = (rs->turn + k) % part->n_replicas;
+	for (size_t k = 0; k < count_sources(part) && good == 0; k++) {
+		size_t i = (rs->turn + k) % count_sources(part);
 		struct chunk_reader *reader = reader_of(rs, part, i);
 		int r;
 
@@ -177,7 +187,7 @@ pieces_read(struct part *part, uint8_t *buf)
 		part->done += n;
 		part->fault = PART_FINE;
 	}
-	close_readers(&rs);
+	close_readers(&rs, part);
 }
 
 void

@@ -38,6 +38,7 @@ struct part {
 	struct volume *replicas[CATALOG_REPLICAS]; /* referenced, best first */
 	struct chunk_place places[CATALOG_REPLICAS]; /* on each of them */
 	size_t n_replicas;
+	struct stripe *stripe;   /* what else it can be made of, or NULL */
 	uint32_t offset, length; /* within the chunk */
 	/* what came of it */
 	uint32_t done; /* bytes that are in pieces */

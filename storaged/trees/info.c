@@ -22,6 +22,20 @@ condition(uint32_t missing, uint32_t damaged, bool degraded)
 	return degraded ? "degraded" : "good";
 }
 
+/* There are not many of them: they are kept. */
+static const char *
+erasure_text(uint32_t code)
+{
+	static char texts[ERASURE_DATA_MAX + 1][ERASURE_PARITY_MAX + 1][24];
+	struct erasure e = catalog_erasure(code);
+
+	if (!erasure_valid(e))
+		return "";
+	(void)snprintf(texts[e.data][e.parity], sizeof(texts[0][0]), "%u+%u",
+	    e.data, e.parity);
+	return texts[e.data][e.parity];
+}
+
 void
 info_file(
     const struct catalog_file *f, Nx__FileInfo *ret_info, Nx__About *about)
@@ -38,6 +52,7 @@ info_file(
 	ret_info->md5 = info_text(f->etag.text);
 	ret_info->created_at = f->created_at;
 	ret_info->owner = f->owner;
+	ret_info->erasure = info_text(erasure_text(f->code));
 	ret_info->damaged = f->damaged;
 	ret_info->missing = f->missing;
 	ret_info->condition =
@@ -60,12 +75,42 @@ spread_text(unsigned disks, unsigned replicas)
 	return text;
 }
 
+/* "2+1 over 3 disks", "4+2 over 3 disks, 6 volumes". */
+static char *
+parts_text(uint32_t code, const struct catalog_stripe_spread *parts)
+{
+	static char texts[ERASURE_PARTS_MAX + 1][ERASURE_PARTS_MAX + 1]
+			 [ERASURE_DATA_MAX + 1][ERASURE_PARITY_MAX + 1][48];
+	struct erasure e = catalog_erasure(code);
+	char *text;
+
+	if (parts->volumes > ERASURE_PARTS_MAX)
+		return info_text("");
+	text = texts[parts->disks][parts->volumes][e.data][e.parity];
+	if (parts->volumes > parts->disks)
+		(void)snprintf(text, 48, "%u+%u over %u disk%s, %u volumes",
+		    e.data, e.parity, parts->disks,
+		    parts->disks == 1 ? "" : "s", parts->volumes);
+	else
+		(void)snprintf(text, 48, "%u+%u over %u disk%s", e.data,
+		    e.parity, parts->disks, parts->disks == 1 ? "" : "s");
+	return text;
+}
+
 void
 info_spread(struct storaged *s, const struct catalog_file *f, unsigned look,
     Nx__FileInfo *ret_info)
 {
-	int disks = catalog_file_disks(s->catalog, f->content, look);
+	struct catalog_stripe_spread parts;
+	int disks;
 
+	if (catalog_stripe_spread(
+		s->catalog, f->content, f->code, look, &parts) > 0) {
+		ret_info->disks = parts.disks;
+		ret_info->spread = parts_text(f->code, &parts);
+		return;
+	}
+	disks = catalog_file_disks(s->catalog, f->content, look);
 	if (disks <= 0 || disks > CATALOG_REPLICAS ||
 	    f->replicas > CATALOG_REPLICAS)
 		return; /* an empty file is nowhere */

@@ -11,6 +11,7 @@
 #include "storaged/trees/copies.h"
 #include "storaged/trees/info.h"
 #include "storaged/trees/purges.h"
+#include "storaged/trees/policy.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
 #include "storaged/trees/scan.h"

@@ -15,8 +15,7 @@
 #include "storaged/uploads/intent.h"
 #include "storaged/uploads/upload_internal.h"
 
-#define DEFAULT_REPLICAS 2U
-#define SMALLEST         (64ULL << 10)
+#define SMALLEST (64ULL << 10)
 
 void
 intent_init(struct intent *in, struct storaged *s, uint64_t owner)
@@ -224,7 +223,7 @@ static bool
 needs_md5(const struct intent *in)
 {
 	return in->target && in->target->kind != UPLOAD_PIECES &&
-	    !(in->has_size && in->declared <= CHUNK_SIZE);
+	    !(in->has_size && in->declared <= catalog_part_size(in->code));
 }
 
 static bool
@@ -244,43 +243,41 @@ decide_digest(struct nx_request *r, const struct wish *wish, struct intent *in)
 	return true;
 }
 
-bool
-uploads_decide_replicas(struct nx_request *r, struct storaged *s,
-    uint32_t asked, unsigned *ret_want)
+static bool
+decide_policy(struct nx_request *r, const struct wish *wish, struct intent *in)
 {
-	unsigned active = volumes_active(s->volumes);
+	struct upload_policy policy = {
+	    .replicas = wish->replicas, .erasure = wish->erasure};
 
-	if (active == 0) {
-		nx_refuse(r, NX__STATUS__CONFLICT,
-		    "no active node: create one first");
+	if (!uploads_decide_policy(r, in->s, in->owner, in->path, &policy))
 		return false;
+	in->want = policy.want;
+	in->code = policy.code;
+	/* What the whole has; with fewer volumes now it is degraded. */
+	if (in->target && in->target->kind != UPLOAD_OBJECT) {
+		in->want = in->target->want;
+		in->code = in->target->code;
 	}
-	if (asked > REPLICAS_MAX || asked > active) {
-		nx_refuse(r,
-		    asked > REPLICAS_MAX ? NX__STATUS__INVALID
-					 : NX__STATUS__CONFLICT,
-		    "%u replicas need %u active nodes; there are %u, and %u "
-		    "replicas at most",
-		    asked, asked, active, REPLICAS_MAX);
-		return false;
-	}
-	*ret_want = asked;
-	if (asked == 0)
-		*ret_want =
-		    active < DEFAULT_REPLICAS ? active : DEFAULT_REPLICAS;
 	return true;
 }
 
-static bool
-decide_replicas(
-    struct nx_request *r, const struct wish *wish, struct intent *in)
+uint64_t
+intent_takes(const struct intent *in, uint64_t bytes)
 {
-	if (!uploads_decide_replicas(r, in->s, wish->replicas, &in->want))
-		return false;
-	/* What the whole has; with fewer volumes now it is degraded. */
-	if (in->target && in->target->kind != UPLOAD_OBJECT)
-		in->want = in->target->want;
-	return true;
+	struct erasure e = catalog_erasure(in->code);
+
+	uint64_t part, stripes, rest;
+
+	if (bytes > UINT64_MAX / (2 * ERASURE_PARTS_MAX))
+		return UINT64_MAX / 2;
+	if (in->code == 0 || bytes <= SEGMENT_CHUNK_MAX)
+		return bytes * in->want;
+	/* Parity is as long as the longest part. */
+	part = erasure_part_size(e);
+	stripes = bytes / (part * e.data);
+	rest = bytes % (part * e.data);
+	return bytes +
+	    (stripes * part + (rest < part ? rest : part)) * e.parity;
 }
 
 static bool
@@ -323,7 +320,8 @@ static bool
 decide_room(struct nx_request *r, const struct intent *in, uint64_t taken)
 {
 	uint64_t room = volumes_room(in->s->volumes);
-	uint64_t need = in->has_size ? in->declared : SMALLEST;
+	uint64_t need =
+	    intent_takes(in, in->has_size ? in->declared : SMALLEST);
 	char text[160];
 
 	if (!reserve_held(in->s->reserve)) {
@@ -331,20 +329,23 @@ decide_room(struct nx_request *r, const struct intent *in, uint64_t taken)
 		return false;
 	}
 	room = room > taken ? room - taken : 0;
-	if (need > UINT64_MAX / REPLICAS_MAX)
-		need = UINT64_MAX / REPLICAS_MAX;
-	if (need * in->want <= room)
+	if (need <= room)
 		return true;
-	if (intent_room_sentence(
-		in, need * in->want - room, text, sizeof(text))) {
+	if (intent_room_sentence(in, need - room, text, sizeof(text))) {
 		r->retry_s = INTENT_ROOM_S;
 		nx_refuse(r, NX__STATUS__LIMIT, "%s", text);
 		return false;
 	}
-	nx_refuse(r, NX__STATUS__FULL,
-	    "the active nodes have room for %s more with %u replicas: delete "
-	    "something or create a node",
-	    nx_size_format(room / in->want), in->want);
+	if (in->code)
+		nx_refuse(r, NX__STATUS__FULL,
+		    "with its parity it takes %s, and the active nodes have "
+		    "room for %s: delete something or create a node",
+		    nx_size_format(need), nx_size_format(room));
+	else
+		nx_refuse(r, NX__STATUS__FULL,
+		    "the active nodes have room for %s more with %u replicas: "
+		    "delete something or create a node",
+		    nx_size_format(room / in->want), in->want);
 	return false;
 }
 
@@ -353,7 +354,7 @@ intent_decide(struct intent *in, struct nx_request *r, const struct wish *wish,
     uint64_t taken, uint64_t *ret_max)
 {
 	return decide_about(r, wish, in) && decide_target(r, wish, in) &&
-	    decide_digest(r, wish, in) && decide_replicas(r, wish, in) &&
+	    decide_policy(r, wish, in) && decide_digest(r, wish, in) &&
 	    decide_quota(r, in, ret_max) &&
 	    !refuse_waiting(r, in->s, in->owner) && decide_room(r, in, taken);
 }

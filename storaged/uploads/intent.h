@@ -29,8 +29,9 @@ struct intent {
 	uint64_t declared;       /* with has_size */
 	uint64_t credit;         /* what the file that is replaced counts */
 	bool lapsed;             /* it failed: its credit is nobody's */
-	unsigned want;           /* replicas */
-	uint64_t promised;       /* of the owner's quota */
+	unsigned want;     /* replicas; of what is coded, those of the rest */
+	uint32_t code;     /* catalog_stripe.h; 0: it is not */
+	uint64_t promised; /* of the owner's quota */
 	struct upload_target *target; /* no file, but an object or a piece */
 	struct digest *digest;        /* of the content, if any are needed */
 	struct digest_values values;  /* and then these are they */
@@ -58,7 +59,8 @@ struct wish {
 	const Nx__Condition *condition; /* NULL: none */
 	const Nx__About *about;         /* NULL: nothing */
 	uint32_t replicas;
-	bool md5, sha256; /* the content will be compared with these */
+	const char *erasure; /* "" or NULL: nothing is said */
+	bool md5, sha256;    /* the content will be compared with these */
 	struct upload_target *target; /* NULL: a file; else the intent's now */
 };
 /*
@@ -75,6 +77,9 @@ bool intent_place(struct intent *in, const struct wish *wish,
  */
 bool intent_decide(struct intent *in, struct nx_request *r,
     const struct wish *wish, uint64_t taken, uint64_t *ret_max);
+
+/* What @bytes of it take on volumes, about. */
+uint64_t intent_takes(const struct intent *in, uint64_t bytes);
 
 /* Changes what its owner has been promised for it to @bytes; as it was when
  * memory is out. */

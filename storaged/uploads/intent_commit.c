@@ -48,12 +48,14 @@ static int
 fill_etag(const struct catalog_chunk *chunks, uint32_t n, struct etag *ret_etag)
 {
 	uint8_t(*md5s)[MD5_LEN] = calloc(n + 1, MD5_LEN);
+	size_t data = 0;
 
 	if (!md5s)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++)
-		memcpy(md5s[i], chunks[i].sums.md5, MD5_LEN);
-	checksum_etag((const uint8_t(*)[MD5_LEN])md5s, n, ret_etag);
+		if (chunks[i].index >= 0)
+			memcpy(md5s[data++], chunks[i].sums.md5, MD5_LEN);
+	checksum_etag((const uint8_t(*)[MD5_LEN])md5s, data, ret_etag);
 	free(md5s);
 	return 0;
 }
@@ -71,6 +73,7 @@ intent_commit(struct intent *in, uint64_t size, struct catalog_chunk *chunks,
 	f->size = size;
 	f->chunks = n_chunks;
 	f->want = in->want;
+	f->code = n_chunks > 0 ? chunks[0].code : 0;
 	c->path = in->path;
 	c->chunks = chunks;
 	c->create_only = in->create_only;

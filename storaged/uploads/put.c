@@ -263,6 +263,7 @@ start(struct put *p)
 	    .condition = q->condition,
 	    .about = q->about,
 	    .replicas = q->replicas,
+	    .erasure = q->erasure,
 	    .md5 = q->md5.len > 0,
 	    .sha256 = q->sha256.len > 0};
 	struct puts *ps = p->puts;

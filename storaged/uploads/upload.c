@@ -27,7 +27,7 @@
 #include "common/status.h"
 #include "storaged/trees/trees.h"
 #include "storaged/uploads/put.h"
-#include "storaged/uploads/upload_internal.h"
+#include "storaged/uploads/upload_stripe.h"
 
 /* --- making and freeing -----------------------------------------------------*/
 
@@ -101,6 +101,7 @@ upload_free(struct upload *u)
 	upload_stop_reading(u);
 	if (u->idle)
 		event_free(u->idle);
+	upload_stripe_free(u);
 	intent_fini(&u->in);
 	TAILQ_REMOVE(&u->us->list, u, entry);
 	u->us->count--;
@@ -142,6 +143,7 @@ upload_settle(struct upload *u)
 
 	nx_assert(u->state == UPLOAD_FAILED && !u->pumping && u->syncing == 0);
 	upload_stop_reading(u);
+	upload_stripe_free(u);
 	if (u->lane || u->chunks) {
 		upload_discard(u->us->s, lane_free(nx_take_ptr(u->lane)),
 		    u->chunks, u->n_chunks);
@@ -223,7 +225,7 @@ uploads_room_taken(const struct uploads *us)
 	TAILQ_FOREACH(u, &us->list, entry) {
 		if (!u->in.has_size || u->in.declared <= u->received)
 			continue;
-		rest = (u->in.declared - u->received) * u->in.want;
+		rest = intent_takes(&u->in, u->in.declared - u->received);
 		taken = taken > UINT64_MAX - rest ? UINT64_MAX : taken + rest;
 	}
 	return taken;

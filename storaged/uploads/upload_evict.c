@@ -3,7 +3,7 @@
  * and end when it was the only replica. Loop's thread only.
  */
 #include "common/err.h"
-#include "storaged/uploads/upload_internal.h"
+#include "storaged/uploads/upload_stripe.h"
 
 void
 upload_fail_volume(struct upload *u)
@@ -62,8 +62,10 @@ forget_chunks(struct upload *u, int64_t volume)
 				c->at[kept] = c->at[k];
 				c->volumes[kept++] = c->volumes[k];
 			}
+		if (kept == c->n_replicas)
+			continue;
 		c->n_replicas = kept;
-		good &= kept > 0 || c->id.text[0] == '\0';
+		good &= kept > 0 || upload_may_lack(u, c);
 	}
 	return good;
 }

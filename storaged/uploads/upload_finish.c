@@ -13,7 +13,7 @@
 #include "common/log.h"
 #include "storaged/care/care.h"
 #include "storaged/trees/trees.h"
-#include "storaged/uploads/upload_internal.h"
+#include "storaged/uploads/upload_stripe.h"
 #include "proto/storage.rpc.h"
 
 static void
@@ -40,6 +40,7 @@ commit(struct upload *u)
 
 	u->commit.done = committed;
 	u->commit.arg = u;
+	u->n_chunks = upload_pack(u->chunks, u->n_chunks);
 	r = intent_commit(
 	    &u->in, u->received, u->chunks, u->n_chunks, &u->commit);
 	if (r < 0 && r != -ENOSPC) {

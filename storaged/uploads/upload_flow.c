@@ -7,6 +7,7 @@
  *	u->lane     is being filled; only the pump touches it while it runs
  *	u->syncing  lanes that are closed are made durable; at most SYNCS_MAX,
  *	            then nothing is pumped, the pipe fills up, the sender waits
+ *	u->stripe   of a coded upload, see upload_stripe.h
  *
  * upload_step() is the only way on. It may free the upload: whoever calls it
  * does not look at it afterwards.
@@ -22,9 +23,10 @@
 #include "common/status.h"
 #include "storaged/trees/trees.h"
 #include "storaged/uploads/replicas.h"
-#include "storaged/uploads/upload_internal.h"
+#include "storaged/uploads/upload_stripe.h"
 
-#define SYNCS_MAX    2 /* chunks being made durable while the next is read */
+#define SYNCS_MAX    2U /* chunks being made durable while the next is read */
+#define SYNCS_CODED  4U /* the same, of coded ones, which are smaller */
 #define PROGRESS_MIN 4096U /* less than that in upload_idle is idleness */
 
 /* --- receiving --------------------------------------------------------------*/
@@ -48,7 +50,7 @@ on_idle(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	/* Our own work is no idleness of theirs. */
 	if (u->pumping || u->syncing > 0 || u->committing ||
-	    u->state == UPLOAD_COMMITTING) {
+	    upload_stripe_at_work(u) || u->state == UPLOAD_COMMITTING) {
 		rearm_idle(u);
 		return;
 	}
@@ -82,6 +84,17 @@ grant(struct upload *u, uint64_t room, uint64_t *ret_grant)
 	return 0;
 }
 
+/* Candidates for @put. 1, 0: there are none, -errno. */
+static int
+place_chunk(struct upload *u, struct chunk_put *put, uint64_t left)
+{
+	if (upload_is_coded(u, left))
+		return upload_stripe_place(u, put, left, u->in.has_size);
+	if (left > CHUNK_SIZE)
+		left = CHUNK_SIZE;
+	return volumes_place(u->us->s->volumes, put, left, u->in.has_size) > 0;
+}
+
 /* Finds the volumes for the next chunk, unless one is being filled. With none
  * that could take it there is no chunk, and u->full. */
 static int
@@ -98,11 +111,10 @@ begin_chunk(struct upload *u)
 	r = chunk_put_new(u->in.want, &put);
 	if (r < 0)
 		return r;
-	if (left > CHUNK_SIZE)
-		left = CHUNK_SIZE;
 	/* The file may just end here: only a further byte is too much. */
-	u->full = volumes_place(s->volumes, put, left, u->in.has_size) == 0;
-	if (!u->full)
+	r = place_chunk(u, put, left);
+	u->full = r == 0;
+	if (r > 0)
 		r = upload_open_lane(u, put);
 	if (r < 0)
 		volumes_put_done(s->volumes, put);
@@ -117,10 +129,13 @@ pump(struct upload *u)
 	int r = begin_chunk(u);
 
 	nx_assert(u->state == UPLOAD_OPEN && !u->pumping && !u->eof);
-	u->pump = (struct pump){
-	    .fd = u->pipe, .lane = u->lane, .digest = u->in.digest};
+	u->pump = (struct pump){.fd = u->pipe,
+	    .lane = u->lane,
+	    .encoder = upload_stripe_encoder(u),
+	    .digest = u->in.digest};
 	if (r == 0)
-		r = grant(u, u->lane ? CHUNK_SIZE - lane_size(u->lane) : 0,
+		r = grant(u,
+		    u->lane ? upload_chunk_max(u) - lane_size(u->lane) : 0,
 		    &u->pump.grant);
 	if (r < 0) {
 		upload_fail_errno(u, r);
@@ -195,14 +210,16 @@ upload_pumped(struct upload *u)
 
 /* --- making durable ---------------------------------------------------------*/
 
-static int
-room_for_chunk(struct upload *u)
+int
+upload_make_room(struct upload *u, uint32_t n)
 {
 	uint32_t room = u->room_chunks ? u->room_chunks * 2 : 4;
 	struct catalog_chunk *more;
 
-	if (u->n_chunks < u->room_chunks)
+	if (u->n_chunks + n <= u->room_chunks)
 		return 0;
+	if (room < u->n_chunks + n)
+		room = u->n_chunks + n;
 	more = reallocarray(u->chunks, room, sizeof(*more));
 	if (!more)
 		return -ENOMEM;
@@ -211,20 +228,50 @@ room_for_chunk(struct upload *u)
 	return 0;
 }
 
+static unsigned
+syncs_max(const struct upload *u)
+{
+	return u->in.code ? SYNCS_CODED : SYNCS_MAX;
+}
+
+/* Its place in the list now, its replicas when they are. */
+static int
+take_place(struct upload *u, uint32_t *ret_index)
+{
+	int r;
+
+	if (u->stripe) {
+		*ret_index = upload_stripe_part(u);
+		return 0;
+	}
+	r = upload_make_room(u, 1);
+	if (r < 0)
+		return r;
+	*ret_index = u->n_chunks++;
+	memset(&u->chunks[*ret_index], 0, sizeof(u->chunks[0]));
+	return 0;
+}
+
 static int
 sync_chunk(struct upload *u)
 {
-	int r = room_for_chunk(u);
+	uint32_t index;
+	int r = take_place(u, &index);
 
-	/* The one being filled while SYNCS_MAX were under way may join them. */
-	nx_assert(u->syncing <= SYNCS_MAX && !u->pumping);
+	/* The one being filled while so many were under way may join them. */
+	nx_assert(u->syncing <= syncs_max(u) && !u->pumping);
 	if (r < 0)
 		return r;
-	/* Its place in the list now, its replicas when they are. */
-	memset(&u->chunks[u->n_chunks], 0, sizeof(u->chunks[0]));
 	u->syncing++;
-	lane_close(nx_take_ptr(u->lane), u->n_chunks++);
+	lane_close(nx_take_ptr(u->lane), index);
 	return 0;
+}
+
+/* All of it has come, at least: then parity may do without. */
+static bool
+may_lack(const struct upload *u, const struct catalog_chunk *c, bool sealed)
+{
+	return sealed && upload_may_lack(u, c);
 }
 
 void
@@ -232,15 +279,21 @@ upload_synced(struct upload *u, struct lane *lane, uint32_t index, int result)
 {
 	struct catalog_chunk *c = &u->chunks[index];
 	struct chunk_put *put = lane_free(lane);
+	bool lacks;
+	int r;
 
 	nx_assert(u->syncing > 0 && index < u->n_chunks && c->n_replicas == 0);
 	u->syncing--;
 	replicas_list(put, c);
+	lacks = c->n_replicas == 0 && !may_lack(u, c, put->sealed);
+	if (c->n_replicas == 0 && !lacks)
+		result = 0;
 	volumes_put_done(u->us->s->volumes, put);
 	chunk_put_free(put);
-	if (result < 0)
-		upload_fail_errno(u, result);
-	else if (c->n_replicas == 0)
+	r = upload_stripe_synced(u, index);
+	if (result < 0 || r < 0)
+		upload_fail_errno(u, result < 0 ? result : r);
+	else if (lacks)
 		upload_fail_volume(u);
 	else
 		upload_step(u);
@@ -248,22 +301,26 @@ upload_synced(struct upload *u, struct lane *lane, uint32_t index, int result)
 
 /* --- what comes next --------------------------------------------------------*/
 
-/* What is full, or the last, is made durable. */
+/* What is full, or the last, is made durable, and a stripe of which it was the
+ * last part coded. */
 static int
 close_chunk(struct upload *u)
 {
 	struct chunk_put *put;
 	uint32_t size = u->lane ? lane_size(u->lane) : 0;
+	int r = 0;
 
-	if (!u->lane || (size < CHUNK_SIZE && !u->eof))
+	if (u->lane && size < upload_chunk_max(u) && !u->eof)
 		return 0;
-	if (size > 0)
-		return sync_chunk(u);
-	/* The file ended with the chunk before. */
-	put = lane_free(nx_take_ptr(u->lane));
-	volumes_put_done(u->us->s->volumes, put);
-	chunk_put_free(put);
-	return 0;
+	if (size > 0) {
+		r = sync_chunk(u);
+	} else if (u->lane) {
+		/* The file ended with the chunk before. */
+		put = lane_free(nx_take_ptr(u->lane));
+		volumes_put_done(u->us->s->volumes, put);
+		chunk_put_free(put);
+	}
+	return r < 0 ? r : upload_stripe_look(u);
 }
 
 /* Does anything go on with the chunk that is being filled? When it does no more
@@ -293,7 +350,7 @@ evict(struct upload *u)
 static void
 go_on(struct upload *u)
 {
-	if (u->syncing >= SYNCS_MAX && !u->lane)
+	if ((u->syncing >= syncs_max(u) && !u->lane) || upload_stripe_waits(u))
 		return; /* the pipe fills up: that is the backpressure */
 	if (u->pump.drained)
 		(void)event_add(u->readable, NULL);
@@ -318,7 +375,8 @@ upload_step(struct upload *u)
 	if (u->state == UPLOAD_COMMITTING)
 		return; /* committed() goes on */
 	if (u->state == UPLOAD_FAILED) {
-		if (u->syncing == 0 && !u->committing && !at_work(u))
+		if (u->syncing == 0 && !u->committing && !at_work(u) &&
+		    !upload_stripe_at_work(u))
 			upload_settle(u);
 		return;
 	}
@@ -331,7 +389,7 @@ upload_step(struct upload *u)
 		upload_fail_errno(u, r);
 	else if (!u->eof)
 		go_on(u);
-	else if (u->syncing == 0 && !u->committing)
+	else if (u->syncing == 0 && !u->committing && upload_stripe_over(u))
 		conclude(u);
 }
 

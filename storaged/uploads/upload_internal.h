@@ -20,8 +20,9 @@ enum upload_state {
 /* What the worker that reads the pipe gets and gives back. */
 struct pump {
 	int fd;
-	struct lane *lane;     /* NULL: none, and the grant is 0 */
-	struct digest *digest; /* NULL: nobody will ask */
+	struct lane *lane;               /* NULL: none, and the grant is 0 */
+	struct erasure_encoder *encoder; /* NULL: none */
+	struct digest *digest;           /* NULL: nobody will ask */
 	uint64_t grant; /* bytes it may take; 0: look whether there is more */
 	uint64_t got;
 	bool eof, drained, over;
@@ -53,11 +54,13 @@ struct upload {
 	bool evicting;     /* volumes that go have places in it */
 	struct catalog_chunk *chunks;
 	uint32_t n_chunks, room_chunks;
+	struct upload_stripe *stripe, *coding; /* upload_stripe.h */
 
 	/* of a resumable upload */
 	bool committing;   /* a piece */
 	uint32_t n_pieces; /* of the chunks, that were committed */
-	struct catalog_chunk piece;
+	struct catalog_chunk piece[ERASURE_PARTS_MAX]; /* one, or a stripe */
+	uint32_t n_piece, next_piece;
 
 	/* the end */
 	struct nx_request *finish;
@@ -89,6 +92,8 @@ void upload_step(struct upload *u);
 /* Nothing of it shall be; the first reason counts. May free it. */
 void upload_fail(struct upload *u, Nx__Status status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Room for @n chunks more in its list. 0 or -ENOMEM. */
+int upload_make_room(struct upload *u, uint32_t n);
 /* Somebody may be waiting for the pipe: from here on there is a reader. */
 int upload_start(struct upload *u, int pipe);
 void upload_fail_errno(struct upload *u, int error);

@@ -72,6 +72,9 @@ fill_piece(struct pump *p, struct piece *piece)
 		if (p->digest)
 			digest_add(
 			    p->digest, piece->data + piece->len, (size_t)n);
+		if (p->encoder)
+			erasure_encode(
+			    p->encoder, piece->data + piece->len, (size_t)n);
 		p->got += (uint64_t)n;
 		piece->len += (size_t)n;
 	}

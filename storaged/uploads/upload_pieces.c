@@ -11,7 +11,7 @@
 #include "proto/storage.rpc.h"
 #include "storaged/care/care.h"
 #include "storaged/trees/trees.h"
-#include "storaged/uploads/upload_internal.h"
+#include "storaged/uploads/upload_stripe.h"
 #include "storaged/volumes/volumes.h"
 
 bool
@@ -20,17 +20,32 @@ upload_has_pieces(const struct upload *u)
 	return u->in.target && u->in.target->kind == UPLOAD_PIECES;
 }
 
+static uint64_t
+piece_size(const struct upload *u)
+{
+	uint64_t size = 0;
+
+	for (uint32_t i = 0; i < u->n_piece; i++)
+		if (u->piece[i].index >= 0)
+			size += u->piece[i].sums.size;
+	return size;
+}
+
 /* It is in the catalogue: not ours to undo any more. Its bytes count already, so
  * they are no promise. */
 static void
 hand_over(struct upload *u)
 {
-	struct catalog_chunk *c = &u->chunks[u->n_pieces++];
-	uint64_t rest, size = u->piece.sums.size;
+	uint64_t rest, size = piece_size(u);
 
-	volumes_settle(u->us->s->volumes, &u->piece);
-	c->n_replicas = 0;
-	c->id.text[0] = '\0';
+	for (uint32_t i = 0; i < u->n_piece; i++)
+		volumes_settle(u->us->s->volumes, &u->piece[i]);
+	for (; u->n_pieces < u->next_piece; u->n_pieces++) {
+		struct catalog_chunk *c = &u->chunks[u->n_pieces];
+
+		c->n_replicas = 0;
+		c->id.text[0] = '\0';
+	}
 	u->in.target->part.offset += size;
 	u->in.credit += size;
 	rest = u->in.has_size ? u->in.declared : u->received;
@@ -56,20 +71,39 @@ committed(int result, void *arg)
 	upload_fail(u, status, "%s", why);
 }
 
+/* The next chunk, or stripe, in order. False: it is not all durable yet. */
+static bool
+take_piece(struct upload *u)
+{
+	const struct catalog_chunk *c = &u->chunks[u->n_pieces];
+	struct erasure e = catalog_erasure(c->code);
+	uint32_t n = c->code ? e.data + e.parity : 1;
+
+	if (u->n_pieces + n > upload_stripe_first(u) ||
+	    (c->code == 0 && c->n_replicas == 0))
+		return false;
+	memcpy(u->piece, c, n * sizeof(*c));
+	/* A piece is a content of its own. */
+	for (uint32_t i = 0; i < n && c->code; i++)
+		u->piece[i].index = catalog_part_index(0, i, c->code);
+	u->n_piece = upload_pack(u->piece, n);
+	u->next_piece = u->n_pieces + n;
+	return true;
+}
+
 bool
 upload_commit_piece(struct upload *u)
 {
 	int r;
 
-	if (u->committing || u->n_pieces == u->n_chunks ||
-	    u->chunks[u->n_pieces].n_replicas == 0)
+	if (u->committing || u->n_pieces >= u->n_chunks || !take_piece(u))
 		return true;
-	u->piece = u->chunks[u->n_pieces];
 	memset(&u->commit, 0, sizeof(u->commit));
 	u->commit.done = committed;
 	u->commit.arg = u;
 	u->committing = true;
-	r = intent_commit(&u->in, u->piece.sums.size, &u->piece, 1, &u->commit);
+	r = intent_commit(
+	    &u->in, piece_size(u), u->piece, u->n_piece, &u->commit);
 	if (r == 0)
 		return true;
 	u->committing = false;

@@ -108,6 +108,7 @@ uploads_open(
 	    .path = "",
 	    .condition = ask->condition,
 	    .replicas = ask->replicas,
+	    .erasure = ask->erasure,
 	    .md5 = ask->md5,
 	    .sha256 = ask->sha256,
 	    .target = ask->target};
@@ -131,6 +132,7 @@ serve_file_open_upload(
 	    .condition = q->condition,
 	    .about = q->about,
 	    .replicas = q->replicas,
+	    .erasure = q->erasure,
 	    .md5 = q->md5,
 	    .sha256 = q->sha256};
 

@@ -48,7 +48,8 @@ struct upload_target {
 	enum upload_kind kind;
 	struct catalog_object_put object; /* its key and meta are in data */
 	struct catalog_part_put part;
-	unsigned want;  /* replicas, of a part or pieces */
+	unsigned want;  /* replicas, of a part or pieces, */
+	uint32_t code;  /* and whether they are coded: catalog_stripe.h */
 	char what[256]; /* what a sentence calls it */
 	size_t key_len, meta_len;
 	uint8_t data[CATALOG_KEY_MAX + CATALOG_META_MAX];
@@ -59,7 +60,8 @@ struct upload_ask {
 	bool has_size;
 	uint64_t size;
 	uint32_t replicas;
-	bool md5, sha256; /* FINISH will say them */
+	const char *erasure; /* "4+2", or "" or NULL */
+	bool md5, sha256;    /* FINISH will say them */
 	const Nx__Condition *condition;
 	struct upload_target *target;
 };
@@ -67,9 +69,17 @@ struct upload_ask {
  * ask->target. FINISH and ABORT are those of all uploads. */
 void uploads_open(
     struct nx_request *r, struct storaged *s, const struct upload_ask *ask);
-/* How many replicas @asked (0: the default) is; false: @r has been refused. */
-bool uploads_decide_replicas(struct nx_request *r, struct storaged *s,
-    uint32_t asked, unsigned *ret_want);
+/* How often it is to be there: as asked, or as the folder @path is to come to
+ * wants it (NULL: none), or by default. False: @r has been refused. */
+struct upload_policy {
+	uint32_t replicas;   /* 0: not asked for */
+	const char *erasure; /* the same: "" or NULL */
+	/* what that is */
+	unsigned want;
+	uint32_t code; /* catalog_stripe.h */
+};
+bool uploads_decide_policy(struct nx_request *r, struct storaged *s,
+    uint64_t owner, const struct path *path, struct upload_policy *policy);
 /* Whoever still sends pieces of @whole has been overtaken: another goes on. */
 void uploads_end_pieces(struct uploads *us, int64_t whole);
 

@@ -10,7 +10,7 @@
 
 #include "common/err.h"
 #include "storaged/volumes/base.h"
-#include "storaged/volumes/volume.h"
+#include "storaged/volumes/placement_internal.h"
 
 #define UNIT           (1ULL << 20) /* credit is counted in MiB */
 #define SMALLEST_PIECE (64ULL << 10)
@@ -38,12 +38,6 @@ volumes_room(const struct volumes *vs)
 	return room;
 }
 
-struct candidate {
-	struct volume *volume;
-	uint64_t room;
-	bool fits;
-};
-
 static int
 better(const void *a, const void *b)
 {
@@ -56,9 +50,8 @@ better(const void *a, const void *b)
 	return 0;
 }
 
-/* All writable volumes, best first; 0 when memory is out. */
-static size_t
-rank(struct volumes *vs, uint64_t size, struct candidate **ret_list)
+size_t
+placement_rank(struct volumes *vs, uint64_t size, struct candidate **ret_list)
 {
 	struct candidate *list;
 	struct volume *v;
@@ -111,9 +104,8 @@ spread(struct candidate *list, size_t n)
 	}
 }
 
-/* What the chosen ones pay is what everybody got, so credits stay bounded. */
-static void
-charge(struct candidate *list, size_t n, size_t chosen)
+void
+placement_charge(struct candidate *list, size_t n, size_t chosen)
 {
 	int64_t total = 0;
 
@@ -123,27 +115,34 @@ charge(struct candidate *list, size_t n, size_t chosen)
 		list[i].volume->turn -= total / (int64_t)chosen;
 }
 
+void
+placement_add(struct chunk_put *put, struct volume *v, uint64_t size)
+{
+	struct put_place *place;
+
+	chunk_put_add(put, v->store, v);
+	volume_ref(v);
+	place = &put->places[put->n_places - 1];
+	/* As it will lie there, which may be a little more. */
+	place->charged = size > 0 ? coding_most(size) : 0;
+	v->in_flight += place->charged;
+}
+
 size_t
 volumes_place(
     struct volumes *vs, struct chunk_put *put, uint64_t size, bool known)
 {
 	struct candidate *list = NULL;
-	size_t n = rank(vs, size, &list), want = put->want;
+	size_t n = placement_rank(vs, size, &list), want = put->want;
 
 	spread(list, n);
 	if (want > n)
 		want = n;
 	if (n > 0 && want > 0)
-		charge(list, n, want);
-	for (size_t i = 0; i < n && i < PUT_CANDIDATES; i++) {
-		chunk_put_add(put, list[i].volume->store, list[i].volume);
-		volume_ref(list[i].volume);
-		if (i >= want)
-			continue;
-		/* As it will lie there, which may be a little more. */
-		put->places[i].charged = known ? coding_most(size) : 0;
-		list[i].volume->in_flight += put->places[i].charged;
-	}
+		placement_charge(list, n, want);
+	for (size_t i = 0; i < n && i < PUT_CANDIDATES; i++)
+		placement_add(
+		    put, list[i].volume, i < want && known ? size : 0);
 	free(list);
 	return put->n_places;
 }
@@ -174,43 +173,45 @@ is_among(int64_t key, const int64_t *keys, size_t n)
 	return false;
 }
 
-static bool
-is_disk_of_any(
+unsigned
+volumes_on_disk(
     struct volumes *vs, const struct disk *d, const int64_t *keys, size_t n)
 {
+	unsigned found = 0;
+
 	for (size_t i = 0; i < n; i++) {
 		const struct volume *v = volume_by_key(vs, keys[i]);
 
-		if (v && v->disk == d)
-			return true;
+		found += v && v->disk == d;
 	}
-	return false;
+	return found;
 }
 
 struct volume *
-volumes_place_one(struct volumes *vs, uint64_t size,
-    const struct placed *placed, bool elsewhere)
+volumes_place_one(
+    struct volumes *vs, uint64_t size, const struct placed *placed)
 {
 	struct volume *v, *best = NULL;
-	uint64_t best_room = size;
-	bool best_apart = elsewhere;
+	uint64_t best_room = 0;
+	unsigned fewest = 0;
 
 	TAILQ_FOREACH(v, &vs->list, entry) {
 		uint64_t room;
-		bool apart;
+		unsigned n;
 
 		if (!volume_writable(v) ||
 		    is_among(v->key, placed->not, placed->n_not))
 			continue;
-		apart = !is_disk_of_any(
+		n = volumes_on_disk(
 		    vs, v->disk, placed->beside, placed->n_beside);
 		room = volume_room(v);
-		if (room < size || (!apart && best_apart) ||
-		    (apart == best_apart && room < best_room))
+		if (room < size || n > placed->most ||
+		    (best &&
+			(n > fewest || (n == fewest && room <= best_room))))
 			continue;
 		best = v;
 		best_room = room;
-		best_apart = apart;
+		fewest = n;
 	}
 	return best;
 }

@@ -194,6 +194,21 @@ uint64_t volumes_room(const struct volumes *vs);
  */
 size_t volumes_place(
     struct volumes *vs, struct chunk_put *put, uint64_t size, bool known);
+/*
+ * The volumes for the @parts of a stripe (catalog_stripe.h) of @size bytes each:
+ * spread over disks as evenly as can be, the best of each, and behind them what
+ * may take the place of a part that fails: of part i those at i + n * @parts. No
+ * references: ask again by key. How many, less than @parts when there are too
+ * few.
+ */
+#define STRIPE_PLAN 24U
+size_t volumes_plan_stripe(struct volumes *vs, uint64_t size, unsigned parts,
+    int64_t ret_keys[STRIPE_PLAN]);
+/* As volumes_place, of what was planned for the part @part; 0: nothing of it can
+ * be written to any more. */
+size_t
+volumes_place_planned(struct volumes *vs, struct chunk_put *put, uint64_t size,
+    bool known, const int64_t *keys, size_t n, unsigned part, unsigned parts);
 /* After the put: references back, failures remembered. */
 void volumes_put_done(struct volumes *vs, struct chunk_put *put);
 /* Volumes by their keys: which may not be chosen, and which hold the replicas
@@ -203,11 +218,14 @@ struct placed {
 	size_t n_not;
 	const int64_t *beside;
 	size_t n_beside;
+	unsigned most; /* of those on its disk; UINT_MAX: any number */
 };
-/* The best volume for one more replica of @size bytes, on another disk than
- * those it is beside if there is room; NULL: none. With @elsewhere only on
- * another disk. */
-struct volume *volumes_place_one(struct volumes *vs, uint64_t size,
-    const struct placed *placed, bool elsewhere);
+/* The best volume for one more replica of @size bytes, on the disk with the
+ * fewest of those it is beside that has room; NULL: none. */
+struct volume *volumes_place_one(
+    struct volumes *vs, uint64_t size, const struct placed *placed);
+/* How many of the volumes @keys are on @d. */
+unsigned volumes_on_disk(
+    struct volumes *vs, const struct disk *d, const int64_t *keys, size_t n);
 
 #endif

@@ -13,6 +13,7 @@
 #include "storaged/volumes/disk_list.h"
 #include "storaged/volumes/fault.h"
 #include "storaged/volumes/formatter.h"
+#include "storaged/volumes/stripe.h"
 #include "storaged/volumes/volume.h"
 
 /* As it is shown; the strings are borrowed from @v. */

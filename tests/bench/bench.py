@@ -16,6 +16,7 @@ import functions
 import memory
 import nodes
 import others
+import parity
 import small_files
 import small_requests
 from nexus import Nexus
@@ -28,6 +29,7 @@ PARTS = {
     "files": files,
     "small": small_files,
     "coded": coded,
+    "parity": parity,
     "functions": functions,
     "requests": small_requests,
     "others": others,

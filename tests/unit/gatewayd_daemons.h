@@ -60,6 +60,8 @@ struct lab {
 	char open_name[256], open_path[4097], finish_path[4097];
 	bool into_folder; /* asked for, at OPEN or FINISH */
 	bool open_has_size, open_md5, open_sha256;
+	char open_erasure[9];
+	uint32_t open_replicas;
 	uint8_t digest[48];
 	size_t digest_len;
 	uint64_t open_size;
@@ -183,6 +185,8 @@ lab_open_upload(struct nx_request *r, void *ctx)
 	lab.opened++;
 	snprintf(lab.open_name, sizeof(lab.open_name), "%s", m->name);
 	snprintf(lab.open_path, sizeof(lab.open_path), "%s", m->path);
+	snprintf(lab.open_erasure, sizeof(lab.open_erasure), "%s", m->erasure);
+	lab.open_replicas = m->replicas;
 	lab.into_folder = m->into_folder;
 	lab.open_md5 = m->md5;
 	lab.open_sha256 = m->sha256;
@@ -253,6 +257,8 @@ lab_put(struct nx_request *r, void *ctx)
 	lab.put++;
 	snprintf(lab.open_name, sizeof(lab.open_name), "%s", m->name);
 	snprintf(lab.open_path, sizeof(lab.open_path), "%s", m->path);
+	snprintf(lab.open_erasure, sizeof(lab.open_erasure), "%s", m->erasure);
+	lab.open_replicas = m->replicas;
 	lab.into_folder = m->into_folder;
 	lab.open_md5 = m->md5.len > 0;
 	lab.open_sha256 = m->sha256.len > 0;

@@ -81,6 +81,8 @@ static const struct {
     {"FS_PURGE", "gA", "s", true},
     {"FS_HISTORY", "gA", "s", true},
     {"FS_SET_HISTORY", "gA", "s", true},
+    {"FS_POLICY", "gA", "s", true},
+    {"FS_SET_POLICY", "gA", "s", true},
     {"STORAGE_USAGE", "gA", "s", true},
     {"STORAGE_SET_QUOTA", "A", "s", false},
     {"STORAGE_STATUS", "A", "s", false},

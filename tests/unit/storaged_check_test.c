@@ -252,6 +252,18 @@ static const struct planted {
 	false},
     {"UPDATE uploads SET size = 1, parts = 4, charged = 9", "upload-sums",
 	false},
+    {"UPDATE chunks SET code = 513 WHERE file IN"
+     " (SELECT file FROM files WHERE owner = 2)",
+	"stripe-parity", true},
+    {"UPDATE chunks SET code = 513 WHERE file IN"
+     " (SELECT file FROM files WHERE owner = 2);"
+     " INSERT INTO chunks(id, file, idx, size, md5, crc, code)"
+     " SELECT '00000000000000000000000000000abd', file, -1, size, md5, crc,"
+     " 513 FROM chunks WHERE code = 513; INSERT INTO replicas"
+     " SELECT (SELECT max(chunk) FROM chunks), volume, 0 FROM replicas"
+     " WHERE chunk = (SELECT chunk FROM chunks WHERE code = 513 LIMIT 1)",
+	"stripe-volume", true},
+    {"INSERT INTO policies VALUES(1, 9999, 513, 0)", "policy-folder", false},
     {"UPDATE buckets SET owner = 6", "account", false},
     {"DELETE FROM files WHERE tree = 4", "past-without-file", true},
     {"UPDATE files SET tree = 0 WHERE tree = 4", "past-of-other-home", false},

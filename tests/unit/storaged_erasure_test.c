@@ -9,10 +9,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "common/err.h"
+#include "storaged/chunks/chunk_check.h"
 #include "storaged/chunks/erasure.h"
+#include "storaged/chunks/sending.h"
 
 /* --- parts in memory ---------------------------------------------------------*/
 
@@ -229,16 +232,59 @@ test_end(void **state)
 	struct chunk_reader *reader;
 	struct stripe s;
 	uint8_t two[2];
-	uint64_t at;
 
 	(void)state;
 	make(&s, e, 100, 100);
 	assert_int_equal(erasure_reader_new(e, s.parts, 0, &reader), 0);
 	assert_int_equal(chunk_read_at(reader, two, 2, 98), 0);
 	assert_int_equal(chunk_read_at(reader, two, 2, 99), -EBADMSG);
-	assert_int_equal(chunk_fd_for_sending(reader, 0, 1, &at), -EOPNOTSUPP);
 	chunk_close(reader);
 	unmake(&s);
+}
+
+/* What is sent is what was made and held against the checksums, in memory that
+ * counts, whether it was read before or not. */
+static void
+test_sending(void **state)
+{
+	const struct erasure e = {4, 2};
+	const uint32_t len = 3 * erasure_part_size(e) + 70001;
+	struct chunk_reader *reader;
+	struct stripe s;
+	uint8_t *buf = malloc(CHUNK_SIZE);
+	uint64_t at;
+	int fd;
+
+	(void)state;
+	make(&s, e, len, 65536);
+	for (int read = 0; read < 2; read++) {
+		uint32_t from = 65000, n = 300000;
+
+		assert_int_equal(erasure_reader_new(e, s.parts, 1, &reader), 0);
+		n = chunk_may_send(reader, 7, n);
+		assert_true(n > 0);
+		if (read)
+			assert_int_equal(
+			    chunk_verify(reader, &s.sums[1], from, n, NULL), 0);
+		fd = chunk_fd_for_sending(reader, from, n, &at);
+		assert_true(fd >= 0);
+		assert_int_equal(sending_bytes() >= n, true);
+		assert_int_equal(pread(fd, buf, n, (off_t)at), n);
+		assert_memory_equal(buf, s.memories[1].data + from, n);
+		assert_int_equal(pwrite(fd, buf, 1, 0), -1);
+		close(fd);
+		chunk_close(reader);
+	}
+	assert_int_equal(erasure_reader_new(e, s.parts, 1, &reader), 0);
+	s.sums[1].crc[2] ^= 1;
+	assert_true(chunk_may_send(reader, 7, 65536) > 0);
+	assert_int_equal(
+	    chunk_fd_for_sending(reader, 131072, 10, &at), -EBADMSG);
+	chunk_close(reader);
+	sending_look();
+	assert_int_equal(sending_bytes(), 0);
+	unmake(&s);
+	free(buf);
 }
 
 /* Stripes on disks mean what they meant: the parity of a known one. */
@@ -292,6 +338,7 @@ main(void)
 	    cmocka_unit_test(test_damage_by_blocks),
 	    cmocka_unit_test(test_too_many),
 	    cmocka_unit_test(test_end),
+	    cmocka_unit_test(test_sending),
 	    cmocka_unit_test(test_matrix_stays),
 	    cmocka_unit_test(test_names),
 	};

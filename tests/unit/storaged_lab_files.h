@@ -222,6 +222,7 @@ struct lab_upload {
 	bool has_size, create_only;
 	uint64_t declared;
 	uint32_t replicas;
+	const char *erasure;
 };
 
 static inline Nx__Status
@@ -237,6 +238,8 @@ lab_open_upload(
 	q.size = u->declared;
 	q.replicas = u->replicas;
 	q.create_only = u->create_only;
+	if (u->erasure)
+		q.erasure = (char *)(uintptr_t)u->erasure;
 	status = lab_call(user, NX__METHOD__FILE_OPEN_UPLOAD, &q);
 	if (status != NX__STATUS__OK)
 		return status;
