@@ -65,6 +65,7 @@ struct compact {
 	struct emptied *retiring;
 	struct catalog_segment_gone gone;
 	struct compact_status st;
+	uint64_t told; /* of st.moved, in the log */
 	uint64_t kept; /* of this walk */
 };
 

@@ -4,6 +4,7 @@
  * appended but in no row yet, or being read, the store knows of.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,10 @@ retire_done(void *arg)
 		over(c);
 	} else {
 		c->st.emptied++;
+		nx_info("event=segment-emptied node=%s segment=%" PRIu32
+			" moved=%" PRIu64,
+		    v->node, e->number, c->st.moved - c->told);
+		c->told = c->st.moved;
 		c->gone = (struct catalog_segment_gone){.volume = v->key,
 		    .number = e->number,
 		    .done = gone,

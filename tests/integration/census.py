@@ -5,10 +5,21 @@ of themselves is not asked. With names of images as arguments, also counts the
 loop devices on images of such names.
 """
 import os
+import re
 import subprocess
 import sys
 
 DAEMONS = ["nexusd", "nodemgr", "storaged", "netd", "authd", "maild", "gatewayd"]
+
+
+def segments(since=""):
+    """(segments of volumes that were emptied, records that were moved for it) since
+    a time as the log has it, as far back as it goes."""
+    base = os.path.join(os.environ["NEXUS_DIR"], "log/storaged.log")
+    found = re.findall(r"^(\S+) .*event=segment-emptied .*moved=(\d+)",
+                       read(base + ".1") + read(base), re.M)
+    moved = [int(n) for at, n in found if at >= since]
+    return len(moved), sum(moved)
 
 
 def read(path):

@@ -96,6 +96,7 @@ class Load:
     def __init__(self, token, name):
         self.token, self.name = token, name
         self.files = {}       # id -> md5, acknowledged
+        self.packed = {}      # the same of small ones, which share segments
         self.deleted = set()  # ids, acknowledged
         self.nodes = {}       # id -> name, acknowledged
         self.strange = []     # answers that are not allowed
@@ -104,8 +105,8 @@ class Load:
         self.began = {}       # kind of work -> when the last good one began
         self.lock = threading.Lock()
         self.stop = threading.Event()
-        self.kinds = (self.upload, self.download, self.look, self.create,
-                      self.run)
+        self.kinds = (self.upload, self.pack, self.download, self.look,
+                      self.create, self.run)
         self.threads = [threading.Thread(target=self.work, args=(f,))
                         for f in self.kinds]
 
@@ -153,19 +154,47 @@ class Load:
                     self.deleted.add(victim)
         return True
 
+    def pack(self, chance):
+        """Small files, most of which go again: segments are full of holes, and
+        are emptied."""
+        some = []
+        for _ in range(8):
+            data = chance.randbytes(chance.randrange(50000, 250000))
+            status, answer = request("PUT", f"/api/files/p{chance.random()}",
+                                     data, self.token,
+                                     "application/octet-stream")
+            if not self.note("small upload", status, answer):
+                break
+            some.append(json.loads(answer)["id"])
+            with self.lock:
+                self.packed[some[-1]] = hashlib.md5(data).hexdigest()
+        with self.lock:
+            victims = some[:6] + sorted(self.packed)[:len(self.packed) - 40]
+            for victim in victims:
+                self.packed.pop(victim, None)
+        for victim in victims:
+            status, answer = request(
+                "DELETE", f"/api/files/{victim}", None, self.token)
+            if status == 404:  # asked for twice: it is in both lists
+                continue
+            if self.note("small delete", status, answer):
+                with self.lock:
+                    self.deleted.add(victim)
+        return len(some) == 8
+
     def download(self, chance):
         with self.lock:
-            known = sorted(self.files)
+            known = sorted(self.files) + sorted(self.packed)[:12]
         if not known:
             time.sleep(0.05)
             return False
         file = chance.choice(known)
         with self.lock:
-            wanted = self.files.get(file)
+            wanted = self.files.get(file) or self.packed.get(file)
         status, data = request(
             "GET", f"/api/files/{file}/download", None, self.token)
         with self.lock:
-            gone = file not in self.files
+            gone = file not in self.files and file not in self.packed
         if status == 404 and gone:
             return False
         if not self.note("download", status, data[:200]):
@@ -299,6 +328,7 @@ def main():
         check(f"anchor {i} is made", status == 201, answer)
         anchors.append(answer["id"])
     process = node_process(anchors[0])
+    began = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
     with Load(token, name) as load:
         eventually(lambda: load.counts.get("done", 0) > 10)
         for _ in range(ROUNDS):
@@ -306,7 +336,11 @@ def main():
             rng.shuffle(victims)
             for victim in victims:
                 phase(load, victim, token, anchors[0], process)
+        emptied = eventually(lambda: census.segments(began)[1])
     print(f"# {load.counts}")
+    print("# %d segments emptied, %d records moved for it" %
+          census.segments(began))
+    check("segments were emptied meanwhile", emptied)
     check("nothing hung", not any("-1" in s for s in load.strange),
           "\n".join(load.strange))
     verify(load, token)
@@ -316,12 +350,13 @@ def main():
 
 def verify(load, token):
     wrong = []
-    for file, md5 in load.files.items():
+    for file, md5 in {**load.files, **load.packed}.items():
         status, data = request(
             "GET", f"/api/files/{file}/download", None, token)
         if status != 200 or hashlib.md5(data).hexdigest() != md5:
             wrong.append(f"{file}: {status}")
-    check(f"every acknowledged file is there ({len(load.files)})",
+    check(f"every acknowledged file is there ({len(load.files)}, "
+          f"{len(load.packed)} small)",
           not wrong, "\n".join(wrong))
     wrong = [f for f in load.deleted if ask(
         "GET", f"/api/files/{f}", None, token)[0] != 404]

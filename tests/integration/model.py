@@ -160,7 +160,8 @@ def clean_up(workers, before):
 
     def empty():
         for worker in workers:
-            for path in ("/api/nodes", "/api/files", "/api/fs/ls?path=/"):
+            for path in ("/api/nodes", "/api/files", "/api/fs/ls?path=/",
+                         "/api/buckets", "/api/uploads"):
                 if ask("GET", path, None, worker.token) != (200, []):
                     worker.clear()
                     return None
@@ -190,6 +191,7 @@ def main():
                for n in range(USERS * WORKERS)]
     assassin = threading.Thread(target=killer, args=(run,))
     began = time.monotonic()
+    start = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
     for thread in workers + [assassin]:
         thread.start()
     for thread in workers + [assassin]:
@@ -209,9 +211,15 @@ def main():
             worker.verify()
             check(f"{worker.name}: everything acknowledged is there "
                   f"({len(worker.tree)} entries, {len(worker.raw)} files, "
+                  f"{len(worker.objects)} objects, {len(worker.vault)} with "
+                  f"versions, {sum(map(len, worker.past.values()))} past, "
                   f"{len(worker.nodes)} nodes)", True)
         except modelled.Fault as e:
             check(f"{worker.name}: everything acknowledged is there", False, e)
+    emptied, moved = census.segments(start)
+    print(f"# {emptied} segments emptied, {moved} records moved for it")
+    if OPS >= 5000:
+        check("segments were emptied meanwhile", emptied > 0 and moved > 0)
     check("the nodes that nobody touched run on",
           [pid_of(node) for node, _ in anchors] == [p for _, p in anchors],
           [pid_of(node) for node, _ in anchors])

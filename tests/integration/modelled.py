@@ -12,13 +12,16 @@ import threading
 
 from model_http import (UNSURE, Fault, ask, etag, form, insist, query,
                         request)
+from modelled_buckets import Buckets, md5
+from modelled_past import Past
+from modelled_pieces import Pieces
 
 
 def parent(path):
     return path.rsplit("/", 1)[0]
 
 
-class Worker(threading.Thread):
+class Worker(Buckets, Past, Pieces, threading.Thread):
     """@tree: path -> None for a folder, (etag, size) for a file. @raw: id ->
     (name, etag, size). @nodes: id -> (name, running)."""
 
@@ -36,7 +39,13 @@ class Worker(threading.Thread):
             (self.look, 10), (self.mkdir, 8), (self.move, 8), (self.copy, 8),
             (self.delete, 8), (self.delete_folder, 2), (self.raw_put, 8),
             (self.raw_get, 8), (self.raw_delete, 5), (self.refused, 5),
-            (self.node, 2), (self.function, 2))]
+            (self.burst, 4), (self.node, 2), (self.function, 2))]
+        self.acts += [(getattr(self, a), w)
+                      for a, w in self.BUCKET_ACTS + self.PAST_ACTS +
+                      self.PIECE_ACTS]
+        self.init_buckets()
+        self.init_past()
+        self.init_pieces()
 
     # --- the run --------------------------------------------------------------
 
@@ -59,6 +68,8 @@ class Worker(threading.Thread):
             return True if status == 200 else None
         insist(made)
         self.tree[self.root] = None
+        self.begin_buckets()
+        self.begin_past()
 
     def name_(self, kind):
         self.serial += 1
@@ -154,6 +165,11 @@ class Worker(threading.Thread):
                          self.token, headers)
         self.change(f"PUT {path}", answer, after, wanted)
 
+    def same(self, data, tag):
+        """Are these the bytes of @tag?"""
+        return md5(data) == self.sums[tag] if tag in self.sums \
+            else etag(data) == tag
+
     def put_form(self):
         folder, data = self.rng.choice(self.folders()), self.content()
         name = self.name_("form")
@@ -179,7 +195,7 @@ class Worker(threading.Thread):
         if not self.say(f"GET {path}", status, data[:200], wanted):
             return
         if wanted == 206 and len(data) != size - first or \
-                wanted == 200 and etag(data) != tag:
+                wanted == 200 and not self.same(data, tag):
             raise Fault(f"GET {path}: {len(data)} other bytes than the "
                         f"{size} of {tag}")
 
@@ -269,9 +285,11 @@ class Worker(threading.Thread):
         self.raw = found
 
     def raw_put(self):
-        if len(self.raw) > 30:
-            return
-        name, data = self.name_("r"), self.content()
+        if len(self.raw) <= 30:
+            self.raw_send(self.content())
+
+    def raw_send(self, data):
+        name = self.name_("r")
         if self.rng.random() < 0.5:
             body, headers = form({}, name, data)
             status, answer = request("POST", "/api/files/upload", body,
@@ -300,9 +318,10 @@ class Worker(threading.Thread):
             raise Fault(f"download {file}: other bytes")
 
     def raw_delete(self):
-        if len(self.raw) < 5:
-            return
-        file = self.rng.choice(sorted(self.raw))
+        if len(self.raw) >= 5:
+            self.raw_remove(self.rng.choice(sorted(self.raw)))
+
+    def raw_remove(self, file):
         answer = ask("DELETE", f"/api/files/{file}", None, self.token)
         without = {k: v for k, v in self.raw.items() if k != file}
         if self.say(f"delete {file}", *answer, 200):
@@ -310,6 +329,16 @@ class Worker(threading.Thread):
         else:
             self.raw_settle(f"delete {file}",
                             lambda found: found in (self.raw, without))
+
+    def burst(self):
+        """Small files, most of which go again: segments are full of holes, and
+        are emptied."""
+        before = set(self.raw)
+        for _ in range(8):
+            self.raw_send(self.rng.randbytes(self.rng.randrange(90000, 250000)))
+        for file in sorted(set(self.raw) - before):
+            if len(self.raw) > 30 or self.rng.random() < 0.8:
+                self.raw_remove(file)
 
     # --- what must be refused -------------------------------------------------
 
@@ -423,7 +452,7 @@ class Worker(threading.Thread):
         for path in self.files():
             status, data = request(
                 "GET", f"/api/fs/download?{query(path=path)}", None, self.token)
-            if status != 200 or etag(data) != self.tree[path][0]:
+            if status != 200 or not self.same(data, self.tree[path][0]):
                 raise Fault(f"at the end: {path}: {status} {data!r:.100}")
         for file, (_, tag, _) in self.raw.items():
             status, data = request(
@@ -434,14 +463,20 @@ class Worker(threading.Thread):
             found = self.node_settled(node)
             if found != wanted:
                 raise Fault(f"at the end: node {name}: {found}, not {wanted}")
+        self.verify_buckets()
+        self.verify_past()
+        self.verify_pieces()
 
     def clear(self):
+        self.clear_buckets()
+        self.clear_pieces()
         for node in self.nodes:
             ask("DELETE", f"/api/nodes/{node}?force=true", None, self.token)
         for file in self.raw:
             ask("DELETE", f"/api/files/{file}", None, self.token)
         ask("DELETE", f"/api/fs/delete?{query(path=self.root)}", None,
             self.token)
+        self.clear_past()
 
 
 def difference(found, *models):
