@@ -71,31 +71,6 @@ peek(struct window *w, uint64_t at)
 	return w->len >= sizeof(struct record_head) ? w->buf : NULL;
 }
 
-int
-gather_data(
-    const struct gathered *g, const struct gather_record *r, uint8_t **ret_data)
-{
-	uint32_t len = r->head.len;
-	uint8_t *data = malloc((size_t)len + 1);
-	uint64_t at = r->at + sizeof(r->head);
-	ssize_t n = 0;
-
-	if (!data)
-		return -ENOMEM;
-	for (uint32_t have = 0; have < len; have += (uint32_t)n) {
-		n = read_at(
-		    g->logs[r->log].fd, data + have, len - have, at + have);
-		if (n <= 0)
-			break;
-	}
-	if (n < 0 || ledger_crc(data, len) != r->head.data_crc) {
-		free(data);
-		return n < 0 ? (int)n : -EBADMSG;
-	}
-	*ret_data = data;
-	return 0;
-}
-
 static int
 add_record(
     struct gathered *g, size_t log, const struct record_head *head, uint64_t at)
@@ -125,6 +100,7 @@ static int
 read_log(struct gathered *g, size_t log, uint64_t size)
 {
 	struct window w = {.fd = g->logs[log].fd, .buf = malloc(WINDOW)};
+	size_t extra = gather_extra(&g->logs[log]);
 	struct record_head head;
 	uint64_t at = LEDGER_PAGE;
 	int r = w.buf ? 0 : -ENOMEM;
@@ -139,7 +115,7 @@ read_log(struct gathered *g, size_t log, uint64_t size)
 			continue;
 		}
 		r = add_record(g, log, &head, at);
-		at += r > 0 ? record_room(head.len) : LEDGER_PAGE;
+		at += r > 0 ? record_room(head.len, extra) : LEDGER_PAGE;
 		if (r > 0)
 			g->logs[log].end = at;
 	}
@@ -156,9 +132,22 @@ is_zero(const void *data, size_t len)
 	return at[0] == 0 && memcmp(at, at + 1, len - 1) == 0;
 }
 
-static int
-add_log(struct gathered *g, int dir, const char *name, uint64_t n)
+/* What is sealed, and the volume it is on has no key: it lost that, or somebody
+ * put it there. */
+static bool
+can_be_opened(uint32_t version, const struct volume_key *key, const char *name)
 {
+	if (version != LEDGER_SEALED || key->bytes)
+		return true;
+	nx_warn("event=catalogue-copy-sealed name=%s", name);
+	return false;
+}
+
+static int
+add_log(struct gathered *g, const struct gather_base *of, const char *name,
+    uint64_t n)
+{
+	int dir = of->dir;
 	nx_cleanup_fd int fd =
 	    openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct gather_log *log;
@@ -177,6 +166,10 @@ add_log(struct gathered *g, int dir, const char *name, uint64_t n)
 		    (len == sizeof(head) && !is_zero(&head, sizeof(head)));
 		return 0;
 	}
+	if (!can_be_opened(head.version, of->key, name)) {
+		g->unread[g->places] = true;
+		return 0;
+	}
 	log = ADD(g->logs, g->n_logs);
 	if (!log)
 		return -ENOMEM;
@@ -184,6 +177,7 @@ add_log(struct gathered *g, int dir, const char *name, uint64_t n)
 	    .place = g->places,
 	    .n = n,
 	    .head = head,
+	    .key = of->key,
 	    .end = LEDGER_PAGE};
 	return read_log(g, g->n_logs - 1, (uint64_t)st.st_size);
 }
@@ -207,11 +201,11 @@ read_sums(int fd, struct base_sums *s)
 }
 
 static int
-add_base(struct gathered *g, int dir, const char *name)
+add_base(struct gathered *g, const struct gather_base *of, const char *name)
 {
 	nx_cleanup_fd int fd =
-	    openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	struct gather_base base = {.dir = dir, .place = g->places}, *b;
+	    openat(of->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct gather_base base = *of, *b;
 	int r;
 
 	(void)snprintf(base.name, sizeof(base.name), "%.*s",
@@ -219,7 +213,8 @@ add_base(struct gathered *g, int dir, const char *name)
 	if (fd < 0)
 		return is_ours(-errno) ? -errno : 0;
 	r = read_sums(fd, &base.sums);
-	if (r < 0) {
+	if (r < 0 ||
+	    !can_be_opened(base.sums.head.version, of->key, base.name)) {
 		free(base.sums.crc);
 		return is_ours(r) ? r : 0;
 	}
@@ -246,22 +241,24 @@ gather_base_point(const struct gather_base *b)
 /* --- a directory ------------------------------------------------------------*/
 
 static int
-add_file(struct gathered *g, int dir, const char *name)
+add_file(struct gathered *g, const struct gather_base *of, const char *name)
 {
 	size_t len = strlen(name);
 	uint64_t n;
 
 	if (sscanf(name, "log.%" SCNu64, &n) == 1)
-		return add_log(g, dir, name, n);
+		return add_log(g, of, name, n);
 	if (strncmp(name, "base.", 5) == 0 && len > 9 && len < 64 &&
 	    strcmp(name + len - 4, ".sum") == 0)
-		return add_base(g, dir, name);
+		return add_base(g, of, name);
 	return 0;
 }
 
 int
-gather_add(struct gathered *g, int dir)
+gather_add(struct gathered *g, int dir, const struct volume_key *key)
 {
+	const struct gather_base of = {
+	    .dir = dir, .key = key, .place = g->places};
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
@@ -276,7 +273,7 @@ gather_add(struct gathered *g, int dir)
 	do {
 		errno = 0;
 		e = readdir(d);
-		r = e ? add_file(g, dir, e->d_name) : -errno;
+		r = e ? add_file(g, &of, e->d_name) : -errno;
 	} while (e && r == 0);
 	closedir(d);
 	g->places++;

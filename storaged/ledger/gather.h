@@ -7,6 +7,7 @@
 #define STORAGED_GATHER_H
 
 #include "storaged/ledger/record.h"
+#include "storaged/volumes/volumes.h"
 
 #define GATHER_PLACES 32
 
@@ -14,7 +15,8 @@ struct gather_log {
 	int fd, place;
 	uint64_t n; /* log.<n> */
 	struct log_head head;
-	uint64_t end; /* bytes up to behind its last record */
+	const struct volume_key *key; /* it is sealed with; or of none */
+	uint64_t end;                 /* bytes up to behind its last record */
 };
 
 struct gather_record {
@@ -26,6 +28,7 @@ struct gather_record {
 struct gather_base {
 	int dir, place;
 	char name[64];
+	const struct volume_key *key;
 	struct base_sums sums;
 };
 
@@ -42,9 +45,15 @@ struct gathered {
 	bool unread[GATHER_PLACES];
 };
 
-/* Adds what is in @dir, one of at most GATHER_PLACES, borrowed until gather_fini. Blocks. 0 or -errno: some of
- * it may be missing. -ENOMEM, -EMFILE or -ENFILE: not because of the disk. */
-int gather_add(struct gathered *g, int dir);
+/* Adds what is in @dir, one of at most GATHER_PLACES, of a volume with @key; both
+ * are borrowed until gather_fini. Blocks. 0 or -errno: some of it may be missing.
+ * -ENOMEM, -EMFILE or -ENFILE: not because of the disk. */
+int gather_add(struct gathered *g, int dir, const struct volume_key *key);
+/* Reads block @i of @b, which has @len bytes, and compares it with its sum. */
+bool
+gather_block(const struct gather_base *b, uint32_t i, uint8_t *to, size_t len);
+/* Bytes by which records of @log are longer than their data. */
+size_t gather_extra(const struct gather_log *log);
 /* After the last one was added. */
 void gather_sort(struct gathered *g);
 void gather_fini(struct gathered *g);

@@ -260,7 +260,7 @@ reaches(const struct gathered *g, int place, const struct gather_base *base,
 /* The log of @place that takes what comes next; NULL: a new one has to. */
 static const struct gather_log *
 log_of(const struct ledger *l, const struct gathered *g, int place,
-    const struct gather_record *last)
+    const struct place *p, const struct gather_record *last)
 {
 	const struct gather_log *best = NULL;
 
@@ -269,10 +269,12 @@ log_of(const struct ledger *l, const struct gathered *g, int place,
 		    (!best || g->logs[i].n > best->n))
 			best = &g->logs[i];
 	if (!best || best->head.schema != l->at.schema ||
+	    best->head.version != place_version(&p->key) ||
 	    memcmp(best->head.id, l->at.id, sizeof(l->at.id)) != 0)
 		return NULL;
 	if (last && &g->logs[last->log] == best &&
-	    best->end == last->at + record_room(last->head.len))
+	    best->end ==
+		last->at + record_room(last->head.len, gather_extra(best)))
 		return best;
 	return best->head.first == l->at.seq + 1 &&
 		best->head.prev == l->at.link && best->end == LEDGER_PAGE
@@ -280,7 +282,8 @@ log_of(const struct ledger *l, const struct gathered *g, int place,
 	    : NULL;
 }
 
-/* A place that has all up to now goes on; what has not is taken on later. */
+/* A place that has all up to now goes on; what has not is taken on later, and
+ * what is not sealed though its volume has a key by now. */
 static int
 go_on(struct ledger *l, const struct gathered *g, int place, struct place *p)
 {
@@ -290,10 +293,11 @@ go_on(struct ledger *l, const struct gathered *g, int place, struct place *p)
 
 	for (size_t i = 0; i < g->n_bases && !p->whole; i++)
 		p->whole = g->bases[i].place == place &&
+		    g->bases[i].sums.head.version == place_version(&p->key) &&
 		    reaches(g, place, &g->bases[i], &l->at, &last);
 	if (!p->whole)
 		return -ENODATA;
-	log = log_of(l, g, place, last);
+	log = log_of(l, g, place, p, last);
 	if (log)
 		r = place_continue(p, log->n, log->end, log->head.first);
 	else {
@@ -328,7 +332,7 @@ find_candidates(struct ledger *l, struct candidate *ret, struct gathered *g)
 		    v, place_directory(chunks, false), g->places};
 		if (ret[n].dir < 0)
 			continue;
-		r = gather_add(g, ret[n++].dir);
+		r = gather_add(g, ret[n++].dir, &v->mounted.key);
 		if (r < 0) {
 			nx_warn("event=catalogue-copy-unread node=%s"
 				" error=\"%s\"",
@@ -352,7 +356,9 @@ go_on_with(struct ledger *l, const struct gathered *g, struct candidate *c)
 		memcpy(p->node, c->v->node, sizeof(p->node));
 		p->zeroed = ledger_log_size(c->v->size);
 		p->dir = nx_take_fd(&c->dir);
-		if (c->v->suspect || go_on(l, g, c->place, p) < 0)
+		if (c->v->suspect ||
+		    volume_key_copy(&c->v->mounted.key, &p->key) < 0 ||
+		    go_on(l, g, c->place, p) < 0)
 			(void)place_close(p);
 		return;
 	}

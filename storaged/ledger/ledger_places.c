@@ -195,7 +195,8 @@ take_on(struct ledger *l, size_t slot)
 	if (!v)
 		return;
 	chunks = mount_chunks(&v->mounted.mount);
-	if (chunks < 0) {
+	if (chunks < 0 || volume_key_copy(&v->mounted.key, &p->key) < 0) {
+		nx_close(&chunks);
 		l->retry_us[slot] = nx_now_us() + 60000000;
 		return;
 	}
@@ -299,10 +300,10 @@ ledger_mark(struct ledger *l)
 struct base_job {
 	struct ledger *l;
 	size_t slot;
-	uint64_t turn, log, spare;
-	int dir;
+	uint64_t turn;
+	struct volume_key key; /* a copy: the place may be closed meanwhile */
+	struct place_base base;
 	char path[512];
-	struct catalog_point at;
 	int result;
 };
 
@@ -311,8 +312,7 @@ base_work(void *arg)
 {
 	struct base_job *job = arg;
 
-	job->result = place_take_base(
-	    job->dir, job->path, &job->at, job->log, job->spare);
+	job->result = place_take_base(&job->base);
 }
 
 /* It has what it had, and its log goes on: as long as that is bearable. */
@@ -324,6 +324,14 @@ put_off(struct ledger *l, struct place *p, int error)
 	l->again_us = nx_now_us() + 60000000;
 	if (p->at > LOG_LONGEST && p->at > 4 * catalogue_bytes(l))
 		ledger_fail(l, p, error);
+}
+
+static void
+free_base_job(struct base_job *job)
+{
+	nx_close(&job->base.dir);
+	volume_key_fini(&job->key);
+	free(job);
 }
 
 static void
@@ -344,8 +352,7 @@ base_done(void *arg)
 			p->whole = true;
 	}
 	ledger_say(l);
-	nx_close(&job->dir);
-	free(job);
+	free_base_job(job);
 	given(l);
 }
 
@@ -358,20 +365,19 @@ give(struct ledger *l, size_t slot)
 
 	if (!job)
 		return r;
-	*job = (struct base_job){.l = l,
-	    .slot = slot,
-	    .turn = l->turns[slot],
-	    .log = p->n,
+	*job = (struct base_job){.l = l, .slot = slot, .turn = l->turns[slot]};
+	job->base = (struct place_base){.log = p->n,
 	    .spare = p->spare >= 0 ? p->spare_n : 0,
 	    .dir = fcntl(p->dir, F_DUPFD_CLOEXEC, 0),
+	    .key = &job->key,
+	    .from = job->path,
 	    .at = l->take_at};
 	(void)snprintf(job->path, sizeof(job->path), "%s", l->take_path);
-	r = job->dir < 0
-	    ? -errno
-	    : nx_workers_submit(l->s->slow, base_work, base_done, job);
+	r = job->base.dir < 0 ? -errno : volume_key_copy(&p->key, &job->key);
+	if (r == 0)
+		r = nx_workers_submit(l->s->slow, base_work, base_done, job);
 	if (r < 0) {
-		nx_close(&job->dir);
-		free(job);
+		free_base_job(job);
 		return r;
 	}
 	p->busy = true;

@@ -113,6 +113,12 @@ place_make_spare(struct place *p)
 	return 0;
 }
 
+enum ledger_version
+place_version(const struct volume_key *key)
+{
+	return key->bytes ? LEDGER_SEALED : LEDGER_PLAIN;
+}
+
 int
 place_switch(struct place *p, const struct catalog_point *at)
 {
@@ -120,7 +126,7 @@ place_switch(struct place *p, const struct catalog_point *at)
 	ssize_t n;
 
 	nx_assert(p->spare >= 0);
-	log_head_make(&head, at);
+	log_head_make(&head, at, place_version(&p->key));
 	n = pwrite(p->spare, &head, sizeof(head), 0);
 	if (n != sizeof(head))
 		return n < 0 ? -errno : -EIO;
@@ -156,17 +162,42 @@ place_continue(struct place *p, uint64_t n, uint64_t at, uint64_t first)
 
 /* --- records ----------------------------------------------------------------*/
 
+/* Into p->sealed. */
+static int
+seal(struct place *p, const void *data, size_t len)
+{
+	size_t need = len + volume_key_extra(&p->key);
+
+	if (need > p->sealed_room) {
+		uint8_t *more = realloc(p->sealed, need);
+
+		if (!more)
+			return -ENOMEM;
+		p->sealed = more;
+		p->sealed_room = need;
+	}
+	return volume_key_seal(
+	    &p->key, record_what(p->n, p->at).text, data, len, p->sealed);
+}
+
 int
 place_append(struct place *p, const struct record_head *h, const void *data)
 {
+	size_t extra = volume_key_extra(&p->key);
 	struct iovec iov[2] = {{(void *)(uintptr_t)h, sizeof(*h)},
-	    {(void *)(uintptr_t)data, h->len}};
-	ssize_t n = pwritev(p->log, iov, 2, (off_t)p->at);
+	    {(void *)(uintptr_t)data, h->len + extra}};
+	int r = extra > 0 ? seal(p, data, h->len) : 0;
+	ssize_t n;
 
-	if (n != (ssize_t)(sizeof(*h) + h->len))
+	if (r < 0)
+		return r;
+	if (extra > 0)
+		iov[1].iov_base = p->sealed;
+	n = pwritev(p->log, iov, 2, (off_t)p->at);
+	if (n != (ssize_t)(sizeof(*h) + iov[1].iov_len))
 		return n < 0 ? -errno : -ENOSPC;
 	p->undo = p->at;
-	p->at += record_room(h->len);
+	p->at += record_room(h->len, extra);
 	return 0;
 }
 
@@ -206,6 +237,10 @@ place_close(struct place *p)
 	nx_close(&p->dir);
 	nx_close(&p->log);
 	nx_close(&p->spare);
+	volume_key_fini(&p->key);
+	free(p->sealed);
+	p->sealed = NULL;
+	p->sealed_room = 0;
 	p->volume = 0;
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "common/id.h"
 #include "storaged/ledger/record.h"
 #include "storaged/ledger/syncer.h"
+#include "storaged/volumes/volumes.h"
 
 #define PLACE_DIRECTORY ".catalogue" /* hidden from whoever lists chunks */
 
@@ -21,13 +22,19 @@ struct place {
 	bool whole; /* base and log have all up to now */
 	bool owed;  /* a whole catalogue, when it is not busy any more */
 	bool syncing;
-	int dir, log, spare; /* spare: the next log, made ahead */
-	uint64_t n, spare_n; /* their numbers */
-	uint64_t first;      /* the number of the log's first record */
-	uint64_t at;         /* where the next record goes */
-	uint64_t undo;       /* where the last one went */
-	uint64_t zeroed;     /* bytes a new log has from the beginning */
+	int dir, log, spare;   /* spare: the next log, made ahead */
+	uint64_t n, spare_n;   /* their numbers */
+	uint64_t first;        /* the number of the log's first record */
+	uint64_t at;           /* where the next record goes */
+	uint64_t undo;         /* where the last one went */
+	uint64_t zeroed;       /* bytes a new log has from the beginning */
+	struct volume_key key; /* a copy of the volume's; it may have none */
+	uint8_t *sealed;       /* the last record's data */
+	size_t sealed_room;
 };
+
+/* How what has @key is written. */
+enum ledger_version place_version(const struct volume_key *key);
 
 /* Opens the directory in @chunks, borrowed, making it if @make. -errno. */
 int place_directory(int chunks, bool make);
@@ -47,13 +54,19 @@ int place_undo(struct place *p);
 void place_sync_begin(struct place *p);
 /* 0, also when nothing was begun; -errno. */
 int place_sync_end(struct place *p);
-/* The volume is left alone from here on, unless a sync hangs in it: false, to
+/* The key is wiped, the volume is left alone from here on, unless a sync hangs in it: false, to
  * be tried again. */
 bool place_close(struct place *p);
 
-/* Takes the catalogue @from, a file, as of @at, into @dir; then older ones and
- * logs that it makes needless go, all but @log and @spare. Blocks. */
-int place_take_base(int dir, const char *from, const struct catalog_point *at,
-    uint64_t log, uint64_t spare);
+/* A whole catalogue for a place. */
+struct place_base {
+	int dir;
+	const struct volume_key *key;
+	const char *from; /* the file */
+	struct catalog_point at;
+	uint64_t log, spare; /* these stay */
+};
+/* Takes it; then older ones and logs that it makes needless go. Blocks. */
+int place_take_base(const struct place_base *b);
 
 #endif

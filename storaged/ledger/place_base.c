@@ -14,8 +14,10 @@
 #include "storaged/ledger/place.h"
 
 struct taking {
+	const struct place_base *b;
 	int from, dir;
-	uint8_t *block;
+	size_t extra;
+	uint8_t *block, *sealed;
 	struct base_sums sums;
 	char name[64], part[72], sum[72];
 };
@@ -37,6 +39,19 @@ read_block(int fd, uint8_t *to, size_t len, uint64_t at)
 	return 0;
 }
 
+/* As it is to be there; t->sealed has room for it. */
+static int
+write_block(struct taking *t, int to, uint32_t i, size_t len)
+{
+	int r = 0;
+
+	if (t->extra == 0)
+		return nx_write_full(to, t->block, len);
+	r = volume_key_seal(
+	    t->b->key, block_what(t->name, i).text, t->block, len, t->sealed);
+	return r < 0 ? r : nx_write_full(to, t->sealed, len + t->extra);
+}
+
 static int
 copy_blocks(struct taking *t, int to)
 {
@@ -50,12 +65,12 @@ copy_blocks(struct taking *t, int to)
 
 		r = read_block(t->from, t->block, len, at);
 		if (r == 0)
-			r = nx_write_full(to, t->block, len);
+			r = write_block(t, to, i, len);
 		t->sums.crc[i] = ledger_crc(t->block, len);
 		/* So that the sync at the end has little left to do. */
 		if (r == 0)
-			(void)sync_file_range(
-			    to, (off_t)at, (off_t)len, SYNC_FILE_RANGE_WRITE);
+			(void)sync_file_range(to, (off_t)block_at(i, t->extra),
+			    (off_t)(len + t->extra), SYNC_FILE_RANGE_WRITE);
 	}
 	if (r == 0 && fsync(to) < 0)
 		r = -errno;
@@ -72,7 +87,7 @@ write_sums(struct taking *t)
 
 	if (fd < 0)
 		return -errno;
-	base_sums_seal(&t->sums);
+	base_sums_make(&t->sums, place_version(t->b->key));
 	r = nx_write_full(fd, &t->sums.head, heads);
 	if (r == 0)
 		r = nx_write_full(
@@ -87,8 +102,9 @@ write_sums(struct taking *t)
 }
 
 static int
-take(struct taking *t, const struct catalog_point *at)
+take(struct taking *t)
 {
+	const struct catalog_point *at = &t->b->at;
 	nx_cleanup_fd int to = -1;
 	struct stat st;
 	int r;
@@ -105,7 +121,8 @@ take(struct taking *t, const struct catalog_point *at)
 		LEDGER_BLOCK);
 	t->sums.crc = calloc(t->sums.head.blocks + 1, sizeof(t->sums.crc[0]));
 	t->block = malloc(LEDGER_BLOCK);
-	if (!t->sums.crc || !t->block)
+	t->sealed = malloc(LEDGER_BLOCK + t->extra);
+	if (!t->sums.crc || !t->block || !t->sealed)
 		return -ENOMEM;
 	to = openat(t->dir, t->name,
 	    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -120,19 +137,18 @@ take(struct taking *t, const struct catalog_point *at)
 /* --- what is needless then --------------------------------------------------*/
 
 static bool
-is_needless(
-    const struct taking *t, const char *name, uint64_t log, uint64_t spare)
+is_needless(const struct taking *t, const char *name)
 {
 	uint64_t n;
 
 	if (sscanf(name, "log.%" SCNu64, &n) == 1)
-		return n != log && n != spare;
+		return n != t->b->log && n != t->b->spare;
 	return strncmp(name, "base.", 5) == 0 && strcmp(name, t->name) != 0 &&
 	    strcmp(name, t->sum) != 0;
 }
 
 static int
-clear_needless(const struct taking *t, uint64_t log, uint64_t spare)
+clear_needless(const struct taking *t)
 {
 	int fd = openat(t->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -143,35 +159,36 @@ clear_needless(const struct taking *t, uint64_t log, uint64_t spare)
 		return -errno;
 	}
 	while ((e = readdir(d)))
-		if (is_needless(t, e->d_name, log, spare))
+		if (is_needless(t, e->d_name))
 			(void)unlinkat(t->dir, e->d_name, 0);
 	closedir(d);
 	return 0;
 }
 
 int
-place_take_base(int dir, const char *from, const struct catalog_point *at,
-    uint64_t log, uint64_t spare)
+place_take_base(const struct place_base *b)
 {
-	struct taking t = {.dir = dir};
+	struct taking t = {
+	    .b = b, .dir = b->dir, .extra = volume_key_extra(b->key)};
 	int r;
 
 	(void)snprintf(t.name, sizeof(t.name), "base.%" PRIu64 "-%" PRIx64,
-	    at->seq, nx_wall_us());
+	    b->at.seq, nx_wall_us());
 	(void)snprintf(t.sum, sizeof(t.sum), "%s.sum", t.name);
 	(void)snprintf(t.part, sizeof(t.part), "%s.new", t.name);
-	t.from = open(from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	t.from = open(b->from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (t.from < 0)
 		return -errno;
-	r = take(&t, at);
+	r = take(&t);
 	if (r == 0)
-		r = clear_needless(&t, log, spare);
+		r = clear_needless(&t);
 	else {
-		(void)unlinkat(dir, t.part, 0);
-		(void)unlinkat(dir, t.name, 0);
+		(void)unlinkat(b->dir, t.part, 0);
+		(void)unlinkat(b->dir, t.name, 0);
 	}
 	nx_close(&t.from);
 	free(t.sums.crc);
 	free(t.block);
+	free(t.sealed);
 	return r;
 }

@@ -41,25 +41,6 @@ is_same(const struct gather_base *a, const struct gather_base *b)
 		x->blocks * sizeof(a->sums.crc[0])) == 0;
 }
 
-static bool
-read_block(const struct gather_base *b, uint32_t i, uint8_t *to, size_t len)
-{
-	nx_cleanup_fd int fd =
-	    openat(b->dir, b->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	uint64_t at = (uint64_t)i * LEDGER_BLOCK;
-	size_t have = 0;
-
-	while (fd >= 0 && have < len) {
-		ssize_t n =
-		    pread(fd, to + have, len - have, (off_t)(at + have));
-
-		if (n <= 0)
-			return false;
-		have += (size_t)n;
-	}
-	return fd >= 0 && ledger_crc(to, len) == b->sums.crc[i];
-}
-
 /* From any place that has the same one. */
 static bool
 find_block(struct work *w, const struct gather_base *b, uint32_t i, uint8_t *to)
@@ -67,11 +48,11 @@ find_block(struct work *w, const struct gather_base *b, uint32_t i, uint8_t *to)
 	uint64_t left = b->sums.head.size - (uint64_t)i * LEDGER_BLOCK;
 	size_t len = left < LEDGER_BLOCK ? left : LEDGER_BLOCK;
 
-	if (read_block(b, i, to, len))
+	if (gather_block(b, i, to, len))
 		return true;
 	for (size_t n = 0; n < w->g.n_bases; n++)
 		if (is_same(b, &w->g.bases[n]) &&
-		    read_block(&w->g.bases[n], i, to, len))
+		    gather_block(&w->g.bases[n], i, to, len))
 			return true;
 	return false;
 }
@@ -301,7 +282,7 @@ gather_all(struct work *w)
 	struct ledger_rebuild *rb = w->rb;
 
 	for (size_t i = 0; i < rb->n_dirs; i++) {
-		int r = gather_add(&w->g, rb->dirs[i]);
+		int r = gather_add(&w->g, rb->dirs[i], rb->keys[i]);
 
 		if (r == -ENOMEM || r == -EMFILE || r == -ENFILE) {
 			(void)snprintf(rb->why, sizeof(rb->why),

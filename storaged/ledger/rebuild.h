@@ -9,10 +9,12 @@
 #include <event2/event.h>
 
 #include "storaged/catalog/catalog.h"
+#include "storaged/volumes/volumes.h"
 
 struct ledger_rebuild {
 	struct event_base *base; /* of nobody else, it is not turned */
 	const int *dirs;         /* of places; borrowed */
+	const struct volume_key *const *keys; /* of their volumes */
 	size_t n_dirs;
 	const char *to; /* the file it is made in, replaced */
 	bool partial;   /* though commits are missing on the way */

@@ -1,4 +1,6 @@
 /* See record.h. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <isa-l/crc.h>
@@ -9,7 +11,6 @@
 #define LOG_MAGIC    0x4c584e31U /* "1NXL" */
 #define RECORD_MAGIC 0x52584e31U
 #define BASE_MAGIC   0x42584e31U
-#define VERSION      1U
 
 /* Of a whole head, but its magic and the crc itself. */
 #define HEAD_CRC(h)                                             \
@@ -30,10 +31,11 @@ ledger_crc(const void *data, size_t len)
 }
 
 void
-log_head_make(struct log_head *h, const struct catalog_point *at)
+log_head_make(struct log_head *h, const struct catalog_point *at,
+    enum ledger_version version)
 {
 	*h = (struct log_head){.magic = LOG_MAGIC,
-	    .version = VERSION,
+	    .version = version,
 	    .schema = at->schema,
 	    .first = at->seq + 1,
 	    .prev = at->link};
@@ -41,10 +43,16 @@ log_head_make(struct log_head *h, const struct catalog_point *at)
 	h->crc = HEAD_CRC(h);
 }
 
+static bool
+is_version(uint32_t version)
+{
+	return version == LEDGER_PLAIN || version == LEDGER_SEALED;
+}
+
 bool
 log_head_valid(const struct log_head *h)
 {
-	return h->magic == LOG_MAGIC && h->version == VERSION &&
+	return h->magic == LOG_MAGIC && is_version(h->version) &&
 	    h->crc == HEAD_CRC(h);
 }
 
@@ -80,11 +88,37 @@ record_head_valid(const struct record_head *h)
 }
 
 uint64_t
-record_room(uint32_t len)
+record_room(uint32_t len, size_t extra)
 {
-	uint64_t n = sizeof(struct record_head) + (uint64_t)len;
+	uint64_t n = sizeof(struct record_head) + (uint64_t)len + extra;
 
 	return (n + LEDGER_PAGE - 1) / LEDGER_PAGE * LEDGER_PAGE;
+}
+
+struct ledger_what
+record_what(uint64_t n, uint64_t at)
+{
+	struct ledger_what what;
+
+	(void)snprintf(what.text, sizeof(what.text),
+	    "catalogue log %" PRIu64 " %" PRIu64, n, at);
+	return what;
+}
+
+struct ledger_what
+block_what(const char *base, uint32_t block)
+{
+	struct ledger_what what;
+
+	(void)snprintf(what.text, sizeof(what.text), "catalogue %.63s %" PRIu32,
+	    base, block);
+	return what;
+}
+
+uint64_t
+block_at(uint32_t block, size_t extra)
+{
+	return (uint64_t)block * (LEDGER_BLOCK + extra);
 }
 
 size_t
@@ -103,17 +137,17 @@ sums_crc(const struct base_sums *s)
 }
 
 void
-base_sums_seal(struct base_sums *s)
+base_sums_make(struct base_sums *s, enum ledger_version version)
 {
 	s->head.magic = BASE_MAGIC;
-	s->head.version = VERSION;
+	s->head.version = version;
 	s->head.crc = sums_crc(s);
 }
 
 bool
 base_sums_valid(const struct base_sums *s)
 {
-	return s->head.magic == BASE_MAGIC && s->head.version == VERSION &&
+	return s->head.magic == BASE_MAGIC && is_version(s->head.version) &&
 	    s->head.blocks ==
 	    (s->head.size + LEDGER_BLOCK - 1) / LEDGER_BLOCK &&
 	    s->head.crc == sums_crc(s);

@@ -29,7 +29,9 @@
 struct found {
 	struct volume_mounted mounted[VOLUMES];
 	int dirs[VOLUMES];
+	const struct volume_key *keys[VOLUMES]; /* of what is in dirs */
 	size_t n, n_dirs;
+	char locked[256]; /* one whose key is not here, and why; "" */
 };
 
 static bool
@@ -114,13 +116,19 @@ attach_one(const char *name, int images, void *arg)
 		nx_warn("event=volume-not-attached node=%s error=\"%s\" "
 			"reason=\"%s\"",
 		    name, strerror(-r), error.text);
+		if (r == -ENOKEY)
+			(void)snprintf(f->found->locked,
+			    sizeof(f->found->locked), "%s: %.200s", name,
+			    error.text);
 		return;
 	}
 	f->found->n++;
 	r = openat(m->chunks, ".catalogue",
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (r >= 0)
+	if (r >= 0) {
+		f->found->keys[f->found->n_dirs] = &m->key;
 		f->found->dirs[f->found->n_dirs++] = r;
+	}
 }
 
 /* What is only on a disk that is not there would be lost without a word: an older
@@ -136,6 +144,11 @@ find_copies(struct rescue *re, struct found *ret_found)
 	for (size_t i = 0; i < n; i++) {
 		each_image(images[i], attach_one, &f);
 		nx_close(&images[i]);
+	}
+	if (ret_found->locked[0] && !re->partial) {
+		(void)snprintf(
+		    re->text, sizeof(re->text), "%s", ret_found->locked);
+		return -ENOKEY;
 	}
 	if (!missing[0] || re->partial)
 		return 0;
@@ -162,6 +175,7 @@ make(struct rescue *re, const struct found *f, const char *to)
 {
 	struct ledger_rebuild rb = {.base = re->base,
 	    .dirs = f->dirs,
+	    .keys = f->keys,
 	    .n_dirs = f->n_dirs,
 	    .to = to,
 	    .partial = re->partial};

@@ -306,6 +306,21 @@ volume_key_fini(struct volume_key *key)
 	key->bytes = NULL;
 }
 
+int
+volume_key_copy(const struct volume_key *key, struct volume_key *ret_key)
+{
+	struct volume_key copy = {0};
+
+	if (key->bytes) {
+		copy.bytes = sodium_malloc(SEAL_KEY_LEN);
+		if (!copy.bytes)
+			return -ENOMEM;
+		memcpy(copy.bytes, key->bytes, SEAL_KEY_LEN);
+	}
+	*ret_key = copy;
+	return 0;
+}
+
 size_t
 volume_key_extra(const struct volume_key *key)
 {

@@ -49,6 +49,8 @@ int volume_key_find(struct volume_keys *k, const char *node, int chunks,
     struct volume_key *ret_key, struct volume_error *error);
 /* Wipes it. */
 void volume_key_fini(struct volume_key *key);
+/* One that outlives the volume's: only to seal and open with. 0 or -ENOMEM. */
+int volume_key_copy(const struct volume_key *key, struct volume_key *ret_key);
 
 /*
  * For what else is kept on a volume, like copies of the catalogue: sealed where

@@ -18,6 +18,7 @@
 #include "storaged/ledger/gather.h"
 
 static char top[64];
+static const struct volume_key none;
 
 static int
 setup(void **state)
@@ -73,7 +74,7 @@ begin_log(int dir, const char *name, const struct catalog_point *p)
 	struct log_head head;
 
 	assert_true(fd >= 0);
-	log_head_make(&head, p);
+	log_head_make(&head, p, LEDGER_PLAIN);
 	assert_int_equal(pwrite(fd, &head, sizeof(head), 0), sizeof(head));
 	return fd;
 }
@@ -105,7 +106,7 @@ followed(int *dirs, size_t n, struct catalog_point at, uint64_t *ret_beyond)
 	const struct gather_record *r;
 
 	for (size_t i = 0; i < n; i++)
-		assert_int_equal(gather_add(&g, dirs[i]), 0);
+		assert_int_equal(gather_add(&g, dirs[i], &none), 0);
 	gather_sort(&g);
 	text[0] = '\0';
 	while ((r = gather_next(&g, -1, &at))) {
@@ -218,7 +219,7 @@ test_bits_of_heads(void **state)
 
 	(void)state;
 	record_head_make(&r, &p, "x", 1, RECORD_SYNC);
-	log_head_make(&l, &p);
+	log_head_make(&l, &p, LEDGER_PLAIN);
 	for (size_t i = 0; i < sizeof(r) * 8; i++) {
 		((uint8_t *)&r)[i / 8] ^= (uint8_t)(1U << i % 8);
 		assert_false(record_head_valid(&r));
@@ -239,7 +240,7 @@ covers(int *dirs, size_t n, struct catalog_point at)
 	bool r;
 
 	for (size_t i = 0; i < n; i++)
-		assert_int_equal(gather_add(&g, dirs[i]), 0);
+		assert_int_equal(gather_add(&g, dirs[i], &none), 0);
 	gather_sort(&g);
 	while (gather_next(&g, -1, &at))
 		;
@@ -267,7 +268,7 @@ test_rotten_head(void **state)
 	append(lb, &b, "6");
 	assert_true(covers(dirs, 1, base));
 	assert_true(covers(dirs, 2, base));
-	log_head_make(&head, &base);
+	log_head_make(&head, &base, LEDGER_PLAIN);
 	head.first ^= 1;
 	assert_int_equal(pwrite(la, &head, sizeof(head), 0), sizeof(head));
 	assert_false(covers(dirs, 1, base));

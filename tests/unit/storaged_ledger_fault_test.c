@@ -285,16 +285,17 @@ test_taken_back(void **state)
 static void
 test_directory_cut_short(void **state)
 {
+	static const struct volume_key none;
 	struct gathered g = {0};
 	int dir = open(lab.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	(void)state;
 	assert_true(dir >= 0);
-	assert_int_equal(gather_add(&g, dir), 0);
+	assert_int_equal(gather_add(&g, dir, &none), 0);
 	cut = EIO;
-	assert_int_equal(gather_add(&g, dir), -EIO);
+	assert_int_equal(gather_add(&g, dir, &none), -EIO);
 	cut = 0;
-	assert_int_equal(gather_add(&g, dir), 0);
+	assert_int_equal(gather_add(&g, dir, &none), 0);
 	gather_fini(&g);
 	close(dir);
 }
