@@ -344,7 +344,7 @@ run_fault(size_t i, unsigned salt)
 	if (all) {
 		while (run_case(kind, (int)n + 1, faults[i].error))
 			n++;
-	} else if (most > 0 && (salt + i) % 7 == 0) {
+	} else if (most > 0 && (salt + i) % 4 == 0) {
 		(void)run_case(kind, 1 + (int)((salt * 7 + i * 5) % most),
 		    faults[i].error);
 		n++;
