@@ -13,6 +13,7 @@ const struct route_table *const gw_routes[] = {
     &file_routes,
     &fs_routes,
     &history_routes,
+    &snapshot_routes,
     &list_routes,
     &policy_routes,
     &lambda_routes,

@@ -85,9 +85,11 @@ static const struct ctl_option ls_options[] = {
     {"sort", 0, "<word:ORDER>", "name", "by name, size or time"},
     {"reverse", 0, NULL, NULL, "the other way round"},
     {"deleted", 0, NULL, NULL, "what was deleted here, and can be restored"},
+    {"snapshot", 0, "<word:SNAPSHOT>", NULL, "what was here in that"},
 };
 static const struct ctl_option fs_version_options[] = {
     {"version", 0, "<version>", "0", "not what is there now"},
+    {"snapshot", 0, "<word:SNAPSHOT>", NULL, "what was there in that"},
 };
 static const struct ctl_option restore_options[] = {
     {"version", 0, "<version>", "0", "not the newest"},
@@ -115,6 +117,7 @@ static const struct ctl_option find_options[] = {
     {"until", 0, "<number:TIME>", NULL, "or before that"},
 };
 static const struct ctl_option cp_options[] = {
+    {"snapshot", 0, "<word:SNAPSHOT>", NULL, "what was at FROM in that"},
     {"recursive", 'r', NULL, NULL, "a folder, with all that is below it"},
     {"replace", 0, NULL, NULL, "replace a file that is there"},
 };
@@ -292,6 +295,18 @@ const struct ctl_command ctl_commands[] = {
 	"    nexusctl fs history /scratch --keep off\n"
 	"    nexusctl fs history / --keep 30d --user alice",
 	OPT(history_options), STORAGE, ctl_fs_history},
+    {"fs snapshot create <word:NAME> [path]", "keep what a folder is now",
+	"It takes no time and no room. What is replaced, moved or deleted from "
+	"then on is kept for it, and counts against the quota until the "
+	"snapshot is deleted.\n\n"
+	"    nexusctl fs snapshot create monday /docs\n"
+	"    nexusctl fs ls /docs --snapshot monday\n"
+	"    nexusctl fs cp -r /docs /docs.monday --snapshot monday",
+	NO_OPT, STORAGE, ctl_snapshot_create},
+    {"fs snapshot ls", "list snapshots", NULL, NO_OPT, STORAGE,
+	ctl_snapshot_ls},
+    {"fs snapshot rm <word:NAME>", "delete a snapshot",
+	"What only it needed is given up.", NO_OPT, STORAGE, ctl_snapshot_rm},
 
     {"bucket make <bucket>", "make a bucket",
 	"A bucket holds objects by keys, beside the folders. Its name is one "

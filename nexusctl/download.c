@@ -118,5 +118,6 @@ ctl_fs_get(struct ctl *c)
 
 	request.path = path;
 	request.version = ctl_option_number(c, "version");
+	request.snapshot = ctl_option_text(c, "snapshot");
 	return download(c, &request, local->set ? local->text : ".");
 }

@@ -43,6 +43,8 @@ ctl_fs_ls(struct ctl *c)
 
 	if (ctl_flag(c, "deleted"))
 		return ctl_list_deleted(c);
+	if (ctl_option(c->args, "snapshot")->set)
+		return ctl_list_snapshot(c);
 	request.path = path;
 	/* By another order than that of names each page would look at all. */
 	return ctl_list_sorted(c, &ctl_list_fs, &request.base,
@@ -87,6 +89,7 @@ ctl_fs_stat(struct ctl *c)
 
 	request.path = path;
 	request.version = ctl_option_number(c, "version");
+	request.snapshot = ctl_option_text(c, "snapshot");
 	exit = ctl_ask(c, nx_ask_fs_stat(&request), &reply);
 	if (exit != 0)
 		return exit;
@@ -147,6 +150,7 @@ ctl_fs_cp(struct ctl *c)
 	request.to = to;
 	request.replace = ctl_flag(c, "replace");
 	request.folders = ctl_flag(c, "recursive");
+	request.snapshot = ctl_option_text(c, "snapshot");
 	exit = ctl_ask(c, nx_ask_fs_copy(&request), &reply);
 	if (exit != 0)
 		return exit;

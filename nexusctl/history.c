@@ -167,3 +167,71 @@ ctl_fs_history(struct ctl *c)
 		    : ctl_show(c, reply.body, history_columns,
 			  NX_ARRAY_SIZE(history_columns), "seconds");
 }
+
+/* --- snapshots --------------------------------------------------------------*/
+
+static const struct ctl_column snapshot_columns[] = {
+    {"NAME", "name", CTL_TEXT},
+    {"MADE", "made_at", CTL_TIME},
+    {"FOLDER", "path", CTL_TEXT},
+};
+static const struct ctl_listing snapshots = {NX__METHOD__SNAPSHOT_LIST,
+    "snapshots", "name", snapshot_columns, NX_ARRAY_SIZE(snapshot_columns)};
+
+static const struct ctl_column then_columns[] = {
+    {"TYPE", "folder", CTL_KIND},
+    {"SIZE", "size", CTL_SIZE},
+    {"CHANGED", "modified_at", CTL_TIME},
+    {"NAME", "name", CTL_TEXT},
+};
+static const struct ctl_listing then = {NX__METHOD__SNAPSHOT_ENTRIES, "entries",
+    "name", then_columns, NX_ARRAY_SIZE(then_columns)};
+
+int
+ctl_list_snapshot(struct ctl *c)
+{
+	Nx__SnapshotEntriesRequest request = NX__SNAPSHOT_ENTRIES_REQUEST__INIT;
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+
+	request.name = ctl_option_text(c, "snapshot");
+	request.path = path;
+	return ctl_list(c, &then, &request.base);
+}
+
+int
+ctl_snapshot_ls(struct ctl *c)
+{
+	Nx__SnapshotListRequest request = NX__SNAPSHOT_LIST_REQUEST__INIT;
+
+	return ctl_list(c, &snapshots, &request.base);
+}
+
+int
+ctl_snapshot_create(struct ctl *c)
+{
+	Nx__SnapshotRequest request = NX__SNAPSHOT_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+	int exit;
+
+	request.name = ctl_text(c, "NAME");
+	request.path = path;
+	exit = ctl_ask(c, nx_ask_snapshot_make(&request), &reply);
+	return exit ? exit
+		    : ctl_done(c, reply.body, "name", "%s is kept as %s", path,
+			  request.name);
+}
+
+int
+ctl_snapshot_rm(struct ctl *c)
+{
+	Nx__SnapshotRequest request = NX__SNAPSHOT_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	int exit;
+
+	request.name = ctl_text(c, "NAME");
+	exit = ctl_ask(c, nx_ask_snapshot_delete(&request), &reply);
+	return exit
+	    ? exit
+	    : ctl_done(c, reply.body, "name", "%s is deleted", request.name);
+}

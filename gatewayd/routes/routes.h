@@ -18,5 +18,7 @@
 
 /* What was deleted in the folder "path": routes_history.c. */
 req_fn history_list_deleted;
+/* What was in it in the snapshot "snapshot": routes_snapshot.c. */
+req_fn history_list_snapshot;
 
 #endif

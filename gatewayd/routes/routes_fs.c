@@ -159,7 +159,7 @@ fs_move(struct req *r)
 }
 
 struct copy_wanted {
-	char *old_path, *new_path;
+	char *old_path, *new_path, *snapshot;
 	bool replace;
 };
 static const struct json_field copy_fields[] = {
@@ -168,6 +168,8 @@ static const struct json_field copy_fields[] = {
     {"new_path", JSON_STRING, true, offsetof(struct copy_wanted, new_path), 0,
 	0},
     {"replace", JSON_BOOL, false, offsetof(struct copy_wanted, replace), 0, 0},
+    {"snapshot", JSON_STRING, false, offsetof(struct copy_wanted, snapshot), 0,
+	0},
 };
 
 static void
@@ -205,6 +207,7 @@ fs_copy(struct req *r)
 	m.to = w.new_path;
 	m.replace = w.replace;
 	m.folders = true;
+	m.snapshot = borrow(w.snapshot ? w.snapshot : "");
 	m.condition = condition_message(&condition);
 	req_call(r, nx_ask_fs_copy(&m), &opts, on_copied);
 }

@@ -90,8 +90,8 @@ fs_list(struct req *r)
 
 	if (!req_flag(r, "deleted", &deleted))
 		return;
-	if (deleted) {
-		history_list_deleted(r);
+	if (deleted || uri_param(&r->uri, "snapshot")) {
+		(deleted ? history_list_deleted : history_list_snapshot)(r);
 		return;
 	}
 	for (size_t i = 0; i < NX_ARRAY_SIZE(paged); i++)
@@ -179,7 +179,7 @@ fs_find(struct req *r)
 
 static const struct route rows[] = {
     {HTTP_M_GET, "/api/fs/ls", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_list,
-	"path sort reverse after limit deleted"},
+	"path sort reverse after limit deleted snapshot"},
     {HTTP_M_GET, "/api/fs/find", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_find,
 	"path name match type min_size max_size since until"},
 };

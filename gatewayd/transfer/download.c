@@ -102,11 +102,12 @@ download_ask(struct req *r)
 
 	/* By id once it is known: whoever replaces the path meanwhile does not
 	 * get mixed in. */
-	if (d->id[0] && d->version == 0)
+	if (d->id[0] && d->version == 0 && !d->snapshot[0])
 		m.id = d->id;
 	else
 		m.path = d->path;
 	m.version = d->version;
+	m.snapshot = d->snapshot;
 	m.session = d->session;
 	m.offset = d->asked;
 	m.length = d->known ? d->end - d->asked : 0;

@@ -11,9 +11,10 @@
 #define DOWNLOAD_TRIES 8U
 
 /* Answers GET or HEAD with the raw file @id, or the file at @path: what is there
- * now, or, unless that is 0, its @version. */
-void download_start(
-    struct req *r, const char *id, const char *path, uint64_t version);
+ * now, or, unless that is 0, its @version, or, unless that is NULL, what was there
+ * in the @snapshot. */
+void download_start(struct req *r, const char *id, const char *path,
+    uint64_t version, const char *snapshot);
 
 /* A file of which everything is known already. */
 struct download_of {

@@ -18,7 +18,8 @@ struct download {
 	uint64_t session; /* storaged keeps the file as it is; 0: no need */
 	char id[33];
 	char path[4097];
-	uint64_t version; /* of path; 0: what is there now */
+	uint64_t version;  /* of path; 0: what is there now */
+	char snapshot[65]; /* or of path in that */
 	char name[256];
 	char etag[65];
 	char type[256];

@@ -88,6 +88,7 @@ ask_about(struct req *r)
 	file.id = d->id;
 	path.path = d->path;
 	path.version = d->version;
+	path.snapshot = d->snapshot;
 	if (d->id[0])
 		req_call(r, nx_ask_file_stat(&file), &opts, on_file);
 	else
@@ -124,13 +125,14 @@ download_known(struct req *r, const struct download_of *file,
 }
 
 void
-download_start(
-    struct req *r, const char *id, const char *path, uint64_t version)
+download_start(struct req *r, const char *id, const char *path,
+    uint64_t version, const char *snapshot)
 {
 	struct download *d;
 
 	if ((id && strlen(id) >= sizeof(d->id)) ||
-	    (path && strlen(path) >= sizeof(d->path))) {
+	    (path && strlen(path) >= sizeof(d->path)) ||
+	    (snapshot && strlen(snapshot) >= sizeof(d->snapshot))) {
 		req_fail(r, 404, "not-found", "There is no such file.");
 		return;
 	}
@@ -141,6 +143,8 @@ download_start(
 	}
 	d->req = r;
 	d->version = version;
+	snprintf(
+	    d->snapshot, sizeof(d->snapshot), "%s", snapshot ? snapshot : "");
 	snprintf(d->id, sizeof(d->id), "%s", id ? id : "");
 	snprintf(d->path, sizeof(d->path), "%s", path ? path : "");
 	r->state = d;

@@ -24,7 +24,7 @@ file_put(struct req *r)
 static void
 file_download(struct req *r)
 {
-	download_start(r, r->param, NULL, 0);
+	download_start(r, r->param, NULL, 0, NULL);
 }
 
 static void
@@ -57,7 +57,8 @@ fs_download(struct req *r)
 		req_fail(r, 400, "invalid",
 		    "A version is a number, as /api/fs/versions gives it.");
 	else
-		download_start(r, NULL, path, version);
+		download_start(
+		    r, NULL, path, version, uri_param(&r->uri, "snapshot"));
 }
 
 static const struct route rows[] = {
@@ -72,6 +73,6 @@ static const struct route rows[] = {
     {HTTP_M_PUT, "/api/fs/file", ROUTE_UPLOAD, ROUTE_ANY, true, fs_put,
 	"path erasure replicas"},
     {HTTP_M_GET, "/api/fs/download", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	fs_download, "path version"},
+	fs_download, "path version snapshot"},
 };
 const struct route_table transfer_routes = {rows, NX_ARRAY_SIZE(rows)};

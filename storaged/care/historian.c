@@ -157,6 +157,13 @@ historian_start(struct historian *h)
 	look_after(h, 1000000);
 }
 
+void
+historian_kick(struct historian *h)
+{
+	if (h && !h->writing)
+		look_after(h, 1000);
+}
+
 bool
 historian_want(struct historian *h, uint64_t bytes)
 {
@@ -168,7 +175,6 @@ historian_want(struct historian *h, uint64_t bytes)
 		return h->waiting && !has_settled(h);
 	if (bytes > h->wanted)
 		h->wanted = bytes;
-	if (!h->writing)
-		look_after(h, 1000);
+	historian_kick(h);
 	return true;
 }

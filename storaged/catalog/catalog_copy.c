@@ -13,30 +13,10 @@
 
 #include "common/err.h"
 #include "common/id.h"
-#include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_copying.h"
 
-#define OUTSIDE   INT64_C(-1)
-#define STEP_ROWS 64 /* of one folder */
-#define STEP_US   1000
-
-/* A folder that is being copied, and how far that is. */
-struct level {
-	int64_t from, to;
-	char after[PATH_NAME_MAX + 1];
-};
-
-struct progress {
-	uint64_t files, folders, bytes;
-	unsigned depth; /* of what is in levels; 0: all is copied */
-	struct level levels[PATH_DEPTH_MAX];
-};
-
-/* A write that is undone has changed nothing: it works on @next. */
-struct catalog_copying {
-	int64_t source, root;     /* folders */
-	char name[NX_ID_LEN + 1]; /* of root, until it has its own */
-	struct progress now, next;
-};
+#define OUTSIDE INT64_C(-1)
+#define STEP_US 1000
 
 /* --- a file -----------------------------------------------------------------*/
 
@@ -128,18 +108,24 @@ begin_folder(struct nx_db *db, struct catalog_copy *op)
 	struct catalog_copying *c = op->copying;
 	struct catalog_sums root = {
 	    .folders = 1, .charged = CATALOG_FOLDER_CHARGE};
-	int r = catalog_clear_target(db, op->owner, &op->entry, &op->to,
-	    op->replace, &op->condition, NULL);
+	struct catalog_entry made = {.folder = true};
+	int r = insert_outside(db, op->owner, c);
 
+	made.key = c->root;
+	memcpy(made.name, c->name, sizeof(c->name));
+	/* How deep what was then goes is seen when it is there. */
 	if (r == 0)
+		r = catalog_clear_target(db, op->owner,
+		    c->then ? &made : &op->entry, &op->to, op->replace,
+		    &op->condition, NULL);
+	if (r == 0 && !c->then)
 		r = check_room(db, op);
-	if (r == 0)
-		r = insert_outside(db, op->owner, c);
 	if (r == 0)
 		r = catalog_account(db, op->owner, &root, 0);
 	c->source = op->entry.key;
 	c->now.folders = c->now.depth = 1;
-	c->now.levels[0] = (struct level){.from = c->source, .to = c->root};
+	c->now.levels[0] =
+	    (struct copy_level){.from = c->source, .to = c->root};
 	return r;
 }
 
@@ -153,12 +139,13 @@ write_begin(struct nx_db *db, void *arg)
 	op->freed = false;
 	if (r != 0)
 		return r < 0 ? r : CATALOG_NO_USER;
-	r = catalog_walk(db, op->owner, &op->path, op->path.depth, &op->entry);
-	if (r == 0 && (op->entry.key == 0 || op->to.depth == 0))
+	r = copy_source(db, op);
+	if (r == 0 && op->to.depth == 0)
 		r = CATALOG_IS_ROOT;
 	if (r == 0 && op->entry.folder && !op->folders)
 		r = CATALOG_IS_FOLDER;
-	if (r == 0 && op->entry.folder && path_within(&op->to, &op->path))
+	if (r == 0 && op->entry.folder && !op->copying->then &&
+	    path_within(&op->to, &op->path))
 		r = CATALOG_INTO_ITSELF;
 	if (r != 0)
 		return r;
@@ -176,47 +163,10 @@ write_begin(struct nx_db *db, void *arg)
 
 /* --- a folder: the steps ----------------------------------------------------*/
 
-struct child {
-	char name[PATH_NAME_MAX + 1];
-	int64_t entry;
-	int64_t file; /* 0: a folder */
-	int64_t size, charged;
-};
-
-/* The next of the folder, a folder only as the last one. Number or -errno. */
-static int
-read_children(struct nx_db *db, uint64_t owner, const struct level *at,
-    struct child *ret_children)
-{
-	sqlite3_stmt *stmt;
-	int n = 0;
-	int r = nx_db_query(db, &stmt,
-	    "SELECT name, entry, ifnull(file, 0), size, charged FROM entries"
-	    " WHERE owner = ? AND parent = ? AND name > ? ORDER BY name"
-	    " LIMIT ?",
-	    "uisi", owner, at->from, at->after, (int64_t)STEP_ROWS);
-
-	while (r > 0) {
-		struct child *child = &ret_children[n++];
-
-		nx_db_text(stmt, 0, child->name, sizeof(child->name));
-		child->entry = sqlite3_column_int64(stmt, 1);
-		child->file = sqlite3_column_int64(stmt, 2);
-		child->size = sqlite3_column_int64(stmt, 3);
-		child->charged = sqlite3_column_int64(stmt, 4);
-		if (child->file == 0) {
-			sqlite3_reset(stmt);
-			return n;
-		}
-		r = nx_db_next(stmt);
-	}
-	return r < 0 ? r : n;
-}
-
 /* The entry of @child below @parent; what it adds goes into *sums. */
 static int
 copy_child(struct nx_db *db, uint64_t owner, int64_t parent,
-    const struct child *child, struct catalog_sums *sums)
+    const struct copy_child *child, struct catalog_sums *sums)
 {
 	bool folder = child->file == 0;
 	int64_t file = 0, charged = folder ? 0 : child->charged;
@@ -228,8 +178,8 @@ copy_child(struct nx_db *db, uint64_t owner, int64_t parent,
 	if (r == 0)
 		r = nx_db_exec(db,
 		    "INSERT INTO entries(owner, parent, name, file, size,"
-		    " modified_at, charged) VALUES(?, ?, ?, nullif(?, 0), ?, ?,"
-		    " ?)",
+		    " modified_at, charged, born) VALUES(?1, ?2, ?3,"
+		    " nullif(?4, 0), ?5, ?6, ?7, " EPOCH_OF("?1") ")",
 		    "uisiiui", owner, parent, child->name, file,
 		    folder ? 0 : child->size, catalog_now(), charged);
 	sums->size += folder ? 0 : child->size;
@@ -244,9 +194,9 @@ copy_child(struct nx_db *db, uint64_t owner, int64_t parent,
 
 /* Down into @child, whose copy was just made, or up when there was none. */
 static int
-turn(struct nx_db *db, struct progress *p, const struct child *child)
+turn(struct nx_db *db, struct copy_progress *p, const struct copy_child *child)
 {
-	struct level *at = &p->levels[p->depth - 1];
+	struct copy_level *at = &p->levels[p->depth - 1];
 
 	if (!child) {
 		p->depth--;
@@ -257,7 +207,7 @@ turn(struct nx_db *db, struct progress *p, const struct child *child)
 		return 0;
 	if (p->depth == PATH_DEPTH_MAX)
 		return CATALOG_TOO_DEEP; /* it was moved meanwhile */
-	p->levels[p->depth++] = (struct level){.from = child->entry,
+	p->levels[p->depth++] = (struct copy_level){.from = child->entry,
 	    .to = sqlite3_last_insert_rowid(nx_db_handle(db))};
 	return 0;
 }
@@ -266,13 +216,17 @@ turn(struct nx_db *db, struct progress *p, const struct child *child)
 static int
 copy_some(struct nx_db *db, struct catalog_copy *op)
 {
-	struct progress *p = &op->copying->next;
-	struct level *at = &p->levels[p->depth - 1];
-	struct child children[STEP_ROWS];
+	struct copy_progress *p = &op->copying->next;
+	struct copy_level *at = &p->levels[p->depth - 1];
+	struct copy_child children[COPY_ROWS];
 	struct catalog_sums sums = {0};
-	int n = read_children(db, op->owner, at, children);
+	bool end = true;
+	int n = copy_children(db, op, at, children, &end);
 	int64_t to = at->to;
 	int r = n < 0 ? n : 0;
+
+	if (n == 0 && !end)
+		return 0; /* nothing of then among those looked at */
 
 	for (int i = 0; i < n && r == 0; i++)
 		r = copy_child(db, op->owner, to, &children[i], &sums);
@@ -308,19 +262,6 @@ write_step(struct nx_db *db, void *arg)
 
 /* --- a folder: the end ------------------------------------------------------*/
 
-/* Does @op->path still lead to what was copied? It may have been deleted, and
- * reaped under our hands. */
-static int
-check_source(struct nx_db *db, struct catalog_copy *op)
-{
-	struct catalog_entry entry;
-	int r = catalog_walk(db, op->owner, &op->path, op->path.depth, &entry);
-
-	if (r != 0)
-		return r;
-	return entry.key == op->copying->source ? 0 : CATALOG_NO_PATH;
-}
-
 static int
 write_link(struct nx_db *db, void *arg)
 {
@@ -334,15 +275,17 @@ write_link(struct nx_db *db, void *arg)
 	if (r != 0)
 		return r < 0 ? r : CATALOG_NO_USER;
 	memcpy(root.name, c->name, sizeof(c->name));
-	r = check_source(db, op);
+	r = copy_check_source(db, op);
 	if (r == 0)
 		r = catalog_clear_target(db, op->owner, &root, &op->to,
 		    op->replace, &op->condition, &parent);
 	if (r == 0)
 		r = nx_db_exec(db,
-		    "UPDATE entries SET parent = ?, name = ?, modified_at = ?"
-		    " WHERE entry = ?",
-		    "isui", parent, path_last(&op->to), catalog_now(), c->root);
+		    "UPDATE entries SET parent = ?1, name = ?2,"
+		    " modified_at = ?3, born = " EPOCH_OF(
+			"?5") " WHERE entry = ?4",
+		    "isuiu", parent, path_last(&op->to), catalog_now(), c->root,
+		    op->owner);
 	if (r == 0)
 		r = catalog_read_sums(db, c->root, &parent, &sums);
 	if (r == 0)
@@ -447,7 +390,7 @@ linked(int result, void *arg)
 {
 	struct catalog_copy *op = arg;
 
-	const struct progress *p = &op->copying->now;
+	const struct copy_progress *p = &op->copying->now;
 
 	op->result = result;
 	op->files = p->files;

@@ -199,6 +199,20 @@ give_up(struct nx_db *db, struct catalog_history_step *op, bool release)
 	return r;
 }
 
+/* 1 when there is more of it, 0, -errno. */
+static int
+loosen(struct nx_db *db, struct catalog_history_step *op)
+{
+	int r = 1;
+
+	for (int i = 0;
+	     i < STEP_ROWS && r > 0 && nx_now_us() - op->began < STEP_US; i++) {
+		r = past_loosen(db);
+		op->gone |= r > 0;
+	}
+	return r;
+}
+
 static int
 write_step(struct nx_db *db, void *arg)
 {
@@ -208,7 +222,9 @@ write_step(struct nx_db *db, void *arg)
 	op->began = nx_now_us();
 	op->gone = false;
 	op->released = 0;
-	r = give_up(db, op, false);
+	r = loosen(db, op);
+	if (r == 0)
+		r = give_up(db, op, false);
 	if (r == 0 && op->release > 0)
 		r = give_up(db, op, true);
 	if (r == 0) {

@@ -121,4 +121,6 @@ void catalog_history_step(struct catalog *c, struct catalog_history_step *op);
 /* Bytes of all users' that could be given up. 0 or -errno. */
 int catalog_history_loose(struct catalog *c, uint64_t *ret_bytes);
 
+#include "storaged/catalog/catalog_snapshot.h"
+
 #endif

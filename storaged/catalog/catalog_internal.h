@@ -39,6 +39,10 @@ extern const char catalog_schema_parity[];
 	"(" f ".file = " key " OR (" f ".content = " key " AND " f \
 	".content <> 0))"
 
+/* The epoch of @owner, as an expression. */
+#define EPOCH_OF(owner) \
+	"ifnull((SELECT epoch FROM users WHERE user = " owner "), 0)"
+
 /* Chunks of a file that are known to be damaged, and to be missing. */
 #define DAMAGE_COLUMNS(file)                                             \
 	"(SELECT count(*) FROM damage d WHERE d.file = " file            \

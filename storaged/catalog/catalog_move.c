@@ -23,7 +23,7 @@ catalog_bury(struct nx_db *db, uint64_t owner, const struct catalog_entry *e,
 	int64_t parent;
 	int r = catalog_read_sums(db, e->key, &parent, ret_sums), kept;
 
-	kept = r < 0 ? r : past_keep(db, owner, e->key, e->file, why, forever);
+	kept = r < 0 ? r : past_keep(db, owner, e->key, why, forever);
 	if (kept < 0)
 		return kept;
 	r = nx_db_exec(db, "DELETE FROM entries WHERE entry = ?", "i", e->key);
@@ -186,9 +186,12 @@ relink(struct nx_db *db, const struct catalog_tree_op *op,
 	if (r == 0)
 		r = catalog_add_up(db, op->owner, old_parent, &less);
 	if (r == 0)
+		r = past_moves(db, op->owner, from->key);
+	if (r == 0)
 		r = nx_db_exec(db,
-		    "UPDATE entries SET parent = ?, name = ? WHERE entry = ?",
-		    "isi", parent, name, from->key);
+		    "UPDATE entries SET parent = ?1, name = ?2, born "
+		    "= " EPOCH_OF("?4") " WHERE entry = ?3",
+		    "isiu", parent, name, from->key, op->owner);
 	if (r == 0 && !from->folder)
 		r = nx_db_exec(db, "UPDATE files SET name = ? WHERE file = ?",
 		    "si", name, from->file);

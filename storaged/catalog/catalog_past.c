@@ -128,47 +128,88 @@ past_seconds(
 
 /* --- coming -----------------------------------------------------------------*/
 
+/* What the row of @key in entries would be as one of past. 1, 0, -errno. */
 static int
-bury(struct nx_db *db, uint64_t owner, int64_t key, enum catalog_why why,
-    int64_t seconds, bool held)
+read_entry(struct nx_db *db, int64_t key, struct past *ret_past)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(db, &stmt,
+	    "SELECT 0, parent, entry, owner, ifnull(file, 0), 0, 0, 0, 0, 0, 0,"
+	    " 0, born, " EPOCH_OF("e.owner") ", 0, 1, 0, '' FROM entries e"
+					     " WHERE entry = ?",
+	    "i", key);
+
+	return past_take(r, stmt, ret_past);
+}
+
+/* @p says how. */
+static int
+bury(struct nx_db *db, const struct past *p, uint64_t seconds)
 {
 	uint64_t now = catalog_now();
-	struct past p;
+	int64_t own = p->own ? 1 : 0;
+	struct past buried;
 	int r = nx_db_exec(db,
 	    "INSERT INTO past(owner, parent, name, entry, file, size, files,"
 	    " folders, charged, height, reach, modified_at, born, died,"
 	    " gone_at, until, why, own, held) SELECT owner, parent, name,"
 	    " entry, file, size, files, folders,"
-	    " charged + iif(file IS NULL, ?1, 0), height, reach, modified_at,"
-	    " born, ifnull((SELECT epoch FROM users WHERE user = ?2), 0), ?3,"
-	    " ?4, ?5, 1, ?6 FROM entries WHERE entry = ?7",
-	    "iuuuiii", (int64_t)CATALOG_FOLDER_CHARGE, owner, now,
-	    now + (uint64_t)seconds, (int64_t)why, (int64_t)held, key);
+	    " iif(?1, charged + iif(file IS NULL, ?2, 0), 0), height, reach,"
+	    " modified_at, born, ?3, ?4, ?5, ?6, ?1, ?7 FROM entries"
+	    " WHERE entry = ?8",
+	    "iiiuuiii", own, (int64_t)CATALOG_FOLDER_CHARGE, p->died, now,
+	    now + seconds, (int64_t)p->why, (int64_t)p->held, p->entry);
 
 	if (r == 0)
-		r = past_get(
-		    db, owner, sqlite3_last_insert_rowid(nx_db_handle(db)), &p);
+		r = past_get(db, p->owner,
+		    sqlite3_last_insert_rowid(nx_db_handle(db)), &buried);
 	if (r <= 0)
 		return r < 0 ? r : -EBADMSG;
-	r = account(db, &p, 1);
-	if (r == 0 && p.file != 0)
+	r = account(db, &buried, 1);
+	if (r == 0 && p->own && p->file != 0)
 		r = nx_db_exec(db, "UPDATE files SET tree = ? WHERE file = ?",
-		    "ii", (int64_t)PAST_HOME, p.file);
+		    "ii", (int64_t)PAST_HOME, p->file);
 	return r;
 }
 
 int
-past_keep(struct nx_db *db, uint64_t owner, int64_t key, int64_t file,
-    enum catalog_why why, bool forever)
+past_keep(struct nx_db *db, uint64_t owner, int64_t key, enum catalog_why why,
+    bool forever)
 {
 	int64_t seconds = 0;
+	struct past p;
 	int r = forever ? 0 : past_seconds(db, owner, key, &seconds);
 
-	(void)file;
-	if (r < 0 || seconds == 0)
+	if (r == 0)
+		r = read_entry(db, key, &p);
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	r = past_needed(db, &p);
+	if (r < 0 || (r == 0 && seconds == 0))
 		return r;
-	r = bury(db, owner, key, why, seconds, false);
+	p.held = r > 0;
+	p.why = seconds > 0 ? why : CATALOG_SNAPSHOT;
+	r = bury(db, &p, (uint64_t)seconds);
 	return r < 0 ? r : 1;
+}
+
+int
+past_moves(struct nx_db *db, uint64_t owner, int64_t key)
+{
+	struct past p;
+	int r = read_entry(db, key, &p);
+
+	(void)owner;
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	/* What hangs below it goes along: only its place is to be kept. */
+	p.own = false;
+	r = past_needed(db, &p);
+	if (r <= 0)
+		return r;
+	p.held = true;
+	p.why = CATALOG_SNAPSHOT;
+	return bury(db, &p, 0);
 }
 
 /* --- going ------------------------------------------------------------------*/

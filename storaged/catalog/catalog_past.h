@@ -52,7 +52,7 @@ int past_find(struct nx_db *db, uint64_t owner, const struct path *path,
  * takes its row away does no more than that; 0: nobody is to keep it, so that
  * goes through past_release; -errno.
  */
-int past_keep(struct nx_db *db, uint64_t owner, int64_t key, int64_t file,
+int past_keep(struct nx_db *db, uint64_t owner, int64_t key,
     enum catalog_why why, bool forever);
 /* What the row @key of entries, already gone, or a row of past had goes, unless
  * another row of past has it too, which takes it over. */
@@ -82,6 +82,16 @@ int past_oldest(struct nx_db *db, uint64_t owner, struct past *ret_past);
 int past_seconds(
     struct nx_db *db, uint64_t owner, int64_t key, int64_t *ret_seconds);
 
+/* The folder that @folder is in, or was when it was deleted. 1, 0, -errno. */
+int past_parent(struct nx_db *db, int64_t *folder);
+/* Does a snapshot need it? 1, 0, -errno. */
+int past_needed(struct nx_db *db, const struct past *p);
+/* The entry @key is about to be somewhere else: a snapshot that needs it where
+ * it is keeps a row of that. */
+int past_moves(struct nx_db *db, uint64_t owner, int64_t key);
+/* Some of what only snapshots that are no more needed is not held any longer. 1:
+ * there was something, 0, -errno. */
+int past_loosen(struct nx_db *db);
 /* The time nothing may take @p away before, 0: none. */
 int past_locked(struct nx_db *db, const struct past *p, uint64_t *ret_until);
 

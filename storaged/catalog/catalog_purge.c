@@ -89,24 +89,6 @@ write_begin(struct nx_db *db, void *arg)
 
 /* --- which rows -------------------------------------------------------------*/
 
-/* The folder that @folder is in, or was when it was deleted. 1, 0, -errno. */
-static int
-step_up(struct nx_db *db, int64_t *folder)
-{
-	sqlite3_stmt *stmt;
-	int r = nx_db_query(db, &stmt,
-	    "SELECT parent FROM entries WHERE entry = ?1 UNION ALL"
-	    " SELECT parent FROM past WHERE entry = ?1 AND own = 1"
-	    " AND file IS NULL LIMIT 1",
-	    "i", *folder);
-
-	if (r > 0) {
-		*folder = sqlite3_column_int64(stmt, 0);
-		sqlite3_reset(stmt);
-	}
-	return r;
-}
-
 /* Is the row one of those that are meant? 1, 0, -errno. */
 static int
 is_meant(struct nx_db *db, const struct catalog_purge *op, const struct past *p)
@@ -124,7 +106,7 @@ is_meant(struct nx_db *db, const struct catalog_purge *op, const struct past *p)
 	for (unsigned i = 0; r > 0 && at > 0 && i <= PATH_DEPTH_MAX; i++) {
 		if (at == g->below)
 			return 1;
-		r = step_up(db, &at);
+		r = past_parent(db, &at);
 	}
 	return r < 0 ? r : 0;
 }

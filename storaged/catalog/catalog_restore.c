@@ -40,8 +40,9 @@ put_in(struct nx_db *db, const struct catalog_restore *op,
 {
 	struct catalog_sums sums;
 	int r = nx_db_exec(db,
-	    "UPDATE entries SET parent = ?, name = ? WHERE entry = ?", "isi",
-	    parent, path_last(to), entry);
+	    "UPDATE entries SET parent = ?1, name = ?2, born = " EPOCH_OF(
+		"?4") " WHERE entry = ?3",
+	    "isiu", parent, path_last(to), entry, op->owner);
 
 	if (r == 0 && file != 0)
 		r = nx_db_exec(db, "UPDATE files SET name = ? WHERE file = ?",

@@ -40,6 +40,10 @@ enum catalog_result {
 	/* catalog_history.h */
 	CATALOG_NO_VERSION,
 	CATALOG_KEEPINGS_MANY, /* folders with a time of their own */
+	CATALOG_NO_SNAPSHOT,
+	CATALOG_SNAPSHOT_TAKEN,
+	CATALOG_SNAPSHOTS_MANY,
+	CATALOG_NOT_IN_SNAPSHOT,
 };
 
 #endif

@@ -234,7 +234,8 @@ insert_entry(struct nx_db *db, uint64_t owner, int64_t parent, const char *name,
 	    .reach = 1 + (int64_t)strlen(name)};
 	int r = nx_db_exec(db,
 	    "INSERT INTO entries(owner, parent, name, file, size, modified_at,"
-	    " charged) VALUES(?, ?, ?, nullif(?, 0), ?, ?, ?)",
+	    " charged, born) VALUES(?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7,"
+	    " " EPOCH_OF("?1") ")",
 	    "uisiuui", owner, parent, name, file, size, catalog_now(), charge);
 
 	return r < 0 ? r : catalog_settle(db, owner, parent, &d);
@@ -253,15 +254,14 @@ replace_file(struct nx_db *db, const struct catalog_commit *op, int64_t file,
 	struct catalog_sums gone = {.size = (int64_t)old->size,
 	    .files = 1,
 	    .charged = (int64_t)old->charged};
-	int kept =
-	    past_keep(db, owner, old->key, old->file, CATALOG_REPLACED, false);
+	int kept = past_keep(db, owner, old->key, CATALOG_REPLACED, false);
 	int r = kept < 0
 	    ? kept
 	    : nx_db_exec(db,
-		  "UPDATE entries SET file = ?, size = ?,"
-		  " charged = ?, modified_at = ?"
-		  " WHERE entry = ?",
-		  "iuiui", file, size, charge, catalog_now(), old->key);
+		  "UPDATE entries SET file = ?1, size = ?2, charged = ?3,"
+		  " modified_at = ?4, born = " EPOCH_OF(
+		      "?6") " WHERE entry = ?5",
+		  "iuiuiu", file, size, charge, catalog_now(), old->key, owner);
 
 	if (r == 0 && kept == 0)
 		r = past_release(db, owner, old->key, old->file, &gone);

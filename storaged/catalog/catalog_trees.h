@@ -101,7 +101,8 @@ void catalog_move(struct catalog *c, struct catalog_tree_op *op);
 struct catalog_copy {
 	uint64_t owner;
 	struct path path, to;
-	bool folders; /* else CATALOG_IS_FOLDER */
+	bool folders;      /* else CATALOG_IS_FOLDER */
+	char snapshot[65]; /* what was at path in it; empty: what is */
 	bool replace;
 	struct catalog_condition condition; /* of to */
 	uint64_t quota, entries;            /* as in struct catalog_commit */

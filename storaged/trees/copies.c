@@ -4,6 +4,7 @@
  * under way, and there are COPIES_MAX in all.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -93,9 +94,14 @@ refuse(struct copy_request *t, int result)
 	if (result == CATALOG_IS_FOLDER && t->op.entry.folder)
 		nx_refuse(t->request, NX__STATUS__INVALID,
 		    "that is a folder: ask for folders to be copied too");
+	else if (result == CATALOG_NO_SNAPSHOT)
+		refuse_catalog(t->request, result, t->op.snapshot);
 	else
 		refuse_catalog(t->request, result,
-		    result == CATALOG_NO_PATH ? from : t->op.to.text);
+		    result == CATALOG_NO_PATH ||
+			    result == CATALOG_NOT_IN_SNAPSHOT
+			? from
+			: t->op.to.text);
 }
 
 static void
@@ -124,8 +130,11 @@ take_place(struct copy_request *t)
 	struct catalog_entry source;
 	bool own = false;
 
-	t->folder = catalog_stat(t->s->catalog, t->op.owner, &t->op.path,
-			&source) == 0 &&
+	t->folder = (t->op.snapshot[0]
+			    ? catalog_snapshot_stat(t->s->catalog, t->op.owner,
+				  t->op.snapshot, &t->op.path, &source)
+			    : catalog_stat(t->s->catalog, t->op.owner,
+				  &t->op.path, &source)) == 0 &&
 	    source.folder;
 	LIST_FOREACH(o, &c->list, entry)
 		own |= o->folder && o->op.owner == t->op.owner;
@@ -184,6 +193,8 @@ serve_fs_copy(
 	t->request = r;
 	t->op.owner = r->who.user_id;
 	t->op.folders = q->folders;
+	(void)snprintf(
+	    t->op.snapshot, sizeof(t->op.snapshot), "%s", q->snapshot);
 	t->op.replace = q->replace;
 	t->op.done = copied;
 	t->op.arg = t;

@@ -95,6 +95,16 @@ static const struct {
     [CATALOG_KEEPINGS_MANY] = {NX__STATUS__QUOTA,
 	"\"%s\" would be one folder more with a time of its own than the 256 "
 	"you may have: let another inherit it"},
+    [CATALOG_NO_SNAPSHOT] = {NX__STATUS__NOT_FOUND,
+	"there is no snapshot \"%s\""},
+    [CATALOG_SNAPSHOT_TAKEN] = {NX__STATUS__EXISTS,
+	"there is a snapshot \"%s\" already: delete it, or choose another "
+	"name"},
+    [CATALOG_SNAPSHOTS_MANY] = {NX__STATUS__QUOTA,
+	"\"%s\" would be one snapshot more than the 64 you may have: delete "
+	"one first"},
+    [CATALOG_NOT_IN_SNAPSHOT] = {NX__STATUS__NOT_FOUND,
+	"\"%s\" is not in that snapshot, which is of another folder"},
 };
 
 #define WAIT_S 10U /* a few steps of the collector: it takes theirs next */

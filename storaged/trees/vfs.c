@@ -57,12 +57,16 @@ serve_fs_stat(
 
 	if (!parse(r, q->path, &path))
 		return;
-	result = q->version != 0
+	result = q->snapshot[0] != '\0'
+	    ? catalog_snapshot_stat(
+		  s->catalog, r->who.user_id, q->snapshot, &path, &entry)
+	    : q->version != 0
 	    ? catalog_version(s->catalog, r->who.user_id, &path,
 		  (int64_t)(q->version & INT64_MAX), &entry)
 	    : catalog_stat(s->catalog, r->who.user_id, &path, &entry);
 	if (result != 0) {
-		refuse_catalog(r, result, path.text);
+		refuse_catalog(r, result,
+		    result == CATALOG_NO_SNAPSHOT ? q->snapshot : path.text);
 		return;
 	}
 	info_entry(&entry, &info, &about);

@@ -269,6 +269,85 @@ def test_ctl():
     ok(p.returncode != 0, "nobody else sees any of it", p.stdout)
 
 
+def then(path, name="s"):
+    a = ask("GET", "/api/fs/ls?snapshot=%s&path=%s" % (name, path))
+    return [(e["name"], e["size"]) for e in a.json] if a.status == 200 \
+        else a.status
+
+
+def in_snapshot(path, name="s"):
+    a = ask("GET", "/api/fs/download?path=%s&snapshot=%s" % (path, name))
+    return a.body if a.status == 200 else a.status
+
+
+def snapshots():
+    return [(s["name"], s["path"])
+            for s in ask("GET", "/api/fs/snapshots").json]
+
+
+def test_snapshots():
+    call("/api/fs/mkdir", {"path": "/s/in", "parents": True})
+    big = os.urandom(11 << 20)
+    put("/s/f", b"then")
+    put("/s/in/g", big)
+    put("/beside", b"x")
+    make = lambda **what: call("/api/fs/snapshots", what).status
+    equal("made", make(name="s", path="/s"), 201)
+    equal("no two of a name", make(name="s"), 409)
+    equal("none of a file", make(name="t", path="/s/f"), 409)
+    equal("none of nothing", make(name="t", path="/nope"), 404)
+    equal("none without a name", make(name=""), 400)
+    equal("none of such a name", make(name="a/b"), 400)
+    equal("none of a long name", make(name="x" * 65), 400)
+    equal("listed", snapshots(), [("s", "/s")])
+    put("/s/f", b"now, and longer")
+    put("/s/new", b"new")
+    call("/api/fs/move", {"old_path": "/s/in", "new_path": "/moved-in"})
+    delete("/moved-in/g", "&forever=true")
+    delete("/moved-in", "&forever=true")
+    purge("/")
+    equal("what was in it", then("/s"), [("f", 4), ("in", 0)])
+    equal("and below", then("/s/in"), [("g", len(big))])
+    equal("a file as it was", in_snapshot("/s/f"), b"then")
+    equal("a large one, moved and deleted", in_snapshot("/s/in/g") == big,
+          True)
+    equal("now", (body("/s/f"), body("/s/in/g")), (b"now, and longer", 404))
+    equal("not what came later", in_snapshot("/s/new"), 404)
+    equal("not what is beside", in_snapshot("/beside"), 404)
+    equal("no folder", in_snapshot("/s/in"), 409)
+    equal("no snapshot", (then("/s", "t"), in_snapshot("/s/f", "t")),
+          (404, 404))
+    a = ask("HEAD", "/api/fs/download?path=/s/f&snapshot=s")
+    equal("asked about", a.headers["Content-Length"], "4")
+    j = ask("GET", "/api/account").json
+    ok(j["history_held"] >= len(big), "it is paid for", j)
+    a = call("/api/fs/copy", {"old_path": "/s", "new_path": "/s2",
+                              "snapshot": "s"})
+    equal("restored by a copy",
+          (a.status, body("/s2/f"), body("/s2/in/g") == big),
+          (200, b"then", True))
+    r, out, err = ctl("fs", "ls", "/s", "--snapshot", "s", "-q")
+    equal("with nexusctl", (r, out.split()), (0, ["f", "in"]))
+    r, out, err = ctl("fs", "get", "/s/f", "-", "--snapshot", "s")
+    equal("a file", (r, out), (0, "then"))
+    r, out, err = ctl("fs", "cp", "/s/f", "/f-then", "--snapshot", "s")
+    equal("a copy", (r, body("/f-then")), (0, b"then"))
+    r, out, err = ctl("fs", "snapshot", "create", "all")
+    r, out, err = ctl("fs", "snapshot", "ls", "-q")
+    equal("two", (r, out.split()), (0, ["all", "s"]))
+    delete("/s2", "&forever=true")
+    for name in ("all", "s"):
+        r, out, err = ctl("fs", "snapshot", "rm", name)
+        equal("deleted", r, 0)
+    r, out, err = ctl("fs", "snapshot", "rm", "s")
+    ok(r != 0 and "no snapshot" in err, "once", err)
+    ok(eventually(lambda: ask("GET", "/api/account").json["history_held"] == 0),
+       "nothing is held any more")
+    put("/kept-then", b"then")
+    equal("one that stays", make(name="stays"), 201)
+    delete("/kept-then", "&forever=true")
+
+
 def again():
     """The client's view, once storaged is back."""
     return eventually(lambda: isinstance(versions("/kept"), list), 180)
@@ -281,6 +360,7 @@ def test_survives():
         put("/kept", b"%d" % i * 3000)
     delete("/bin")
     was = versions("/kept"), deleted()
+    was_then = then("/", "stays")
     storage_damage.kill_storaged()
     ok(storage_damage.wait_for_storaged() and again(),
        "storaged is killed and comes back")
@@ -297,6 +377,10 @@ def test_survives():
           (versions("/kept"), deleted()), was)
     equal("a version has its bytes",
           body("/kept", was[0][1]["version"]), b"0" * 3000)
+    equal("a snapshot too", (then("/", "stays"),
+                              in_snapshot("/kept-then", "stays")),
+          (was_then, b"then"))
+    ask("DELETE", "/api/fs/snapshots?name=stays")
     equal("a folder is restored", restore("/bin").status, 200)
     equal("with what is in it", body("/bin/in/it"), b"below")
     r = storage_damage.ctl("storage", "check", "--wait")
@@ -311,6 +395,7 @@ def main():
     test_purge()
     test_keeping()
     test_ctl()
+    test_snapshots()
     test_survives()
     for e in ask("GET", "/api/fs/ls").json:
         delete("/" + e["name"], "&forever=true")
