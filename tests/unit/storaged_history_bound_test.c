@@ -98,6 +98,9 @@ test_purge(void **state)
 	assert_int_equal(do_delete(1, "/d/s1"), 0);
 	assert_int_equal(put_file(1, "/e", 1, 1), 0);
 	assert_int_equal(put_file(1, "/e", 2, 1), 0);
+	assert_int_equal(do_mkdir(1, "/x/y", true), 0);
+	assert_int_equal(put_file(1, "/x/y/z", 1, 1), 0);
+	assert_int_equal(put_file(1, "/x/y/z", 2, 1), 0);
 	assert_int_equal(versions(1, "/d/s0/f0"), 2);
 	assert_int_equal(purge(1, "/d/s0/f0", pasts[0].past), 0);
 	assert_int_equal(purged.files, 1);
@@ -108,6 +111,7 @@ test_purge(void **state)
 	assert_int_equal(purged.files, 2 + 3);
 	assert_int_equal(purged.folders, 1);
 	assert_int_equal(versions(1, "/e"), 1);
+	assert_int_equal(versions(1, "/x/y/z"), 1);
 	assert_int_equal(versions(1, "/d/s0/f0"), 0);
 	assert_int_equal(size_at(1, "/d/s0/f0"), 2);
 	assert_int_equal(deleted(1, "/d"), 0);
@@ -117,7 +121,7 @@ test_purge(void **state)
 	assert_int_equal(purged.files, 2);
 	assert_int_equal(versions(1, "/e"), -CATALOG_NO_PATH);
 	reap_all();
-	assert_int_equal(n_chunks(), 16);
+	assert_int_equal(n_chunks(), 16 + 2);
 	check();
 	recount();
 }
