@@ -303,7 +303,7 @@ test_random(void **state)
 		const char *a = names[(size_t)rand() % NX_ARRAY_SIZE(names)];
 		const char *b = names[(size_t)rand() % NX_ARRAY_SIZE(names)];
 		int s = rand() % SNAPS, n;
-		char name[8];
+		char name[16];
 
 		(void)snprintf(name, sizeof(name), "s%d", s);
 		switch (rand() % 16) {
@@ -355,7 +355,7 @@ test_random(void **state)
 		}
 	}
 	for (int k = 0; k < SNAPS; k++) {
-		char name[8];
+		char name[16];
 
 		(void)snprintf(name, sizeof(name), "s%d", k);
 		if (there[k])
