@@ -107,19 +107,33 @@ nx_db_errno(struct nx_db *db)
 
 /* --- statements -------------------------------------------------------------*/
 
+/* By address: every statement is a literal of the program. Its place, or the
+ * free one that is to be. */
+static uint16_t *
+slot_of(struct nx_db *db, const char *sql)
+{
+	size_t at = (size_t)((uintptr_t)sql * 0x9e3779b97f4a7c15ULL >> 40);
+
+	for (;; at++) {
+		uint16_t *slot = &db->slots[at % NX_DB_SLOTS];
+
+		if (*slot == 0 || db->stmts[*slot - 1].sql == sql)
+			return slot;
+	}
+}
+
 sqlite3_stmt *
 nx_db_stmt(struct nx_db *db, const char *sql)
 {
+	uint16_t *slot = slot_of(db, sql);
 	sqlite3_stmt *stmt = NULL;
-	size_t i;
 
-	/* By address: every statement is a literal of the program. */
-	for (i = 0; i < db->n_stmts; i++)
-		if (db->stmts[i].sql == sql) {
-			sqlite3_reset(db->stmts[i].stmt);
-			sqlite3_clear_bindings(db->stmts[i].stmt);
-			return db->stmts[i].stmt;
-		}
+	if (*slot > 0) {
+		stmt = db->stmts[*slot - 1].stmt;
+		sqlite3_reset(stmt);
+		sqlite3_clear_bindings(stmt);
+		return stmt;
+	}
 	nx_assert(db->n_stmts < NX_DB_STMTS);
 	if (sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT,
 		&stmt, NULL) != SQLITE_OK) {
@@ -129,12 +143,16 @@ nx_db_stmt(struct nx_db *db, const char *sql)
 	}
 	db->stmts[db->n_stmts].sql = sql;
 	db->stmts[db->n_stmts++].stmt = stmt;
+	*slot = (uint16_t)db->n_stmts;
 	return stmt;
 }
 
+/* @keep: what text and bytes point to may go before the statement is asked for
+ * its last row. */
 static int
-bind_all(sqlite3_stmt *stmt, const char *types, va_list ap)
+bind_all(sqlite3_stmt *stmt, bool keep, const char *types, va_list ap)
 {
+	sqlite3_destructor_type how = keep ? SQLITE_TRANSIENT : SQLITE_STATIC;
 	int i, rc = SQLITE_OK;
 
 	for (i = 1; *types && rc == SQLITE_OK; i++, types++) {
@@ -144,15 +162,14 @@ bind_all(sqlite3_stmt *stmt, const char *types, va_list ap)
 			rc = sqlite3_bind_int64(
 			    stmt, i, (int64_t)va_arg(ap, uint64_t));
 		else if (*types == 's')
-			rc = sqlite3_bind_text(stmt, i,
-			    va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+			rc = sqlite3_bind_text(
+			    stmt, i, va_arg(ap, const char *), -1, how);
 		else {
 			const void *data = va_arg(ap, const void *);
 			size_t len = va_arg(ap, size_t);
 
 			nx_assert(*types == 'b');
-			rc = sqlite3_bind_blob64(
-			    stmt, i, data, len, SQLITE_TRANSIENT);
+			rc = sqlite3_bind_blob64(stmt, i, data, len, how);
 		}
 	}
 	nx_assert(
@@ -208,7 +225,7 @@ nx_db_exec(struct nx_db *db, const char *sql, const char *types, ...)
 	if (!stmt)
 		return nx_db_errno(db);
 	va_start(ap, types);
-	r = bind_all(stmt, types, ap);
+	r = bind_all(stmt, false, types, ap);
 	va_end(ap);
 	if (r == 0)
 		r = nx_db_next(stmt);
@@ -227,7 +244,7 @@ nx_db_query(struct nx_db *db, sqlite3_stmt **ret_stmt, const char *sql,
 	if (!stmt)
 		return nx_db_errno(db);
 	va_start(ap, types);
-	r = bind_all(stmt, types, ap);
+	r = bind_all(stmt, true, types, ap);
 	va_end(ap);
 	if (r == 0)
 		r = nx_db_next(stmt);
@@ -356,6 +373,9 @@ nx_db_open(struct event_base *base, const char *path,
 
 	if (!db)
 		return -ENOMEM;
+	/* Nobody asks how much memory SQLite has, and counting takes a lock for
+	 * each piece. (Of the first database only; then it is too late.) */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	STAILQ_INIT(&db->pending);
 	STAILQ_INIT(&db->behind);
 	db->turn = evtimer_new(base, nx_db_on_turn, db);

@@ -10,6 +10,7 @@
 #include "common/db.h"
 
 #define NX_DB_STMTS 256
+#define NX_DB_SLOTS 1024 /* a power of two, more than twice as many */
 
 STAILQ_HEAD(nx_db_writes, nx_db_write);
 
@@ -25,8 +26,9 @@ struct nx_db {
 		sqlite3_stmt *stmt;
 	} stmts[NX_DB_STMTS];
 	size_t n_stmts;
-	struct nx_db_ship *ship; /* NULL: what is changed stays here */
-	bool unsynced;           /* this commit is one of those behind */
+	uint16_t slots[NX_DB_SLOTS]; /* where in stmts, by address; 0: free */
+	struct nx_db_ship *ship;     /* NULL: what is changed stays here */
+	bool unsynced;               /* this commit is one of those behind */
 };
 
 /* db.c */
