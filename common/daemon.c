@@ -301,10 +301,41 @@ keep_watchdog(struct nx_daemon *d)
 	return ev;
 }
 
+/* --- the log, once a turn ---------------------------------------------------*/
+
+static void
+on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	nx_log_flush();
+}
+
+/* Behind what is to be done in this turn already. */
+static void
+flush_soon(void *arg)
+{
+	event_active(arg, EV_TIMEOUT, 0);
+}
+
+static struct event *
+keep_log(struct nx_daemon *d)
+{
+	struct event *ev = evtimer_new(d->base, on_flush, NULL);
+
+	if (!ev)
+		nx_fatal(-ENOMEM, "log");
+	if (d->says_much)
+		nx_log_keep(flush_soon, ev);
+	return ev;
+}
+
 int
 nx_daemon_run(struct nx_daemon *d)
 {
 	struct event *watchdog = keep_watchdog(d);
+	struct event *flush = keep_log(d);
 	struct event *term = evsignal_new(d->base, SIGTERM, on_signal, d);
 	struct event *interrupt = evsignal_new(d->base, SIGINT, on_signal, d);
 	int r;
@@ -319,6 +350,8 @@ nx_daemon_run(struct nx_daemon *d)
 	event_free(watchdog);
 	event_free(term);
 	event_free(interrupt);
+	nx_log_keep(NULL, NULL);
+	event_free(flush);
 	d->wire = nx_wire_free(d->wire);
 	d->hub = nx_hub_free(d->hub);
 	return r == 0 && event_base_got_exit(d->base) ? 0 : 1;

@@ -34,6 +34,9 @@ struct nx_daemon {
 	 * quits at once. */
 	void (*on_stop)(void *ctx);
 	void (*on_nexusd_lost)(void *ctx); /* set: no reconnect (gatewayd) */
+	/* It has one thread, does not fork, and logs each request: lines are
+	 * written once a turn of the loop (nx_log_keep). */
+	bool says_much;
 	void *conf; /* starts with struct nx_conf_common */
 	const struct nx_conf_key *conf_keys;
 	size_t n_conf_keys;

@@ -1,5 +1,7 @@
-/* Lines to stderr. One write(2) per line, so that lines never interleave. */
+/* Lines to stderr. One write(2) for a line, or for a few that a pipe takes at
+ * once, so that lines never interleave. */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,12 +17,58 @@ static const char *log_name = "nexus";
 static bool log_debug;
 static bool log_terminal = true;
 
+static struct {
+	void (*soon)(void *arg); /* NULL: nothing is kept */
+	void *arg;
+	size_t len;
+	char text[PIPE_BUF];
+} kept;
+
 void
 nx_log_open(const char *name, bool debug)
 {
 	log_name = name;
 	log_debug = debug;
 	log_terminal = isatty(STDERR_FILENO) == 1;
+}
+
+void
+nx_log_flush(void)
+{
+	if (kept.len > 0)
+		(void)!write(STDERR_FILENO, kept.text, kept.len);
+	kept.len = 0;
+}
+
+void
+nx_log_keep(void (*soon)(void *arg), void *arg)
+{
+	nx_log_flush();
+	kept.soon = soon;
+	kept.arg = arg;
+}
+
+static void
+keep(const char *line, size_t len)
+{
+	if (kept.len + len > sizeof(kept.text))
+		nx_log_flush();
+	if (kept.len == 0)
+		kept.soon(kept.arg);
+	memcpy(kept.text + kept.len, line, len);
+	kept.len += len;
+}
+
+/* What matters is out at once, and behind what was said before. */
+static void
+put(int priority, const char *line, size_t len)
+{
+	if (kept.soon && priority >= 6) {
+		keep(line, len);
+		return;
+	}
+	nx_log_flush();
+	(void)!write(STDERR_FILENO, line, len);
 }
 
 void
@@ -42,7 +90,7 @@ nx_log(int priority, const char *fmt, ...)
 	if (m > 0) {
 		n = (int)strlen(line);
 		line[n++] = '\n';
-		(void)!write(STDERR_FILENO, line, (size_t)n);
+		put(priority, line, (size_t)n);
 	}
 	errno = saved;
 }

@@ -16,6 +16,15 @@ void nx_log_open(const char *name, bool debug);
 void nx_log(int priority, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * For a program of one thread that says much: lines of priority 6 and 7 are kept
+ * until nx_log_flush(), or until there is more than a pipe takes at once, or
+ * something worse is said. @soon is called when the first is kept, to have them
+ * flushed before the loop sleeps. NULL: not any more.
+ */
+void nx_log_keep(void (*soon)(void *arg), void *arg);
+void nx_log_flush(void);
+
 #define nx_err(...)   nx_log(3, __VA_ARGS__)
 #define nx_warn(...)  nx_log(4, __VA_ARGS__)
 #define nx_info(...)  nx_log(6, __VA_ARGS__)

@@ -160,6 +160,7 @@ main(int argc, char **argv)
 	    .sandbox = &gatewayd_sandbox,
 	    .on_peer = on_peer,
 	    .on_stop = on_stop,
+	    .says_much = true,
 	    .on_nexusd_lost = on_nexusd_lost,
 	    .conf = &conf,
 	    .conf_keys = gw_conf_keys,

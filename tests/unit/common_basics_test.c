@@ -269,6 +269,69 @@ seals_memory(void **state)
 	assert_false(nx_fd_is(-1, NX_FD_ANY));
 }
 
+/* How many lines have been written to @fd, and the last letter of each. */
+static void
+said(int fd, const char *letters)
+{
+	char text[65536];
+	ssize_t n = read(fd, text, sizeof(text));
+	size_t lines = 0;
+
+	for (ssize_t i = 1; i < n; i++) {
+		if (text[i] != '\n')
+			continue;
+		assert_true(lines < strlen(letters));
+		assert_int_equal(text[i - 1], letters[lines++]);
+	}
+	assert_int_equal(lines, strlen(letters));
+}
+
+static void
+count(void *arg)
+{
+	++*(int *)arg;
+}
+
+/* What is kept is out, in order, when it is told to, when something worse is
+ * said, and when it is too much for one write to a pipe. */
+static void
+keeps_lines(void **state)
+{
+	int stderr_was = dup(STDERR_FILENO), fds[2], asked = 0;
+	char long_line[900];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+	nx_info("a");
+	said(fds[0], "a");
+	nx_log_keep(count, &asked);
+	nx_info("b");
+	nx_info("c");
+	said(fds[0], "");
+	assert_int_equal(asked, 1);
+	nx_log_flush();
+	said(fds[0], "bc");
+	nx_info("d");
+	assert_int_equal(asked, 2);
+	nx_warn("e");
+	said(fds[0], "de");
+	memset(long_line, 'x', sizeof(long_line));
+	long_line[sizeof(long_line) - 1] = '\0';
+	for (int i = 0; i < 5; i++)
+		nx_info("%s", long_line);
+	said(fds[0], "xxxx");
+	nx_log_keep(NULL, NULL);
+	said(fds[0], "x");
+	nx_info("f");
+	said(fds[0], "f");
+	assert_int_equal(dup2(stderr_was, STDERR_FILENO), STDERR_FILENO);
+	close(stderr_was);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 int
 main(void)
 {
@@ -277,6 +340,7 @@ main(void)
 	    cmocka_unit_test(knows_names),
 	    cmocka_unit_test(parses_sizes),
 	    cmocka_unit_test(logs_safely),
+	    cmocka_unit_test(keeps_lines),
 	    cmocka_unit_test(maps_statuses),
 	    cmocka_unit_test(reads_configuration),
 	    cmocka_unit_test(refuses_configuration),
