@@ -29,6 +29,8 @@ struct up_output {
 	struct event *ev;
 	char line[LINE_MAX_LEN];
 	size_t len;
+	char out[16384]; /* lines of this turn, for the file */
+	size_t out_len;
 	char kept[KEPT][LINE_MAX_LEN]; /* a ring, not shown on the terminal */
 	unsigned n_kept;
 };
@@ -60,22 +62,47 @@ log_rotate(struct up_output *o)
 }
 
 static void
+log_flush(struct up_output *o)
+{
+	if (o->out_len == 0)
+		return;
+	if (o->log_size > LOG_MAX)
+		log_rotate(o);
+	if (nx_write_full(o->log_fd, o->out, o->out_len) == 0)
+		o->log_size += (off_t)o->out_len;
+	o->out_len = 0;
+}
+
+/* To the second; made once for each. */
+static const char *
+format_time(time_t now)
+{
+	static char when[32];
+	static time_t made;
+	struct tm tm;
+
+	if (now != made) {
+		gmtime_r(&now, &tm);
+		strftime(when, sizeof(when), "%FT%T", &tm);
+		made = now;
+	}
+	return when;
+}
+
+static void
 log_write(struct up_output *o, int priority, const char *text)
 {
 	struct timespec now;
-	struct tm tm;
-	char when[32];
 	int n;
 
-	if (o->log_size > LOG_MAX)
-		log_rotate(o);
+	if (sizeof(o->out) - o->out_len < LINE_MAX_LEN + 64)
+		log_flush(o);
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(when, sizeof(when), "%FT%T", &tm);
-	n = dprintf(o->log_fd, "%s.%06ldZ <%d> %s\n", when, now.tv_nsec / 1000,
+	n = snprintf(o->out + o->out_len, sizeof(o->out) - o->out_len,
+	    "%s.%06ldZ <%d> %s\n", format_time(now.tv_sec), now.tv_nsec / 1000,
 	    priority, text);
 	if (n > 0)
-		o->log_size += n;
+		o->out_len += (size_t)n;
 }
 
 /* "<4>text": its priority; without, 5, which is shown: it is no log line. */
@@ -148,6 +175,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	n = read((int)fd, buf, sizeof(buf));
 	if (n > 0)
 		take(o, buf, (size_t)n);
+	log_flush(o);
 }
 
 struct up_output *
@@ -180,6 +208,7 @@ up_output_free(struct up_output *o)
 	on_readable(o->pipe_fd, 0, o);
 	if (o->len)
 		take_line(o);
+	log_flush(o);
 	event_free(o->ev);
 	nx_close(&o->pipe_fd);
 	nx_close(&o->log_fd);
