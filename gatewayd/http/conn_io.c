@@ -18,7 +18,7 @@
 #include "common/fd.h"
 #include "gatewayd/http/conn.h"
 
-#define IN_FIRST 4096U
+#define IN_FIRST 8192U /* a head, and 4 KiB behind it */
 #define IN_ROOM  2048U /* worth a system call */
 
 void
