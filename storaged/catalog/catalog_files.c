@@ -340,22 +340,23 @@ insert_file(struct nx_db *db, struct catalog_commit *op)
 	return r;
 }
 
-/* Two statements: as one the volumes would be copied into a table of its own
- * first, because counting replicas changes them. */
 static int
-insert_replica(struct nx_db *db, int64_t chunk, int64_t volume, uint64_t at)
+insert_replica(
+    struct nx_db *db, int64_t chunk, const struct catalog_chunk *c, uint32_t i)
 {
-	sqlite3_stmt *stmt;
-	int r = nx_db_query(db, &stmt,
-	    "SELECT 1 FROM volumes WHERE volume = ? AND state = 1", "i",
-	    volume);
+	int r = nx_db_exec(db,
+	    "UPDATE volumes SET chunks = chunks + 1"
+	    " WHERE volume = ? AND state = 1",
+	    "i", c->volumes[i]);
 
-	if (r <= 0)
+	if (r < 0 || sqlite3_changes(nx_db_handle(db)) == 0)
 		return r < 0 ? r : CATALOG_NO_VOLUME;
-	sqlite3_reset(stmt);
-	return nx_db_exec(db,
+	r = nx_db_exec(db,
 	    "INSERT INTO replicas(chunk, volume, at) VALUES(?, ?, ?)", "iiu",
-	    chunk, volume, at);
+	    chunk, c->volumes[i], c->at[i]);
+	return r < 0
+	    ? r
+	    : catalog_record_came(db, c->volumes[i], c->at[i], c->sums.size);
 }
 
 static int
@@ -364,7 +365,7 @@ insert_replicas(struct nx_db *db, int64_t chunk, const struct catalog_chunk *c)
 	int r = 0;
 
 	for (uint32_t i = 0; i < c->n_replicas && r == 0; i++)
-		r = insert_replica(db, chunk, c->volumes[i], c->at[i]);
+		r = insert_replica(db, chunk, c, i);
 	return r;
 }
 

@@ -10,7 +10,8 @@
 struct catalog_known {
 	uint64_t user;
 	int changes; /* of the database when it was */
-	bool has_usage, has_waiting;
+	bool has_usage, has_waiting, has_leaving;
+	bool leaving;
 	struct catalog_usage usage;
 	uint64_t waiting;
 };
@@ -78,11 +79,21 @@ struct catalog_sums {
  * something would fall below zero. */
 int catalog_account(struct nx_db *db, uint64_t user,
     const struct catalog_sums *d, int64_t chunks);
+/* The same, and what changes at the root of their tree. */
+struct catalog_root {
+	int64_t size;
+	uint64_t changed_at; /* 0: nothing came or went in it */
+};
+int catalog_account_root(struct nx_db *db, uint64_t user,
+    const struct catalog_sums *d, int64_t chunks,
+    const struct catalog_root *root);
 /* CATALOG_OVER_QUOTA, CATALOG_TOO_MANY, 0, -errno. */
 int catalog_check_account(
     struct nx_db *db, uint64_t user, uint64_t quota, uint64_t entries);
 /* 1 when the user is being dropped, 0, -errno. */
 int catalog_leaving(struct nx_db *db, uint64_t user);
+/* The same, for questions that many ask between two commits. */
+int catalog_known_leaving(struct catalog *c, uint64_t user);
 
 /*
  * The row of a file or of a folder goes, the rest of it at once or by reaping;
@@ -108,7 +119,7 @@ int catalog_find_child(struct nx_db *db, uint64_t owner, int64_t parent,
 /* Entries with names after @after, up to the first folder. Number, -errno. */
 int catalog_list_to_folder(struct nx_db *db, uint64_t owner, int64_t folder,
     const char *after, struct catalog_entry *ret_entries, size_t max);
-/* The folder @path is to be in. */
+/* The folder @path is to be in: its key, and nothing else of it. */
 int catalog_walk_parent(struct nx_db *db, uint64_t owner,
     const struct path *path, struct catalog_entry *ret_parent);
 /* What @entry itself adds to the folder *ret_parent it is in. */
@@ -156,6 +167,14 @@ int catalog_next_owner(struct nx_db *db, struct catalog_turn *turn,
 
 /* Does somebody read it right now? Then its chunks must stay. 1, 0, -errno. */
 int catalog_is_pinned(struct nx_db *db, int64_t file);
+
+/* The sums of a volume and of its segment, after a replica was inserted: the
+ * segment's, and both. (What goes, and what moves, triggers count.) 0 or
+ * -errno. */
+int catalog_record_came(
+    struct nx_db *db, int64_t volume, uint64_t at, uint32_t size);
+int catalog_replica_came(
+    struct nx_db *db, int64_t chunk, int64_t volume, uint64_t at);
 
 /* Marks @chunk missing, before its last replica is forgotten; inside a
  * write. */

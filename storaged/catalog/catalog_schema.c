@@ -261,8 +261,13 @@ static const char schema_14[] =
     "ALTER TABLE files ADD COLUMN extra INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE files ADD COLUMN meta BLOB;";
 
+/* Whoever inserts a replica counts it: catalog_record_came(). */
+static const char schema_counted[] = "DROP TRIGGER replica_came;"
+				     "DROP TRIGGER record_came;";
+
 const char *const catalog_schema[] = {schema_1, schema_2, schema_3, schema_4,
     schema_5, schema_6, schema_7, schema_8, schema_9, catalog_schema_buckets,
     schema_11, schema_12, schema_13, schema_14, catalog_schema_point,
-    catalog_schema_apart, catalog_schema_history, catalog_schema_parity};
+    catalog_schema_apart, catalog_schema_history, catalog_schema_parity,
+    schema_counted};
 const size_t catalog_schema_steps = NX_ARRAY_SIZE(catalog_schema);

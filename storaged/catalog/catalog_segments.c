@@ -1,13 +1,57 @@
 /*
- * What the catalogue knows of segments: how much of each is somebody's, kept by
- * triggers in the transaction that changes it, and who that is, in the order of
- * places. Moving records, and forgetting a segment when none is left.
+ * What the catalogue knows of segments: how much of each is somebody's, kept in
+ * the transaction that changes it, and who that is, in the order of places.
+ * Moving records, and forgetting a segment when none is left.
  */
 #include <errno.h>
 
 #include "common/err.h"
 #include "storaged/catalog/catalog_internal.h"
 #include "storaged/catalog/catalog_segments.h"
+
+/* With what is around it, in multiples of 8; as the triggers of the schema, which
+ * know of records that move or go. */
+static int64_t
+span_of(uint32_t size)
+{
+	return ((int64_t)size + 63) / 8 * 8;
+}
+
+/* One plain statement: with triggers SQLite keeps each page that an INSERT
+ * changes, to be able to take back that one alone. */
+int
+catalog_record_came(
+    struct nx_db *db, int64_t volume, uint64_t at, uint32_t size)
+{
+	if (at == 0)
+		return 0;
+	return nx_db_exec(db,
+	    "INSERT INTO segments(volume, segment, chunks, bytes, high, came)"
+	    " VALUES(?1, ?2, 1, ?3, ?4, ?3) ON CONFLICT DO UPDATE"
+	    " SET chunks = chunks + 1, bytes = bytes + ?3,"
+	    " high = max(high, ?4), came = came + ?3",
+	    "iuiu", volume, at >> 32, span_of(size), at);
+}
+
+int
+catalog_replica_came(
+    struct nx_db *db, int64_t chunk, int64_t volume, uint64_t at)
+{
+	sqlite3_stmt *stmt;
+	uint32_t size;
+	int r = nx_db_exec(db,
+	    "UPDATE volumes SET chunks = chunks + 1 WHERE volume = ?", "i",
+	    volume);
+
+	if (r == 0)
+		r = nx_db_query(db, &stmt,
+		    "SELECT size FROM chunks WHERE chunk = ?", "i", chunk);
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	size = (uint32_t)sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	return catalog_record_came(db, volume, at, size);
+}
 
 int
 catalog_segment_next(struct catalog *c, int64_t volume, uint64_t from,

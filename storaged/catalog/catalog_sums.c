@@ -10,50 +10,61 @@
 #include "common/log.h"
 #include "storaged/catalog/catalog_internal.h"
 
-/* One level: *folder becomes the one above, *ret_name how long its name is. */
+static int
+say_below_zero(int64_t folder)
+{
+	nx_err("event=folder-below-zero entry=%lld", (long long)folder);
+	return -EBADMSG;
+}
+
+/* One level: *folder becomes the one above, *ret_name how long its name is. Two
+ * plain statements: for one that gives rows back SQLite keeps each page it
+ * changes, to be able to take back that one alone. */
 static int
 add_one(struct nx_db *db, const struct catalog_sums *d, uint64_t time,
     int64_t *folder, int64_t *ret_name)
 {
 	sqlite3_stmt *stmt;
-	bool good;
-	int r = nx_db_query(db, &stmt,
+	int r = nx_db_exec(db,
 	    "UPDATE entries SET size = size + ?1, files = files + ?2,"
 	    " folders = folders + ?3, charged = charged + ?4,"
 	    " height = max(height, ?5), reach = max(reach, ?6),"
 	    " modified_at = iif(?7 > 0, ?7, modified_at) WHERE entry = ?8"
-	    " RETURNING parent, length(CAST(name AS BLOB)),"
-	    " min(size, files, folders, charged) >= 0",
+	    " AND size + ?1 >= 0 AND files + ?2 >= 0 AND folders + ?3 >= 0"
+	    " AND charged + ?4 >= 0",
 	    "iiiiiiui", d->size, d->files, d->folders, d->charged, d->height,
 	    d->reach, time, *folder);
 
+	if (r < 0)
+		return r;
+	if (sqlite3_changes(nx_db_handle(db)) == 0)
+		return say_below_zero(*folder);
+	r = nx_db_query(db, &stmt,
+	    "SELECT parent, length(CAST(name AS BLOB)) FROM entries"
+	    " WHERE entry = ?",
+	    "i", *folder);
 	if (r <= 0)
 		return r < 0 ? r : -EBADMSG;
-	good = sqlite3_column_int(stmt, 2) != 0;
-	if (!good)
-		nx_err(
-		    "event=folder-below-zero entry=%lld", (long long)*folder);
 	*folder = sqlite3_column_int64(stmt, 0);
 	*ret_name = sqlite3_column_int64(stmt, 1);
 	sqlite3_reset(stmt);
-	return good ? 0 : -EBADMSG;
+	return 0;
 }
 
-int
-catalog_add_up(struct nx_db *db, uint64_t owner, int64_t folder,
-    const struct catalog_sums *d)
+/* From *folder on up: it becomes the root, 0, or what is outside, below 0. */
+static int
+add_to_root(struct nx_db *db, const struct catalog_sums *d, uint64_t time,
+    int64_t *folder)
 {
 	struct catalog_sums at = *d;
-	uint64_t now = catalog_now(), time = now;
-	bool in_root = folder == 0;
 
 	/* No path is deeper: more would be a ring of folders. */
-	for (unsigned depth = 0; folder > 0; depth++) {
+	for (unsigned depth = 0; *folder > 0; depth++) {
 		int64_t name;
 		int r;
 
 		nx_assert(depth <= PATH_DEPTH_MAX);
-		r = add_one(db, &at, time, &folder, &name);
+		r = add_one(db, &at, time, folder, &name);
 		if (r < 0)
 			return r;
 		time = 0;
@@ -62,8 +73,19 @@ catalog_add_up(struct nx_db *db, uint64_t owner, int64_t folder,
 			at.reach += 1 + name;
 		}
 	}
-	if (folder < 0)
-		return 0;
+	return 0;
+}
+
+int
+catalog_add_up(struct nx_db *db, uint64_t owner, int64_t folder,
+    const struct catalog_sums *d)
+{
+	uint64_t now = catalog_now();
+	bool in_root = folder == 0;
+	int r = add_to_root(db, d, now, &folder);
+
+	if (r < 0 || folder < 0)
+		return r;
 	return nx_db_exec(db,
 	    "UPDATE users SET tree = tree + ?, tree_at = iif(?, ?, tree_at)"
 	    " WHERE user = ?",
@@ -74,9 +96,13 @@ int
 catalog_settle(struct nx_db *db, uint64_t owner, int64_t folder,
     const struct catalog_sums *d)
 {
-	int r = catalog_account(db, owner, d, 0);
+	uint64_t now = catalog_now();
+	struct catalog_root root = {.changed_at = folder == 0 ? now : 0};
+	int r = add_to_root(db, d, now, &folder);
 
-	return r < 0 ? r : catalog_add_up(db, owner, folder, d);
+	if (folder == 0)
+		root.size = d->size;
+	return r < 0 ? r : catalog_account_root(db, owner, d, 0, &root);
 }
 
 int

@@ -55,23 +55,51 @@ catalog_find_child(struct nx_db *db, uint64_t owner, int64_t parent,
 	return r;
 }
 
+/* The folders on the way: their keys, and nothing else of them. */
+static int
+walk_folders(struct nx_db *db, uint64_t owner, const struct path *path,
+    unsigned depth, int64_t *ret_key)
+{
+	int64_t at = 0;
+
+	for (unsigned i = 0; i < depth; i++) {
+		sqlite3_stmt *stmt;
+		bool folder;
+		int r = nx_db_query(db, &stmt,
+		    "SELECT entry, file IS NULL FROM entries"
+		    " WHERE owner = ? AND parent = ? AND name = ?",
+		    "uis", owner, at, path_name(path, i));
+
+		if (r <= 0)
+			return r < 0 ? r : CATALOG_NO_PATH;
+		at = sqlite3_column_int64(stmt, 0);
+		folder = sqlite3_column_int(stmt, 1) != 0;
+		sqlite3_reset(stmt);
+		if (!folder)
+			return CATALOG_NOT_FOLDER;
+	}
+	*ret_key = at;
+	return 0;
+}
+
 int
 catalog_walk(struct nx_db *db, uint64_t owner, const struct path *path,
     unsigned depth, struct catalog_entry *ret_entry)
 {
-	struct catalog_entry at = {.folder = true};
+	int64_t folder = 0;
+	int r = 0;
 
-	for (unsigned i = 0; i < depth; i++) {
-		int r;
-
-		if (!at.folder)
-			return CATALOG_NOT_FOLDER;
-		r = catalog_find_child(
-		    db, owner, at.key, path_name(path, i), &at);
-		if (r <= 0)
-			return r < 0 ? r : CATALOG_NO_PATH;
+	if (depth == 0) {
+		*ret_entry = (struct catalog_entry){.folder = true};
+		return 0;
 	}
-	*ret_entry = at;
+	r = walk_folders(db, owner, path, depth - 1, &folder);
+	if (r != 0)
+		return r;
+	r = catalog_find_child(
+	    db, owner, folder, path_name(path, depth - 1), ret_entry);
+	if (r <= 0)
+		return r < 0 ? r : CATALOG_NO_PATH;
 	return 0;
 }
 
@@ -79,16 +107,16 @@ int
 catalog_walk_parent(struct nx_db *db, uint64_t owner, const struct path *path,
     struct catalog_entry *ret_parent)
 {
+	int64_t folder;
 	int r;
 
 	if (path->depth == 0)
 		return CATALOG_IS_ROOT;
-	r = catalog_walk(db, owner, path, path->depth - 1, ret_parent);
-	if (r == CATALOG_NO_PATH)
-		return CATALOG_NO_PARENT;
-	if (r == 0 && !ret_parent->folder)
-		return CATALOG_NOT_FOLDER;
-	return r;
+	r = walk_folders(db, owner, path, path->depth - 1, &folder);
+	if (r == 0)
+		*ret_parent =
+		    (struct catalog_entry){.key = folder, .folder = true};
+	return r == CATALOG_NO_PATH ? CATALOG_NO_PARENT : r;
 }
 
 static int
@@ -196,7 +224,7 @@ catalog_check_target(struct catalog *c, uint64_t owner, const struct path *path,
     uint64_t *ret_old)
 {
 	struct catalog_entry parent, old;
-	int r = catalog_leaving(c->db, owner);
+	int r = catalog_known_leaving(c, owner);
 
 	if (r != 0)
 		return r < 0 ? r : CATALOG_NO_USER;

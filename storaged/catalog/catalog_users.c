@@ -14,9 +14,6 @@
 /* An account below zero would open a quota without end: the write is refused
  * and nothing changed. Not an assertion, so that one user's broken row does not
  * end the daemon for all. */
-/* An account below zero would open a quota without end: the write is refused
- * and nothing changed. Not an assertion, so that one user's broken row does not
- * end the daemon for all. */
 static int
 below_zero(uint64_t user)
 {
@@ -27,7 +24,7 @@ below_zero(uint64_t user)
 /* 0, or why the first change of @user's account cannot be made. */
 static int
 open_account(struct nx_db *db, uint64_t user, const struct catalog_sums *d,
-    int64_t chunks)
+    int64_t chunks, const struct catalog_root *root)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(
@@ -41,27 +38,40 @@ open_account(struct nx_db *db, uint64_t user, const struct catalog_sums *d,
 	    d->charged < 0 || chunks < 0)
 		return below_zero(user);
 	return nx_db_exec(db,
-	    "INSERT INTO users(user, used, files, folders, charged, chunks)"
-	    " VALUES(?, ?, ?, ?, ?, ?)",
-	    "uiiiii", user, d->size, d->files, d->folders, d->charged, chunks);
+	    "INSERT INTO users(user, used, files, folders, charged, chunks,"
+	    " tree, tree_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+	    "uiiiiiiu", user, d->size, d->files, d->folders, d->charged, chunks,
+	    root->size, root->changed_at);
 }
 
 /* One plain statement, as a rule: what gives rows back makes a table for them. */
 int
-catalog_account(struct nx_db *db, uint64_t user, const struct catalog_sums *d,
-    int64_t chunks)
+catalog_account_root(struct nx_db *db, uint64_t user,
+    const struct catalog_sums *d, int64_t chunks,
+    const struct catalog_root *root)
 {
 	int r = nx_db_exec(db,
 	    "UPDATE users SET used = used + ?2, files = files + ?3,"
 	    " folders = folders + ?4, charged = charged + ?5,"
-	    " chunks = chunks + ?6 WHERE user = ?1"
+	    " chunks = chunks + ?6, tree = tree + ?7,"
+	    " tree_at = iif(?8 > 0, ?8, tree_at) WHERE user = ?1"
 	    " AND used + ?2 >= 0 AND files + ?3 >= 0 AND folders + ?4 >= 0"
 	    " AND charged + ?5 >= 0 AND chunks + ?6 >= 0",
-	    "uiiiii", user, d->size, d->files, d->folders, d->charged, chunks);
+	    "uiiiiiiu", user, d->size, d->files, d->folders, d->charged, chunks,
+	    root->size, root->changed_at);
 
 	if (r < 0 || sqlite3_changes(nx_db_handle(db)) > 0)
 		return r;
-	return open_account(db, user, d, chunks);
+	return open_account(db, user, d, chunks, root);
+}
+
+int
+catalog_account(struct nx_db *db, uint64_t user, const struct catalog_sums *d,
+    int64_t chunks)
+{
+	static const struct catalog_root as_it_is;
+
+	return catalog_account_root(db, user, d, chunks, &as_it_is);
 }
 
 int
@@ -180,6 +190,17 @@ catalog_leaving(struct nx_db *db, uint64_t user)
 
 	if (r > 0)
 		sqlite3_reset(stmt);
+	return r;
+}
+
+int
+catalog_known_leaving(struct catalog *c, uint64_t user)
+{
+	struct catalog_known *k = catalog_known(c, user);
+	int r = k->has_leaving ? k->leaving : catalog_leaving(c->db, user);
+
+	k->leaving = r > 0;
+	k->has_leaving = r >= 0 && sqlite3_get_autocommit(nx_db_handle(c->db));
 	return r;
 }
 

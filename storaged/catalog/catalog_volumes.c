@@ -319,6 +319,8 @@ write_replica(struct nx_db *db, void *arg)
 		    "INSERT OR IGNORE INTO replicas(chunk, volume, at)"
 		    " VALUES(?, ?, ?)",
 		    "iiu", a->chunk, a->volume, a->at);
+	if (r == 0 && sqlite3_changes(nx_db_handle(db)) > 0)
+		r = catalog_replica_came(db, a->chunk, a->volume, a->at);
 	if (r == 0 && a->old != 0)
 		r = give_up_replica(db, a->chunk, a->old, NOWHERE);
 	if (r == 0)

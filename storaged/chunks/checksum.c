@@ -202,8 +202,13 @@ digest_is(const struct digest_values *values, const bool wanted[DIGEST_KINDS],
 static void
 hex(const uint8_t *data, size_t len, char *ret_text)
 {
-	for (size_t i = 0; i < len; i++)
-		snprintf(ret_text + 2 * i, 3, "%02x", data[i]);
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		ret_text[2 * i] = digits[data[i] >> 4];
+		ret_text[2 * i + 1] = digits[data[i] & 15];
+	}
+	ret_text[2 * len] = '\0';
 }
 
 void
