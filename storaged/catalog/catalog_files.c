@@ -14,6 +14,9 @@
 #include "storaged/catalog/catalog_internal.h"
 #include "storaged/catalog/catalog_past.h"
 
+#define SHARED_DIGITS 4
+#define SHARED_US     20000U
+
 /* --- reading ----------------------------------------------------------------*/
 
 void
@@ -476,12 +479,32 @@ commit_done(int result, void *arg)
 	op->done(result, op->arg);
 }
 
+/*
+ * Where ids are looked up, what came together is together: of files that come
+ * at once the first digits are the same, and a commit of many touches few pages.
+ * They are others for what comes later, so that few digits tell files apart.
+ */
+static void
+file_id_new(char ret_id[NX_ID_LEN + 1])
+{
+	static char first[SHARED_DIGITS];
+	static uint64_t until_us;
+	uint64_t now = nx_now_us();
+
+	nx_id_new(ret_id);
+	if (now >= until_us) {
+		memcpy(first, ret_id, sizeof(first));
+		until_us = now + SHARED_US;
+	}
+	memcpy(ret_id, first, sizeof(first));
+}
+
 void
 catalog_commit(struct catalog *c, struct catalog_commit *op)
 {
 	nx_assert(
 	    op->done && (op->chunks || op->assembly || op->file.chunks == 0));
 	if (!op->assembly)
-		nx_id_new(op->file.id);
+		file_id_new(op->file.id);
 	nx_db_write(c->db, write_commit, commit_done, op);
 }
