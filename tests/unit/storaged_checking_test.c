@@ -4,6 +4,7 @@
  */
 #include "common/db.h"
 #include "tests/unit/storaged_lab.h"
+#include "tests/unit/storaged_lab_files.h"
 
 static const Nx__CheckStatusReply *
 status(void)
@@ -67,6 +68,51 @@ test_well(void **state)
 	assert_int_equal(st->found + st->left + st->mended, 0);
 	assert_string_equal(st->error, "");
 	assert_true(st->ended_at >= st->began_at && st->began_at > 0);
+}
+
+/* The first replica of @id is on the other volume now, in a segment. */
+static void
+move_replica(const char *id)
+{
+	struct catalog_chunk c;
+	const struct volume *v;
+	int result = INT32_MAX;
+	struct catalog_replica_set op = {
+	    .at = 9ULL << 32 | 4096, .done = lab_on_done, .arg = &result};
+
+	lab_first_chunk(id, &c);
+	op.chunk = c.key;
+	op.old = c.volumes[0];
+	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
+		if (v->key != op.old)
+			op.volume = v->key;
+	catalog_replica_set(lab.s.catalog, &op);
+	while (result == INT32_MAX)
+		event_base_loop(lab.base, EVLOOP_ONCE);
+	assert_int_equal(result, 0);
+}
+
+/* What volumes and segments say of their chunks, whatever size these have. */
+static void
+test_counted(void **state)
+{
+	static const size_t sizes[] = {1, 7, 8, 4095, 70001, 300 << 10};
+	uint8_t *data = lab_random(300 << 10);
+	const struct lab_upload u = {.path = "/moved"};
+	char path[32], id[33];
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 << 20));
+	for (size_t i = 0; i < NX_ARRAY_SIZE(sizes); i++) {
+		(void)snprintf(path, sizeof(path), "/%zu", i);
+		LAB_OK(lab_put(7, path, data, sizes[i]));
+	}
+	LAB_OK(lab_upload(7, &u, data, 4097, id));
+	assert_int_equal(await(begin(false))->found, 0);
+	LAB_OK(lab_volume(LAB_NODE("2"), 64 << 20));
+	move_replica(id);
+	assert_int_equal(await(begin(false))->found, 0);
+	free(data);
 }
 
 /* Others change the tree in every turn of it. */
@@ -141,6 +187,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    T(test_well),
+	    T(test_counted),
 	    T(test_beside_others),
 	    T(test_mends),
 	    T(test_no_room),
