@@ -344,31 +344,12 @@ insert_file(struct nx_db *db, struct catalog_commit *op)
 }
 
 static int
-insert_replica(
-    struct nx_db *db, int64_t chunk, const struct catalog_chunk *c, uint32_t i)
-{
-	int r = nx_db_exec(db,
-	    "UPDATE volumes SET chunks = chunks + 1"
-	    " WHERE volume = ? AND state = 1",
-	    "i", c->volumes[i]);
-
-	if (r < 0 || sqlite3_changes(nx_db_handle(db)) == 0)
-		return r < 0 ? r : CATALOG_NO_VOLUME;
-	r = nx_db_exec(db,
-	    "INSERT INTO replicas(chunk, volume, at) VALUES(?, ?, ?)", "iiu",
-	    chunk, c->volumes[i], c->at[i]);
-	return r < 0
-	    ? r
-	    : catalog_record_came(db, c->volumes[i], c->at[i], c->sums.size);
-}
-
-static int
 insert_replicas(struct nx_db *db, int64_t chunk, const struct catalog_chunk *c)
 {
 	int r = 0;
 
 	for (uint32_t i = 0; i < c->n_replicas && r == 0; i++)
-		r = insert_replica(db, chunk, c, i);
+		r = catalog_replica_insert(db, chunk, c, i);
 	return r;
 }
 

@@ -168,11 +168,12 @@ int catalog_next_owner(struct nx_db *db, struct catalog_turn *turn,
 /* Does somebody read it right now? Then its chunks must stay. 1, 0, -errno. */
 int catalog_is_pinned(struct nx_db *db, int64_t file);
 
-/* The sums of a volume and of its segment, after a replica was inserted: the
- * segment's, and both. (What goes, and what moves, triggers count.) 0 or
+/* A replica of a new chunk, @i of @c, and the sums of its volume and of its
+ * segment. (What goes, and what moves, triggers count.) 0, CATALOG_NO_VOLUME,
  * -errno. */
-int catalog_record_came(
-    struct nx_db *db, int64_t volume, uint64_t at, uint32_t size);
+int catalog_replica_insert(
+    struct nx_db *db, int64_t chunk, const struct catalog_chunk *c, uint32_t i);
+/* The sums alone, after a replica was inserted. 0 or -errno. */
 int catalog_replica_came(
     struct nx_db *db, int64_t chunk, int64_t volume, uint64_t at);
 

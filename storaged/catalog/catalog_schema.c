@@ -261,7 +261,7 @@ static const char schema_14[] =
     "ALTER TABLE files ADD COLUMN extra INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE files ADD COLUMN meta BLOB;";
 
-/* Whoever inserts a replica counts it: catalog_record_came(). */
+/* Whoever inserts a replica counts it: catalog_replica_came(). */
 static const char schema_counted[] = "DROP TRIGGER replica_came;"
 				     "DROP TRIGGER record_came;";
 

@@ -19,9 +19,8 @@ span_of(uint32_t size)
 
 /* One plain statement: with triggers SQLite keeps each page that an INSERT
  * changes, to be able to take back that one alone. */
-int
-catalog_record_came(
-    struct nx_db *db, int64_t volume, uint64_t at, uint32_t size)
+static int
+record_came(struct nx_db *db, int64_t volume, uint64_t at, uint32_t size)
 {
 	if (at == 0)
 		return 0;
@@ -31,6 +30,24 @@ catalog_record_came(
 	    " SET chunks = chunks + 1, bytes = bytes + ?3,"
 	    " high = max(high, ?4), came = came + ?3",
 	    "iuiu", volume, at >> 32, span_of(size), at);
+}
+
+int
+catalog_replica_insert(
+    struct nx_db *db, int64_t chunk, const struct catalog_chunk *c, uint32_t i)
+{
+	int r = nx_db_exec(db,
+	    "UPDATE volumes SET chunks = chunks + 1"
+	    " WHERE volume = ? AND state = 1",
+	    "i", c->volumes[i]);
+
+	if (r < 0 || sqlite3_changes(nx_db_handle(db)) == 0)
+		return r < 0 ? r : CATALOG_NO_VOLUME;
+	r = nx_db_exec(db,
+	    "INSERT INTO replicas(chunk, volume, at) VALUES(?, ?, ?)", "iiu",
+	    chunk, c->volumes[i], c->at[i]);
+	return r < 0 ? r
+		     : record_came(db, c->volumes[i], c->at[i], c->sums.size);
 }
 
 int
@@ -50,7 +67,7 @@ catalog_replica_came(
 		return r < 0 ? r : -EBADMSG;
 	size = (uint32_t)sqlite3_column_int64(stmt, 0);
 	sqlite3_reset(stmt);
-	return catalog_record_came(db, volume, at, size);
+	return record_came(db, volume, at, size);
 }
 
 int
