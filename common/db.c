@@ -28,6 +28,24 @@ nx_db_handle(struct nx_db *db)
 	return db->sqlite;
 }
 
+void
+nx_db_set_ctx(struct nx_db *db, void *ctx)
+{
+	db->ctx = ctx;
+}
+
+void *
+nx_db_ctx(const struct nx_db *db)
+{
+	return db->ctx;
+}
+
+unsigned
+nx_db_undone(const struct nx_db *db)
+{
+	return db->undone;
+}
+
 int
 nx_db_errno_of(int rc)
 {

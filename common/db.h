@@ -33,6 +33,12 @@ int nx_db_open(struct event_base *base, const char *path,
 struct nx_db *nx_db_close(struct nx_db *db);
 sqlite3 *nx_db_handle(struct nx_db *db);
 
+/* What belongs to it, for those who are given the database alone. */
+void nx_db_set_ctx(struct nx_db *db, void *ctx);
+void *nx_db_ctx(const struct nx_db *db);
+/* As long as this stays the same nothing that a write has done was undone. */
+unsigned nx_db_undone(const struct nx_db *db);
+
 /* A prepared statement for the literal @sql, kept for the next time and reset
  * before it is handed out; NULL when it does not compile (logged). */
 sqlite3_stmt *nx_db_stmt(struct nx_db *db, const char *sql);

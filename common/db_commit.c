@@ -43,8 +43,10 @@ run_alone(struct nx_db *db, struct nx_db_write *w)
 
 	if (r == 0)
 		r = run_write(db, w);
-	if (r > 0)
+	if (r > 0) {
+		db->undone++;
 		r = nx_db_exec(db, "ROLLBACK TO w", "");
+	}
 	return r < 0 ? r : nx_db_exec(db, "RELEASE w", "");
 }
 
@@ -107,6 +109,7 @@ try_batch(struct nx_db *db, struct nx_db_writes *batch,
 	if (r == 0)
 		r = commit(db);
 	nx_db_ship_over(db, r == 0);
+	db->undone += r != 0;
 	if (r != 0 && !sqlite3_get_autocommit(db->sqlite))
 		(void)nx_db_run(db, "ROLLBACK");
 	return r;

@@ -20,7 +20,9 @@ struct nx_db {
 	struct nx_db_writes pending;
 	struct nx_db_writes behind; /* what nobody waits for */
 	unsigned passed;            /* turns the first of them has waited */
-	unsigned careful;           /* batches that begin with savepoints */
+	unsigned undone;            /* writes and batches that were */
+	void *ctx;
+	unsigned careful; /* batches that begin with savepoints */
 	struct {
 		const char *sql;
 		sqlite3_stmt *stmt;
