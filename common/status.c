@@ -30,6 +30,7 @@ static const struct {
 	"This host cannot do it"},
     [NX__STATUS__INTERNAL] = {"internal", 500, 1, "Internal error"},
     [NX__STATUS__PRECONDITION] = {"precondition", 412, 5, "Not as expected"},
+    [NX__STATUS__GONE] = {"gone", 410, 4, "Not known any more"},
 };
 
 static size_t

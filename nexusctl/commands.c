@@ -121,6 +121,11 @@ static const struct ctl_option cp_options[] = {
     {"recursive", 'r', NULL, NULL, "a folder, with all that is below it"},
     {"replace", 0, NULL, NULL, "replace a file that is there"},
 };
+static const struct ctl_option events_options[] = {
+    {"since", 0, "<word:CURSOR>", NULL,
+	"what came after it; now: nothing that was before"},
+    {"follow", 0, NULL, NULL, "wait for what comes"},
+};
 static const struct ctl_option bucket_make_options[] = {
     {"versions", 0, NULL, NULL, "keep versions from the beginning"},
     {"locks", 0, NULL, NULL, "let versions be locked; they are kept then"},
@@ -307,6 +312,15 @@ const struct ctl_command ctl_commands[] = {
 	ctl_snapshot_ls},
     {"fs snapshot rm <word:NAME>", "delete a snapshot",
 	"What only it needed is given up.", NO_OPT, STORAGE, ctl_snapshot_rm},
+    {"fs events", "list what has changed",
+	"Files and folders, files outside of them, and objects: created, "
+	"changed, deleted, moved, or purged (an old version went). A line on "
+	"standard error says how to go on from there; with -q only that "
+	"cursor is printed. When what came after a cursor is not kept any "
+	"more it says so, and exits with 4: take --since now, list "
+	"everything anew, and go on from there.\n\n"
+	"    nexusctl --user ann fs events --since now --follow",
+	OPT(events_options), STORAGE, ctl_fs_events},
 
     {"bucket make <bucket>", "make a bucket",
 	"A bucket holds objects by keys, beside the folders. Its name is one "

@@ -132,6 +132,8 @@ cJSON *ctl_json(const ProtobufCMessage *m);
 int ctl_print_memfd(struct ctl *c, int fd, FILE *out, bool raw);
 /* Prints @json and frees it. Returns 0. */
 int ctl_print_json(cJSON *json);
+/* The same in one line. */
+int ctl_print_json_line(cJSON *json);
 
 extern const struct ctl_listing ctl_list_nodes, ctl_list_files,
     ctl_list_damaged, ctl_list_fs, ctl_list_found, ctl_list_users,
@@ -161,6 +163,7 @@ int ctl_fs_mv(struct ctl *c);
 int ctl_fs_policy(struct ctl *c);
 int ctl_fs_cp(struct ctl *c);
 int ctl_fs_find(struct ctl *c);
+int ctl_fs_events(struct ctl *c);
 int ctl_fs_put(struct ctl *c);
 int ctl_fs_get(struct ctl *c);
 int ctl_fs_versions(struct ctl *c);

@@ -135,16 +135,26 @@ print_line(const char *text)
 	putchar('\n');
 }
 
-int
-ctl_print_json(cJSON *json)
+static int
+print_json(cJSON *json, char *text)
 {
-	char *text = cJSON_Print(json);
-
 	if (text)
 		print_line(text);
 	cJSON_free(text);
 	cJSON_Delete(json);
 	return 0;
+}
+
+int
+ctl_print_json(cJSON *json)
+{
+	return print_json(json, cJSON_Print(json));
+}
+
+int
+ctl_print_json_line(cJSON *json)
+{
+	return print_json(json, cJSON_PrintUnformatted(json));
 }
 
 /* --- tables ------------------------------------------------------------------*/

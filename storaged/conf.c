@@ -40,5 +40,8 @@ const struct nx_conf_key storaged_conf_keys[] = {
 	60, 31536000},
     {"storaged", "check_interval", NX_CONF_UINT, AT(check_interval), "86400", 0,
 	31536000},
+    {"storaged", "events", NX_CONF_UINT, AT(events), "10000", 100, 1000000},
+    {"storaged", "events_keep", NX_CONF_UINT, AT(events_keep), "604800", 60,
+	31536000},
 };
 const size_t storaged_conf_count = NX_ARRAY_SIZE(storaged_conf_keys);

@@ -19,6 +19,7 @@
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/care.h"
 #include "storaged/downloads/downloads.h"
+#include "storaged/events/events.h"
 #include "storaged/ledger/ledger.h"
 #include "storaged/rescue/rescue.h"
 #include "storaged/trees/trees.h"
@@ -198,11 +199,12 @@ make_parts(struct storaged *s)
 	s->scrub = scrub_new(s);
 	s->expiry = expiry_new(s);
 	s->check = check_new(s);
+	s->events = events_new(s);
 	stopping = evtimer_new(s->base, try_to_quit, NULL);
 	if (!s->tickets || !s->quotas || !s->copies || !s->scans ||
 	    !s->purges || !s->historian || !s->uploads || !s->downloads ||
 	    !s->collector || !s->compact || !s->expiry || !s->healer ||
-	    !s->proofs || !s->scrub || !s->check || !stopping)
+	    !s->proofs || !s->scrub || !s->check || !s->events || !stopping)
 		nx_fatal(-ENOMEM, "starting");
 	collector_watch(s->collector, oldest_upload, s->uploads);
 	compact_watch(s->compact, oldest_upload, s->uploads);
@@ -223,6 +225,7 @@ free_parts(struct storaged *s)
 	s->purges = purges_free(s->purges);
 	s->historian = historian_free(s->historian);
 	s->scans = scans_free(s->scans);
+	s->events = events_free(s->events);
 	s->check = check_free(s->check);
 	s->expiry = expiry_free(s->expiry);
 	s->scrub = scrub_free(s->scrub);

@@ -20,6 +20,7 @@ struct collector;
 struct compact;
 struct copies;
 struct downloads;
+struct events;
 struct expiry;
 struct formatter;
 struct healer;
@@ -60,6 +61,8 @@ struct storaged_conf {
 	uint64_t scrub_cpu;       /* percent of a core */
 	uint64_t scrub_interval;  /* seconds between two cycles' beginnings */
 	uint64_t check_interval;  /* the same of checks; 0: only when asked */
+	uint64_t events;          /* of a user, that are kept */
+	uint64_t events_keep;     /* seconds */
 };
 extern const struct nx_conf_key storaged_conf_keys[];
 extern const size_t storaged_conf_count;
@@ -84,6 +87,7 @@ struct storaged {
 	struct reserve *reserve;
 	struct uploads *uploads;
 	struct downloads *downloads;
+	struct events *events; /* what has changed, and who waits for it */
 	struct collector *collector;
 	struct compact *compact;
 	struct healer *healer;

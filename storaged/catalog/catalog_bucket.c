@@ -7,6 +7,7 @@
 
 #include "common/err.h"
 #include "storaged/catalog/catalog_bucket_internal.h"
+#include "storaged/catalog/catalog_event_internal.h"
 #include "storaged/catalog/catalog_internal.h"
 
 #define BUCKET_COLUMNS \
@@ -164,6 +165,18 @@ check_name_free(struct nx_db *db, const struct catalog_bucket *b)
 }
 
 static int
+tell_bucket(
+    struct nx_db *db, enum catalog_change how, const struct catalog_bucket *b)
+{
+	struct catalog_event e = {.change = how,
+	    .thing = CATALOG_THING_BUCKET,
+	    .place = "",
+	    .bucket = b->name};
+
+	return catalog_tell(db, b->owner, &e);
+}
+
+static int
 write_make(struct nx_db *db, void *arg)
 {
 	struct catalog_bucket_op *op = arg;
@@ -184,9 +197,9 @@ write_make(struct nx_db *db, void *arg)
 	b->key = sqlite3_last_insert_rowid(nx_db_handle(db));
 	if (r == 0)
 		r = catalog_account(db, b->owner, &one_bucket, 0);
-	return r < 0
-	    ? r
-	    : catalog_check_account(db, b->owner, op->quota, op->entries);
+	if (r == 0)
+		r = catalog_check_account(db, b->owner, op->quota, op->entries);
+	return r != 0 ? r : tell_bucket(db, CATALOG_EVENT_CREATED, b);
 }
 
 static void
@@ -271,7 +284,9 @@ write_delete(struct nx_db *db, void *arg)
 		return r == 1 ? CATALOG_BUCKET_FULL : r;
 	r = nx_db_exec(
 	    db, "DELETE FROM buckets WHERE bucket = ?", "i", old.key);
-	return r < 0 ? r : catalog_account(db, old.owner, &less, 0);
+	if (r == 0)
+		r = catalog_account(db, old.owner, &less, 0);
+	return r < 0 ? r : tell_bucket(db, CATALOG_EVENT_DELETED, &old);
 }
 
 void

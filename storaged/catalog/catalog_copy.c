@@ -1,10 +1,9 @@
 /*
- * Copies without a byte, in the catalogue: rows that have the chunks of others.
- * A file is one write. A folder is walked depth first, some rows a step, into a
- * folder that hangs below no tree (its parent is OUTSIDE); its own sums are kept
- * there, the account pays for it as it grows, and the last write puts it where
- * it was meant to be. What ends on the way gives back what it took, at the
- * latest when the catalogue is opened again (the table copying).
+ * Copies without a byte: rows that have the chunks of others. A file is one
+ * write. A folder is walked depth first into one that hangs below no tree (its
+ * parent is OUTSIDE); the account pays for it as it grows, and the last write
+ * puts it where it was meant to be. What ends on the way gives back what it took,
+ * at the latest when the catalogue is opened again (the table copying).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "common/err.h"
 #include "common/id.h"
 #include "storaged/catalog/catalog_copying.h"
+#include "storaged/catalog/catalog_event_internal.h"
 
 #define OUTSIDE INT64_C(-1)
 #define STEP_US 1000
@@ -22,10 +22,9 @@
 
 /* A row for another file with the content of @source. */
 static int
-insert_copy(
-    struct nx_db *db, int64_t source, const char *name, int64_t *ret_file)
+insert_copy(struct nx_db *db, int64_t source, const char *name,
+    char id[NX_ID_LEN + 1], int64_t *ret_file)
 {
-	char id[NX_ID_LEN + 1];
 	int r;
 
 	nx_id_new(id);
@@ -48,6 +47,7 @@ copy_file(struct nx_db *db, struct catalog_copy *op)
 	struct catalog_commit as = {
 	    .file = {.owner = op->owner,
 		.size = op->entry.size,
+		.etag = op->entry.etag,
 		.extra = op->entry.charged > op->entry.size
 		    ? op->entry.charged - op->entry.size
 		    : 0},
@@ -56,7 +56,8 @@ copy_file(struct nx_db *db, struct catalog_copy *op)
 	    .condition = op->condition,
 	};
 	int64_t file;
-	int r = insert_copy(db, op->entry.file, path_last(&op->to), &file);
+	int r = insert_copy(
+	    db, op->entry.file, path_last(&op->to), as.file.id, &file);
 
 	if (r == 0)
 		r = catalog_put_entry(db, &as, file, &op->freed);
@@ -169,12 +170,13 @@ copy_child(struct nx_db *db, uint64_t owner, int64_t parent,
     const struct copy_child *child, struct catalog_sums *sums)
 {
 	bool folder = child->file == 0;
+	char id[NX_ID_LEN + 1];
 	int64_t file = 0, charged = folder ? 0 : child->charged;
 	int64_t reach = 1 + (int64_t)strlen(child->name);
 	int r = 0;
 
 	if (!folder)
-		r = insert_copy(db, child->file, child->name, &file);
+		r = insert_copy(db, child->file, child->name, id, &file);
 	if (r == 0)
 		r = nx_db_exec(db,
 		    "INSERT INTO entries(owner, parent, name, file, size,"
@@ -296,11 +298,12 @@ write_link(struct nx_db *db, void *arg)
 	if (r == 0)
 		r = catalog_walk(
 		    db, op->owner, &op->to, op->to.depth, &op->entry);
-	return r;
+	return r != 0 ? r
+		      : catalog_tell_path(db, op->owner, CATALOG_EVENT_CREATED,
+			    op->to.text, &op->entry);
 }
 
-/* What there is of a copy goes, and its part of the account. A user who leaves
- * has none any more. */
+/* What there is of it goes, and of the account, unless its user leaves. */
 static int
 drop_folder(struct nx_db *db, uint64_t owner, int64_t root)
 {
@@ -311,7 +314,7 @@ drop_folder(struct nx_db *db, uint64_t owner, int64_t root)
 
 	less = catalog_negated(&sums);
 	if (leaving < 0)
-		return leaving;
+		r = leaving;
 	if (r == 0 && !leaving)
 		r = catalog_account(db, owner, &less, 0);
 	return r < 0 ? r : catalog_drop_folder(db, owner, root, sums.charged);
@@ -389,7 +392,6 @@ static void
 linked(int result, void *arg)
 {
 	struct catalog_copy *op = arg;
-
 	const struct copy_progress *p = &op->copying->now;
 
 	op->result = result;

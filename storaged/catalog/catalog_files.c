@@ -11,6 +11,7 @@
 
 #include "common/err.h"
 #include "storaged/catalog/catalog_bucket_internal.h"
+#include "storaged/catalog/catalog_event_internal.h"
 #include "storaged/catalog/catalog_internal.h"
 #include "storaged/catalog/catalog_past.h"
 
@@ -253,6 +254,7 @@ write_remove(struct nx_db *db, void *arg)
 {
 	struct catalog_remove *op = arg;
 	const struct catalog_file *f = &op->file;
+	char place[PATH_BYTES_MAX + 8]; /* never cut */
 	sqlite3_stmt *stmt;
 	/* It may be gone by now, or have become another user's by no means. */
 	int r = nx_db_query(db, &stmt,
@@ -269,10 +271,16 @@ write_remove(struct nx_db *db, void *arg)
 		return CATALOG_NO_FILE;
 	if (f->in_bucket || f->hidden)
 		return CATALOG_IN_BUCKET;
+	catalog_file_place(nx_db_ctx(db), f, place, sizeof(place));
 	if (f->in_tree)
-		return catalog_take_entry(db, f->owner, f->key);
-	r = settle_raw(db, f, -1);
-	return r < 0 ? r : catalog_drop_file(db, f->owner, f->key);
+		r = catalog_take_entry(db, f->owner, f->key);
+	else {
+		r = settle_raw(db, f, -1);
+		if (r == 0)
+			r = catalog_drop_file(db, f->owner, f->key);
+	}
+	return r != 0 ? r
+		      : catalog_tell_file(db, CATALOG_EVENT_DELETED, f, place);
 }
 
 static void
@@ -430,7 +438,11 @@ place_file(struct nx_db *db, struct catalog_commit *op)
 	if (op->part)
 		return catalog_put_part(db, op, f->key);
 	r = catalog_check_condition(&op->condition, NULL);
-	return r != 0 ? r : settle_raw(db, f, 1);
+	if (r == 0)
+		r = settle_raw(db, f, 1);
+	return r != 0
+	    ? r
+	    : catalog_tell_file(db, CATALOG_EVENT_CREATED, f, f->name);
 }
 
 static int

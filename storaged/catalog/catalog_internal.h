@@ -17,9 +17,20 @@ struct catalog_known {
 };
 #define CATALOG_KNOWN 64U
 
+/* The last number of a user's log, as long as no write has been undone. */
+struct catalog_told {
+	uint64_t user, last; /* 0: not known */
+	unsigned undone;
+};
+#define CATALOG_TOLD 64U
+
 struct catalog {
-	struct nx_db *db;
+	struct nx_db *db;                          /* whose ctx it is */
 	struct catalog_known known[CATALOG_KNOWN]; /* by user */
+	struct catalog_told told[CATALOG_TOLD];    /* by user */
+	uint64_t events_keep;
+	void (*told_fn)(uint64_t user, void *arg);
+	void *told_arg;
 };
 
 /* For nx_db_open (catalog_schema.c). */
@@ -31,6 +42,7 @@ extern const char catalog_schema_buckets[];
 extern const char catalog_schema_point[];
 extern const char catalog_schema_history[];
 extern const char catalog_schema_parity[];
+extern const char catalog_schema_events[];
 
 /* Whose chunks the row @f of files has: its own, or those of the one it is a
  * copy of. Keys are never used again, so that one may have gone. */

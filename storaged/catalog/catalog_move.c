@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "storaged/catalog/catalog_event_internal.h"
 #include "storaged/catalog/catalog_past.h"
 
 /* Entries looked at when a bound says that a move goes too deep: a few ms, for
@@ -71,7 +72,8 @@ write_delete(struct nx_db *db, void *arg)
 	op->files = (uint64_t)sums.files;
 	op->folders = (uint64_t)sums.folders;
 	op->bytes = (uint64_t)sums.size;
-	return 0;
+	return catalog_tell_path(
+	    db, op->owner, CATALOG_EVENT_DELETED, op->path.text, &e);
 }
 
 void
@@ -232,6 +234,22 @@ catalog_clear_target(struct nx_db *db, uint64_t owner,
 }
 
 static int
+tell_move(struct nx_db *db, const struct catalog_tree_op *op)
+{
+	const struct catalog_entry *at = &op->entry;
+	struct catalog_event e = {.change = CATALOG_EVENT_MOVED,
+	    .thing = at->folder ? CATALOG_THING_FOLDER : CATALOG_THING_FILE,
+	    .place = op->to.text,
+	    .place_len = strlen(op->to.text),
+	    .old = op->path.text,
+	    .id = at->folder ? NULL : at->id,
+	    .etag = at->folder ? NULL : at->etag.text,
+	    .size = at->size};
+
+	return catalog_tell(db, op->owner, &e);
+}
+
+static int
 write_move(struct nx_db *db, void *arg)
 {
 	struct catalog_tree_op *op = arg;
@@ -258,7 +276,7 @@ write_move(struct nx_db *db, void *arg)
 	if (r == 0)
 		r = catalog_walk(
 		    db, op->owner, &op->to, op->to.depth, &op->entry);
-	return r;
+	return r != 0 ? r : tell_move(db, op);
 }
 
 void

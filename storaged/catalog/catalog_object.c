@@ -222,18 +222,20 @@ replaced_by(struct nx_db *db, const struct catalog_bucket *b,
 static int
 check_put(struct nx_db *db, const struct catalog_bucket *b,
     const struct catalog_object_put *put,
-    const struct catalog_condition *condition, struct catalog_object *ret_old)
+    const struct catalog_condition *condition, struct catalog_object *ret_old,
+    bool *ret_there)
 {
 	struct catalog_object newest;
 	int r = object_newest(db, b->key, &put->key, &newest);
 
 	if (r != 0 && r != CATALOG_NO_KEY)
 		return r;
+	*ret_there = r == 0 && !newest.marker;
 	if (!b->lockable &&
 	    (put->lock.mode != CATALOG_UNLOCKED || put->lock.hold))
 		return CATALOG_NOT_LOCKABLE;
 	r = catalog_check_condition(
-	    condition, r == 0 && !newest.marker ? &newest.etag : NULL);
+	    condition, *ret_there ? &newest.etag : NULL);
 	return r != 0 ? r : replaced_by(db, b, &put->key, ret_old);
 }
 
@@ -244,6 +246,7 @@ catalog_check_object(struct catalog *c, uint64_t owner,
 {
 	struct catalog_object old;
 	struct catalog_bucket b;
+	bool there;
 	int r = catalog_leaving(c->db, owner);
 
 	if (r != 0)
@@ -251,7 +254,7 @@ catalog_check_object(struct catalog *c, uint64_t owner,
 	*ret_old = 0;
 	r = catalog_read_bucket(c->db, owner, put->bucket, &b);
 	if (r == 0)
-		r = check_put(c->db, &b, put, condition, &old);
+		r = check_put(c->db, &b, put, condition, &old, &there);
 	if (r == 0)
 		*ret_old = old.charged;
 	return r == CATALOG_NO_KEY ? 0 : r;
@@ -275,6 +278,37 @@ lock_for(struct nx_db *db, const struct catalog_bucket *b,
 }
 
 int
+object_tell(struct nx_db *db, uint64_t owner, enum catalog_change how,
+    const char *name, const struct catalog_key *key,
+    const struct catalog_object *o)
+{
+	struct catalog_event e = {.change = how,
+	    .thing = CATALOG_THING_OBJECT,
+	    .place = (const char *)key->data,
+	    .place_len = key->len,
+	    .bucket = name,
+	    .version = o->version[0] ? o->version : NULL,
+	    .id = o->marker ? NULL : o->id,
+	    .etag = o->marker ? NULL : o->etag.text,
+	    .size = o->size};
+
+	return catalog_tell(db, owner, &e);
+}
+
+static int
+tell_put(struct nx_db *db, const struct catalog_commit *op,
+    enum catalog_change how, const char *name)
+{
+	const struct catalog_object_put *put = op->object;
+	struct catalog_object o = {
+	    .size = op->file.size, .etag = op->file.etag};
+
+	memcpy(o.id, op->file.id, sizeof(o.id));
+	memcpy(o.version, put->version, sizeof(o.version));
+	return object_tell(db, op->file.owner, how, name, &put->key, &o);
+}
+
+int
 catalog_put_object(struct nx_db *db, struct catalog_commit *op, int64_t file)
 {
 	struct catalog_object_put *put = op->object;
@@ -287,10 +321,11 @@ catalog_put_object(struct nx_db *db, struct catalog_commit *op, int64_t file)
 	    .meta_len = put->meta_len};
 	struct catalog_object old;
 	struct catalog_bucket b;
+	bool there;
 	int r = catalog_read_bucket(db, row.owner, put->bucket, &b);
 
 	if (r == 0)
-		r = check_put(db, &b, put, &op->condition, &old);
+		r = check_put(db, &b, put, &op->condition, &old, &there);
 	if (r == 0) {
 		r = object_check_lock(db, &old, false);
 		if (r == 0)
@@ -303,5 +338,11 @@ catalog_put_object(struct nx_db *db, struct catalog_commit *op, int64_t file)
 	if (r == 0 && b.versions == CATALOG_VERSIONS_ON)
 		nx_id_new(row.version);
 	memcpy(put->version, row.version, sizeof(put->version));
-	return r != 0 ? r : object_insert(db, &row);
+	if (r == 0)
+		r = object_insert(db, &row);
+	return r != 0
+	    ? r
+	    : tell_put(db, op,
+		  there ? CATALOG_EVENT_CHANGED : CATALOG_EVENT_CREATED,
+		  b.name);
 }

@@ -3,6 +3,7 @@
 #define STORAGED_CATALOG_OBJECT_INTERNAL_H
 
 #include "storaged/catalog/catalog_bucket_internal.h"
+#include "storaged/catalog/catalog_event_internal.h"
 
 /* Columns of struct catalog_object in the order object_read wants. */
 #define OBJECT_COLUMNS                                            \
@@ -37,5 +38,10 @@ struct object_row {
 	char version[NX_ID_LEN + 1];
 };
 int object_insert(struct nx_db *db, const struct object_row *row);
+/* Tells that @how has come of the object @key in the bucket @name, which is or
+ * was @o. */
+int object_tell(struct nx_db *db, uint64_t owner, enum catalog_change how,
+    const char *name, const struct catalog_key *key,
+    const struct catalog_object *o);
 
 #endif

@@ -123,9 +123,32 @@ check_condition(const struct catalog_object_remove *op, int found,
 	    op->condition, found == 0 && !o->marker ? &o->etag : NULL);
 }
 
+/* @o has gone; what a list shows of its key now, if anything, is another one. */
+static int
+tell_gone(struct nx_db *db, const struct catalog_object_remove *op,
+    const char *name, const struct catalog_object *o)
+{
+	struct catalog_object now;
+	enum catalog_change how = CATALOG_EVENT_PURGED;
+	int r = CATALOG_NO_KEY;
+
+	if (o->current)
+		r = object_newest(db, op->bucket, &op->key, &now);
+	if (r < 0)
+		return r;
+	if (r == 0 && !now.marker)
+		return object_tell(db, op->owner,
+		    o->marker ? CATALOG_EVENT_CREATED : CATALOG_EVENT_CHANGED,
+		    name, &op->key, &now);
+	if (o->current && !o->marker)
+		how = CATALOG_EVENT_DELETED;
+	return object_tell(db, op->owner, how, name, &op->key, o);
+}
+
 /* The version that was named goes; what is below it is current then. */
 static int
-remove_version(struct nx_db *db, struct catalog_object_remove *op)
+remove_version(
+    struct nx_db *db, struct catalog_object_remove *op, const char *name)
 {
 	struct catalog_object o;
 	int e, r = object_version(db, op->bucket, &op->key, op->version, &o);
@@ -145,7 +168,7 @@ remove_version(struct nx_db *db, struct catalog_object_remove *op)
 		op->was_marker = o.marker;
 		memcpy(op->marker, o.version, sizeof(op->marker));
 	}
-	return r;
+	return r != 0 ? r : tell_gone(db, op, name, &o);
 }
 
 static int
@@ -165,16 +188,18 @@ put_marker(struct nx_db *db, struct catalog_object_remove *op, bool null)
 	    : catalog_check_account(db, op->owner, op->quota, op->entries);
 }
 
-/* No version was named. */
+/* No version was named. *ret_found: 0, and *ret_newest is what was there. */
 static int
-remove_current(struct nx_db *db, struct catalog_object_remove *op,
-    const struct catalog_bucket *b)
+hide_current(struct nx_db *db, struct catalog_object_remove *op,
+    const struct catalog_bucket *b, int *ret_found,
+    struct catalog_object *ret_newest)
 {
 	struct catalog_object o;
-	int e, r = object_newest(db, b->key, &op->key, &o);
+	int e, r = *ret_found = object_newest(db, b->key, &op->key, ret_newest);
 
 	if (r < 0)
 		return r;
+	o = *ret_newest;
 	e = check_condition(op, r, &o);
 	if (e != 0)
 		return e;
@@ -191,6 +216,20 @@ remove_current(struct nx_db *db, struct catalog_object_remove *op,
 	return r == 0 || r == CATALOG_NO_KEY ? put_marker(db, op, true) : r;
 }
 
+/* Nobody is told of a deletion of what was hidden already. */
+static int
+remove_current(struct nx_db *db, struct catalog_object_remove *op,
+    const struct catalog_bucket *b)
+{
+	struct catalog_object newest;
+	int found, r = hide_current(db, op, b, &found, &newest);
+
+	if (r != 0 || found != 0 || newest.marker)
+		return r;
+	return object_tell(
+	    db, op->owner, CATALOG_EVENT_DELETED, b->name, &op->key, &newest);
+}
+
 static int
 write_remove(struct nx_db *db, void *arg)
 {
@@ -205,7 +244,7 @@ write_remove(struct nx_db *db, void *arg)
 	r = catalog_read_bucket(db, op->owner, op->bucket, &b);
 	if (r != 0)
 		return r;
-	return op->version ? remove_version(db, op)
+	return op->version ? remove_version(db, op, b.name)
 			   : remove_current(db, op, &b);
 }
 

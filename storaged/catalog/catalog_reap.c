@@ -17,6 +17,7 @@
 #include "common/err.h"
 #include "common/id.h"
 #include "storaged/catalog/catalog_bucket_internal.h"
+#include "storaged/catalog/catalog_event_internal.h"
 #include "storaged/catalog/catalog_past.h"
 
 #define STEP_CHANGES  256  /* rows, on nearly as many pages */
@@ -323,6 +324,8 @@ reap_folder(struct nx_db *db, uint64_t owner, const struct step *step)
 		r = raw_files_of(db, owner, children, &n);
 	if (r == 0 && n == 0 && folder == 0)
 		r = catalog_drop_buckets(db, owner);
+	if (r == 0 && n == 0 && folder == 0)
+		r = catalog_drop_events(db, owner);
 	if (r == 0 && n == 0)
 		r = past_drop_below(db, owner, folder);
 	if (r == 0 && n == 0)

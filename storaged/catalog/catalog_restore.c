@@ -9,6 +9,7 @@
 
 #include "common/err.h"
 #include "common/id.h"
+#include "storaged/catalog/catalog_event_internal.h"
 #include "storaged/catalog/catalog_past.h"
 
 #define OUTSIDE INT64_C(-1)
@@ -94,9 +95,13 @@ write_restore(struct nx_db *db, void *arg)
 {
 	struct catalog_restore *op = arg;
 	const struct path *to = op->to.depth ? &op->to : &op->path;
+	enum catalog_change how = CATALOG_EVENT_CREATED;
 	struct past p;
 	int r = past_find(db, op->owner, &op->path, op->past, &p);
 
+	if (r == 0 &&
+	    catalog_walk(db, op->owner, to, to->depth, &op->entry) == 0)
+		how = CATALOG_EVENT_CHANGED;
 	if (r == 0)
 		r = past_give_back(db, &p);
 	if (r == 0)
@@ -104,8 +109,11 @@ write_restore(struct nx_db *db, void *arg)
 	if (r == 0)
 		r = catalog_check_account(
 		    db, op->owner, op->quota, op->entries);
-	return r != 0 ? r
-		      : catalog_walk(db, op->owner, to, to->depth, &op->entry);
+	if (r == 0)
+		r = catalog_walk(db, op->owner, to, to->depth, &op->entry);
+	return r != 0
+	    ? r
+	    : catalog_tell_path(db, op->owner, how, to->text, &op->entry);
 }
 
 static void

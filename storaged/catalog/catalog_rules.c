@@ -409,5 +409,24 @@ const struct check_rule catalog_rules[] = {
 	 " used = used + ?2, files = files + ?3, folders = folders + ?4,"
 	 " charged = charged + ?5, tree = tree + ?6, chunks = chunks + ?7"}},
     RULES_OF_HISTORY_SUMS,
+    /* Behind the accounts: who has one again is somebody. A part of a log is
+     * never taken from within it. */
+    {"event-unreadable",
+	"SELECT e.seq, printf('event %d of user %d says nothing that can be"
+	" understood', e.seq, e.owner), e.owner FROM events e WHERE e.seq <= 0"
+	" OR e.change NOT BETWEEN 0 AND 4 OR e.thing NOT BETWEEN 0 AND 4",
+	/* The last one stays, as another, so that numbers go on. */
+	{"DELETE FROM events WHERE owner = ?2 AND seq < ?1",
+	    "DELETE FROM events WHERE owner = ?2 AND seq = ?1 AND EXISTS"
+	    " (SELECT 1 FROM events e WHERE e.owner = ?2 AND e.seq > ?1)",
+	    "UPDATE events SET seq = max(seq, 0) + 1, change = 4, thing = 0"
+	    " WHERE owner = ?2 AND seq = ?1 AND (seq <= 0"
+	    " OR change NOT BETWEEN 0 AND 4 OR thing NOT BETWEEN 0 AND 4)"}},
+    {"events-of-nobody",
+	"SELECT DISTINCT e.owner, printf('there are events of user %d, of whom"
+	" nothing else is known', e.owner) FROM events e WHERE NOT EXISTS"
+	" (SELECT 1 FROM users u WHERE u.user = e.owner)",
+	{"DELETE FROM events WHERE owner = ?1 AND NOT EXISTS"
+	 " (SELECT 1 FROM users u WHERE u.user = ?1)"}},
 };
 const size_t catalog_rules_count = NX_ARRAY_SIZE(catalog_rules);

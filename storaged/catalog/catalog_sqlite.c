@@ -20,6 +20,8 @@
 #include "common/log.h"
 #include "storaged/catalog/catalog_internal.h"
 
+#define EVENTS_KEEP 10000 /* unless said otherwise */
+
 /* Files that are being read, and how often; users who were deleted since the
  * program began; what of history holds for all. In memory. */
 static const char scratch[] =
@@ -56,7 +58,10 @@ catalog_open_at(struct event_base *base, const char *path, uint32_t schema,
 		free(c);
 		return -EPROTONOSUPPORT;
 	}
+	c->events_keep = EVENTS_KEEP;
 	r = nx_db_open(base, path, catalog_schema, schema, &c->db);
+	if (r == 0)
+		nx_db_set_ctx(c->db, c);
 	if (r == 0 &&
 	    sqlite3_exec(nx_db_handle(c->db), scratch, NULL, NULL, NULL) !=
 		SQLITE_OK)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "storaged/catalog/catalog_event_internal.h"
 #include "storaged/catalog/catalog_past.h"
 
 #define ENTRY_COLUMNS                                                     \
@@ -300,9 +301,9 @@ replace_file(struct nx_db *db, const struct catalog_commit *op, int64_t file,
 	return r < 0 ? r : 0;
 }
 
-int
-catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
-    int64_t file, bool *ret_replaced)
+static int
+put_entry(struct nx_db *db, const struct catalog_commit *op, int64_t file,
+    bool *ret_replaced)
 {
 	uint64_t owner = op->file.owner;
 	const char *name = path_last(op->path);
@@ -327,6 +328,24 @@ catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
 		    (int64_t)catalog_charge(op->file.size + op->file.extra));
 	*ret_replaced = true;
 	return replace_file(db, op, file, parent.key, &old);
+}
+
+int
+catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
+    int64_t file, bool *ret_replaced)
+{
+	const struct catalog_file *f = &op->file;
+	struct catalog_event e = {.thing = CATALOG_THING_FILE,
+	    .place = op->path->text,
+	    .place_len = strlen(op->path->text),
+	    .id = f->id,
+	    .etag = f->etag.text,
+	    .size = f->size};
+	int r = put_entry(db, op, file, ret_replaced);
+
+	e.change =
+	    *ret_replaced ? CATALOG_EVENT_CHANGED : CATALOG_EVENT_CREATED;
+	return r != 0 ? r : catalog_tell(db, f->owner, &e);
 }
 
 /* 1 found, 0 not, -errno. */
@@ -388,15 +407,21 @@ catalog_tree_done(int result, void *arg)
 
 /* --- mkdir ------------------------------------------------------------------*/
 
+/* The @i-th of op->path. */
 static int
-make_folder(struct nx_db *db, uint64_t owner, int64_t parent, const char *name,
-    struct catalog_entry *ret_entry)
+make_folder(struct nx_db *db, const struct catalog_tree_op *op, unsigned i,
+    int64_t parent, struct catalog_entry *ret_entry)
 {
-	int r = insert_entry(db, owner, parent, name, 0, 0, 0);
+	const char *name = path_name(&op->path, i);
+	char path[PATH_BYTES_MAX + 2];
+	int r = insert_entry(db, op->owner, parent, name, 0, 0, 0);
 
 	if (r == 0)
-		r = catalog_find_child(db, owner, parent, name, ret_entry);
-	return r < 0 ? r : 0;
+		r = catalog_find_child(db, op->owner, parent, name, ret_entry);
+	path_upto(&op->path, i + 1, path);
+	return r < 0 ? r
+		     : catalog_tell_path(db, op->owner, CATALOG_EVENT_CREATED,
+			   path, ret_entry);
 }
 
 static int
@@ -424,7 +449,7 @@ write_mkdir(struct nx_db *db, void *arg)
 			continue;
 		if (!last && !op->parents)
 			return CATALOG_NO_PARENT;
-		r = make_folder(db, op->owner, parent, name, &at);
+		r = make_folder(db, op, i, parent, &at);
 		if (r < 0)
 			return r;
 		made = true;

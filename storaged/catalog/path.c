@@ -104,6 +104,20 @@ path_last(const struct path *path)
 	return path->depth ? path_name(path, path->depth - 1) : "";
 }
 
+void
+path_upto(
+    const struct path *path, unsigned depth, char ret_text[PATH_BYTES_MAX + 2])
+{
+	size_t len = 1;
+
+	/* "/a/b": each name begins one further than in "a\0b\0". */
+	if (depth > 0)
+		len = 1 + path->start[depth - 1] +
+		    strlen(path_name(path, depth - 1));
+	memcpy(ret_text, path->text, len);
+	ret_text[len] = '\0';
+}
+
 bool
 path_within(const struct path *path, const struct path *top)
 {

@@ -33,6 +33,9 @@ const char *path_check_name(const char *name, size_t len);
 /* The @i-th name, from 0; the last one. */
 const char *path_name(const struct path *path, unsigned i);
 const char *path_last(const struct path *path);
+/* The first @depth of its names, as a path. */
+void path_upto(
+    const struct path *path, unsigned depth, char ret_text[PATH_BYTES_MAX + 2]);
 /* Is @path equal to or below @top? */
 bool path_within(const struct path *path, const struct path *top);
 

@@ -132,6 +132,7 @@ test_old_version(void **state)
 	    "DROP INDEX replicas_at",
 	    "ALTER TABLE replicas DROP COLUMN at",
 	    "DROP TABLE volume_keys",
+	    "DROP TABLE events",
 	    "DROP TABLE point",
 	    "DROP TABLE disks",
 	    "ALTER TABLE volumes DROP COLUMN own",

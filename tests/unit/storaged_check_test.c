@@ -286,6 +286,14 @@ static const struct planted {
     {"UPDATE sqlite_sequence SET seq = 1 WHERE name = 'files'", "next-file",
 	false},
     {"DELETE FROM sqlite_sequence WHERE name = 'chunks'", "next-chunk", false},
+    {"UPDATE events SET change = 9 WHERE owner = 1 AND seq = 2",
+	"event-unreadable", false},
+    {"UPDATE events SET thing = -1 WHERE owner = 1 AND seq ="
+     " (SELECT max(seq) FROM events WHERE owner = 1)",
+	"event-unreadable", false},
+    {"UPDATE events SET seq = -5 WHERE owner = 2 AND seq = 1",
+	"event-unreadable", false},
+    {"UPDATE events SET owner = 77 WHERE owner = 2", "events-of-nobody", false},
 };
 
 static bool

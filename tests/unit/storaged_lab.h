@@ -40,6 +40,7 @@
 #include "storaged/catalog/catalog.h"
 #include "storaged/care/care.h"
 #include "storaged/downloads/downloads.h"
+#include "storaged/events/events.h"
 #include "storaged/volumes/disk_identity.h"
 #include "storaged/volumes/loop.h"
 #include "storaged/ledger/ledger.h"
@@ -193,6 +194,8 @@ lab_start(void)
 	s->conf.base_size = lab.base_size;
 	s->conf.base_max = lab.base_max;
 	s->conf.node_chunks = s->conf.node_chunks ? s->conf.node_chunks : 100;
+	s->conf.events = 10000;
+	s->conf.events_keep = 604800;
 	lab_code(&s->conf);
 	assert_int_equal(volumes_new(s, &s->volumes), 0);
 	assert_int_equal(formatter_start(&s->formatter), 0);
@@ -222,6 +225,7 @@ lab_start(void)
 	s->scrub = scrub_new(s);
 	s->expiry = expiry_new(s);
 	s->check = check_new(s);
+	s->events = events_new(s);
 	assert_int_equal(nx_workers_new(s->base, 4, 0, &s->io), 0);
 	assert_int_equal(nx_workers_new(s->base, 2, 0, &s->slow), 0);
 	assert_int_equal(nx_workers_new(s->base, DISKS_MAX, 0, &s->disks), 0);
@@ -291,6 +295,7 @@ lab_stop(void)
 	s->purges = purges_free(s->purges);
 	s->historian = historian_free(s->historian);
 	s->scans = scans_free(s->scans);
+	s->events = events_free(s->events);
 	s->check = check_free(s->check);
 	s->expiry = expiry_free(s->expiry);
 	s->scrub = scrub_free(s->scrub);
