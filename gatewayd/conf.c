@@ -17,6 +17,7 @@ const struct nx_conf_key gw_conf_keys[] = {
     HTTP(header_timeout, NX_CONF_UINT, "10", 1, 600),
     HTTP(idle_timeout, NX_CONF_UINT, "60", 1, 3600),
     HTTP(min_rate, NX_CONF_SIZE, "1K", 1, 1 << 30),
+    KEY(max_streams, max_streams, NX_CONF_UINT, "256", 1, 900),
     KEY(max_uploads, max_uploads, NX_CONF_UINT, "256", 1, 7000),
     KEY(proxies, proxies, NX_CONF_STRING, "", 0, 0),
     KEY(proxy_protocol, proxy_protocol, NX_CONF_BOOL, "no", 0, 0),

@@ -22,6 +22,7 @@ struct gw_conf {
 	struct http_limits http;
 	uint64_t drain_timeout; /* seconds a stop waits for requests */
 	uint64_t max_uploads;   /* at once */
+	uint64_t max_streams;   /* that wait for events */
 	char *proxies;          /* addresses and networks, by commas */
 	bool proxy_protocol;    /* they begin with its header */
 	char *client_header;    /* theirs: X-Forwarded-For or Forwarded */

@@ -16,6 +16,7 @@ enum share_kind {
 	SHARE_UPLOADS,  /* places */
 	SHARE_KEPT,     /* bytes */
 	SHARE_GATHERED, /* bytes of small uploads */
+	SHARE_STREAMS,  /* who waits for events */
 	SHARE_KINDS
 };
 

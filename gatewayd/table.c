@@ -16,6 +16,7 @@ const struct route_table *const gw_routes[] = {
     &snapshot_routes,
     &list_routes,
     &policy_routes,
+    &events_routes,
     &lambda_routes,
     &transfer_routes,
     &bucket_routes,

@@ -94,6 +94,8 @@ conn_drain(struct conn *c)
 	c->keep = false;
 	if (c->phase <= CONN_HEAD && c->in_len == 0)
 		conn_close(c);
+	else if (c->x)
+		conn_ops(c)->drain(c->x);
 }
 
 /* --- reading ---------------------------------------------------------------*/

@@ -123,6 +123,8 @@ void conn_on_read(evutil_socket_t fd, short what, void *arg);
 void conn_expired(struct conn *c);
 /* Seconds after which a client that has sent its last is looked at. */
 #define CONN_PROBE_S 1U
+/* The client has sent its last in the middle of a reply. */
+void conn_quiet(struct conn *c);
 
 /* --- bytes (conn_io.c) -----------------------------------------------------*/
 

@@ -101,6 +101,29 @@ late_busy(struct conn *c)
 		conn_deadline(c, CONN_PROBE_S);
 }
 
+/* A reply that waits for what it can say next finds out only by saying
+ * something; a second later the answer to that is here. */
+void
+conn_quiet(struct conn *c)
+{
+	conn_ops(c)->quiet(c->x);
+	if (c->phase == CONN_REPLY && c->deadline_us == 0)
+		conn_deadline(c, CONN_PROBE_S);
+}
+
+static void
+late_reply(struct conn *c)
+{
+	struct pollfd p = {.fd = c->fd};
+
+	if (!c->eof || c->reply_done || conn_out_pending(c))
+		late_reader(c);
+	else if (poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)))
+		conn_close(c);
+	else
+		c->deadline_us = 0; /* it reads on */
+}
+
 static void
 late_head(struct conn *c)
 {
@@ -132,7 +155,7 @@ conn_expired(struct conn *c)
 	    [CONN_BUSY] = late_busy,
 	    [CONN_COLLECT] = late_body,
 	    [CONN_STREAM] = late_body,
-	    [CONN_REPLY] = late_reader,
+	    [CONN_REPLY] = late_reply,
 	    [CONN_DISCARD] = late_reader,
 	    [CONN_LINGER] = late_linger,
 	};

@@ -41,6 +41,8 @@ read_ahead(struct conn *c)
 	}
 	if (c->eof && c->phase == CONN_BUSY)
 		conn_busy(c);
+	else if (c->eof && c->phase == CONN_REPLY && !c->reply_done)
+		conn_quiet(c);
 }
 
 static void

@@ -59,6 +59,11 @@ struct exchange_ops {
 	void (*readable)(struct exchange *x);
 	/* After exchange_want(): the client has taken what was sent. */
 	void (*writable)(struct exchange *x);
+	/* The client has sent its last while its reply goes on: perhaps it has
+	 * gone. What is sent now finds out. */
+	void (*quiet)(struct exchange *x);
+	/* The server is stopping: what waits without end shall end. */
+	void (*drain)(struct exchange *x);
 	/* The client broke a rule of HTTP, was too slow, or went in the middle:
 	 * it is to be told @error, and may not send another request. Also
 	 * instead of head(), for what is no head. */

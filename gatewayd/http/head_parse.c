@@ -74,6 +74,8 @@ static const struct {
     [HEAD_NEXUS_MTIME] = {"x-nexus-mtime", false},
     [HEAD_NEXUS_ERASURE] = {"x-nexus-erasure", false},
     [HEAD_NEXUS_REPLICAS] = {"x-nexus-replicas", false},
+    [HEAD_ACCEPT] = {"accept", true},
+    [HEAD_LAST_EVENT_ID] = {"last-event-id", false},
 };
 
 static int

@@ -109,6 +109,24 @@ on_writable(struct exchange *x)
 		r->ops->writable(r);
 }
 
+static void
+on_quiet(struct exchange *x)
+{
+	struct req *r = req_of(x);
+
+	if (r->ops && r->ops->quiet)
+		r->ops->quiet(r);
+}
+
+static void
+on_drain(struct exchange *x)
+{
+	struct req *r = req_of(x);
+
+	if (r->ops && r->ops->drain)
+		r->ops->drain(r);
+}
+
 /* --- from the head on ------------------------------------------------------*/
 
 /* It may be done; the body, if it has one, comes now. */
@@ -251,6 +269,8 @@ const struct exchange_ops req_exchange_ops = {
     .whole = on_whole,
     .readable = on_readable,
     .writable = on_writable,
+    .quiet = on_quiet,
+    .drain = on_drain,
     .refuse = on_refuse,
     .end = on_end,
 };

@@ -26,6 +26,8 @@ struct route;
 struct req_ops {
 	void (*readable)(struct req *r); /* after exchange_stream() */
 	void (*writable)(struct req *r); /* after exchange_want() */
+	void (*quiet)(struct req *r);    /* the client may have gone */
+	void (*drain)(struct req *r);    /* the server stops: be quick */
 	void (*free)(void *state);       /* the request ends, however */
 };
 
