@@ -222,7 +222,8 @@ check_ticket(struct nx_request *r, const Nx__Envelope *e)
 	r->who.user_id = ticket.user_id;
 	r->who.rights = ticket.rights;
 	memcpy(r->who.session, ticket.session, NX_SESSION_LEN);
-	if ((r->method->rights & ~ticket.rights) == 0)
+	if ((r->method->rights & ~ticket.rights) == 0 ||
+	    (r->method->creates && (ticket.rights & NX_RIGHT_CREATE) != 0))
 		return true;
 	nx_refuse(r, NX__STATUS__DENIED, "this login has no right to do that");
 	return false;

@@ -54,6 +54,14 @@ nx_principal_owns(const struct nx_principal *who, uint64_t owner)
 	return (who->admin && who->user_id == 0) || who->user_id == owner;
 }
 
+/* May @who replace and delete, or only add what is not there? A method with
+ * `creates` must ask. */
+static inline bool
+nx_principal_adds_only(const struct nx_principal *who)
+{
+	return (who->rights & NX_RIGHT_WRITE) == 0;
+}
+
 /* A request being handled. The handler answers exactly once with nx_answer or
  * nx_refuse, now or later; that frees it. Descriptors: take what you keep with
  * nx_take_fd(&r->fds[i]), the rest is closed. */

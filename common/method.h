@@ -32,7 +32,8 @@ struct nx_method {
 	uint32_t callers; /* mask of NX_ROLE_BIT */
 	uint32_t callees; /* who serves it, likewise */
 	enum nx_ticket_rule ticket;
-	uint32_t rights;          /* enum nx_right the ticket must carry */
+	uint32_t rights;          /* enum nx_right the ticket must carry, */
+	bool creates;             /* or NX_RIGHT_CREATE */
 	uint8_t fds_min, fds_max; /* of the request */
 	enum nx_fd_kind fd_kind;
 	uint8_t reply_fds_max;

@@ -26,6 +26,9 @@ enum nx_right {
 	NX_RIGHT_NODES = 1 << 2,
 	NX_RIGHT_FUNCTIONS = 1 << 3,
 	NX_RIGHT_ALL = 0xf,
+	/* To add what is not there, and nothing else: neither to replace, move
+	 * or delete nor, by itself, to read. WRITE has it too. */
+	NX_RIGHT_CREATE = 1 << 4,
 };
 
 struct nx_ticket {

@@ -14,6 +14,7 @@ const struct route_table *const gw_routes[] = {
     &fs_routes,
     &history_routes,
     &snapshot_routes,
+    &lock_routes,
     &list_routes,
     &policy_routes,
     &events_routes,

@@ -126,6 +126,9 @@ static const struct ctl_option events_options[] = {
 	"what came after it; now: nothing that was before"},
     {"follow", 0, NULL, NULL, "wait for what comes"},
 };
+static const struct ctl_option fs_lock_options[] = {
+    {"until", 0, "<number:TIME>", "0", "in unix seconds"},
+};
 static const struct ctl_option bucket_make_options[] = {
     {"versions", 0, NULL, NULL, "keep versions from the beginning"},
     {"locks", 0, NULL, NULL, "let versions be locked; they are kept then"},
@@ -321,6 +324,15 @@ const struct ctl_command ctl_commands[] = {
 	"everything anew, and go on from there.\n\n"
 	"    nexusctl --user ann fs events --since now --follow",
 	OPT(events_options), STORAGE, ctl_fs_events},
+};
+    {"fs lock <path>", "keep what is at a path as it is until a time",
+	"Nothing there, or below it if it is a folder, is replaced, moved or "
+	"deleted before that; new files may come. Nobody can shorten it, an "
+	"admin neither; locked again it can be for longer.\n\n"
+	"    nexusctl fs lock /backups --until $(date -d '+90 days' +%s)",
+	OPT(fs_lock_options), STORAGE, ctl_fs_lock},
+    {"fs locks", "list the paths that are locked", NULL, NO_OPT, STORAGE,
+	ctl_fs_locks},
 
     {"bucket make <bucket>", "make a bucket",
 	"A bucket holds objects by keys, beside the folders. Its name is one "

@@ -159,6 +159,8 @@ int ctl_fs_mkdir(struct ctl *c);
 int ctl_fs_ls(struct ctl *c);
 int ctl_fs_stat(struct ctl *c);
 int ctl_fs_rm(struct ctl *c);
+int ctl_fs_lock(struct ctl *c);
+int ctl_fs_locks(struct ctl *c);
 int ctl_fs_mv(struct ctl *c);
 int ctl_fs_policy(struct ctl *c);
 int ctl_fs_cp(struct ctl *c);

@@ -18,6 +18,7 @@ static const struct ctl_column entry_columns[] = {
     {"File", "id", CTL_TEXT},
     {"Checksum", "md5", CTL_TEXT},
     {"Condition", "condition", CTL_TEXT},
+    {"Locked until", "locked_until", CTL_TIME},
 };
 
 int

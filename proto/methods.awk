@@ -11,6 +11,8 @@
 #	number N	on the wire, never used again for another one
 #	from ROLES	who may call it; everybody: every role but switch
 #	ticket RIGHT	a gateway needs a ticket with it: read write nodes functions
+#	creates		a ticket with the right to create will do; the handler
+#			sees to it that nothing is replaced (common/hub.h)
 #	takes N KIND	descriptors of the request, N or LOW-HIGH of them
 #	answers N KIND	descriptors of the reply, at most
 #	idempotent	may be sent again on a new pair
@@ -69,6 +71,8 @@ function rule(m, word, rest) {
 	else if (word == "ticket" && rest ~ /^(read|write|nodes|functions)$/)
 		more[m] = more[m] sprintf(", .ticket = NX_NEEDS_TICKET," \
 		    " .rights = NX_RIGHT_%s", toupper(rest))
+	else if (word == "creates" && rest == "")
+		more[m] = more[m] ", .creates = true"
 	else if (word == "takes" || word == "answers")
 		more[m] = more[m] descriptors(rest, m, word)
 	else if (word == "idempotent" && rest == "")

@@ -74,6 +74,8 @@ entry_members(struct buf *b, const Nx__FsEntry *e)
 		json_uint(b, "files", e->files);
 		json_uint(b, "folders", e->folders);
 	}
+	if (e->locked_until > 0)
+		json_uint(b, "locked_until", e->locked_until);
 }
 
 void

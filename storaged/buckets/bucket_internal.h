@@ -30,6 +30,9 @@ bool bucket_read_lock(struct nx_request *r, const char *mode, uint64_t until,
 /* Packs them; *ret_len bytes into @ret_meta. */
 bool bucket_read_meta(struct nx_request *r, Nx__MetaPair *const *pairs,
     size_t n, uint8_t ret_meta[CATALOG_META_MAX], size_t *ret_len);
+/* Is @u the caller's to go on with? Who may only add has to do with what was
+ * opened so. */
+bool bucket_may(const struct nx_request *r, const struct catalog_upload *u);
 /* The caller's upload of that kind. */
 bool
 bucket_find_upload(struct nx_request *r, struct storaged *s, const char *id,

@@ -221,6 +221,12 @@ bucket_read_meta(struct nx_request *r, Nx__MetaPair *const *pairs, size_t n,
 /* --- uploads ----------------------------------------------------------------*/
 
 bool
+bucket_may(const struct nx_request *r, const struct catalog_upload *u)
+{
+	return u->adds_only || (r->method->rights & ~r->who.rights) == 0;
+}
+
+bool
 bucket_find_upload(struct nx_request *r, struct storaged *s, const char *id,
     enum catalog_upload_kind kind, struct catalog_upload *ret_upload)
 {
@@ -228,7 +234,8 @@ bucket_find_upload(struct nx_request *r, struct storaged *s, const char *id,
 	    ? catalog_upload_find(s->catalog, r->who.user_id, id, ret_upload)
 	    : CATALOG_NO_UPLOAD;
 
-	if (result == 0 && ret_upload->kind != kind)
+	if (result == 0 &&
+	    (ret_upload->kind != kind || !bucket_may(r, ret_upload)))
 		result = CATALOG_NO_UPLOAD;
 	if (result != 0)
 		refuse_catalog(r, result, id);

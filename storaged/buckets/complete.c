@@ -204,7 +204,8 @@ fill_commit(struct complete *c)
 	    .key = {u->key, u->key_len},
 	    .meta = c->meta,
 	    .meta_len = (size_t)n,
-	    .lock = u->lock};
+	    .lock = u->lock,
+	    .adds_only = u->adds_only};
 	op->assembly = &c->assembly;
 	op->object = &c->object;
 	op->file.owner = u->owner;
@@ -268,6 +269,7 @@ start(struct complete *c, const Nx__MultipartCompleteRequest *q)
 		nx_refuse(c->request, NX__STATUS__INVALID, "%s", wrong);
 		return false;
 	}
+	c->commit.condition.absent |= c->upload.adds_only;
 	if (!take_list(c, &q->parts))
 		return false;
 	first = !other_of(c->upload.file);
@@ -299,7 +301,8 @@ serve_multipart_complete(struct nx_request *r,
 		answer(r, s, q->id);
 	else if (e < 0)
 		nx_refuse_errno(r, e, "completing the upload");
-	else if (c->upload.kind != CATALOG_MULTIPART)
+	else if (c->upload.kind != CATALOG_MULTIPART ||
+	    !bucket_may(r, &c->upload))
 		refuse_catalog(r, CATALOG_NO_UPLOAD, q->id);
 	else if (start(c, q))
 		return;

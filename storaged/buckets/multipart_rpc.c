@@ -87,6 +87,7 @@ fill_open(struct nx_request *r, struct storaged *s,
 	}
 	memcpy(o->bucket, b.name, sizeof(o->bucket));
 	u->kind = CATALOG_MULTIPART;
+	u->adds_only = nx_principal_adds_only(&r->who);
 	u->owner = b.owner;
 	u->bucket = b.key;
 	u->key_len = key.len;
@@ -278,6 +279,8 @@ serve_upload_drop(
 		result = nx_id_valid(q->id)
 		    ? catalog_upload_find(s->catalog, r->who.user_id, q->id, &u)
 		    : CATALOG_NO_UPLOAD;
+	if (result == 0 && !bucket_may(r, &u))
+		result = CATALOG_NO_UPLOAD;
 	if (result != 0) {
 		refuse_catalog(r, result, q->id);
 		free(d);

@@ -41,8 +41,11 @@ finish_free(struct finish *f)
 static void
 refuse(struct finish *f, int result)
 {
-	refuse_catalog(f->request, result,
-	    f->upload.path[0] ? f->upload.path : f->upload.name);
+	if (f->upload.path[0])
+		refuse_path(
+		    f->request, f->s, f->upload.owner, result, &f->path);
+	else
+		refuse_catalog(f->request, result, f->upload.name);
 	finish_free(f);
 }
 
@@ -183,7 +186,7 @@ fill(struct finish *f, const Nx__ResumableFinishRequest *q)
 		    u->size, q->size);
 		return false;
 	}
-	f->commit.create_only = q->create_only;
+	f->commit.create_only = q->create_only || u->adds_only;
 	if (digest_new(md5, &f->digest) == 0)
 		return true;
 	nx_refuse_errno(f->request, -ENOMEM, "finishing the upload");
@@ -228,7 +231,8 @@ serve_resumable_finish(struct nx_request *r,
 		answer_again(r, s, q->id);
 	else if (e < 0)
 		nx_refuse_errno(r, e, "finishing the upload");
-	else if (f->upload.kind != CATALOG_RESUMABLE)
+	else if (f->upload.kind != CATALOG_RESUMABLE ||
+	    !bucket_may(r, &f->upload))
 		refuse_catalog(r, CATALOG_NO_UPLOAD, q->id);
 	else if (fill(f, q)) {
 		sum_later(f);

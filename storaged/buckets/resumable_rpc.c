@@ -65,10 +65,10 @@ read_place(struct nx_request *r, struct storaged *s,
 		return false;
 	}
 	if (q->path[0])
-		e = catalog_check_target(
-		    s->catalog, r->who.user_id, &path, false, &none, &old);
+		e = catalog_check_target(s->catalog, r->who.user_id, &path,
+		    nx_principal_adds_only(&r->who), &none, &old);
 	if (e != 0) {
-		refuse_catalog(r, e, path.text);
+		refuse_path(r, s, r->who.user_id, e, &path);
 		return false;
 	}
 	if (!uploads_decide_policy(
@@ -103,6 +103,7 @@ serve_resumable_open(
 	o->request = r;
 	o->op.upload.owner = r->who.user_id;
 	o->op.upload.kind = CATALOG_RESUMABLE;
+	o->op.upload.adds_only = nx_principal_adds_only(&r->who);
 	o->op.entries = quota_entries(s, r->who.user_id);
 	o->op.keep = BUCKETS_RESUMABLE_KEEP;
 	o->op.done = opened;

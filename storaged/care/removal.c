@@ -67,6 +67,8 @@ forgotten(int result, void *arg)
 	else if (result == CATALOG_WOULD_LOSE)
 		/* An upload that was nearly done has been committed since. */
 		drain_again(job);
+	else if (result == CATALOG_KEPT)
+		removal_refuse_kept(job);
 	else {
 		v->state = VOLUME_GOING;
 		job->s->volumes->doubts++;

@@ -51,6 +51,8 @@ void removal_free(struct delete_job *job);
 void removal_call_off_errno(struct delete_job *job, int error);
 void removal_refuse(struct delete_job *job, const struct drained *result,
     uint64_t own, uint64_t others);
+/* The same for the sake of job->forget.kept, which nobody may lose. */
+void removal_refuse_kept(struct delete_job *job);
 
 /* volume_when_idle's @idle: the image and the loop device go, then the row;
  * answers. The catalogue has forgotten it. */

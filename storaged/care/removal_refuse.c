@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "storaged/care/removal_internal.h"
+#include "storaged/catalog/catalog.h"
 
 #define NAMES_MAX  3U
 #define NAME_SHOWN 80
@@ -139,5 +140,37 @@ removal_refuse(struct delete_job *job, const struct drained *result,
 		refuse_others(job, why, own, others);
 	else
 		refuse_own(job, result, why, own);
+	call_off(job);
+}
+
+/* Whatever who asks may lose: the promise was made to keep it from them too. */
+void
+removal_refuse_kept(struct delete_job *job)
+{
+	char place[PLACE_SIZE] = "a file",
+	     until_text[CATALOG_LOCK_TIME + 8] = "";
+	struct catalog_file file;
+	uint64_t until = 0;
+
+	if (catalog_file_get(job->s->catalog, job->forget.kept, &file) == 0) {
+		catalog_file_place(
+		    job->s->catalog, &file, place, sizeof(place));
+		if (strlen(place) > NAME_SHOWN)
+			(void)snprintf(place, sizeof(place), "%s", file.id);
+		(void)catalog_file_kept_until(
+		    job->s->catalog, file.owner, file.key, &until);
+	}
+	if (until > 0) {
+		memcpy(until_text, " until ", 8);
+		catalog_lock_time(until, until_text + 7);
+	}
+	if (!job->request)
+		nx_warn("event=volume-not-removed node=%s reason=\"locked\"",
+		    job->volume->node);
+	else
+		nx_refuse(job->request, NX__STATUS__CONFLICT,
+		    "%s is locked%s and has its only good copy on this node: "
+		    "nobody can give it up before, make room elsewhere first",
+		    place, until_text);
 	call_off(job);
 }

@@ -291,18 +291,17 @@ void
 catalog_volume_key_save(struct catalog *c, struct catalog_volume_key_op *op);
 /* The row of volume.key goes; no replica may refer to it any more. */
 void catalog_volume_delete(struct catalog *c, struct catalog_volume_op *op);
-/*
- * Forgets all replicas on @volume, in steps that others' writes go between, and
+/* Forgets all replicas on @volume, in steps that others' writes go between, and
  * marks it GOING. CATALOG_WOULD_LOSE when a file that is not @losable would have
- * a chunk nowhere because of it: that is looked for before anything changes. If
- * it only comes to be meanwhile, or anything fails, some replicas are forgotten
- * that would not have had to be, but none that was the last.
- */
+ * a chunk nowhere because of it, CATALOG_KEPT when one that is locked would: both
+ * are looked for before anything changes. If it only comes to be meanwhile, or
+ * anything fails, replicas are forgotten that would not have had to be, no last. */
 struct catalog_forget {
 	int64_t volume;
 	const int64_t *losable; /* contents of files, sorted; borrowed */
 	size_t n_losable;
 	uint64_t lost; /* files that have a chunk nowhere now */
+	int64_t kept;  /* a file that is locked */
 	catalog_done *done;
 	void *arg;
 	/* the catalogue's own, until @done */
@@ -458,5 +457,6 @@ void catalog_mend(struct catalog *c, struct catalog_mend *op);
 #include "storaged/catalog/catalog_history.h"
 #include "storaged/catalog/catalog_events.h"
 #include "storaged/catalog/catalog_scrub.h"
+#include "storaged/catalog/catalog_lock.h"
 
 #endif

@@ -159,6 +159,7 @@ struct catalog_object_put {
 	const uint8_t *meta;
 	size_t meta_len;
 	struct catalog_lock lock; /* UNLOCKED: what the bucket says */
+	bool adds_only; /* no version with content goes for it, old or new */
 	/* results */
 	char version[NX_ID_LEN + 1];
 };

@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_lock.h"
 
 #define STEP_ROWS 64 /* replicas; each is some four changes */
 
@@ -30,11 +31,17 @@ by_key(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static bool
-may_be_lost(const struct catalog_forget *op, int64_t file)
+/* 0; CATALOG_WOULD_LOSE; CATALOG_KEPT, whatever anybody said; -errno. */
+static int
+check_loss(struct nx_db *db, struct catalog_forget *op, int64_t file)
 {
-	return op->n_losable > 0 &&
-	    bsearch(&file, op->losable, op->n_losable, sizeof(file), by_key);
+	int r;
+
+	if (op->n_losable == 0 ||
+	    !bsearch(&file, op->losable, op->n_losable, sizeof(file), by_key))
+		return CATALOG_WOULD_LOSE;
+	r = catalog_content_kept(db, file, &op->kept);
+	return r > 0 ? CATALOG_KEPT : r;
 }
 
 /* What has a chunk nowhere already is not lost once more. */
@@ -82,6 +89,18 @@ read_rows(struct nx_db *db, int64_t volume, int64_t after, struct row *ret_rows)
 	return r < 0 ? r : n;
 }
 
+static int
+check_losses(
+    struct nx_db *db, struct catalog_forget *op, const struct row *rows, int n)
+{
+	int r = 0;
+
+	for (int i = 0; i < n && r == 0; i++)
+		if (is_loss(&rows[i]))
+			r = check_loss(db, op, rows[i].file);
+	return r;
+}
+
 /* --- looking ----------------------------------------------------------------*/
 
 static int
@@ -90,14 +109,14 @@ look(struct nx_db *db, void *arg)
 	struct catalog_forget *op = arg;
 	struct row rows[STEP_ROWS];
 	int n = read_rows(db, op->volume, op->after, rows);
+	int r = n < 0 ? n : check_losses(db, op, rows, n);
 
-	for (int i = 0; i < n; i++)
-		if (is_loss(&rows[i]) && !may_be_lost(op, rows[i].file))
-			return CATALOG_WOULD_LOSE;
+	if (r != 0)
+		return r;
 	if (n > 0)
 		op->looked = rows[n - 1].chunk;
 	op->more = n == STEP_ROWS;
-	return n < 0 ? n : 0;
+	return 0;
 }
 
 /* --- forgetting -------------------------------------------------------------*/
@@ -155,12 +174,12 @@ forget(struct nx_db *db, void *arg)
 {
 	struct catalog_forget *op = arg;
 	struct row rows[STEP_ROWS];
-	int r = 0, n = read_rows(db, op->volume, 0, rows);
+	int n = read_rows(db, op->volume, 0, rows);
+	int r = n < 0 ? n : check_losses(db, op, rows, n);
 
 	op->step_lost = 0;
-	for (int i = 0; i < n; i++)
-		if (is_loss(&rows[i]) && !may_be_lost(op, rows[i].file))
-			return CATALOG_WOULD_LOSE;
+	if (r != 0)
+		return r;
 	for (int i = 0; i < n && r == 0; i++)
 		r = forget_row(db, op, &rows[i]);
 	if (n == 0)
@@ -168,7 +187,7 @@ forget(struct nx_db *db, void *arg)
 	if (n == 0 && r == 0)
 		r = forget_segments(db, op->volume, &n);
 	op->more = n > 0;
-	return n < 0 ? n : r;
+	return r;
 }
 
 /* --- the mark ---------------------------------------------------------------*/

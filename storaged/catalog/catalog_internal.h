@@ -43,6 +43,7 @@ extern const char catalog_schema_point[];
 extern const char catalog_schema_history[];
 extern const char catalog_schema_parity[];
 extern const char catalog_schema_events[];
+extern const char catalog_schema_locks[];
 
 /* Whose chunks the row @f of files has: its own, or those of the one it is a
  * copy of. Keys are never used again, so that one may have gone. */
@@ -188,6 +189,12 @@ int catalog_replica_insert(
 /* The sums alone, after a replica was inserted. 0 or -errno. */
 int catalog_replica_came(
     struct nx_db *db, int64_t chunk, int64_t volume, uint64_t at);
+/* The path of @entry, "/" of the root; cut at the front when it is longer than
+ * @size. 0 or -errno. */
+int catalog_entry_place(
+    struct nx_db *db, int64_t entry, char *ret_text, size_t size);
+/* Some of the locks of @owner, who leaves, go. 1: there were some, 0, -errno. */
+int catalog_drop_locks(struct nx_db *db, uint64_t owner);
 
 /* Marks @chunk missing, before its last replica is forgotten; inside a
  * write. */

@@ -8,6 +8,7 @@
 
 #include "common/err.h"
 #include "storaged/catalog/catalog_event_internal.h"
+#include "storaged/catalog/catalog_lock.h"
 #include "storaged/catalog/catalog_past.h"
 
 /* Entries looked at when a bound says that a move goes too deep: a few ms, for
@@ -63,6 +64,8 @@ write_delete(struct nx_db *db, void *arg)
 		r = CATALOG_IS_ROOT;
 	if (r == 0 || r == CATALOG_NO_PATH)
 		r = check_found(&op->condition, r == 0 ? &e : NULL, r);
+	if (r == 0)
+		r = catalog_check_kept(db, op->owner, e.key);
 	if (r == 0)
 		r = catalog_bury(
 		    db, op->owner, &e, CATALOG_DELETED, op->forever, &sums);
@@ -223,6 +226,8 @@ catalog_clear_target(struct nx_db *db, uint64_t owner,
 	r = check_found(condition, found ? &target : NULL, 0);
 	if (r == 0 && found)
 		r = check_replace(db, owner, replace, from, &target);
+	if (r == 0 && found)
+		r = catalog_check_kept(db, owner, target.key);
 	if (r == 0)
 		r = check_depth(db, owner, from, to);
 	if (r == 0 && found && ret_parent)
@@ -269,6 +274,9 @@ write_move(struct nx_db *db, void *arg)
 		return check_found(&op->condition, &from, 0);
 	if (path_within(&op->to, &op->path))
 		return from.folder ? CATALOG_INTO_ITSELF : CATALOG_NOT_FOLDER;
+	r = catalog_check_kept(db, op->owner, from.key);
+	if (r != 0)
+		return r;
 	r = catalog_clear_target(db, op->owner, &from, &op->to, op->replace,
 	    &op->condition, &parent);
 	if (r == 0)

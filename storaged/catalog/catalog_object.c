@@ -236,7 +236,9 @@ check_put(struct nx_db *db, const struct catalog_bucket *b,
 		return CATALOG_NOT_LOCKABLE;
 	r = catalog_check_condition(
 	    condition, *ret_there ? &newest.etag : NULL);
-	return r != 0 ? r : replaced_by(db, b, &put->key, ret_old);
+	if (r == 0)
+		r = replaced_by(db, b, &put->key, ret_old);
+	return r == 0 && put->adds_only && !ret_old->marker ? CATALOG_TAKEN : r;
 }
 
 int

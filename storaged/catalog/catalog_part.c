@@ -12,7 +12,7 @@
 	"u.file, f.id, u.owner, u.kind, u.bucket, u.key, f.name, " \
 	"u.path, f.want, f.created_at, u.expires_at, u.size, "     \
 	"u.charged, u.parts, u.mode, u.until, u.hold, u.chunks, "  \
-	"u.changes, u.code"
+	"u.changes, u.code, u.adds_only"
 #define UPLOAD_FROM " FROM uploads u JOIN files f ON f.file = u.file "
 
 /* --- reading ----------------------------------------------------------------*/
@@ -52,6 +52,7 @@ read_upload(sqlite3_stmt *stmt, struct catalog_upload *ret_upload)
 	u->chunks = (uint64_t)sqlite3_column_int64(stmt, 17);
 	u->changes = sqlite3_column_int64(stmt, 18);
 	u->code = (uint32_t)sqlite3_column_int64(stmt, 19);
+	u->adds_only = sqlite3_column_int(stmt, 20) != 0;
 	return 0;
 }
 
@@ -198,15 +199,16 @@ insert_upload(struct nx_db *db, struct catalog_upload_open *op)
 		return r;
 	return nx_db_exec(db,
 	    "INSERT INTO uploads(file, owner, kind, bucket, key, path, meta,"
-	    " mode, until, hold, expires_at, charged, code)"
+	    " mode, until, hold, expires_at, charged, code,"
+	    " adds_only)"
 	    " VALUES(?, ?, ?, nullif(?, 0), iif(?, ?, NULL), ?, ?, ?, ?, ?, ?,"
-	    " ?, ?)",
-	    "iuiiibsbiuiuuu", u->file, u->owner, (int64_t)u->kind, u->bucket,
+	    " ?, ?, ?)",
+	    "iuiiibsbiuiuuui", u->file, u->owner, (int64_t)u->kind, u->bucket,
 	    (int64_t)bucket, (const void *)u->key, u->key_len, u->path,
 	    (const void *)(op->meta_len ? op->meta : (const uint8_t *)""),
 	    op->meta_len, (int64_t)u->lock.mode, u->lock.until,
-	    (int64_t)u->lock.hold, u->expires_at, u->charged,
-	    (uint64_t)u->code);
+	    (int64_t)u->lock.hold, u->expires_at, u->charged, (uint64_t)u->code,
+	    (int64_t)u->adds_only);
 }
 
 static int

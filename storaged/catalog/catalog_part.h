@@ -40,6 +40,7 @@ struct catalog_upload {
 	uint64_t size, chunks, charged; /* of its pieces */
 	uint32_t parts;
 	struct catalog_lock lock;
+	bool adds_only;  /* opened by who may only add: it replaces nothing */
 	int64_t changes; /* another number after whatever was done to it */
 };
 

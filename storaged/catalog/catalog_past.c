@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "common/err.h"
+#include "storaged/catalog/catalog_lock.h"
 #include "storaged/catalog/catalog_past.h"
 
 #define TRIM_ROWS  2  /* for each that comes */
@@ -295,10 +296,7 @@ past_drop_anyhow(struct nx_db *db, const struct past *p)
 int
 past_locked(struct nx_db *db, const struct past *p, uint64_t *ret_until)
 {
-	(void)db;
-	(void)p;
-	*ret_until = 0;
-	return 0;
+	return catalog_past_kept(db, p->owner, p->parent, p->entry, ret_until);
 }
 
 int

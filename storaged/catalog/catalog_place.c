@@ -129,11 +129,40 @@ start_at_past(struct nx_db *db, int64_t file, int64_t *ret_folder, char *text)
 	sqlite3_reset(stmt);
 }
 
+/* The way to @entry, before @text. 0 or -errno. */
+static int
+add_way(struct nx_db *db, int64_t entry, char *text, size_t size)
+{
+	char name[PATH_NAME_MAX + 1];
+	int r = 0;
+
+	while (entry > 0 && (r = step_up(db, &entry, name)) > 0)
+		if (!prepend(text, size - 3, name)) {
+			memmove(text + 3, text, strlen(text) + 1);
+			memcpy(text, "...", 3);
+			return 0;
+		}
+	return r < 0 ? r : 0;
+}
+
+int
+catalog_entry_place(
+    struct nx_db *db, int64_t entry, char *ret_text, size_t size)
+{
+	int r;
+
+	nx_assert(size > PATH_NAME_MAX + 4);
+	ret_text[0] = '\0';
+	r = add_way(db, entry, ret_text, size);
+	if (r == 0 && ret_text[0] == '\0')
+		memcpy(ret_text, "/", 2);
+	return r;
+}
+
 void
 catalog_file_place(struct catalog *c, const struct catalog_file *file,
     char *ret_text, size_t size)
 {
-	char name[PATH_NAME_MAX + 1];
 	sqlite3_stmt *stmt;
 	int64_t entry = 0, key = file->key;
 	int r;
@@ -163,12 +192,7 @@ catalog_file_place(struct catalog *c, const struct catalog_file *file,
 	}
 	if (file->past)
 		start_at_past(c->db, key, &entry, ret_text);
-	while (entry != 0 && step_up(c->db, &entry, name) > 0)
-		if (!prepend(ret_text, size - 3, name)) {
-			memmove(ret_text + 3, ret_text, strlen(ret_text) + 1);
-			memcpy(ret_text, "...", 3);
-			return;
-		}
+	(void)add_way(c->db, entry, ret_text, size);
 	if (ret_text[0] == '\0')
 		(void)snprintf(ret_text, size, "%s", file->name);
 }

@@ -326,6 +326,8 @@ reap_folder(struct nx_db *db, uint64_t owner, const struct step *step)
 		r = catalog_drop_buckets(db, owner);
 	if (r == 0 && n == 0 && folder == 0)
 		r = catalog_drop_events(db, owner);
+	if (r == 0 && n == 0 && folder == 0)
+		r = catalog_drop_locks(db, owner);
 	if (r == 0 && n == 0)
 		r = past_drop_below(db, owner, folder);
 	if (r == 0 && n == 0)

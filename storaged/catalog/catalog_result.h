@@ -44,6 +44,11 @@ enum catalog_result {
 	CATALOG_SNAPSHOT_TAKEN,
 	CATALOG_SNAPSHOTS_MANY,
 	CATALOG_NOT_IN_SNAPSHOT,
+	/* catalog_lock.h */
+	CATALOG_KEPT, /* it, what it is in or something in it is locked */
+	CATALOG_LOCK_PAST,
+	CATALOG_LOCK_SHORTER,
+	CATALOG_LOCKS_MANY,
 };
 
 #endif

@@ -341,6 +341,29 @@ const struct check_rule catalog_rules[] = {
     SEQUENCE("objects", "object"),
     SEQUENCE("past", "past"),
     RULES_OF_HISTORY,
+    {"lock-of-nothing",
+	"SELECT l.entry, printf('entry %d of user %d is locked, and is not"
+	" there', l.entry, l.owner), l.owner FROM locks l WHERE l.entry <> 0"
+	" AND max(l.until, l.below) > (SELECT seen FROM clock)"
+	" AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.entry = l.entry"
+	" AND e.owner = l.owner)"
+	" AND l.owner NOT IN (SELECT owner FROM t.leaving)",
+	{"DELETE FROM locks WHERE owner = ?2 AND entry = ?1 AND NOT EXISTS"
+	 " (SELECT 1 FROM entries e WHERE e.entry = ?1 AND e.owner = ?2)"}},
+    /* Or the folder could be deleted, and what is locked with it. */
+    {"lock-below",
+	"WITH RECURSIVE up(owner, entry, until, deep) AS (SELECT l.owner,"
+	" e.parent, l.until, 0 FROM locks l JOIN entries e"
+	" ON e.entry = l.entry WHERE l.until > (SELECT seen FROM clock)"
+	" UNION SELECT u.owner, e.parent, u.until, u.deep + 1 FROM up u"
+	" JOIN entries e ON e.entry = u.entry WHERE u.deep < " RING ")"
+	" SELECT u.entry, printf('something in folder %d of user %d is locked"
+	" until %d, and the folder does not say so', u.entry, u.owner,"
+	" max(u.until)), u.owner, max(u.until) FROM up u LEFT JOIN locks l"
+	" ON l.owner = u.owner AND l.entry = u.entry WHERE u.entry > 0"
+	" AND ifnull(l.below, 0) < u.until GROUP BY u.owner, u.entry",
+	{"INSERT INTO locks(owner, entry, until, below) VALUES(?2, ?1, 0, ?3)"
+	 " ON CONFLICT DO UPDATE SET below = max(below, ?3)"}},
     /* The sums last: what stands above changes them. */
     {"volume-chunks",
 	"SELECT v.volume, printf('volume %s says %d chunks, there are %d',"

@@ -9,6 +9,7 @@
 
 #include "common/err.h"
 #include "storaged/catalog/catalog_event_internal.h"
+#include "storaged/catalog/catalog_lock.h"
 #include "storaged/catalog/catalog_past.h"
 
 #define ENTRY_COLUMNS                                                     \
@@ -219,6 +220,15 @@ catalog_check_condition(
 	return met && same ? 0 : CATALOG_UNMET;
 }
 
+static int
+check_unlocked(struct catalog *c, uint64_t owner, const struct path *path)
+{
+	uint64_t until;
+	int r = catalog_kept_until(c, owner, path, false, &until);
+
+	return r == 0 && until > 0 ? CATALOG_KEPT : r;
+}
+
 int
 catalog_check_target(struct catalog *c, uint64_t owner, const struct path *path,
     bool create_only, const struct catalog_condition *condition,
@@ -245,7 +255,8 @@ catalog_check_target(struct catalog *c, uint64_t owner, const struct path *path,
 	if (create_only)
 		return CATALOG_TAKEN;
 	*ret_old = old.charged;
-	return catalog_check_condition(condition, &old.etag);
+	r = catalog_check_condition(condition, &old.etag);
+	return r != 0 ? r : check_unlocked(c, owner, path);
 }
 
 /* --- entries ----------------------------------------------------------------*/
@@ -283,8 +294,12 @@ replace_file(struct nx_db *db, const struct catalog_commit *op, int64_t file,
 	struct catalog_sums gone = {.size = (int64_t)old->size,
 	    .files = 1,
 	    .charged = (int64_t)old->charged};
-	int kept = past_keep(db, owner, old->key, CATALOG_REPLACED, false);
-	int r = kept < 0
+	int kept, r = catalog_check_kept(db, owner, old->key);
+
+	if (r != 0)
+		return r;
+	kept = past_keep(db, owner, old->key, CATALOG_REPLACED, false);
+	r = kept < 0
 	    ? kept
 	    : nx_db_exec(db,
 		  "UPDATE entries SET file = ?1, size = ?2, charged = ?3,"
@@ -394,6 +409,9 @@ catalog_take_entry(struct nx_db *db, uint64_t owner, int64_t file)
 		r = entry_of(db, file, &e.key);
 	if (r <= 0)
 		return r < 0 ? r : CATALOG_NO_FILE;
+	r = catalog_check_kept(db, owner, e.key);
+	if (r != 0)
+		return r;
 	return catalog_bury(db, owner, &e, CATALOG_DELETED, false, &sums);
 }
 

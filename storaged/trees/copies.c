@@ -16,6 +16,7 @@
 #include "storaged/trees/condition.h"
 #include "storaged/trees/copies.h"
 #include "storaged/trees/info.h"
+#include "storaged/trees/locks.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
 #include "proto/serve_storaged.h"
@@ -89,19 +90,17 @@ answer(struct copy_request *t)
 static void
 refuse(struct copy_request *t, int result)
 {
-	const char *from = t->op.path.text;
-
 	if (result == CATALOG_IS_FOLDER && t->op.entry.folder)
 		nx_refuse(t->request, NX__STATUS__INVALID,
 		    "that is a folder: ask for folders to be copied too");
 	else if (result == CATALOG_NO_SNAPSHOT)
 		refuse_catalog(t->request, result, t->op.snapshot);
 	else
-		refuse_catalog(t->request, result,
+		refuse_path(t->request, t->s, t->op.owner, result,
 		    result == CATALOG_NO_PATH ||
 			    result == CATALOG_NOT_IN_SNAPSHOT
-			? from
-			: t->op.to.text);
+			? &t->op.path
+			: &t->op.to);
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "storaged/trees/about.h"
 #include "storaged/trees/condition.h"
 #include "storaged/trees/info.h"
+#include "storaged/trees/locks.h"
 #include "storaged/trees/refuse.h"
 #include "storaged/storaged.h"
 #include "proto/serve_storaged.h"
@@ -197,7 +198,7 @@ deleted(int result, void *arg)
 		return;
 	}
 	if (result != 0)
-		refuse_catalog(op->request, result, op->remove.file.id);
+		refuse_file(op->request, op->s, &op->remove.file, result);
 	else {
 		info_file(&op->remove.file, &info, NULL);
 		nx_answer_file_delete(op->request, &info);

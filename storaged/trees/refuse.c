@@ -105,6 +105,17 @@ static const struct {
 	"one first"},
     [CATALOG_NOT_IN_SNAPSHOT] = {NX__STATUS__NOT_FOUND,
 	"\"%s\" is not in that snapshot, which is of another folder"},
+    [CATALOG_KEPT] = {NX__STATUS__DENIED,
+	"\"%s\" is locked: nothing there is replaced, moved or deleted before "
+	"its time"},
+    [CATALOG_LOCK_PAST] = {NX__STATUS__INVALID,
+	"\"%s\" can be locked until a time that has not come yet, in seconds "
+	"since 1970"},
+    [CATALOG_LOCK_SHORTER] = {NX__STATUS__DENIED,
+	"\"%s\" is locked for longer than that: nothing shortens a lock"},
+    [CATALOG_LOCKS_MANY] = {NX__STATUS__QUOTA,
+	"\"%s\" would be one locked path more than the 1000 you may have: "
+	"lock a folder above several of them"},
 };
 
 #define WAIT_S 10U /* a few steps of the collector: it takes theirs next */

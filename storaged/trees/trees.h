@@ -10,6 +10,7 @@
 #include "storaged/trees/condition.h"
 #include "storaged/trees/copies.h"
 #include "storaged/trees/info.h"
+#include "storaged/trees/locks.h"
 #include "storaged/trees/purges.h"
 #include "storaged/trees/policy.h"
 #include "storaged/trees/quota.h"

@@ -13,6 +13,7 @@
 #include "storaged/trees/about.h"
 #include "storaged/trees/condition.h"
 #include "storaged/trees/info.h"
+#include "storaged/trees/locks.h"
 #include "storaged/trees/purges.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
@@ -71,6 +72,9 @@ serve_fs_stat(
 	}
 	info_entry(&entry, &info, &about);
 	result = about_add_items(s->catalog, entry.file, &items, &about);
+	if (result >= 0)
+		result = catalog_kept_until(s->catalog, r->who.user_id, &path,
+		    false, &info.locked_until);
 	if (result < 0)
 		nx_refuse_errno(r, result, "reading about the file");
 	else
@@ -108,14 +112,16 @@ tree_request_new(struct nx_request *r, struct storaged *s, const char *text,
 }
 
 static void
-answer_entry(struct tree_request *t, int result, const char *what)
+answer_entry(struct tree_request *t, int result, const struct path *what)
 {
 	Nx__FsEntry info;
 
 	if (result != 0)
-		refuse_catalog(t->request, result, what);
+		refuse_path(t->request, t->s, t->op.owner, result, what);
 	else {
 		info_entry(&t->op.entry, &info, NULL);
+		if ((t->request->who.rights & NX_RIGHT_READ) == 0)
+			info.size = info.files = info.folders = 0;
 		nx_answer_fs_mkdir(t->request, &info);
 	}
 }
@@ -125,7 +131,7 @@ made(int result, void *arg)
 {
 	struct tree_request *t = arg;
 
-	answer_entry(t, result, t->op.path.text);
+	answer_entry(t, result, &t->op.path);
 	free(t);
 }
 
@@ -211,7 +217,7 @@ deleted(int result, void *arg)
 		return;
 	}
 	if (result != 0) {
-		refuse_catalog(t->request, result, t->op.path.text);
+		refuse_path(t->request, t->s, t->op.owner, result, &t->op.path);
 		free(t);
 	} else if (t->op.forever)
 		purge_too(t);
@@ -234,10 +240,15 @@ serve_fs_delete(
 }
 
 /* The sentence names the path it is about. */
-static const char *
+static const struct path *
 blame(const struct tree_request *t, int result)
 {
-	return result == CATALOG_NO_PATH ? t->op.path.text : t->op.to.text;
+	uint64_t until = 0;
+
+	if (result == CATALOG_KEPT)
+		(void)catalog_kept_until(
+		    t->s->catalog, t->op.owner, &t->op.path, true, &until);
+	return result == CATALOG_NO_PATH || until > 0 ? &t->op.path : &t->op.to;
 }
 
 static void

@@ -147,14 +147,17 @@ intent_place(
 		return object_catalog(ret_objection, -ENOMEM, wish->path);
 	if (!read_path(in, wish, &r, ret_objection))
 		return false;
-	in->create_only = wish->create_only;
+	in->create_only = wish->create_only || in->adds_only;
 	(void)snprintf(in->name, sizeof(in->name), "%s", path_last(in->path));
 	if (r == 0)
 		r = catalog_check_target(in->s->catalog, in->owner, in->path,
 		    in->create_only, &in->condition, &in->credit);
 	if (r == 0)
 		claim_credit(in);
-	return r == 0 || object_catalog(ret_objection, r, in->path->text);
+	if (r != 0)
+		ret_objection->status = path_sentence(in->s, in->owner, r,
+		    in->path, ret_objection->text, sizeof(ret_objection->text));
+	return r == 0;
 }
 
 /* An object, or a piece: who asks has looked whether it may come. */
@@ -172,6 +175,8 @@ aim(struct intent *in, const struct wish *wish, struct objection *ret_objection)
 		return true;
 	if (!read_condition(in, wish, ret_objection))
 		return false;
+	in->condition.absent |= in->adds_only;
+	t->object.adds_only = in->adds_only;
 	r = catalog_check_object(
 	    in->s->catalog, in->owner, &t->object, &in->condition, &in->credit);
 	if (r == 0)
@@ -353,6 +358,7 @@ bool
 intent_decide(struct intent *in, struct nx_request *r, const struct wish *wish,
     uint64_t taken, uint64_t *ret_max)
 {
+	in->adds_only = nx_principal_adds_only(&r->who);
 	return decide_about(r, wish, in) && decide_target(r, wish, in) &&
 	    decide_policy(r, wish, in) && decide_digest(r, wish, in) &&
 	    decide_quota(r, in, ret_max) &&

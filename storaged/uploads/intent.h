@@ -23,6 +23,7 @@ struct intent {
 	char name[PATH_NAME_MAX + 1];
 	struct path *path; /* NULL: a raw file, unless FINISH places it */
 	bool create_only, has_size;
+	bool adds_only; /* so the ticket says: it replaces nothing */
 	struct catalog_condition condition;
 	struct catalog_about about;
 	struct about_meta *meta; /* NULL: none */

@@ -151,6 +151,8 @@ intent_store_sentence(
 Nx__Status
 intent_sentence(const struct intent *in, int result, char *text, size_t size)
 {
-	return catalog_sentence(
-	    result, in->path ? in->path->text : in->name, text, size);
+	if (in->path)
+		return path_sentence(
+		    in->s, in->owner, result, in->path, text, size);
+	return catalog_sentence(result, in->name, text, size);
 }

@@ -141,7 +141,8 @@ serve_file_open_upload(
 
 /* --- the end ----------------------------------------------------------------*/
 
-/* Only who opened it, for whom it was opened. */
+/* Only who opened it, for whom it was opened; who may only add has to do with
+ * what was opened so. */
 static struct upload *
 find(struct uploads *us, const struct nx_request *r, uint64_t id)
 {
@@ -149,7 +150,8 @@ find(struct uploads *us, const struct nx_request *r, uint64_t id)
 
 	TAILQ_FOREACH(u, &us->list, entry)
 		if (u->id == id && u->peer == r->peer &&
-		    u->in.owner == r->who.user_id)
+		    u->in.owner == r->who.user_id &&
+		    (u->in.adds_only || !nx_principal_adds_only(&r->who)))
 			return u;
 	return NULL;
 }

@@ -88,6 +88,8 @@ static const struct {
     {"SNAPSHOT_DELETE", "gA", "s", true},
     {"SNAPSHOT_ENTRIES", "gA", "s", true},
     {"FS_EVENTS", "gA", "s", true},
+    {"FS_LOCK", "gA", "s", true},
+    {"FS_LOCK_LIST", "gA", "s", true},
     {"STORAGE_USAGE", "gA", "s", true},
     {"STORAGE_SET_QUOTA", "A", "s", false},
     {"STORAGE_STATUS", "A", "s", false},

@@ -161,6 +161,7 @@ test_old_version(void **state)
 	    "ALTER TABLE trash DROP COLUMN owner",
 	    "ALTER TABLE trash DROP COLUMN size",
 	    "DROP TABLE clock",
+	    "DROP TABLE locks",
 	    "DROP TABLE buckets",
 	    "DROP TABLE objects",
 	    "DROP TABLE uploads",

@@ -294,6 +294,13 @@ static const struct planted {
     {"UPDATE events SET seq = -5 WHERE owner = 2 AND seq = 1",
 	"event-unreadable", false},
     {"UPDATE events SET owner = 77 WHERE owner = 2", "events-of-nobody", false},
+    {"INSERT INTO locks VALUES(1, 999, 1 << 40, 0)", "lock-of-nothing", false},
+    {"INSERT INTO locks VALUES(2, (SELECT entry FROM entries WHERE"
+     " name = 'c'), 0, 1 << 40)",
+	"lock-of-nothing", false},
+    {"INSERT INTO locks SELECT owner, entry, 1 << 40, 0 FROM entries"
+     " WHERE name = 'c'",
+	"lock-below", false},
 };
 
 static bool

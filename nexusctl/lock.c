@@ -1,0 +1,43 @@
+/* Paths that are locked until a time. */
+#include <inttypes.h>
+
+#include "common/err.h"
+#include "common/fd.h"
+#include "nexusctl/ctl.h"
+#include "nexusctl/path.h"
+#include "proto/lock.rpc.h"
+
+static const struct ctl_column columns[] = {
+    {"UNTIL", "until", CTL_TIME},
+    {"PATH", "path", CTL_TEXT},
+};
+static const struct ctl_listing locks = {
+    NX__METHOD__FS_LOCK_LIST, "locks", "path", columns, NX_ARRAY_SIZE(columns)};
+
+int
+ctl_fs_lock(struct ctl *c)
+{
+	Nx__FsLockRequest request = NX__FS_LOCK_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+	int exit;
+
+	if (!ctl_option(c->args, "until")->set)
+		return ctl_failf(c, NX__STATUS__INVALID,
+		    "say how long: --until TIME, in seconds since 1970, such "
+		    "as $(date -d '+90 days' +%%s)");
+	request.path = path;
+	request.until = ctl_option_number(c, "until");
+	exit = ctl_ask(c, nx_ask_fs_lock(&request), &reply);
+	return exit ? exit
+		    : ctl_done(c, reply.body, "path",
+			  "%s is locked until %" PRIu64, path, request.until);
+}
+
+int
+ctl_fs_locks(struct ctl *c)
+{
+	Nx__FsLockListRequest request = NX__FS_LOCK_LIST_REQUEST__INIT;
+
+	return ctl_list(c, &locks, &request.base);
+}
