@@ -324,7 +324,6 @@ const struct ctl_command ctl_commands[] = {
 	"everything anew, and go on from there.\n\n"
 	"    nexusctl --user ann fs events --since now --follow",
 	OPT(events_options), STORAGE, ctl_fs_events},
-};
     {"fs lock <path>", "keep what is at a path as it is until a time",
 	"Nothing there, or below it if it is a folder, is replaced, moved or "
 	"deleted before that; new files may come. Nobody can shorten it, an "
