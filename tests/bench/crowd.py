@@ -44,15 +44,17 @@ def rows(db, owner, name, entries):
             (folder + 1 + i, owner, folder, str(i), at["files"] + first + i,
              SIZE, 0, 0, now, CHARGE, 0, 0) for i in some))
         db.executemany(
-            "INSERT INTO files VALUES(?,?,?,?,1,?,1,1,1,?,?)",
+            "INSERT INTO files(file, id, owner, name, tree, size, chunks, want,"
+            " replicas, md5, created_at) VALUES(?,?,?,?,1,?,1,1,1,?,?)",
             ((at["files"] + first + i, secrets.token_hex(16), owner, str(i),
               SIZE, "0" * 32, now) for i in some))
         db.executemany(
-            "INSERT INTO chunks VALUES(?,?,?,0,?,?,?)",
+            "INSERT INTO chunks(chunk, id, file, idx, size, md5, crc)"
+            " VALUES(?,?,?,0,?,?,?)",
             ((at["chunks"] + first + i, ids[first + i],
               at["files"] + first + i, SIZE, bytes(16), bytes(4))
              for i in some))
-    db.executemany("INSERT INTO replicas VALUES(?, 1)",
+    db.executemany("INSERT INTO replicas(chunk, volume) VALUES(?, 1)",
                    ((at["chunks"] + i,) for i in range(files)))
     db.execute("INSERT OR IGNORE INTO users(user) VALUES(?)", (owner,))
     db.execute(
