@@ -284,10 +284,9 @@ def test_kill(names):
             ctl("file", "delete", file)
     for file in done:
         must("file", "delete", file)
-    for _ in range(100):
-        if find(storage(), "chunks") == 0:
-            break
-        time.sleep(0.1)
+    end = time.time() + 120
+    while find(storage(), "chunks") != 0 and time.time() < end:
+        time.sleep(0.5)
     check("nothing is left in the catalogue", find(storage(), "chunks") == 0,
           json.dumps(storage(), indent=1))
 
