@@ -9,8 +9,8 @@
 
 #include "common/db.h"
 
-#define NX_DB_STMTS 256
-#define NX_DB_SLOTS 1024 /* a power of two, more than twice as many */
+#define NX_DB_STMTS 1024
+#define NX_DB_SLOTS 4096 /* a power of two, more than twice as many */
 
 STAILQ_HEAD(nx_db_writes, nx_db_write);
 
