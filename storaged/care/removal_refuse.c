@@ -12,6 +12,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "storaged/care/historian.h"
 #include "storaged/care/removal_internal.h"
 #include "storaged/catalog/catalog.h"
 
@@ -121,13 +122,27 @@ refuse_own(struct delete_job *job, const struct drained *result,
 	    own == 1 ? "it" : "them");
 }
 
+/* What is kept of files that were replaced or deleted goes before anybody's
+ * file has to stay where it is. */
+static bool
+history_makes_room(struct delete_job *job, const struct drained *result)
+{
+	return result->why == -ENOSPC &&
+	    historian_want(
+		job->s->historian, (uint64_t)result->n_risks * CHUNK_SIZE);
+}
+
 void
 removal_refuse(struct delete_job *job, const struct drained *result,
     uint64_t own, uint64_t others)
 {
 	char why[128];
 
-	if (result->why == -ENOSPC)
+	if (history_makes_room(job, result))
+		(void)snprintf(why, sizeof(why),
+		    "no other volume has room for it until older versions are "
+		    "given up (ask again in some seconds)");
+	else if (result->why == -ENOSPC)
 		(void)snprintf(
 		    why, sizeof(why), "no other volume has room for it");
 	else

@@ -158,11 +158,15 @@ def clean_up(workers, before):
     for worker in workers:
         worker.clear()
 
+    left = []
+
     def empty():
         for worker in workers:
             for path in ("/api/nodes", "/api/files", "/api/fs/ls?path=/",
                          "/api/buckets", "/api/uploads"):
-                if ask("GET", path, None, worker.token) != (200, []):
+                answer = ask("GET", path, None, worker.token)
+                if answer != (200, []):
+                    left[:] = [worker.name, path, answer]
                     worker.clear()
                     return None
         return True
@@ -170,7 +174,7 @@ def clean_up(workers, before):
         insist(empty)
         check("everything can be deleted", True)
     except modelled.Fault as e:
-        check("everything can be deleted", False, e)
+        check("everything can be deleted", False, f"{e} {left!r:.500}")
     try:
         insist(lambda: without_leaks(before))
     except modelled.Fault:
