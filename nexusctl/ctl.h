@@ -127,6 +127,9 @@ int ctl_show(struct ctl *c, const ProtobufCMessage *m,
 int ctl_done(struct ctl *c, const ProtobufCMessage *m, const char *id,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 cJSON *ctl_json(const ProtobufCMessage *m);
+/* Seconds since 1970 as people here read them; "-" for 0. */
+#define CTL_TIME_SIZE 32
+void ctl_time_format(uint64_t seconds, char text[CTL_TIME_SIZE]);
 /* Prints the whole of a memfd: byte for byte into a file or a pipe, or if @raw;
  * on a terminal what it would obey is spelled out. Exit code. */
 int ctl_print_memfd(struct ctl *c, int fd, FILE *out, bool raw);

@@ -1,6 +1,4 @@
 /* Paths that are locked until a time. */
-#include <inttypes.h>
-
 #include "common/err.h"
 #include "common/fd.h"
 #include "nexusctl/ctl.h"
@@ -20,6 +18,7 @@ ctl_fs_lock(struct ctl *c)
 	Nx__FsLockRequest request = NX__FS_LOCK_REQUEST__INIT;
 	ctl_cleanup_reply struct ctl_reply reply = {0};
 	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
+	char until[CTL_TIME_SIZE];
 	int exit;
 
 	if (!ctl_option(c->args, "until")->set)
@@ -29,9 +28,10 @@ ctl_fs_lock(struct ctl *c)
 	request.path = path;
 	request.until = ctl_option_number(c, "until");
 	exit = ctl_ask(c, nx_ask_fs_lock(&request), &reply);
+	ctl_time_format(request.until, until);
 	return exit ? exit
-		    : ctl_done(c, reply.body, "path",
-			  "%s is locked until %" PRIu64, path, request.until);
+		    : ctl_done(c, reply.body, "path", "%s is locked until %s",
+			  path, until);
 }
 
 int

@@ -159,16 +159,16 @@ ctl_print_json_line(cJSON *json)
 
 /* --- tables ------------------------------------------------------------------*/
 
-static void
-cell_time(uint64_t seconds, char cell[CELL])
+void
+ctl_time_format(uint64_t seconds, char text[CTL_TIME_SIZE])
 {
 	time_t t = (time_t)seconds;
 	struct tm tm;
 
 	if (seconds == 0 || !localtime_r(&t, &tm))
-		snprintf(cell, CELL, "-");
+		snprintf(text, CTL_TIME_SIZE, "-");
 	else
-		strftime(cell, CELL, "%Y-%m-%d %H:%M:%S", &tm);
+		strftime(text, CTL_TIME_SIZE, "%Y-%m-%d %H:%M:%S", &tm);
 }
 
 static void
@@ -219,7 +219,7 @@ cell_of(
 	else if (column->format == CTL_SIZE)
 		snprintf(cell, CELL, "%s", nx_size_format(n));
 	else if (column->format == CTL_TIME)
-		cell_time(n, cell);
+		ctl_time_format(n, cell);
 	else if (column->format == CTL_LASTS)
 		cell_lasts(n, cell);
 	else if (column->format == CTL_YES)

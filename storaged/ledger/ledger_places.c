@@ -160,9 +160,10 @@ choose(struct ledger *l)
 {
 	uint64_t need = catalogue_bytes(l) * 2;
 	struct volume *v, *second = NULL;
-	bool any = false;
+	bool any = false, have = false;
 
 	TAILQ_FOREACH(v, &l->s->volumes->list, entry) {
+		have |= is_taken(l, v);
 		if (!is_well(v) || is_taken(l, v))
 			continue;
 		any = true;
@@ -180,8 +181,9 @@ choose(struct ledger *l)
 		return second;
 	if (!any && l->said == 0)
 		(void)snprintf(l->note, sizeof(l->note),
-		    "there is no base volume that could have a copy "
-		    "([storaged] base_size)");
+		    "there is no %sbase volume that could have a copy "
+		    "([storaged] base_size)",
+		    have ? "other " : "");
 	return NULL;
 }
 
