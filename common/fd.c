@@ -106,6 +106,44 @@ nx_read_full(int fd, void *data, size_t len)
 }
 
 int
+nx_pwrite_full(int fd, const void *data, size_t len, uint64_t offset)
+{
+	const uint8_t *p = data;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		p += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+int
+nx_pread_full(int fd, void *data, size_t len, uint64_t offset)
+{
+	uint8_t *p = data;
+
+	while (len > 0) {
+		ssize_t n = pread(fd, p, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ENODATA;
+		p += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+int
 nx_read_file(int dirfd, const char *path, size_t max, char **ret_text)
 {
 	nx_cleanup_fd int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);

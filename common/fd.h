@@ -52,9 +52,12 @@ int nx_fd_cloexec_from(int first);
 int nx_fd_count(void);
 
 /* Write and read the whole of @len, waiting if need be. 0 or -errno;
- * nx_read_full: -ENODATA when the file ends before. */
+ * reading: -ENODATA when the file ends before. */
 int nx_write_full(int fd, const void *data, size_t len);
 int nx_read_full(int fd, void *data, size_t len);
+/* The same at @offset, which leaves the file's own where it is. */
+int nx_pwrite_full(int fd, const void *data, size_t len, uint64_t offset);
+int nx_pread_full(int fd, void *data, size_t len, uint64_t offset);
 /* A small file as a NUL-terminated string, at most @max bytes (else -EFBIG).
  * @dirfd as in openat. Returns the length or -errno; *ret_text: free() it. */
 int nx_read_file(int dirfd, const char *path, size_t max, char **ret_text);

@@ -306,26 +306,6 @@ accepts_events(const struct req *r)
 	return false;
 }
 
-/* False: the request has ended. */
-static bool
-number(struct req *r, const char *name, uint64_t max, uint64_t *ret_value)
-{
-	const char *text = uri_param(&r->uri, name);
-	uint64_t value;
-
-	if (!text)
-		return true;
-	if (!http_decimal((struct http_span){text, strlen(text)}, &value) ||
-	    value > max) {
-		req_fail(r, 400, "invalid",
-		    "The parameter %s is a number up to %llu.", name,
-		    (unsigned long long)max);
-		return false;
-	}
-	*ret_value = value;
-	return true;
-}
-
 /* A client that comes back says so in its head, whatever its address says. A
  * stream begins now, if nothing else was said. */
 static bool
@@ -359,8 +339,8 @@ fs_events(struct req *r)
 	r->state = s;
 	r->ops = &stream_ops;
 	s->events = accepts_events(r);
-	if (!number(r, "limit", 100, &s->limit) ||
-	    !number(r, "wait", WAIT_MAX, &s->wait) || !read_since(r, s))
+	if (!req_number(r, "limit", 100, &s->limit) ||
+	    !req_number(r, "wait", WAIT_MAX, &s->wait) || !read_since(r, s))
 		return;
 	/* Of a stream a HEAD is the beginning. */
 	if (((s->events && !req_is_head(r)) || s->wait > 0) && !take_place(s))

@@ -168,6 +168,8 @@ catalog_bury(struct nx_db *db, uint64_t owner, const struct catalog_entry *e,
     enum catalog_why why, bool forever, struct catalog_sums *ret_sums);
 /* Is there still a way from the root to the entry of @file? 1, 0, -errno. */
 int catalog_is_attached(struct nx_db *db, int64_t file);
+/* The entry of @file in its tree. 1 found, 0 not, -errno. */
+int catalog_entry_of(struct nx_db *db, int64_t file, int64_t *ret_entry);
 
 /* The largest owner up to @most of whom something waits, on @volume if that has
  * to do with it. 1, 0: there is none, -errno. */

@@ -62,21 +62,6 @@ read_kept(
 	return 0;
 }
 
-/* 1 found, 0 not, -errno. */
-static int
-entry_of(struct nx_db *db, int64_t file, int64_t *ret_entry)
-{
-	sqlite3_stmt *stmt;
-	int r = nx_db_query(
-	    db, &stmt, "SELECT entry FROM entries WHERE file = ?", "i", file);
-
-	if (r <= 0)
-		return r;
-	*ret_entry = sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
-	return 1;
-}
-
 /* --- inside a write ---------------------------------------------------------*/
 
 int
@@ -98,7 +83,7 @@ int
 catalog_check_file_kept(struct nx_db *db, uint64_t owner, int64_t file)
 {
 	int64_t entry;
-	int r = entry_of(db, file, &entry);
+	int r = catalog_entry_of(db, file, &entry);
 
 	return r <= 0 ? r : catalog_check_kept(db, owner, entry);
 }
@@ -186,7 +171,7 @@ is_kept(struct nx_db *db, const struct holder *h, uint64_t now)
 		return r < 0 ? r : 0;
 	if (h->home == HOME_BUCKET)
 		return is_object_kept(db, h->file, now);
-	r = h->home == HOME_TREE ? entry_of(db, h->file, &entry) : 0;
+	r = h->home == HOME_TREE ? catalog_entry_of(db, h->file, &entry) : 0;
 	if (r > 0)
 		r = read_kept(db, h->owner, entry, &k);
 	return r < 0 ? r : k.attached && k.until > now;
@@ -271,7 +256,7 @@ catalog_file_kept_until(
     struct catalog *c, uint64_t owner, int64_t file, uint64_t *ret_until)
 {
 	int64_t entry;
-	int r = entry_of(c->db, file, &entry);
+	int r = catalog_entry_of(c->db, file, &entry);
 
 	*ret_until = 0;
 	return r <= 0 ? r : until_of(c, owner, entry, false, ret_until);

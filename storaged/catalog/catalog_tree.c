@@ -363,9 +363,8 @@ catalog_put_entry(struct nx_db *db, const struct catalog_commit *op,
 	return r != 0 ? r : catalog_tell(db, f->owner, &e);
 }
 
-/* 1 found, 0 not, -errno. */
-static int
-entry_of(struct nx_db *db, int64_t file, int64_t *ret_entry)
+int
+catalog_entry_of(struct nx_db *db, int64_t file, int64_t *ret_entry)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(
@@ -382,7 +381,7 @@ int
 catalog_is_attached(struct nx_db *db, int64_t file)
 {
 	int64_t at;
-	int r = entry_of(db, file, &at);
+	int r = catalog_entry_of(db, file, &at);
 
 	for (unsigned depth = 0; r > 0 && at != 0; depth++) {
 		sqlite3_stmt *stmt;
@@ -406,7 +405,7 @@ catalog_take_entry(struct nx_db *db, uint64_t owner, int64_t file)
 	int r = catalog_is_attached(db, file);
 
 	if (r > 0)
-		r = entry_of(db, file, &e.key);
+		r = catalog_entry_of(db, file, &e.key);
 	if (r <= 0)
 		return r < 0 ? r : CATALOG_NO_FILE;
 	r = catalog_check_kept(db, owner, e.key);

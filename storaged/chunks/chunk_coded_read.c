@@ -67,23 +67,6 @@ coded_stored(struct chunk_reader *reader, uint64_t *ret_bytes)
 
 /* --- blocks that are kept ---------------------------------------------------*/
 
-static int
-write_at(int fd, const uint8_t *data, size_t len, uint64_t offset)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, data, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		data += n;
-		len -= (size_t)n;
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
-
 /* Whole blocks, the last one of the chunk as it is. */
 static int
 keep(struct coded_reader *c, const uint8_t *data, size_t len, uint64_t offset)
@@ -98,7 +81,7 @@ keep(struct coded_reader *c, const uint8_t *data, size_t len, uint64_t offset)
 			return r;
 		c->memfd = r;
 	}
-	r = write_at(c->memfd, data, len, offset);
+	r = nx_pwrite_full(c->memfd, data, len, offset);
 	for (uint32_t i = first; r == 0 && i < first + n; i++) {
 		c->n_kept += !c->kept[i];
 		c->kept[i] = true;

@@ -182,23 +182,6 @@ erasure_may_send(struct chunk_reader *reader, uint64_t owner, uint32_t len)
 	return len < x->taken ? len : x->taken;
 }
 
-static int
-write_at(int fd, const uint8_t *data, size_t len, uint64_t offset)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, data, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		data += n;
-		len -= (size_t)n;
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
-
 /* The block that was made last, if it is the right one. */
 static int
 keep_block(struct erasure_reader *x)
@@ -214,7 +197,7 @@ keep_block(struct erasure_reader *x)
 	if (x->memfd < 0)
 		r = x->memfd = sending_open();
 	if (r >= 0)
-		r = write_at(
+		r = nx_pwrite_full(
 		    x->memfd, x->made, len, (uint64_t)x->block * CRC_BLOCK);
 	x->kept[x->block] = r == 0;
 	return r;

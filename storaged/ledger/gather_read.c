@@ -13,20 +13,14 @@ static int
 read_all(int fd, size_t len, uint64_t at, uint8_t **ret_bytes)
 {
 	uint8_t *bytes = malloc(len + 1);
-	ssize_t n = 1;
+	int r;
 
 	if (!bytes)
 		return -ENOMEM;
-	for (size_t have = 0; have < len && n > 0; have += (size_t)n)
-		do
-			n = pread(
-			    fd, bytes + have, len - have, (off_t)(at + have));
-		while (n < 0 && errno == EINTR);
-	if (n <= 0) {
-		int r = n < 0 ? -errno : -EBADMSG;
-
+	r = nx_pread_full(fd, bytes, len, at);
+	if (r < 0) {
 		free(bytes);
-		return r;
+		return r == -ENODATA ? -EBADMSG : r;
 	}
 	*ret_bytes = bytes;
 	return 0;

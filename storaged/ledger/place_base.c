@@ -25,18 +25,9 @@ struct taking {
 static int
 read_block(int fd, uint8_t *to, size_t len, uint64_t at)
 {
-	while (len > 0) {
-		ssize_t n = pread(fd, to, len, (off_t)at);
+	int r = nx_pread_full(fd, to, len, at);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		to += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return r == -ENODATA ? -EIO : r;
 }
 
 /* As it is to be there; t->sealed has room for it. */

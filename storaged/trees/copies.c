@@ -149,16 +149,6 @@ take_place(struct copy_request *t)
 }
 
 static bool
-parse(struct nx_request *r, const char *text, struct path *ret_path)
-{
-	const char *wrong = path_parse(text, strlen(text), ret_path);
-
-	if (wrong)
-		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
-	return !wrong;
-}
-
-static bool
 decide(struct copy_request *t, const Nx__FsCopyRequest *q)
 {
 	struct nx_request *r = t->request;
@@ -169,8 +159,9 @@ decide(struct copy_request *t, const Nx__FsCopyRequest *q)
 		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
 		return false;
 	}
-	if (!parse(r, q->from, &t->op.path) || !parse(r, q->to, &t->op.to) ||
-	    !take_place(t) || refuse_waiting(r, t->s, t->op.owner))
+	if (!path_or_refuse(r, q->from, &t->op.path) ||
+	    !path_or_refuse(r, q->to, &t->op.to) || !take_place(t) ||
+	    refuse_waiting(r, t->s, t->op.owner))
 		return false;
 	e = fill_limits(t->s, &t->op);
 	if (e < 0)

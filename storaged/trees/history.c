@@ -21,16 +21,6 @@
 #define ENTRY_BYTES 200U
 #define CURSOR      (PATH_NAME_MAX + 32)
 
-static bool
-parse(struct nx_request *r, const char *text, struct path *ret_path)
-{
-	const char *wrong = path_parse(text, strlen(text), ret_path);
-
-	if (wrong)
-		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
-	return !wrong;
-}
-
 /* --- lists ------------------------------------------------------------------*/
 
 struct page {
@@ -112,7 +102,7 @@ serve_fs_versions(
 	int64_t past;
 	int result = -ENOMEM;
 
-	if (!parse(r, text, &path))
+	if (!path_or_refuse(r, text, &path))
 		return;
 	if (!parse_cursor(q->after, q->deleted, &past, name)) {
 		nx_refuse(r, NX__STATUS__INVALID,
@@ -189,8 +179,8 @@ decide(struct restore_request *t, const Nx__FsRestoreRequest *q)
 		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
 		return false;
 	}
-	if (!parse(r, q->path, &t->op.path) ||
-	    (q->to[0] && !parse(r, q->to, &t->op.to)))
+	if (!path_or_refuse(r, q->path, &t->op.path) ||
+	    (q->to[0] && !path_or_refuse(r, q->to, &t->op.to)))
 		return false;
 	if (q->to[0] && t->op.to.depth == 0) {
 		refuse_catalog(r, CATALOG_IS_ROOT, "/");
@@ -258,7 +248,7 @@ serve_fs_history(
 {
 	struct path path;
 
-	if (parse(r, q->path[0] ? q->path : "/", &path))
+	if (path_or_refuse(r, q->path[0] ? q->path : "/", &path))
 		answer_history(r, s, r->who.user_id, &path);
 }
 
@@ -297,7 +287,7 @@ serve_fs_set_history(
 		nx_refuse_errno(r, -ENOMEM, "setting how long history is kept");
 		return;
 	}
-	if (!parse(r, q->path[0] ? q->path : "/", &t->op.path)) {
+	if (!path_or_refuse(r, q->path[0] ? q->path : "/", &t->op.path)) {
 		free(t);
 		return;
 	}

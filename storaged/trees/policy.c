@@ -30,16 +30,6 @@ policy_read(const char *erasure, uint32_t replicas, uint32_t *ret_code)
 	return NULL;
 }
 
-static bool
-parse(struct nx_request *r, const char *text, struct path *ret_path)
-{
-	const char *wrong = path_parse(text, strlen(text), ret_path);
-
-	if (wrong)
-		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
-	return !wrong;
-}
-
 /* --- what is wanted ---------------------------------------------------------*/
 
 /* The first @depth names of @path. */
@@ -106,7 +96,7 @@ serve_fs_policy(
 	struct path path;
 	int result;
 
-	if (!parse(r, q->path, &path))
+	if (!path_or_refuse(r, q->path, &path))
 		return;
 	result = catalog_stat(s->catalog, r->who.user_id, &path, &entry);
 	if (result == 0 && !entry.folder)
@@ -181,7 +171,7 @@ serve_fs_set_policy(
 		    "inherit";
 	if (wrong)
 		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
-	if (wrong || !parse(r, q->path, &set->op.path) ||
+	if (wrong || !path_or_refuse(r, q->path, &set->op.path) ||
 	    !check_volumes(r, s, policy)) {
 		free(set);
 		return;

@@ -132,18 +132,14 @@ serve_fs_purge(
     struct nx_request *r, const Nx__FsPurgeRequest *q, struct storaged *s)
 {
 	struct catalog_purge *op = calloc(1, sizeof(*op));
-	const char *wrong = NULL;
 
 	if (!op) {
 		nx_refuse_errno(r, -ENOMEM, "purging");
 		return;
 	}
-	wrong = path_parse(q->path, strlen(q->path), &op->path);
 	op->owner = r->who.user_id;
 	op->past = (int64_t)(q->version & INT64_MAX);
-	if (wrong)
-		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
-	else
+	if (path_or_refuse(r, q->path, &op->path))
 		(void)purges_begin(s, r, op, answer, r);
 	free(op);
 }

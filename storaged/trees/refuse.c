@@ -175,6 +175,16 @@ refuse_catalog(struct nx_request *r, int result, const char *what)
 }
 
 bool
+path_or_refuse(struct nx_request *r, const char *text, struct path *ret_path)
+{
+	const char *wrong = path_parse(text, strlen(text), ret_path);
+
+	if (wrong)
+		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
+	return !wrong;
+}
+
+bool
 refuse_waiting(struct nx_request *r, struct storaged *s, uint64_t user)
 {
 	uint64_t waiting;

@@ -33,16 +33,6 @@ check_name(struct nx_request *r, const char *name)
 	return !wrong;
 }
 
-static bool
-parse(struct nx_request *r, const char *text, struct path *ret_path)
-{
-	const char *wrong = path_parse(text, strlen(text), ret_path);
-
-	if (wrong)
-		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
-	return !wrong;
-}
-
 static void
 fill(const struct catalog_snapshot *s, Nx__SnapshotInfo *ret_info)
 {
@@ -113,7 +103,8 @@ serve_snapshot_make(
 	if (!t)
 		return;
 	t->make = true;
-	if (!parse(r, q->path[0] ? q->path : "/", &t->op.snapshot.path)) {
+	if (!path_or_refuse(
+		r, q->path[0] ? q->path : "/", &t->op.snapshot.path)) {
 		free(t);
 		return;
 	}
@@ -198,7 +189,7 @@ serve_snapshot_entries(struct nx_request *r,
 	int result = -ENOMEM;
 
 	if (!check_name(r, q->name) ||
-	    !parse(r, q->path[0] ? q->path : "/", &path))
+	    !path_or_refuse(r, q->path[0] ? q->path : "/", &path))
 		return;
 	if (strlen(q->after) > PATH_NAME_MAX) {
 		nx_refuse(r, NX__STATUS__INVALID,

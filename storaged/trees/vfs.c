@@ -21,17 +21,6 @@
 #include "proto/serve_storaged.h"
 
 static bool
-parse(struct nx_request *r, const char *text, struct path *ret_path)
-{
-	const char *wrong = path_parse(text, strlen(text), ret_path);
-
-	if (!wrong)
-		return true;
-	nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
-	return false;
-}
-
-static bool
 read_condition(struct nx_request *r, const Nx__Condition *m,
     struct catalog_condition *ret_condition)
 {
@@ -56,7 +45,7 @@ serve_fs_stat(
 	struct path path;
 	int result;
 
-	if (!parse(r, q->path, &path))
+	if (!path_or_refuse(r, q->path, &path))
 		return;
 	result = q->snapshot[0] != '\0'
 	    ? catalog_snapshot_stat(
@@ -99,7 +88,7 @@ tree_request_new(struct nx_request *r, struct storaged *s, const char *text,
 		nx_refuse_errno(r, -ENOMEM, "changing the tree");
 		return NULL;
 	}
-	if (!parse(r, text, &t->op.path)) {
+	if (!path_or_refuse(r, text, &t->op.path)) {
 		free(t);
 		return NULL;
 	}
@@ -270,7 +259,7 @@ serve_fs_move(
 
 	if (!t)
 		return;
-	if (!parse(r, q->to, &t->op.to) ||
+	if (!path_or_refuse(r, q->to, &t->op.to) ||
 	    !read_condition(r, q->condition, &t->op.condition)) {
 		free(t);
 		return;
