@@ -43,6 +43,48 @@ test_three_disks(void **state)
 	free(data);
 }
 
+static void
+take_away(char name)
+{
+	struct disk *d = disk_at(name);
+
+	disk_pull(name);
+	look_at(d);
+	turn_until(is_away, d);
+	turn_until(is_let_go, d);
+}
+
+static void
+give_back(char name)
+{
+	struct disk *d = disk_at(name);
+
+	disk_mount(name);
+	look_at(d);
+	turn_until(is_well, d);
+}
+
+/* However many volumes with room one of them has: it gets one part. */
+static void
+test_many_on_one(void **state)
+{
+	uint8_t *data = lab_random(11 * MIB);
+
+	(void)state;
+	take_away('b');
+	take_away('c');
+	LAB_OK(lab_volume(LAB_NODE("1"), 32 * MIB));
+	LAB_OK(lab_volume(LAB_NODE("2"), 32 * MIB));
+	give_back('b');
+	give_back('c');
+	for (int i = 0; i < 6; i++) {
+		LAB_OK(lab_code_file("/f", "2+1", i % 2, data, 11 * MIB));
+		assert_string_equal(info_of("/f")->spread, "2+1 over 3 disks");
+		lab_settle();
+	}
+	free(data);
+}
+
 /* Any one of them. */
 static void
 test_pulled(void **state)
@@ -162,6 +204,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    T(test_three_disks),
+	    T(test_many_on_one),
 	    T(test_pulled),
 	    T(test_spread),
 	    T(test_emptied),
