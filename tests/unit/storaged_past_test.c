@@ -180,6 +180,39 @@ test_makes_room(void **state)
 	free(data);
 }
 
+/* Nor does a node have to stay for its sake. */
+static void
+test_node_goes(void **state)
+{
+	enum { SIZE = 8 * MIB };
+	struct lab_upload old = {.path = "/old", .replicas = 1},
+			  kept = {.path = "/kept", .replicas = 1};
+	uint8_t *data = lab_random(3 * SIZE);
+	Nx__Status status;
+	int waited = 0;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		LAB_OK(lab_upload(2, &old, data, SIZE, NULL));
+		LAB_OK(lab_fs(2, NX__METHOD__FS_DELETE, "/old"));
+	}
+	LAB_OK(lab_volume(LAB_NODE("2"), 64 * MIB));
+	LAB_OK(lab_upload(1, &kept, data, 3 * SIZE, NULL));
+	while ((status = lab_volume_delete(LAB_NODE("2"), false)) ==
+	    NX__STATUS__CONFLICT) {
+		assert_non_null(strstr(reply.error, "older versions"));
+		for (int k = 0; k < 50; k++) {
+			event_base_loop(lab.base, EVLOOP_NONBLOCK);
+			usleep(1000);
+		}
+		assert_true(waited++ < 2000);
+	}
+	LAB_OK(status);
+	assert_true(waited > 0);
+	LAB_OK(lab_read(1, NULL, "/kept", 0, 0, data));
+	free(data);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -190,6 +223,7 @@ main(void)
 	    T(test_sentences),
 	    T(test_forever),
 	    T(test_makes_room),
+	    T(test_node_goes),
 	};
 
 	LAB_OR_SKIP("history of files");
