@@ -52,21 +52,8 @@ purges_free(struct purges *ps)
 	return NULL;
 }
 
-static void
-purged(int result, void *arg)
-{
-	struct purge *p = arg;
-	struct storaged *s = p->s;
-
-	LIST_REMOVE(p, entry);
-	s->purges->n--;
-	p->then(result, &p->op, p->arg);
-	collector_kick(s->collector);
-	free(p);
-}
-
 static bool
-may_begin(struct nx_request *r, const struct purges *ps, uint64_t owner)
+has_place(struct nx_request *r, const struct purges *ps, uint64_t owner)
 {
 	const struct purge *o;
 	bool own = false;
@@ -83,31 +70,63 @@ may_begin(struct nx_request *r, const struct purges *ps, uint64_t owner)
 	return false;
 }
 
-bool
-purges_begin(struct storaged *s, struct nx_request *r,
-    const struct catalog_purge *op,
-    void (*then)(int result, const struct catalog_purge *op, void *arg),
-    void *arg)
+struct purge *
+purge_open(struct storaged *s, struct nx_request *r)
 {
 	struct purge *p;
 
-	if (!may_begin(r, s->purges, op->owner))
-		return false;
+	if (!has_place(r, s->purges, r->who.user_id))
+		return NULL;
 	p = calloc(1, sizeof(*p));
 	if (!p) {
 		nx_refuse_errno(r, -ENOMEM, "purging");
-		return false;
+		return NULL;
 	}
-	p->op = *op;
-	p->op.done = purged;
-	p->op.arg = p;
+	p->op.owner = r->who.user_id;
 	p->s = s;
-	p->then = then;
-	p->arg = arg;
 	LIST_INSERT_HEAD(&s->purges->list, p, entry);
 	s->purges->n++;
-	catalog_purge(s->catalog, &p->op);
-	return true;
+	return p;
+}
+
+struct purge *
+purge_close(struct purge *p)
+{
+	if (p) {
+		LIST_REMOVE(p, entry);
+		p->s->purges->n--;
+		free(p);
+	}
+	return NULL;
+}
+
+static void
+purged(int result, void *arg)
+{
+	struct purge *p = arg;
+	struct storaged *s = p->s;
+
+	p->then(result, &p->op, p->arg);
+	purge_close(p);
+	collector_kick(s->collector);
+}
+
+struct catalog_purge *
+purge_of(struct purge *p)
+{
+	return &p->op;
+}
+
+void
+purge_run(struct purge *p,
+    void (*then)(int result, const struct catalog_purge *op, void *arg),
+    void *arg)
+{
+	p->op.done = purged;
+	p->op.arg = p;
+	p->then = then;
+	p->arg = arg;
+	catalog_purge(p->s->catalog, &p->op);
 }
 
 static void
@@ -131,15 +150,13 @@ void
 serve_fs_purge(
     struct nx_request *r, const Nx__FsPurgeRequest *q, struct storaged *s)
 {
-	struct catalog_purge *op = calloc(1, sizeof(*op));
+	struct purge *p = purge_open(s, r);
 
-	if (!op) {
-		nx_refuse_errno(r, -ENOMEM, "purging");
+	if (!p)
 		return;
-	}
-	op->owner = r->who.user_id;
-	op->past = (int64_t)(q->version & INT64_MAX);
-	if (path_or_refuse(r, q->path, &op->path))
-		(void)purges_begin(s, r, op, answer, r);
-	free(op);
+	p->op.past = (int64_t)(q->version & INT64_MAX);
+	if (path_or_refuse(r, q->path, &p->op.path))
+		purge_run(p, answer, r);
+	else
+		purge_close(p);
 }

@@ -11,10 +11,16 @@ struct purges *purges_new(void);
 void purges_stop(struct purges *ps);
 struct purges *purges_free(struct purges *ps);
 
-/* Begins what @op is filled in for, but done and arg; *@op is copied. @then runs
- * at the end, with @arg. False: it has been refused, there are too many. */
-bool purges_begin(struct storaged *s, struct nx_request *r,
-    const struct catalog_purge *op,
+/* A place among those that purge, for the user who asks. NULL: @r is refused, there
+ * are too many. It ends by itself after purge_run, else by purge_close. */
+struct purge *purge_open(struct storaged *s, struct nx_request *r);
+struct purge *purge_close(struct purge *p);
+
+/* What to purge, to be filled in (but owner, stop, done and arg) before it is run. */
+struct catalog_purge *purge_of(struct purge *p);
+
+/* Purges; @then runs at the end, with @arg, and the place is free after it. */
+void purge_run(struct purge *p,
     void (*then)(int result, const struct catalog_purge *op, void *arg),
     void *arg);
 

@@ -76,6 +76,7 @@ struct tree_request {
 	struct catalog_tree_op op;
 	struct storaged *s;
 	struct nx_request *request;
+	struct purge *purge; /* NULL: nothing is purged with it */
 };
 
 static struct tree_request *
@@ -181,19 +182,11 @@ purged(int result, const struct catalog_purge *op, void *arg)
 static void
 purge_too(struct tree_request *t)
 {
-	struct catalog_purge *op = calloc(1, sizeof(*op));
+	struct catalog_purge *op = purge_of(t->purge);
 
-	if (op) {
-		op->owner = t->op.owner;
-		op->path = t->op.path;
-		op->key = t->op.entry.key;
-	} else
-		nx_refuse_errno(t->request, -ENOMEM, "purging its versions");
-	if (!op || !purges_begin(t->s, t->request, op, purged, t)) {
-		collector_kick(t->s->collector);
-		free(t);
-	}
-	free(op);
+	op->path = t->op.path;
+	op->key = t->op.entry.key;
+	purge_run(t->purge, purged, t);
 }
 
 static void
@@ -207,6 +200,7 @@ deleted(int result, void *arg)
 	}
 	if (result != 0) {
 		refuse_path(t->request, t->s, t->op.owner, result, &t->op.path);
+		purge_close(t->purge);
 		free(t);
 	} else if (t->op.forever)
 		purge_too(t);
@@ -214,13 +208,15 @@ deleted(int result, void *arg)
 		answer_deleted(t);
 }
 
+/* What cannot be purged afterwards is not deleted either. */
 void
 serve_fs_delete(
     struct nx_request *r, const Nx__FsPathRequest *q, struct storaged *s)
 {
 	struct tree_request *t = tree_request_new(r, s, q->path, deleted);
 
-	if (!t || !read_condition(r, q->condition, &t->op.condition)) {
+	if (!t || !read_condition(r, q->condition, &t->op.condition) ||
+	    (q->forever && !(t->purge = purge_open(s, r)))) {
 		free(t);
 		return;
 	}

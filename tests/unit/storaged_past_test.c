@@ -130,6 +130,13 @@ test_sentences(void **state)
 }
 
 static void
+on_purged(const struct nx_reply *r, void *arg)
+{
+	(void)r;
+	*(bool *)arg = true;
+}
+
+static void
 test_forever(void **state)
 {
 	(void)state;
@@ -143,6 +150,40 @@ test_forever(void **state)
 	lab_settle();
 	assert_int_equal(lab_chunk_files(), 0);
 	assert_int_equal(lab_usage(1)->history, 0);
+}
+
+/* Who may not purge now has nothing deleted either. */
+static void
+test_forever_waits(void **state)
+{
+	Nx__FsPurgeRequest q = NX__FS_PURGE_REQUEST__INIT;
+	struct nx_call_opts opts = lab_opts(1);
+	bool done = false;
+	char path[32];
+
+	(void)state;
+	for (int i = 0; i < 50; i++) {
+		snprintf(path, sizeof(path), "/d%d", i);
+		LAB_OK(lab_put(1, path, "text", 4));
+		LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, path));
+	}
+	LAB_OK(lab_put(1, "/f", "text", 4));
+	LAB_OK(lab_put(2, "/f", "text", 4));
+	q.path = (char *)(uintptr_t)"/";
+	assert_non_null(nx_call(lab.clients[NX_ROLE_ADMIN],
+	    (struct nx_ask){NX_ROLE_STORAGE, NX__METHOD__FS_PURGE, &q.base}, &opts,
+	    on_purged, &done));
+	assert_int_equal(rm_forever(1, "/f"), NX__STATUS__LIMIT);
+	assert_non_null(strstr(reply.error, "try again"));
+	LAB_OK(lab_read(1, NULL, "/f", 0, 0, (const uint8_t *)"text"));
+	LAB_OK(rm_forever(2, "/f"));
+	while (!done)
+		event_base_loop(lab.base, EVLOOP_ONCE);
+	/* What was refused took no place. */
+	assert_int_equal(rm_forever(1, "/none"), NX__STATUS__NOT_FOUND);
+	assert_int_equal(rm_forever(1, "/../f"), NX__STATUS__INVALID);
+	LAB_OK(rm_forever(1, "/f"));
+	assert_int_equal(list(1, "/", true, NULL), 0);
 }
 
 /* Nobody is told that the volumes are full as long as there is history. */
@@ -222,6 +263,7 @@ main(void)
 	    T(test_read),
 	    T(test_sentences),
 	    T(test_forever),
+	    T(test_forever_waits),
 	    T(test_makes_room),
 	    T(test_node_goes),
 	};
