@@ -163,11 +163,18 @@ class User(threading.Thread):
             return f"list: {status} {answer[:200]}"
         found = {}
         for entry in power_disk.entries_of(answer):
+            found[entry] = self.content(entry)
+        return found
+
+    def content(self, entry):
+        """The MD5 of what is in it, or why there is none."""
+        try:
             status, data = ask("GET", "/api/fs/download?" + query(
                 path="/" + entry), self.token)
-            found[entry] = (hashlib.md5(data).hexdigest() if status == 200
-                            else f"{status} {data[:200]}")
-        return found
+        except http.client.HTTPException as error:  # cut where it is damaged
+            return repr(error)
+        return (hashlib.md5(data).hexdigest() if status == 200
+                else f"{status} {data[:200]}")
 
     def fault(self, cut):
         """What is wrong after that, or None."""
@@ -243,6 +250,8 @@ def look(image, at, users, cut):
             return f"Nexus does not start: {error}"
         try:
             faults = [user.fault(cut) for user in users]
+        except (OSError, http.client.HTTPException) as error:
+            return f"Nexus does not answer: {error!r}"
         finally:
             nexus.stop()
     return next((f for f in faults if f), None)
