@@ -42,6 +42,7 @@ extern const char catalog_schema_buckets[];
 extern const char catalog_schema_point[];
 extern const char catalog_schema_history[];
 extern const char catalog_schema_parity[];
+extern const char catalog_schema_policies[];
 extern const char catalog_schema_events[];
 extern const char catalog_schema_locks[];
 

@@ -10,6 +10,12 @@
 	" AND p.code = " c ".code AND p.idx < -" STRIPE_S(c) " * " STRIPE_M( \
 	    c) " AND p.idx >= -(" STRIPE_S(c) " + 1) * " STRIPE_M(c) ")"
 
+/* It is there, or in the history. */
+#define FOLDER_KNOWN(f, o)                                                 \
+	" EXISTS (SELECT 1 FROM entries e WHERE e.entry = " f              \
+	" AND e.owner = " o " AND e.file IS NULL UNION ALL SELECT 1 FROM " \
+	"past e WHERE e.entry = " f " AND e.owner = " o " AND e.file IS NULL)"
+
 #define RULES_OF_PARITY                                                                         \
 	{"stripe-parity",                                                                       \
 	    "SELECT c.chunk, printf('chunk %s is part of a stripe of %d+%d,"                    \
@@ -30,15 +36,11 @@
 		"policy-folder",                                                                \
 		    "SELECT p.folder, printf('a policy of user %d is of"                        \
 		    " folder %d, which is not there', p.owner, p.folder),"                      \
-		    " p.owner FROM policies p WHERE p.folder <> 0 AND NOT"                      \
-		    " EXISTS (SELECT 1 FROM entries e WHERE"                                    \
-		    " e.entry = p.folder AND e.owner = p.owner"                                 \
-		    " AND e.file IS NULL)",                                                     \
+		    " p.owner FROM policies p WHERE p.folder <> 0 AND "                         \
+		    "NOT" FOLDER_KNOWN("p.folder", "p.owner"),                                  \
 		{                                                                               \
 			"DELETE FROM policies WHERE folder = ?1 AND"                            \
-			" owner = ?2 AND NOT EXISTS (SELECT 1 FROM entries e"                   \
-			" WHERE e.entry = ?1 AND e.owner = ?2"                                  \
-			" AND e.file IS NULL)"                                                  \
+			" owner = ?2 AND NOT" FOLDER_KNOWN("?1", "?2")                          \
 		}                                                                               \
 	}
 

@@ -20,3 +20,10 @@ const char catalog_schema_parity[] =
     "CREATE TRIGGER policies_went AFTER INSERT ON going"
     " WHEN new.folder = 0 BEGIN DELETE FROM policies"
     " WHERE owner = new.owner; END;";
+
+/* A policy stays with a folder that is history, and goes when that does. */
+const char catalog_schema_policies[] =
+    "DROP TRIGGER policy_went;"
+    "CREATE TRIGGER policy_went AFTER INSERT ON going"
+    " WHEN new.folder <> 0 BEGIN DELETE FROM policies"
+    " WHERE owner = new.owner AND folder = new.folder; END;";
