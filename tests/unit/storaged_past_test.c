@@ -169,10 +169,10 @@ test_forever_waits(void **state)
 	}
 	LAB_OK(lab_put(1, "/f", "text", 4));
 	LAB_OK(lab_put(2, "/f", "text", 4));
-	q.path = (char *)(uintptr_t)"/";
+	q.path = (char *)(uintptr_t) "/";
 	assert_non_null(nx_call(lab.clients[NX_ROLE_ADMIN],
-	    (struct nx_ask){NX_ROLE_STORAGE, NX__METHOD__FS_PURGE, &q.base}, &opts,
-	    on_purged, &done));
+	    (struct nx_ask){NX_ROLE_STORAGE, NX__METHOD__FS_PURGE, &q.base},
+	    &opts, on_purged, &done));
 	assert_int_equal(rm_forever(1, "/f"), NX__STATUS__LIMIT);
 	assert_non_null(strstr(reply.error, "try again"));
 	LAB_OK(lab_read(1, NULL, "/f", 0, 0, (const uint8_t *)"text"));
