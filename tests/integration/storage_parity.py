@@ -107,14 +107,18 @@ class Load:
               not bad, bad[:5])
 
 
+def make_disk(folder, path):
+    image = f"{folder}/{os.path.basename(path)}.disk"
+    os.makedirs(path)
+    must("truncate", "-s", "400M", image)
+    must("mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", image)
+    mount(folder, path)
+    must("chown", "nexus-storage", path)
+
+
 def make_disks(folder):
     for path in DISKS:
-        image = f"{folder}/{os.path.basename(path)}.disk"
-        os.makedirs(path)
-        must("truncate", "-s", "400M", image)
-        must("mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", image)
-        mount(folder, path)
-        must("chown", "nexus-storage", path)
+        make_disk(folder, path)
 
 
 def mount(folder, path):
@@ -243,26 +247,40 @@ def checked():
     check("nor does scrubbing", p.returncode == 0, p.stdout + p.stderr)
 
 
+def begin(nexus, more):
+    """Six disks with a volume each, and @more in nexus.conf."""
+    must("mount", "--make-rshared", "/")
+    must("mount", "-t", "tmpfs", "srv", "/srv")
+    nexus.start()
+    make_disks(nexus.folder)
+    nexus.stop()
+    nexus.configure(
+        f"\n[storaged]\naway_grace = {GRACE}\nbase_size = 128M\n"
+        f"base_max = 1\ndisks = state, {', '.join(DISKS)}\nquota = 100G\n" +
+        more)
+    nexus.start()
+    check("each disk has a volume", until(
+        60, lambda: len([v for v in volumes()
+                         if v["state"] == "good"]) == 6), volumes())
+
+
+def clear(nexus, load):
+    load.over = True
+    if nexus.process and nexus.process.poll() is None:
+        nexus.stop()
+    for path in DISKS + ["/srv/g", "/srv"]:
+        run("umount", "-l", path)
+    must("rm", "-rf", "--one-file-system", nexus.folder)
+
+
 def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
     folder = tempfile.mkdtemp(prefix="parity.", dir=BUILD)
     nexus = Nexus(folder)
     load = Load(folder)
-    must("mount", "--make-rshared", "/")
-    must("mount", "-t", "tmpfs", "srv", "/srv")
-    DISKS.append("/srv/g")
     try:
-        nexus.start()
-        make_disks(folder)
-        DISKS.pop()
-        nexus.stop()
-        nexus.configure(
-            f"\n[storaged]\naway_grace = {GRACE}\nbase_size = 128M\n"
-            f"base_max = 1\ndisks = state, {', '.join(DISKS)}\nquota = 100G\n")
-        nexus.start()
-        check("each disk has a volume", until(
-            60, lambda: len([v for v in volumes()
-                             if v["state"] == "good"]) == 6), volumes())
+        begin(nexus, "")
+        make_disk(folder, "/srv/g")
         policies(nexus)
         spread_words(load)
         one_away(nexus, load)
@@ -273,12 +291,7 @@ def main():
     except RuntimeError as e:
         check("what must work", False, e)
     finally:
-        load.over = True
-        if nexus.process and nexus.process.poll() is None:
-            nexus.stop()
-        for path in DISKS + ["/srv/g", "/srv"]:
-            run("umount", "-l", path)
-        must("rm", "-rf", "--one-file-system", folder)
+        clear(nexus, load)
     return finish()
 
 
