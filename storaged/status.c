@@ -22,8 +22,11 @@ serve_storage_status(struct nx_request *r, struct storaged *s)
 	const struct volume *v;
 	char away[384] = "";
 	const struct disk *d;
+	uint64_t degraded;
 	int e = catalog_totals(s->catalog, &totals);
 
+	if (e == 0)
+		e = healer_degraded(s->healer, &degraded);
 	if (e < 0) {
 		nx_refuse_errno(r, e, "counting");
 		return;
@@ -52,7 +55,7 @@ serve_storage_status(struct nx_request *r, struct storaged *s)
 	reply.files = totals.files;
 	reply.chunks = totals.chunks;
 	reply.bytes = totals.bytes;
-	reply.degraded_files += totals.degraded;
+	reply.degraded_files += degraded;
 	reply.base_note = s->volumes->base_note;
 	reply.away_note = away;
 	reply.uploads = uploads_count(s->uploads);

@@ -43,6 +43,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	away_tick(h);
 	evacuate_tick(h);
 	spread_tick(h);
+	tally_tick(h);
 }
 
 bool
@@ -74,7 +75,8 @@ healer_new(struct storaged *s)
 	TAILQ_INIT(&h->drains);
 	h->again = evtimer_new(s->base, on_again, h);
 	h->tick = event_new(s->base, -1, EV_PERSIST, on_tick, h);
-	if (!h->again || !h->tick || event_add(h->tick, &every) < 0)
+	if (!tally_init(h) || !h->again || !h->tick ||
+	    event_add(h->tick, &every) < 0)
 		return healer_free(h);
 	volumes_watch(s->volumes, on_volumes_changed, h);
 	return h;
@@ -108,6 +110,7 @@ healer_free(struct healer *h)
 		event_free(h->again);
 	if (h->tick)
 		event_free(h->tick);
+	tally_fini(h);
 	free(h);
 	return NULL;
 }

@@ -57,6 +57,10 @@ typedef void healer_drained(const struct drained *result, void *arg);
 void healer_drain(
     struct healer *h, struct volume *v, healer_drained *done, void *arg);
 
+/* Files with fewer replicas than they want, of which the catalogue knows: exact
+ * while they are few, else as of some time ago. 0 or -errno. */
+int healer_degraded(struct healer *h, uint64_t *ret_files);
+
 /* Chunks with copies on one disk that could be on two. */
 uint64_t healer_unspread(const struct healer *h);
 

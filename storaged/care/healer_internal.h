@@ -9,7 +9,8 @@
 #include "storaged/care/healer.h"
 #include "storaged/care/said.h"
 
-#define HEALER_SLICE 128 /* chunks looked at before others get a turn */
+#define HEALER_SLICE 128  /* chunks looked at before others get a turn */
+#define TALLY_SLICE  4096 /* degraded files counted in one turn */
 
 struct report {
 	TAILQ_ENTRY(report) entry;
@@ -81,6 +82,12 @@ struct healer {
 		uint64_t unspread;  /* as the last pass left it */
 		uint64_t looked_us; /* CLOCK_MONOTONIC */
 	} spread;
+	struct {
+		bool counting;
+		int64_t after;     /* a file's key: where it is */
+		uint64_t n, known; /* so far; as the last count left it */
+		struct event *step;
+	} tally; /* tally.c */
 	struct event *again, *tick;
 };
 
@@ -116,6 +123,11 @@ void spread_tick(struct healer *h);
 bool moves_wait(struct healer *h);
 void moves_rest(struct healer *h, uint64_t bytes);
 void moves_count(struct moves *m, uint64_t bytes);
+
+/* Counts what is degraded; when the time has come. */
+bool tally_init(struct healer *h);
+void tally_fini(struct healer *h);
+void tally_tick(struct healer *h);
 
 /* Works on the first drain. True when it goes on later. */
 bool drain_step(struct healer *h);

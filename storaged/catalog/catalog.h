@@ -236,7 +236,7 @@ struct catalog_set_quota {
 void catalog_set_quota(struct catalog *c, struct catalog_set_quota *op);
 
 struct catalog_totals {
-	uint64_t files, chunks, bytes, degraded;
+	uint64_t files, chunks, bytes;
 };
 int catalog_totals(struct catalog *c, struct catalog_totals *ret_totals);
 
@@ -324,6 +324,9 @@ struct catalog_degraded {
 };
 int catalog_degraded_next(struct catalog *c, struct catalog_degraded *at,
     struct catalog_chunk *ret_chunk);
+/* Counts such files with keys after *@after, which is the last one's then, up to
+ * @max. Number or -errno. */
+int catalog_degraded_count(struct catalog *c, int64_t *after, unsigned max);
 /* The chunk, fresh; 0 or CATALOG_NO_FILE when it is gone. */
 int catalog_chunk_get(
     struct catalog *c, int64_t chunk, struct catalog_chunk *ret_chunk);

@@ -248,8 +248,7 @@ catalog_totals(struct catalog *c, struct catalog_totals *ret_totals)
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(c->db, &stmt,
 	    "SELECT ifnull(sum(files), 0), ifnull(sum(chunks), 0),"
-	    " ifnull(sum(used), 0),"
-	    " (SELECT count(*) FROM files WHERE replicas < want) FROM users",
+	    " ifnull(sum(used), 0) FROM users",
 	    "");
 
 	if (r < 0)
@@ -258,7 +257,6 @@ catalog_totals(struct catalog *c, struct catalog_totals *ret_totals)
 	ret_totals->files = (uint64_t)sqlite3_column_int64(stmt, 0);
 	ret_totals->chunks = (uint64_t)sqlite3_column_int64(stmt, 1);
 	ret_totals->bytes = (uint64_t)sqlite3_column_int64(stmt, 2);
-	ret_totals->degraded = (uint64_t)sqlite3_column_int64(stmt, 3);
 	sqlite3_reset(stmt);
 	return 0;
 }

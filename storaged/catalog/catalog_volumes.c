@@ -201,6 +201,25 @@ catalog_degraded_next(struct catalog *c, struct catalog_degraded *at,
 }
 
 int
+catalog_degraded_count(struct catalog *c, int64_t *after, unsigned max)
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT count(*), ifnull(max(file), ?1) FROM (SELECT file FROM "
+	    "files"
+	    " INDEXED BY files_degraded WHERE replicas < want AND file > ?1"
+	    " ORDER BY file LIMIT ?2)",
+	    "iu", *after, (uint64_t)max);
+
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	r = sqlite3_column_int(stmt, 0);
+	*after = sqlite3_column_int64(stmt, 1);
+	sqlite3_reset(stmt);
+	return r;
+}
+
+int
 catalog_chunk_get(
     struct catalog *c, int64_t chunk, struct catalog_chunk *ret_chunk)
 {
