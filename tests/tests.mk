@@ -61,6 +61,13 @@ $(BUILD)/tests/integration/swallow.so: tests/integration/power/swallow.c
 integration-programs: $(INTEGRATION:%=$(BUILD)/tests/integration/%) \
     $(BUILD)/tests/integration/swallow.so
 
+# Goes before User-Mode Linux's C library: see the file.
+$(BUILD)/tests/host/xstate.so: tests/host/xstate.c
+	@mkdir -p $(@D)
+	$(CC) -shared -fPIC -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o $@ $<
+.PHONY: host-programs
+host-programs: $(BUILD)/tests/host/xstate.so
+
 # Programs of `make bench`: tests/bench/NAME.c; engine is made of nodemgr's own,
 # creates and coded of storaged's.
 BENCH	:= $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
