@@ -37,30 +37,31 @@ read_status(const struct call *c, Nx__LambdaRunReply *reply)
 	}
 }
 
-/* Why we ended it, if we did; the last that holds counts. */
+/* What it was ended for, or how it ended. */
 static void
 describe_end(const struct call *c, const struct nx_cgroup_stat *stat,
     Nx__LambdaRunReply *reply)
 {
 	static char memory[] = "out-of-memory", output[] = "output-limit",
 		    timeout[] = "timeout";
-	const struct {
-		bool is;
+	static const struct {
 		char *reason;
 		int code;
 	} ends[] = {
-	    {stat->oom_kills > 0 || c->oversized, memory, 128 + SIGKILL},
-	    {c->flooded, output, 128 + SIGKILL},
-	    {c->timed_out, timeout, 124 /* as timeout(1) */},
+	    [CALL_OVERSIZED] = {memory, 128 + SIGKILL},
+	    [CALL_FLOODED] = {output, 128 + SIGKILL},
+	    [CALL_LATE] = {timeout, 124 /* as timeout(1) */},
 	};
+	enum call_end end = c->end;
 
-	read_status(c, reply);
-	for (size_t i = 0; i < NX_ARRAY_SIZE(ends); i++) {
-		if (!ends[i].is)
-			continue;
-		reply->reason = ends[i].reason;
-		reply->exit_code = ends[i].code;
+	if (end == CALL_BY_ITSELF && stat->oom_kills > 0)
+		end = CALL_OVERSIZED;
+	if (end == CALL_BY_ITSELF) {
+		read_status(c, reply);
+		return;
 	}
+	reply->reason = ends[end].reason;
+	reply->exit_code = ends[end].code;
 }
 
 void

@@ -115,13 +115,24 @@ on_heard(void *arg, const struct nx_gate_msg *msg, int *fd)
 	return false;
 }
 
+/* A process that holds much, on a busy host, takes its time to die: meanwhile
+ * its deadline may pass. */
+void
+call_end(struct call *c, enum call_end why)
+{
+	struct nx_cgroup_stat stat = {0};
+
+	if (c->end == CALL_BY_ITSELF) {
+		(void)nx_cgroup_read(c->warden.cgroup, &stat);
+		c->end = stat.oom_kills > 0 ? CALL_OVERSIZED : why;
+	}
+	nx_warden_kill(&c->warden);
+}
+
 static void
 on_late(void *arg)
 {
-	struct call *c = arg;
-
-	c->timed_out = true;
-	nx_warden_kill(&c->warden);
+	call_end(arg, CALL_LATE);
 }
 
 static void
@@ -129,10 +140,9 @@ on_drop(void *arg)
 {
 	struct call *c = arg;
 
-	if (c->out.dropped + c->err.dropped < CALL_FLOOD || c->flooded)
-		return;
-	c->flooded = true;
-	nx_warden_kill(&c->warden);
+	if (c->out.dropped + c->err.dropped >= CALL_FLOOD &&
+	    c->end == CALL_BY_ITSELF)
+		call_end(c, CALL_FLOODED);
 }
 
 static const struct nx_warden_ops ops = {

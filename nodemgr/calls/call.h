@@ -21,6 +21,8 @@
 #define CALL_SLOTS 1024
 
 enum call_state { WAITING, STARTING, RUNNING, CLEARING };
+/* What it was ended for; CALL_BY_ITSELF: nothing so far. */
+enum call_end { CALL_BY_ITSELF, CALL_OVERSIZED, CALL_FLOODED, CALL_LATE };
 
 struct call {
 	struct call *next;
@@ -40,7 +42,7 @@ struct call {
 	struct output out, err;
 	struct event *memory_watch;
 	uint64_t begun_us, exec_us;
-	bool timed_out, flooded, oversized;
+	enum call_end end;
 };
 
 /* queue.c: the place is free again. Frees @c. */
@@ -49,6 +51,9 @@ void call_over(struct call *c);
 /* call.c. WAITING; NULL: out of memory. */
 struct call *call_new(struct nodemgr *m);
 void call_begin(struct call *c); /* answers in the end */
+/* Kills it. What is told is @why, unless something came first: an earlier @why, or
+ * the kernel when its memory was out. */
+void call_end(struct call *c, enum call_end why);
 /* Nobody waits for it: kills it, if it runs. */
 void call_abandon(struct call *c);
 void call_free(struct call *c);

@@ -52,8 +52,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 		return;
 	nx_info(
 	    "event=function-oversized user=%llu", (unsigned long long)c->user);
-	c->oversized = true;
-	nx_warden_kill(&c->warden);
+	call_end(c, CALL_OVERSIZED);
 	call_memory_unwatch(c);
 }
 

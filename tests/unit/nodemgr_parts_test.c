@@ -152,6 +152,53 @@ test_cgroup_files(void **state)
 	nx_close(&fd);
 }
 
+/* The reason that is told of a call is what came first, be it the kernel's. */
+static void
+test_first_end_counts(void **state)
+{
+	static const struct {
+		const char *events;
+		enum call_end first, then, told;
+	} rows[] = {
+	    {"oom_kill 0\n", CALL_LATE, CALL_FLOODED, CALL_LATE},
+	    {"oom_kill 0\n", CALL_FLOODED, CALL_LATE, CALL_FLOODED},
+	    {"oom_kill 0\n", CALL_OVERSIZED, CALL_LATE, CALL_OVERSIZED},
+	    {"oom_kill 2\n", CALL_LATE, CALL_FLOODED, CALL_OVERSIZED},
+	    {"oom_kill 2\n", CALL_FLOODED, CALL_LATE, CALL_OVERSIZED},
+	};
+	static const char *const names[] = {
+	    "memory.events", "cgroup.kill", "cgroup.procs"};
+	char dir[] = "/tmp/nexus-ends.XXXXXX", *killed;
+	int fd, file;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < NX_ARRAY_SIZE(rows); i++) {
+		struct call *c = call_new(&m);
+		for (size_t k = 0; k < NX_ARRAY_SIZE(names); k++) {
+			file = openat(fd, names[k],
+			    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+			if (k == 0)
+				assert_int_equal(
+				    nx_write_full(file, rows[i].events, 11), 0);
+			nx_close(&file);
+		}
+		c->warden.cgroup = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		call_end(c, rows[i].first);
+		call_end(c, rows[i].then);
+		assert_int_equal(c->end, rows[i].told);
+		assert_true(nx_read_file(fd, names[1], 8, &killed) > 0);
+		assert_string_equal(killed, "1");
+		free(killed);
+		call_free(c);
+	}
+	for (size_t k = 0; k < NX_ARRAY_SIZE(names); k++)
+		assert_int_equal(unlinkat(fd, names[k], 0), 0);
+	assert_int_equal(rmdir(dir), 0);
+	nx_close(&fd);
+}
+
 /* Empty files for all that is set in a group; or none of them. */
 static void
 limit_files(int group, bool there)
@@ -283,6 +330,7 @@ main(void)
 	    cmocka_unit_test(test_command),
 	    cmocka_unit_test(test_output_is_bounded),
 	    cmocka_unit_test(test_cgroup_files),
+	    cmocka_unit_test(test_first_end_counts),
 	    cmocka_unit_test(test_limits_are_set),
 	    cmocka_unit_test(test_memory_of_a_process),
 	    cmocka_unit_test(test_filters_compile),
