@@ -7,7 +7,9 @@
 
 #include "storaged_lab.h"
 
+#ifndef MIB
 #define MIB (1024 * 1024)
+#endif
 
 static inline void
 run(const char *fmt, ...)
