@@ -24,6 +24,42 @@ run_tap() {
 	count_tap "$name" "$tmp/out" "$status"
 }
 
+# Several at once: begin_tap AT_ONCE NAME SECONDS COMMAND... waits until fewer than
+# so many run; await_tap until none does. What each said is counted, and shown
+# whole, when it has ended.
+declare -A beside=() # the process of each, and its name
+
+begin_tap() {
+	local at_once=$1 name=$2 seconds=$3
+	shift 3
+	while [ ${#beside[@]} -ge "$at_once" ]; do
+		await_one
+	done
+	# What the shell puts behind it would not hear of a Ctrl-C.
+	timeout -k 20 "$seconds" env --default-signal=INT,QUIT "$@" \
+	    >"$tmp/beside.${name//\//.}" 2>&1 </dev/null &
+	beside[$!]=$name
+}
+
+await_one() {
+	local pid status=0 name
+	wait -n -p pid "${!beside[@]}" || status=$?
+	name=${beside[$pid]}
+	unset "beside[$pid]"
+	count_tap "$name" "$tmp/beside.${name//\//.}" "$status"
+	rm -f "$tmp/beside.${name//\//.}"
+}
+
+await_tap() {
+	while [ ${#beside[@]} -gt 0 ]; do
+		await_one
+	done
+}
+
+end_tap() {
+	[ ${#beside[@]} -eq 0 ] || kill "${!beside[@]}" 2>/dev/null
+}
+
 # count_tap NAME FILE STATUS: adds to passed, failed and skipped.
 count_tap() {
 	local name=$1 out=$2 status=$3 ok=0 bad=0 skip=0 plan=-1 why=

@@ -4,6 +4,8 @@
  * looked at is how often one of the one kind took longer than one of the other
  * (Mann and Whitney's U, as a share). 1/2 means they cannot be told apart; what
  * a hash or a commit to disk more or less would make is near 0 or 1.
+ *
+ * alone: what runs beside it takes its share of either kind
  */
 #include "tests/unit/authd_harness.h"
 
