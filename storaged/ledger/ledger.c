@@ -1,7 +1,8 @@
 /*
  * Shipping commits; see ledger.h. For each:
  *
- *	ship	the record is written to each place's log, and the syncs begin
+ *	ship	the record is written to each place's log by a thread, which then
+ *		syncs; wait until it is written
  *	COMMIT	meanwhile the catalogue's own log is written and synced
  *	over	wait for the syncs; or the record is taken back
  *
@@ -79,6 +80,19 @@ ledger_log_size(uint64_t volume_size)
 
 /* --- shipping ---------------------------------------------------------------*/
 
+/* All of them are at it meanwhile. */
+static void
+wait_for(struct ledger *l, int (*what)(struct place *p))
+{
+	for (int i = 0; i < LEDGER_PLACES; i++) {
+		struct place *p = &l->places[i];
+		int r = p->open ? what(p) : 0;
+
+		if (r < 0)
+			ledger_fail(l, p, r);
+	}
+}
+
 static int
 ship(struct nx_db *db, const void *data, size_t len, bool sync, void *arg)
 {
@@ -102,25 +116,12 @@ ship(struct nx_db *db, const void *data, size_t len, bool sync, void *arg)
 	for (int i = 0; i < LEDGER_PLACES; i++) {
 		struct place *p = &l->places[i];
 
-		r = p->open ? place_append(p, &head, data) : 0;
+		r = p->open ? place_append(p, &head, data, sync) : 0;
 		if (r < 0)
 			ledger_fail(l, p, r);
-		else if (p->open && sync)
-			place_sync_begin(p);
 	}
+	wait_for(l, place_written);
 	return 0;
-}
-
-static void
-wait_for_syncs(struct ledger *l)
-{
-	for (int i = 0; i < LEDGER_PLACES; i++) {
-		struct place *p = &l->places[i];
-		int r = place_sync_end(p);
-
-		if (r < 0)
-			ledger_fail(l, p, r);
-	}
 }
 
 static void
@@ -130,7 +131,7 @@ over(bool committed, void *arg)
 
 	if (l->rolling)
 		return;
-	wait_for_syncs(l);
+	wait_for(l, place_sync_end);
 	if (committed) {
 		l->at = l->next;
 		l->moved = true;
@@ -141,13 +142,11 @@ over(bool committed, void *arg)
 
 		if (r < 0)
 			ledger_fail(l, p, r);
-		else if (p->open)
-			place_sync_begin(p);
 	}
 	/* Or a power cut would bring back what somebody is told has failed, and
 	 * has cleaned up after. */
 	if (!committed)
-		wait_for_syncs(l);
+		wait_for(l, place_sync_end);
 }
 
 /* It may come from within a COMMIT: what is being synced then is all there is. */
@@ -159,7 +158,7 @@ settle(void *arg)
 	for (int i = 0; i < LEDGER_PLACES; i++)
 		if (l->places[i].open && !l->places[i].syncing)
 			place_sync_begin(&l->places[i]);
-	wait_for_syncs(l);
+	wait_for(l, place_sync_end);
 }
 
 static const struct nx_db_shipper shipper = {ship, over, settle};

@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "common/fd.h"
 #include "storaged/ledger/place.h"
 
-#define ZEROS   (256U << 10) /* in one write */
-#define SYNC_MS 10000        /* a disk that takes longer is given up */
+#define ZEROS       (256U << 10) /* in one write */
+#define SYNC_MS     10000        /* a disk that takes longer is given up */
+#define RECORD_KEPT (1U << 20)
 
 static void
 log_name(char name[32], uint64_t n)
@@ -120,25 +120,6 @@ place_version(const struct volume_key *key)
 }
 
 int
-place_switch(struct place *p, const struct catalog_point *at)
-{
-	struct log_head head;
-	ssize_t n;
-
-	nx_assert(p->spare >= 0);
-	log_head_make(&head, at, place_version(&p->key));
-	n = pwrite(p->spare, &head, sizeof(head), 0);
-	if (n != sizeof(head))
-		return n < 0 ? -errno : -EIO;
-	nx_close(&p->log);
-	p->log = nx_take_fd(&p->spare);
-	p->n = p->spare_n;
-	p->first = head.first;
-	p->at = p->undo = LEDGER_PAGE;
-	return 0;
-}
-
-int
 place_continue(struct place *p, uint64_t n, uint64_t at, uint64_t first)
 {
 	static const uint8_t zeros[LEDGER_PAGE];
@@ -162,61 +143,102 @@ place_continue(struct place *p, uint64_t n, uint64_t at, uint64_t first)
 
 /* --- records ----------------------------------------------------------------*/
 
-/* Into p->sealed. */
+/* p->record has @need bytes. What a large one took is not kept. */
 static int
-seal(struct place *p, const void *data, size_t len)
+make_room(struct place *p, size_t need)
 {
-	size_t need = len + volume_key_extra(&p->key);
+	uint8_t *record;
 
-	if (need > p->sealed_room) {
-		uint8_t *more = realloc(p->sealed, need);
+	if (need <= p->record_room && p->record_room <= RECORD_KEPT)
+		return 0;
+	record = realloc(p->record, need);
+	if (!record)
+		return -ENOMEM;
+	p->record = record;
+	p->record_room = need;
+	return 0;
+}
 
-		if (!more)
-			return -ENOMEM;
-		p->sealed = more;
-		p->sealed_room = need;
-	}
-	return volume_key_seal(
-	    &p->key, record_what(p->n, p->at).text, data, len, p->sealed);
+/* The first @len bytes of p->record. */
+static void
+begin(struct place *p, int fd, size_t len, uint64_t at, bool sync)
+{
+	struct syncer_job job = {fd, p->record, len, at, sync};
+
+	nx_assert(!p->syncing);
+	p->syncing = sync;
+	syncer_begin(p->syncer, &job);
 }
 
 int
-place_append(struct place *p, const struct record_head *h, const void *data)
+place_append(
+    struct place *p, const struct record_head *h, const void *data, bool sync)
 {
 	size_t extra = volume_key_extra(&p->key);
-	struct iovec iov[2] = {{(void *)(uintptr_t)h, sizeof(*h)},
-	    {(void *)(uintptr_t)data, h->len + extra}};
-	int r = extra > 0 ? seal(p, data, h->len) : 0;
-	ssize_t n;
+	int r = make_room(p, sizeof(*h) + h->len + extra);
 
 	if (r < 0)
 		return r;
-	if (extra > 0)
-		iov[1].iov_base = p->sealed;
-	n = pwritev(p->log, iov, 2, (off_t)p->at);
-	if (n != (ssize_t)(sizeof(*h) + iov[1].iov_len))
-		return n < 0 ? -errno : -ENOSPC;
+	memcpy(p->record, h, sizeof(*h));
+	if (extra == 0)
+		memcpy(p->record + sizeof(*h), data, h->len);
+	else
+		r = volume_key_seal(&p->key, record_what(p->n, p->at).text,
+		    data, h->len, p->record + sizeof(*h));
+	if (r < 0)
+		return r;
+	begin(p, p->log, sizeof(*h) + h->len + extra, p->at, sync);
 	p->undo = p->at;
 	p->at += record_room(h->len, extra);
 	return 0;
 }
 
 int
+place_written(struct place *p)
+{
+	return syncer_written(p->syncer, SYNC_MS);
+}
+
+int
 place_undo(struct place *p)
 {
-	static const struct record_head none;
-	ssize_t n = pwrite(p->log, &none, sizeof(none), (off_t)p->undo);
+	int r = make_room(p, sizeof(struct record_head));
 
+	if (r < 0)
+		return r;
+	memset(p->record, 0, sizeof(struct record_head));
+	begin(p, p->log, sizeof(struct record_head), p->undo, true);
 	p->at = p->undo;
-	return n == sizeof(none) ? 0 : n < 0 ? -errno : -EIO;
+	return 0;
+}
+
+int
+place_switch(struct place *p, const struct catalog_point *at)
+{
+	struct log_head head;
+	int r = make_room(p, sizeof(head));
+
+	nx_assert(p->spare >= 0);
+	if (r < 0)
+		return r;
+	log_head_make(&head, at, place_version(&p->key));
+	memcpy(p->record, &head, sizeof(head));
+	begin(p, p->spare, sizeof(head), 0, false);
+	r = place_written(p);
+	if (r < 0)
+		return r;
+	nx_close(&p->log);
+	p->log = nx_take_fd(&p->spare);
+	p->n = p->spare_n;
+	p->first = head.first;
+	p->at = p->undo = LEDGER_PAGE;
+	return 0;
 }
 
 void
 place_sync_begin(struct place *p)
 {
-	nx_assert(!p->syncing);
-	p->syncing = true;
-	syncer_begin(p->syncer, p->log);
+	begin(p, p->log, 0, 0, true);
 }
 
 int
@@ -238,9 +260,9 @@ place_close(struct place *p)
 	nx_close(&p->log);
 	nx_close(&p->spare);
 	volume_key_fini(&p->key);
-	free(p->sealed);
-	p->sealed = NULL;
-	p->sealed_room = 0;
+	free(p->record);
+	p->record = NULL;
+	p->record_room = 0;
 	p->volume = 0;
 	return true;
 }

@@ -1,7 +1,8 @@
 /*
  * One place where a copy of the catalogue is kept: a directory of storaged's
- * own beside the chunks of a volume. The log is written from the loop's thread
- * (into memory, it does not wait) and synced by a thread of the place's own.
+ * own beside the chunks of a volume. The log is written and synced by a thread of
+ * the place's own: a disk that hangs holds up writing into memory too, where its
+ * file system waits for its journal.
  */
 #ifndef STORAGED_PLACE_H
 #define STORAGED_PLACE_H
@@ -29,8 +30,8 @@ struct place {
 	uint64_t undo;         /* where the last one went */
 	uint64_t zeroed;       /* bytes a new log has from the beginning */
 	struct volume_key key; /* a copy of the volume's; it may have none */
-	uint8_t *sealed;       /* the last record's data */
-	size_t sealed_room;
+	uint8_t *record;       /* what is being written */
+	size_t record_room;
 };
 
 /* How what has @key is written. */
@@ -46,10 +47,13 @@ int place_make_spare(struct place *p);
 int place_switch(struct place *p, const struct catalog_point *at);
 /* Goes on in log @n behind @at bytes. 0 or -errno. */
 int place_continue(struct place *p, uint64_t n, uint64_t at, uint64_t first);
-/* 0 or -errno; the place must be closed then. */
-int
-place_append(struct place *p, const struct record_head *h, const void *data);
-/* Takes the last record back. */
+/* Begins to write a record, and to @sync it. 0 or -errno. */
+int place_append(
+    struct place *p, const struct record_head *h, const void *data, bool sync);
+/* It is written: whoever kills this process finds it. 0 or -errno. */
+int place_written(struct place *p);
+/* Begins to take the last record back, synced. 0 or -errno. After -errno, of
+ * these and of what follows, the place must be closed. */
 int place_undo(struct place *p);
 void place_sync_begin(struct place *p);
 /* 0, also when nothing was begun; -errno. */

@@ -15,9 +15,51 @@ struct syncer {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t go, done;
-	int fd, result;
-	bool busy, quit, gone;
+	struct syncer_job job;
+	int result;
+	bool written, busy, quit, gone;
 };
+
+static int
+write_all(const struct syncer_job *job)
+{
+	const uint8_t *data = job->data;
+
+	for (size_t done = 0; done < job->len;) {
+		ssize_t n = pwrite(job->fd, data + done, job->len - done,
+		    (off_t)(job->at + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ENOSPC;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+/* With the mutex, which it gives away meanwhile. */
+static void
+do_job(struct syncer *s)
+{
+	struct syncer_job job = s->job;
+	int r;
+
+	pthread_mutex_unlock(&s->mutex);
+	r = write_all(&job);
+	pthread_mutex_lock(&s->mutex);
+	s->result = r;
+	s->written = true;
+	if (r == 0 && job.sync) {
+		pthread_cond_signal(&s->done);
+		pthread_mutex_unlock(&s->mutex);
+		r = fdatasync(job.fd) < 0 ? -errno : 0;
+		pthread_mutex_lock(&s->mutex);
+		s->result = r;
+	}
+	s->busy = false;
+	pthread_cond_signal(&s->done);
+}
 
 static void *
 syncer_main(void *arg)
@@ -26,18 +68,10 @@ syncer_main(void *arg)
 
 	pthread_mutex_lock(&s->mutex);
 	while (!s->quit) {
-		int r;
-
-		if (!s->busy) {
+		if (s->busy)
+			do_job(s);
+		else
 			pthread_cond_wait(&s->go, &s->mutex);
-			continue;
-		}
-		pthread_mutex_unlock(&s->mutex);
-		r = fdatasync(s->fd) < 0 ? -errno : 0;
-		pthread_mutex_lock(&s->mutex);
-		s->result = r;
-		s->busy = false;
-		pthread_cond_signal(&s->done);
 	}
 	s->gone = true;
 	pthread_cond_signal(&s->done);
@@ -114,14 +148,26 @@ syncer_free(struct syncer *s)
 }
 
 void
-syncer_begin(struct syncer *s, int fd)
+syncer_begin(struct syncer *s, const struct syncer_job *job)
 {
 	pthread_mutex_lock(&s->mutex);
 	nx_assert(!s->busy);
-	s->fd = fd;
+	s->job = *job;
+	s->written = false;
 	s->busy = true;
 	pthread_cond_signal(&s->go);
 	pthread_mutex_unlock(&s->mutex);
+}
+
+int
+syncer_written(struct syncer *s, unsigned ms)
+{
+	int r;
+
+	pthread_mutex_lock(&s->mutex);
+	r = wait_while(s, &s->written, false, ms) ? s->result : -ETIMEDOUT;
+	pthread_mutex_unlock(&s->mutex);
+	return r;
 }
 
 int
