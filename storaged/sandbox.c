@@ -40,6 +40,7 @@ static const struct nx_sys_rule storaged_sys[] = {
     ANY("dup3"), /* a disk's images, there or away, keep their number */
     /* chunks */
     ANY("sync_file_range"),
+    ANY("mincore"),
     /* what is decoded before it is sent, and whether somebody has it */
     ANY("memfd_create"),
     EQ("fcntl", 1, F_SETLEASE),

@@ -111,7 +111,7 @@ download_ask(struct req *r)
 	m.session = d->session;
 	m.offset = d->asked;
 	m.length = d->known ? d->end - d->asked : 0;
-	m.max_segments = r->x.status == 0 ? 1 : SEGMENTS;
+	m.max_segments = d->segments;
 	m.in_reply = r->x.status == 0 ? IN_REPLY : 0;
 	req_call(r, nx_ask_file_open_read(&m), &opts, on_window);
 }
@@ -186,6 +186,9 @@ on_window(struct req *r, const struct nx_reply *reply)
 		    "The storage service gave an answer that makes no sense.");
 		return;
 	}
+	/* The next must be verified before this one is sent. */
+	if (d->segments < SEGMENTS)
+		d->segments *= 2;
 	if (r->x.status == 0)
 		download_begin(r);
 	else if (d->now.at == d->now.n && !exchange_pending(&r->x))

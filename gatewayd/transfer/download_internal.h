@@ -5,7 +5,7 @@
 #include "gatewayd/transfer/download.h"
 #include "proto/storage.pb-c.h"
 
-#define SEGMENTS 4U /* of a window; the first has one, to be quick */
+#define SEGMENTS 4U /* of a window; the first have fewer, to be quick */
 
 struct window {
 	int fd[SEGMENTS];
@@ -32,6 +32,7 @@ struct download {
 	bool known;   /* size, name and etag are */
 	req_fn *gone; /* who finds another in its place; or NULL */
 	unsigned tries;
+	uint32_t segments; /* of the window that is asked for next */
 	struct window now, next;
 };
 

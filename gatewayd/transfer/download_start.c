@@ -110,6 +110,7 @@ download_known(struct req *r, const struct download_of *file,
 			return;
 		}
 		d->req = r;
+		d->segments = 1;
 		r->state = d;
 		r->ops = &download_ops;
 	}
@@ -142,6 +143,7 @@ download_start(struct req *r, const char *id, const char *path,
 		return;
 	}
 	d->req = r;
+	d->segments = 1;
 	d->version = version;
 	snprintf(
 	    d->snapshot, sizeof(d->snapshot), "%s", snapshot ? snapshot : "");

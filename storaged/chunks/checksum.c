@@ -13,6 +13,10 @@
 #include "common/err.h"
 #include "storaged/chunks/checksum.h"
 
+#define LINE  64U /* of a cache */
+#define STEP  2048U
+#define AHEAD 8192U
+
 struct hasher {
 	EVP_MD_CTX *md5;
 };
@@ -80,6 +84,33 @@ uint32_t
 checksum_crc(const void *data, size_t len)
 {
 	return crc_more(0, data, len);
+}
+
+/* The processor's own looking ahead ends with each page, and begins anew. */
+static void
+fetch(const uint8_t *data, size_t len)
+{
+	for (size_t at = 0; at < len; at += LINE)
+		__builtin_prefetch(data + at);
+}
+
+uint32_t
+checksum_crc_far(const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint32_t crc = 0;
+	size_t n;
+
+	fetch(p, len < AHEAD ? len : AHEAD);
+	for (size_t at = 0; at < len; at += n) {
+		size_t next = at + AHEAD;
+
+		n = len - at < STEP ? len - at : STEP;
+		if (next < len)
+			fetch(p + next, len - next < STEP ? len - next : STEP);
+		crc = crc_more(crc, p + at, n);
+	}
+	return crc;
 }
 
 void

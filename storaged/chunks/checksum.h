@@ -46,6 +46,9 @@ void hasher_add(struct hasher *h, const void *data, size_t len);
 void hasher_end(struct hasher *h, uint8_t ret_md5[MD5_LEN]);
 
 uint32_t checksum_crc(const void *data, size_t len);
+/* The same of what is in no cache of the processor's yet: it is asked for ahead,
+ * for to wait for memory takes longer than to compute. */
+uint32_t checksum_crc_far(const void *data, size_t len);
 
 /*
  * Checksums of a whole content, for uploaders who say what it must be. None of

@@ -11,19 +11,39 @@
 #include "storaged/chunks/chunk_check.h"
 
 #define PIECE (4 * CRC_BLOCK) /* stays in a second level cache */
+#define LOOK  (4 * CRC_BLOCK) /* less is copied as fast */
+
+typedef uint32_t crc_fn(const void *data, size_t len);
 
 /* Of @len bytes that begin a block so many are good from the start on. */
 static uint32_t
-good_prefix(const uint8_t *data, uint32_t len, const uint32_t *crc)
+good_prefix(
+    const uint8_t *data, uint32_t len, const uint32_t *crc, crc_fn *crc_of)
 {
 	uint32_t at, n;
 
 	for (at = 0; at < len; at += n) {
 		n = len - at < CRC_BLOCK ? len - at : CRC_BLOCK;
-		if (checksum_crc(data + at, n) != *crc++)
+		if (crc_of(data + at, n) != *crc++)
 			break;
 	}
 	return at;
+}
+
+/* The same of a chunk's pages, if they are in memory; what is not good for sure
+ * wants to be read. */
+static uint32_t
+good_pages(struct chunk_reader *reader, const struct checksums *sums,
+    uint32_t at, uint32_t len)
+{
+	struct pages pages;
+	uint32_t good;
+
+	if (len < LOOK || chunk_look(reader, at, len, &pages) < 0)
+		return 0;
+	good = good_prefix(
+	    pages.data, len, &sums->crc[at / CRC_BLOCK], checksum_crc_far);
+	return pages_end(&pages) < 0 ? 0 : good;
 }
 
 int
@@ -43,6 +63,7 @@ chunk_verify(struct chunk_reader *reader, const struct checksums *sums,
 	end += (CRC_BLOCK - end % CRC_BLOCK) % CRC_BLOCK;
 	if (end > sums->size || len == 0)
 		end = len == 0 ? at : sums->size;
+	at += good_pages(reader, sums, at, end - at);
 	while (at < end) {
 		uint32_t n = end - at < step ? end - at : step, good = 0;
 
@@ -52,7 +73,8 @@ chunk_verify(struct chunk_reader *reader, const struct checksums *sums,
 			continue;
 		}
 		if (r == 0)
-			good = good_prefix(buf, n, &sums->crc[at / CRC_BLOCK]);
+			good = good_prefix(
+			    buf, n, &sums->crc[at / CRC_BLOCK], checksum_crc);
 		at += good;
 		if (good == n)
 			continue;

@@ -103,6 +103,18 @@ local_read_at(
 	return 0;
 }
 
+/* What is to come from the disk is not looked for in the page cache. */
+static int
+local_look(struct chunk_reader *reader, uint64_t offset, size_t len,
+    struct pages *ret_pages)
+{
+	struct local_reader *l = reader_of(reader);
+
+	if (l->bounce || l->drop)
+		return -EOPNOTSUPP;
+	return pages_begin(ret_pages, l->fd, offset, len);
+}
+
 /* The file itself: what sendfile takes are the pages pread has filled. */
 static int
 local_fd_for_sending(struct chunk_reader *reader, uint64_t offset, uint64_t len,
@@ -128,6 +140,7 @@ local_stored(struct chunk_reader *reader, uint64_t *ret_bytes)
 
 static const struct chunk_reader_ops reader_ops = {
     .read_at = local_read_at,
+    .look = local_look,
     .fd_for_sending = local_fd_for_sending,
     .stored = local_stored,
     .close = local_close,

@@ -25,6 +25,7 @@
 #include <sys/types.h>
 
 #include "common/id.h"
+#include "storaged/chunks/pages.h"
 #include "storaged/chunks/segment.h"
 
 /*
@@ -70,6 +71,9 @@ struct chunk_reader_ops {
 	    uint64_t offset);
 	int (*fd_for_sending)(struct chunk_reader *reader, uint64_t offset,
 	    uint64_t len, uint64_t *ret_at);
+	/* NULL: its pages are nowhere to be looked at */
+	int (*look)(struct chunk_reader *reader, uint64_t offset, size_t len,
+	    struct pages *ret_pages);
 	/* NULL: all of it, always */
 	uint32_t (*may_send)(
 	    struct chunk_reader *reader, uint64_t owner, uint32_t len);
@@ -303,6 +307,20 @@ chunk_read_at(
 	int r = chunk_store_check(reader->store);
 
 	return r < 0 ? r : reader->ops->read_at(reader, buf, len, offset);
+}
+/*
+ * The same bytes where they are, if they are in memory and will be sent from
+ * there (pages.h). End it with pages_end(). 0 or -errno: read them.
+ */
+static inline int
+chunk_look(struct chunk_reader *reader, uint64_t offset, size_t len,
+    struct pages *ret_pages)
+{
+	int r = chunk_store_check(reader->store);
+
+	if (r == 0 && !reader->ops->look)
+		r = -EOPNOTSUPP;
+	return r < 0 ? r : reader->ops->look(reader, offset, len, ret_pages);
 }
 /*
  * A descriptor, the caller's, that gives the @len bytes from @offset on with
