@@ -108,6 +108,7 @@ static const struct nx_sys_rule files[] = {
     ANY("getdents64"),
     ANY("pread64"),
     ANY("preadv"),
+    ANY("preadv2"),
     ANY("pwrite64"),
     ANY("pwritev"),
     ANY("fsync"),

@@ -186,22 +186,25 @@ nx_workers_begin(struct nx_workers *w, struct nx_job *job)
 	STAILQ_INSERT_TAIL(&w->waiting, job, entry);
 	w->n_waiting++;
 	w->pending++;
-	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->mutex);
+	/* Not before: whoever wakes would wait for the mutex. */
+	pthread_cond_signal(&w->wake);
 }
 
 void
 nx_workers_tell(struct nx_workers *w, struct nx_job *job)
 {
 	uint64_t one = 1;
+	bool first;
 
 	pthread_mutex_lock(&w->mutex);
-	/* Whoever finds jobs there has told the loop, which takes all. */
-	if (STAILQ_EMPTY(&w->finished))
-		(void)!write(w->eventfd, &one, sizeof(one));
+	first = STAILQ_EMPTY(&w->finished);
 	STAILQ_INSERT_TAIL(&w->finished, job, entry);
 	w->pending++;
 	pthread_mutex_unlock(&w->mutex);
+	/* Whoever finds jobs there has told the loop, which takes all. */
+	if (first)
+		(void)!write(w->eventfd, &one, sizeof(one));
 }
 
 static void

@@ -102,6 +102,8 @@ struct chunk_store_ops {
 	void (*settle)(struct chunk_store *store, uint64_t at);
 	int (*open)(struct chunk_store *store, const struct chunk_place *place,
 	    bool cold, struct chunk_reader **ret_reader);
+	int (*read_now)(struct chunk_store *store,
+	    const struct chunk_place *place, void *data);
 	void (*forget)(
 	    struct chunk_store *store, const struct chunk_place *place);
 	int (*segments)(struct chunk_store *store,
@@ -292,6 +294,18 @@ chunk_open_cold(struct chunk_store *store, const struct chunk_place *place,
 	int r = chunk_store_check(store);
 
 	return r < 0 ? r : store->ops->open(store, place, true, ret_reader);
+}
+/*
+ * All @place->size bytes of a record that is in memory already, unchecked as by
+ * chunk_read_at. In the loop's thread too; does not wait. 0, or -EAGAIN: open it.
+ */
+static inline int
+chunk_read_now(
+    struct chunk_store *store, const struct chunk_place *place, void *data)
+{
+	return chunk_store_check(store) < 0
+	    ? -EAGAIN
+	    : store->ops->read_now(store, place, data);
 }
 /* Drops what is cached of it: on the disk it is good. */
 static inline void

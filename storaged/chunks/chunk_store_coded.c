@@ -69,6 +69,16 @@ coded_open(struct chunk_store *store, const struct chunk_place *place,
 	return r;
 }
 
+/* What is coded takes more than reading. */
+static int
+coded_read_now(
+    struct chunk_store *store, const struct chunk_place *place, void *data)
+{
+	return place->at & CODED_MARK
+	    ? -EAGAIN
+	    : chunk_read_now(coded_of(store)->plain, place, data);
+}
+
 static void
 coded_forget(struct chunk_store *store, const struct chunk_place *place)
 {
@@ -288,6 +298,7 @@ static const struct chunk_store_ops coded_ops = {
     .commit = coded_commit,
     .discard = coded_discard,
     .open = coded_open,
+    .read_now = coded_read_now,
     .forget = coded_forget,
     .append = coded_append,
     .append_wait = coded_append_wait,

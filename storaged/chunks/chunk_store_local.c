@@ -59,6 +59,15 @@ local_open(struct chunk_store *store, const struct chunk_place *place,
 	    local_of(store)->segments, store, place, cold, ret_reader);
 }
 
+static int
+local_read_now(
+    struct chunk_store *store, const struct chunk_place *place, void *data)
+{
+	return place->at == 0
+	    ? -EAGAIN
+	    : segments_read_now(local_of(store)->segments, place, data);
+}
+
 static void
 local_forget(struct chunk_store *store, const struct chunk_place *place)
 {
@@ -116,6 +125,7 @@ static const struct chunk_store_ops local_ops = {
     .hold = local_hold,
     .settle = local_settle,
     .open = local_open,
+    .read_now = local_read_now,
     .forget = local_forget,
     .segments = local_segments,
     .retire = local_retire,

@@ -8,6 +8,7 @@
 
 #define SEGMENTS_DIR ".segments"
 #define FREE_MAX     4 /* emptied files that wait to be used again */
+#define KEPT_MAX     4 /* that stay open for reading */
 #define NAME_SIZE    16
 
 /* One that must not go: it is appended to, or rows will refer to it. */
@@ -16,6 +17,12 @@ struct held {
 	uint32_t number;
 	uint64_t n; /* places nobody has settled */
 	bool current;
+};
+
+/* One that stays open for segments_read_now; -1: none. */
+struct kept {
+	int fd;
+	uint32_t number;
 };
 
 struct segments {
@@ -33,6 +40,8 @@ struct segments {
 	LIST_HEAD(, held) held;
 	uint32_t frees[FREE_MAX];
 	unsigned n_frees;
+	struct kept kept[KEPT_MAX];
+	unsigned next_kept; /* is where the next goes, around */
 
 	/* the one that is appended to; whoever writes has it alone */
 	struct {
@@ -43,6 +52,17 @@ struct segments {
 		uint64_t written; /* the file's blocks are, up to here */
 	} to;
 };
+
+/* segments.c, with the mutex: is there anything in it that is held? */
+bool segments_is_held(struct segments *s, uint32_t number);
+
+/* segment_now.c. */
+void segments_init_kept(struct segments *s);
+void segments_free_kept(struct segments *s);
+/* @fd is @number's, open for reading; a copy is kept, unless it could be gone. */
+void segments_keep(struct segments *s, uint32_t number, int fd);
+/* With the mutex: it is given back. */
+void segments_drop_kept(struct segments *s, uint32_t number);
 
 /* segment_append.c: the queue's. */
 void segments_write(struct segment_queue *queue, struct chunk_appends *batch);

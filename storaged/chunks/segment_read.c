@@ -316,6 +316,8 @@ segments_open(struct segments *s, struct chunk_store *store,
 	e = open_file(s, r, segment_number(place->at), cold);
 	if (e == 0)
 		e = look(s, r, place, cold);
+	if (e == 0 && !cold)
+		segments_keep(s, segment_number(place->at), r->fd);
 	if (e < 0)
 		reader_close(&r->reader);
 	else

@@ -116,6 +116,7 @@ segments_new(const struct chunk_store *store, int dirfd,
 	s->store = store;
 	s->parent = dirfd;
 	s->dir = s->to.fd = -1;
+	segments_init_kept(s);
 	memcpy(s->volume, spec->volume, sizeof(s->volume));
 	s->limit = choose_limit(dirfd);
 	LIST_INIT(&s->held);
@@ -144,6 +145,7 @@ segments_free(struct segments *s)
 		LIST_REMOVE(h, entry);
 		free(h);
 	}
+	segments_free_kept(s);
 	nx_close(&s->dir);
 	pthread_mutex_destroy(&s->mutex);
 	free(s);
@@ -189,6 +191,12 @@ find_held(struct segments *s, uint32_t number)
 		if (h->number == number)
 			return h;
 	return NULL;
+}
+
+bool
+segments_is_held(struct segments *s, uint32_t number)
+{
+	return find_held(s, number) != NULL;
 }
 
 void
@@ -245,7 +253,7 @@ tell_file(struct segments *s, const char *name, uint32_t number, bool is_free,
 	segment.bytes = (uint64_t)st.st_size;
 	segment.changed_at = (uint64_t)st.st_mtime;
 	pthread_mutex_lock(&s->mutex);
-	segment.open = find_held(s, number) != NULL;
+	segment.open = segments_is_held(s, number);
 	segment.earlier = number < s->first_ours;
 	pthread_mutex_unlock(&s->mutex);
 	t->each(&segment, t->arg);
@@ -274,6 +282,8 @@ segments_retire(struct segments *s, uint32_t number)
 	pthread_mutex_lock(&s->mutex);
 	if (find_held(s, number))
 		r = -EBUSY;
+	else
+		segments_drop_kept(s, number);
 	keep = s->n_frees < FREE_MAX;
 	if (r == 0 && keep && renameat(s->dir, name, s->dir, waiting) < 0)
 		r = -errno;

@@ -45,6 +45,9 @@ int segments_scan(struct segments *s, uint32_t number,
 int segments_open(struct segments *s, struct chunk_store *store,
     const struct chunk_place *place, bool cold,
     struct chunk_reader **ret_reader);
+/* segment_now.c: see chunk_read_now(). */
+int segments_read_now(
+    struct segments *s, const struct chunk_place *place, void *data);
 void segments_forget(struct segments *s, const struct chunk_place *place);
 
 /* Opens the file of @number for reading. Descriptor or -errno. */

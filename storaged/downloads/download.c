@@ -360,12 +360,30 @@ fits(const struct catalog_file *file, uint64_t from, uint64_t to, uint32_t max)
 	    (to <= from || (to - 1) / size - first + 1 <= max);
 }
 
+/* What needs no waiting needs no thread. */
+static bool
+read_now(struct read_job *job)
+{
+	uint8_t *to = job->content;
+
+	for (size_t i = 0; to && i < job->n; i++) {
+		if (!pieces_read_now(&job->parts[i], to))
+			return false;
+		to += job->parts[i].length;
+	}
+	return to != NULL;
+}
+
 static void
 start(struct read_job *job)
 {
 	struct storaged *s = job->s;
 	int e = fill_parts(job);
 
+	if (e == 0 && read_now(job)) {
+		read_done(job);
+		return;
+	}
 	if (e == 0)
 		e = nx_workers_submit(s->io, read_work, read_done, job);
 	if (e < 0) {

@@ -52,6 +52,9 @@ struct part {
 void pieces_add(struct pieces *p, struct part *part);
 /* The same as bytes in @buf, all of part->length; no descriptors. */
 void pieces_read(struct part *part, uint8_t *buf);
+/* The same, in the loop's thread, if that takes no waiting; false: it would, or
+ * it is not that simple, and nothing has come of it. */
+bool pieces_read_now(struct part *part, uint8_t *buf);
 /* Closes what has not been taken. */
 void pieces_close(struct pieces *p);
 
