@@ -16,6 +16,7 @@ void
 serve_storage_status(struct nx_request *r, struct storaged *s)
 {
 	Nx__StorageStatusReply reply = NX__STORAGE_STATUS_REPLY__INIT;
+	struct compact_status segments;
 	struct collector_status care;
 	struct ledger_status copies;
 	struct catalog_totals totals;
@@ -65,6 +66,11 @@ serve_storage_status(struct nx_request *r, struct storaged *s)
 	reply.removing = care.busy;
 	reply.set_aside = care.set_aside;
 	reply.orphans_refused = care.refused;
+	compact_status(s->compact, &segments);
+	reply.segments_emptied = segments.emptied;
+	reply.records_moved = segments.moved;
+	reply.dead_bytes = segments.dead;
+	reply.segments_left = segments.kept;
 	copies = ledger_status(s->ledger);
 	reply.catalogue_copies = copies.copies;
 	reply.catalogue_note = (char *)(uintptr_t)copies.note;

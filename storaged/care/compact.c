@@ -89,6 +89,7 @@ next_volume(struct compact *c)
 	if (v)
 		return;
 	c->st.kept = c->kept;
+	c->st.dead = c->dead;
 	c->look_us = nx_now_us() + LOOK_US;
 }
 
@@ -212,6 +213,15 @@ alive(const struct catalog_segment *segment, const struct chunk_segment *file)
 	return part < segment->bytes ? part : segment->bytes;
 }
 
+/* Some of it is what fills the last page of each batch. */
+static uint64_t
+dead(const struct catalog_segment *segment, const struct chunk_segment *file)
+{
+	uint64_t part = alive(segment, file);
+
+	return part < file->bytes ? file->bytes - part : 0;
+}
+
 /* By what would be left of it: each batch that is moved has its last page to
  * itself. */
 static bool
@@ -301,6 +311,8 @@ look_at(struct compact *c, const struct catalog_segment *rows, size_t n)
 		c->after = rows[i].number;
 		if (!file && rows[i].chunks == 0)
 			compact_emptied(c, rows[i].number); /* the row goes */
+		if (file)
+			c->dead += dead(&rows[i], file);
 		if (!file || !is_worth_it(&rows[i], file))
 			continue;
 		choose(c, &rows[i], file);
@@ -341,7 +353,7 @@ step(struct compact *c)
 	else if (c->volume_key != INT64_MAX)
 		look(c);
 	else if (nx_now_us() >= c->look_us) {
-		c->kept = 0;
+		c->kept = c->dead = 0;
 		c->volume_key = 0;
 		next_volume(c);
 		compact_in(c, c->volume_key == INT64_MAX ? LOOK_US / 10 : 0);

@@ -36,6 +36,7 @@ struct compact_status {
 	uint64_t emptied; /* segments used again, since start */
 	uint64_t moved;   /* records that had to go elsewhere for it */
 	uint64_t kept;    /* segments left alone: too little is known of them */
+	uint64_t dead;    /* bytes in segments that are nobody's */
 };
 void compact_status(const struct compact *c, struct compact_status *ret_status);
 

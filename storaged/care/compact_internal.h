@@ -65,8 +65,8 @@ struct compact {
 	struct emptied *retiring;
 	struct catalog_segment_gone gone;
 	struct compact_status st;
-	uint64_t told; /* of st.moved, in the log */
-	uint64_t kept; /* of this walk */
+	uint64_t told;       /* of st.moved, in the log */
+	uint64_t kept, dead; /* of this walk */
 };
 
 /* Goes on, from the loop, in @us; the usual rest after @took of the loop. */
