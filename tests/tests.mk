@@ -33,11 +33,12 @@ bench:
 	@$(MAKE) --no-print-directory -s all bench-programs
 	@tests/bench/run
 
-# How fast storage is, beside the bare loops.
+# How fast storage is, beside the bare loops; MILLION=1: with a large catalogue
+# beside an empty one, too.
 bench-storage:
 	@packaging/deps.sh build run bench
 	@$(MAKE) --no-print-directory -s all bench-programs
-	@tests/bench/run small files
+	@tests/bench/run small files $(if $(MILLION),million)
 
 fuzz: check-deps
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
@@ -69,11 +70,12 @@ $(BUILD)/tests/host/xstate.so: tests/host/xstate.c
 host-programs: $(BUILD)/tests/host/xstate.so
 
 # Programs of `make bench`: tests/bench/NAME.c; engine is made of nodemgr's own,
-# creates and coded of storaged's.
+# creates, coded and million of storaged's.
 BENCH	:= $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 BENCH_O_engine := $(filter-out %/main.o,$(NODEMGR_O))
 BENCH_O_creates := $(filter-out %/main.o,$(STORAGED_O))
 BENCH_O_coded := $(BENCH_O_creates)
+BENCH_O_million := $(BENCH_O_creates)
 LIBS_bench := $(LIBS_storaged) -lcmocka $(LIBS_nodemgr)
 define bench_program
 $(BUILD)/tests/bench/$(1): $(BUILD)/tests/bench/$(1).o $(BENCH_O_$(1)) $(BUILD)/libnx.a

@@ -14,6 +14,7 @@ import containers
 import files
 import functions
 import memory
+import million
 import nodes
 import others
 import parity
@@ -34,6 +35,8 @@ PARTS = {
     "requests": small_requests,
     "others": others,
 }
+ON_DEMAND = {"million": million}  # gigabytes, and minutes to fill
+ALL = {**PARTS, **ON_DEMAND}
 PLACE = "/mnt"
 
 
@@ -50,7 +53,7 @@ class Bench:
 def run_part(name, bench):
     print(f"bench: {name} ...", file=sys.stderr, flush=True)
     try:
-        PARTS[name].run(bench)
+        ALL[name].run(bench)
     except Missing as missing:
         bench.results.skip(name, str(missing))
     except Exception as error:  # one part's failure is not the others'
@@ -62,9 +65,9 @@ def main():
     # tests/isolated passes signals on; unwinding stops what was started
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wanted = sys.argv[1:] or list(PARTS)
-    unknown = [name for name in wanted if name not in PARTS]
+    unknown = [name for name in wanted if name not in ALL]
     if unknown:
-        sys.exit(f"bench: no part {unknown[0]}; there are {' '.join(PARTS)}")
+        sys.exit(f"bench: no part {unknown[0]}; there are {' '.join(ALL)}")
     where = os.path.join(BUILD, "bench")
     for name in "up", "tmp":
         shutil.rmtree(os.path.join(where, name), ignore_errors=True)

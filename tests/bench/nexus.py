@@ -38,8 +38,7 @@ class Nexus:
     def start(self):
         self.log = open(self.state + ".log", "a", encoding="utf-8")
         self.up = subprocess.Popen(
-            ["packaging/up.sh", str(PORT), "--state", self.state,
-             *self.options],
+            self.up_command(),
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             env={**os.environ, "BUILD": BUILD}, start_new_session=True)
         try:
@@ -47,6 +46,18 @@ class Nexus:
         except BaseException:
             self.stop()
             raise
+
+    def up_command(self):
+        return ["packaging/up.sh", str(PORT), "--state", self.state,
+                *self.options]
+
+    def interrupt(self):
+        self.up.send_signal(signal.SIGINT)
+
+    def link(self, seconds=120):
+        """A connection of its own."""
+        return http.client.HTTPConnection("127.0.0.1", self.port,
+                                          timeout=seconds)
 
     def __exit__(self, *_):
         self.stop()
@@ -70,7 +81,7 @@ class Nexus:
 
     def stop(self):
         if self.up.poll() is None:
-            self.up.send_signal(signal.SIGINT)
+            self.interrupt()
         try:
             status = self.up.wait(STOP_S)
         except subprocess.TimeoutExpired:
@@ -125,8 +136,7 @@ class Nexus:
 
     def json(self, method, path, body=None, seconds=120):
         """One request over a connection of its own; raises unless 2xx."""
-        link = http.client.HTTPConnection("127.0.0.1", self.port,
-                                          timeout=seconds)
+        link = self.link(seconds)
         head = {"Content-Type": "application/json"}
         if self.token:
             head["Authorization"] = "Bearer " + self.token
