@@ -4,6 +4,10 @@
  * every failure: what was there before still is, what failed is not, the sums
  * are right, no chunk is left over, and the next attempt works.
  *
+ * An upload's bytes are written in some hundred pieces, more or fewer as they
+ * come: of those some fail, others each time, and all with INJECT=all in the
+ * environment. INJECT_SEED says which some.
+ *
  * The failing calls take the place of the C library's in this program, and so
  * in libsqlite3 too.
  */
@@ -14,8 +18,11 @@
 
 #define MIB (1024 * 1024)
 
+enum calls { ALL_CALLS, DATABASE_CALLS, NAMES_AND_SYNCS, WRITES };
+
 static struct {
 	bool armed, database; /* the database's calls, or everybody else's */
+	enum calls calls;     /* that are counted */
 	int nth, seen, error;
 } fault;
 
@@ -32,7 +39,7 @@ is_database(int fd)
 }
 
 static bool
-due(int fd, bool sync)
+due(int fd, enum calls kind)
 {
 	bool database;
 
@@ -42,7 +49,10 @@ due(int fd, bool sync)
 	 * of it ends the program, which has a test of its own. */
 	database = is_database(fd);
 	if (database != fault.database &&
-	    (!database || sync || fault.error != ENOSPC))
+	    (!database || kind != WRITES || fault.error != ENOSPC))
+		return false;
+	if (fault.calls != ALL_CALLS &&
+	    fault.calls != (database ? DATABASE_CALLS : kind))
 		return false;
 	if (__atomic_add_fetch(&fault.seen, 1, __ATOMIC_RELAXED) != fault.nth)
 		return false;
@@ -53,19 +63,19 @@ due(int fd, bool sync)
 int
 fdatasync(int fd)
 {
-	return due(fd, true) ? -1 : (int)syscall(SYS_fdatasync, fd);
+	return due(fd, NAMES_AND_SYNCS) ? -1 : (int)syscall(SYS_fdatasync, fd);
 }
 
 int
 fsync(int fd)
 {
-	return due(fd, true) ? -1 : (int)syscall(SYS_fsync, fd);
+	return due(fd, NAMES_AND_SYNCS) ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
 int
 linkat(int from, const char *old, int to, const char *new, int flags)
 {
-	return due(to, false)
+	return due(to, NAMES_AND_SYNCS)
 	    ? -1
 	    : (int)syscall(SYS_linkat, from, old, to, new, flags);
 }
@@ -73,14 +83,14 @@ linkat(int from, const char *old, int to, const char *new, int flags)
 ssize_t
 pwrite64(int fd, const void *data, size_t len, off_t at)
 {
-	return due(fd, false) ? -1 : syscall(SYS_pwrite64, fd, data, len, at);
+	return due(fd, WRITES) ? -1 : syscall(SYS_pwrite64, fd, data, len, at);
 }
 
 /* The one the upload's chunks are written with; small writes are the loop's. */
 ssize_t
 write(int fd, const void *data, size_t len)
 {
-	if (len >= 4096 && fd != -1 && due(fd, false))
+	if (len >= 4096 && fd != -1 && due(fd, WRITES))
 		return -1;
 	return syscall(SYS_write, fd, data, len);
 }
@@ -136,43 +146,91 @@ check_state(uint64_t more, uint64_t bytes)
 	LAB_OK(lab_read(1, NULL, "/d/old", 0, 0, (const uint8_t *)"before"));
 }
 
-static void
-inject_upload(int error)
+static struct {
+	uint8_t *data;
+	size_t size;
+	int failed;
+} up;
+
+/* False: there was no such call. */
+static bool
+upload_once(enum calls calls, int nth, int error)
 {
-	size_t size = CHUNK_SIZE + 100000;
-	uint8_t *data = lab_random(size);
-	bool struck = true;
-	int failed = 0;
+	Nx__Status status;
+	bool struck;
 
-	for (int nth = 1; struck; nth++) {
-		Nx__Status status;
+	arm(nth, error);
+	fault.calls = calls;
+	status = lab_put(1, "/d/new", up.data, up.size);
+	lab_settle();
+	struck = disarm();
+	up.failed += status != NX__STATUS__OK;
+	trust_all();
+	if (status == NX__STATUS__OK) {
+		LAB_OK(lab_read(1, NULL, "/d/new", 0, 0, up.data));
+		check_state(1, up.size);
+		LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, "/d/new"));
+	} else
+		assert_int_equal(lab_fs(1, NX__METHOD__FS_STAT, "/d/new"),
+		    NX__STATUS__NOT_FOUND);
+	check_state(0, 0);
+	return struck;
+}
 
-		arm(nth, error);
-		status = lab_put(1, "/d/new", data, size);
-		lab_settle();
-		struck = disarm();
-		failed += status != NX__STATUS__OK;
-		trust_all();
-		if (status == NX__STATUS__OK) {
-			LAB_OK(lab_read(1, NULL, "/d/new", 0, 0, data));
-			check_state(1, size);
-			LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, "/d/new"));
-		} else
-			assert_int_equal(
-			    lab_fs(1, NX__METHOD__FS_STAT, "/d/new"),
-			    NX__STATUS__NOT_FOUND);
-		check_state(0, 0);
-	}
-	assert_true(failed > 3);
-	free(data);
+/* How many there are is not the same each time: the first one that there is not
+ * need not be the last. */
+static void
+upload_each(enum calls calls, int error)
+{
+	for (int nth = 1, missed = 0; missed < 3; nth++)
+		missed += !upload_once(calls, nth, error);
+}
+
+/* The first two, and about eight more. */
+static void
+upload_some(enum calls calls, int error, unsigned *seed)
+{
+	int most, step;
+
+	assert_false(upload_once(calls, INT32_MAX, error));
+	most = fault.seen;
+	step = most / 8 + 1;
+	for (int nth = 1; nth <= most; nth += nth == 1 ? 1 : step)
+		(void)upload_once(
+		    calls, nth <= 2 ? nth : nth - rand_r(seed) % step, error);
+}
+
+static void
+inject_upload(int error, unsigned *seed)
+{
+	const char *all = getenv("INJECT");
+
+	up.failed = 0;
+	upload_each(NAMES_AND_SYNCS, error);
+	if (error == ENOSPC)
+		upload_each(DATABASE_CALLS, error);
+	if (all && strcmp(all, "all") == 0)
+		upload_each(WRITES, error);
+	else
+		upload_some(WRITES, error, seed);
+	print_message("# uploads that failed: %d\n", up.failed);
+	assert_true(up.failed > 3);
 }
 
 static void
 test_upload(void **state)
 {
+	const char *given = getenv("INJECT_SEED");
+	unsigned seed =
+	    given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+
 	(void)state;
-	inject_upload(EIO);
-	inject_upload(ENOSPC);
+	print_message("# INJECT_SEED=%u\n", seed);
+	up.size = CHUNK_SIZE + 100000;
+	up.data = lab_random(up.size);
+	inject_upload(EIO, &seed);
+	inject_upload(ENOSPC, &seed);
+	free(up.data);
 }
 
 static void
