@@ -53,7 +53,9 @@ put_in(struct nx_db *db, const struct catalog_restore *op,
 	return r < 0 ? r : catalog_settle(db, op->owner, parent, &sums);
 }
 
-/* A file's own key, unless something else has come of it meanwhile. */
+/* A file's own key, unless something else has come of it meanwhile. Then what
+ * snapshots have of the file goes by the new one: who has that gives it to them
+ * one day. */
 static int
 take_key(struct nx_db *db, const struct past *p, int64_t *entry)
 {
@@ -67,6 +69,11 @@ take_key(struct nx_db *db, const struct past *p, int64_t *entry)
 	    "ii", p->entry, *entry);
 	if (r == 0 && sqlite3_changes(nx_db_handle(db)) > 0)
 		*entry = p->entry;
+	else if (r == 0)
+		r = nx_db_exec(db,
+		    "UPDATE past SET entry = ? WHERE entry = ? AND own = 0"
+		    " AND file = ?",
+		    "iii", *entry, p->entry, p->file);
 	return r;
 }
 

@@ -221,6 +221,32 @@ test_seen_without_history(void **state)
 	see(0, "/");
 }
 
+/* A version that a snapshot needs is brought back beside what replaced it, under
+ * another key: what goes there then is the snapshot's still. */
+static void
+test_brought_back_beside(void **state)
+{
+	char *was = calloc(1, TEXT);
+
+	(void)state;
+	assert_int_equal(put_file(1, "/f", 5000, 1), 0);
+	assert_int_equal(snap(1, "s", "/", true), 0);
+	tell(1, NULL, "/", was, TEXT);
+	assert_int_equal(put_file(1, "/f", 6000, 1), 0);
+	assert_int_equal(restore(1, "/f", 0, "/g"), 0);
+	check();
+	same(was, 1, "s", "/");
+	assert_int_equal(delete_forever(1, "/g"), 0);
+	reap_all();
+	check();
+	recount();
+	same(was, 1, "s", "/");
+	assert_int_equal(copy_of(1, "s", "/f", "/h"), 0);
+	assert_int_equal(size_at(1, "/h"), 5000);
+	assert_int_equal(n_chunks(), 2);
+	free(was);
+}
+
 /* What is beside its folder costs nothing. */
 static void
 test_only_its_folder(void **state)
@@ -318,9 +344,11 @@ test_random(void **state)
 		case 8: (void)restore(1, a, 0, rand() % 2 ? b : NULL); break;
 		case 9:
 			n = versions(1, a);
-			if (n > 0)
+			if (n > 0 && rand() % 2)
 				(void)restore_over(
 				    1, a, pasts[rand() % n].past);
+			else if (n > 0)
+				(void)restore(1, a, pasts[rand() % n].past, b);
 			break;
 		case 10:
 			keep(rand() % 3 ? KEEP : 0, 30 * 4096);
@@ -377,6 +405,7 @@ main(void)
 	    H(test_seen),
 	    H(test_seen_below),
 	    H(test_seen_without_history),
+	    H(test_brought_back_beside),
 	    H(test_only_its_folder),
 	    H(test_quota),
 	    H(test_user_gone),
