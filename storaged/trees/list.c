@@ -18,7 +18,7 @@
 #include "storaged/trees/scan.h"
 #include "proto/serve_storaged.h"
 
-#define LIST_MAX 100U
+#define LIST_MAX 250U /* what a frame has room for */
 /* A page of long names must fit a frame, whatever the limit says. */
 #define PAGE_BYTES  48000U
 #define ENTRY_BYTES 160U
