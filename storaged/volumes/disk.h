@@ -40,15 +40,16 @@ struct disk {
 	bool away;
 	bool lost; /* it was there before it went away */
 	char why[DISK_WHY];
-	bool busy;              /* a thread is asking it something */
-	bool hung;              /* and has been for too long */
-	bool doubted;           /* a volume failed: look now */
-	unsigned listed;        /* it has the list of that time */
-	bool unlisted;          /* and could not be given a later one: said */
-	uint64_t asked_us;      /* CLOCK_MONOTONIC: it was asked then */
-	unsigned asked;         /* so often */
-	uint64_t room;          /* bytes it can give away, when last asked */
-	unsigned made;          /* volumes that were begun or ended there */
+	bool busy;         /* a thread is asking it something */
+	bool hung;         /* and has been for too long */
+	bool doubted;      /* a volume failed: look now */
+	unsigned listed;   /* it has the list of that time */
+	bool unlisted;     /* and could not be given a later one: said */
+	uint64_t asked_us; /* CLOCK_MONOTONIC: it was asked then */
+	unsigned asked;    /* so often */
+	uint64_t room;     /* bytes it can give away, when last asked */
+	unsigned made;     /* volumes that were begun or ended there */
+	unsigned times_lost;
 	uint64_t base_retry_us; /* CLOCK_MONOTONIC: no base volume before */
 	dev_t dev;              /* of the directory of images */
 	ino_t ino;

@@ -180,6 +180,7 @@ disk_lost(struct volumes *vs, struct disk *d, const char *why)
 		return;
 	nx_err("event=disk-away disk=%s reason=\"%s\"", d->path, why);
 	d->away = d->lost = true;
+	d->times_lost++;
 	/* We do not keep it busy. */
 	(void)dup3(vs->nowhere, d->env.images, O_CLOEXEC);
 	d->doubted = false;

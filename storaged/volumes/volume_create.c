@@ -4,11 +4,13 @@
  * that the next start removes.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/err.h"
+#include "common/fd.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "storaged/catalog/catalog.h"
@@ -24,6 +26,7 @@ struct create_job {
 	struct nx_request *request;
 	struct volume *volume;
 	struct disk *disk;
+	unsigned times_lost; /* of the disk, when it began */
 	struct volume_steps made;
 	struct catalog_volume_op save;
 	int result;
@@ -75,6 +78,13 @@ tell_failure(const struct create_job *job)
 }
 
 static void
+free_job(struct create_job *job)
+{
+	nx_close(&job->made.env.images);
+	free(job);
+}
+
+static void
 give_up(struct create_job *job)
 {
 	struct volume *v = job->volume;
@@ -87,7 +97,7 @@ give_up(struct create_job *job)
 	} else
 		volume_drop(job->s->volumes, v);
 	tell_failure(job);
-	free(job);
+	free_job(job);
 }
 
 static void
@@ -122,7 +132,10 @@ complete(int result, void *arg)
 	uint64_t all;
 
 	job->result = result;
-	if (result == 0)
+	/* What lets go of a disk's volumes did not know of this one. */
+	if (result == 0 && job->disk->times_lost != job->times_lost)
+		job->result = -ENODEV;
+	if (job->result == 0)
 		job->result =
 		    volume_set_mounted(job->s->volumes, v, &job->made.mounted);
 	/* It exists but must not: undo it where blocking is fine. */
@@ -149,7 +162,7 @@ complete(int result, void *arg)
 	else
 		base_made(job->s->volumes, v->disk, 0, "");
 	volumes_changed(job->s->volumes);
-	free(job);
+	free_job(job);
 }
 
 static void
@@ -251,16 +264,27 @@ volume_make(struct volumes *vs, struct disk *d, struct nx_request *r,
 {
 	struct create_job *job = calloc(1, sizeof(*job));
 
-	if (job)
-		job->volume = volume_new(vs, d, name, blocks_of(size));
-	if (!job || !job->volume) {
+	if (!job)
+		return -ENOMEM;
+	job->made.env = d->env;
+	job->made.env.images = fcntl(d->env.images, F_DUPFD_CLOEXEC, 0);
+	if (job->made.env.images < 0) {
+		int e = -errno;
+
 		free(job);
+		return e;
+	}
+	job->volume = volume_new(vs, d, name, blocks_of(size));
+	if (!job->volume) {
+		free_job(job);
 		return -ENOMEM;
 	}
 	job->s = vs->s;
 	job->request = r;
 	job->disk = d;
-	job->made = (struct volume_steps){.vs = vs, .volume = job->volume};
+	job->times_lost = d->times_lost;
+	job->made.vs = vs;
+	job->made.volume = job->volume;
 	d->made++;
 	job->volume->own.size = blocks_of(own);
 	job->volume->state = VOLUME_MAKING;

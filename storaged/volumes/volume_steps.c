@@ -19,13 +19,13 @@ make_chunks(struct volume_steps *m)
 {
 	const struct volume *v = m->volume;
 
-	return m->vs->image->create(&v->disk->env, v->node, v->size, &m->error);
+	return m->vs->image->create(&m->env, v->node, v->size, &m->error);
 }
 
 static void
 unmake(struct volume_steps *m, const char *image)
 {
-	int r = m->vs->image->remove(&m->volume->disk->env, image);
+	int r = m->vs->image->remove(&m->env, image);
 
 	if (r >= 0)
 		return;
@@ -48,7 +48,7 @@ make_own(struct volume_steps *m)
 	if (v->own.size == 0)
 		return 0;
 	return m->vs->image->create(
-	    &v->disk->env, own_name(v->node).text, v->own.size, &m->error);
+	    &m->env, own_name(v->node).text, v->own.size, &m->error);
 }
 
 static void
@@ -63,8 +63,7 @@ mount_chunks_part(struct volume_steps *m)
 {
 	const struct volume_part part = volume_part(m->volume);
 
-	return volume_attach(
-	    m->vs, &m->volume->disk->env, &part, &m->mounted, &m->error);
+	return volume_attach(m->vs, &m->env, &part, &m->mounted, &m->error);
 }
 
 static void
@@ -81,7 +80,7 @@ mount_own(struct volume_steps *m)
 	m->own.size = v->own.size;
 	if (v->own.size == 0)
 		return 0;
-	return own_mount(m->vs, &v->disk->env, v->node, &m->own, &m->error);
+	return own_mount(m->vs, &m->env, v->node, &m->own, &m->error);
 }
 
 static void

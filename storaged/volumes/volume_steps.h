@@ -12,7 +12,10 @@
 
 struct volume_steps {
 	const struct volumes *vs;
-	const struct volume *volume; /* whose sizes, name and disk it has */
+	const struct volume *volume; /* whose sizes and name it has */
+	/* The disk's, with images as a descriptor of its own: whatever becomes of
+	 * the disk meanwhile, what is made is taken back where it was made. */
+	struct volume_env env;
 	/* what came of it */
 	struct volume_mounted mounted;
 	struct volume_own own;

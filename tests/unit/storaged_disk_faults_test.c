@@ -170,6 +170,10 @@ undo_empty(void)
 {
 	clear_files();
 	LAB_OK(lab_volume_delete(NODE, false));
+	/* They are asked every few seconds only what room they have. */
+	look_at(disk_at('a'));
+	look_at(disk_at('b'));
+	lab_settle();
 }
 
 /* --- the table --------------------------------------------------------------*/

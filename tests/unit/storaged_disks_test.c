@@ -228,6 +228,49 @@ test_hangs(void **state)
 	assert_int_equal(disks_of(7, "/again"), 2);
 }
 
+static bool
+has_base(void *arg)
+{
+	struct volume *v;
+
+	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)
+		if (v->disk == arg && volume_writable(v))
+			return true;
+	return false;
+}
+
+static bool
+is_made(void *arg)
+{
+	(void)arg;
+	return !base_making(lab.s.volumes);
+}
+
+/* While a volume is made there: it is not made somewhere else, and nothing of it
+ * stands in the way of the next. */
+static void
+test_away_while_made(void **state)
+{
+	Nx__DiskRequest q = NX__DISK_REQUEST__INIT;
+	struct disk *c;
+
+	(void)state;
+	disk_create('c', 300);
+	q.path = (char *)(uintptr_t)disk_path('c');
+	LAB_OK(lab_call(0, NX__METHOD__DISK_ADD, &q));
+	c = disk_at('c');
+	assert_false(is_made(NULL));
+	disk_lost(lab.s.volumes, c, "as the test wants it");
+	turn_until(is_made, NULL);
+	lab_settle();
+	run("test -z \"$(find %s/storage/mnt %s -name 'base-*.img')\"", lab.dir,
+	    disk_path('c'));
+	look_at(c);
+	c->base_retry_us = 0;
+	turn_until(has_base, c);
+	run("test -n \"$(find %s -name 'base-*.img')\"", disk_path('c'));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, disks_teardown)
 
 int
@@ -241,6 +284,7 @@ main(void)
 	    T(test_another_in_its_place),
 	    T(test_read_only),
 	    T(test_hangs),
+	    T(test_away_while_made),
 	};
 
 	LAB_OR_SKIP("disks");
