@@ -69,20 +69,27 @@ next_number(int dir, uint64_t *ret_n)
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *e;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	uint64_t next = 1;
+	int r;
 
 	if (!d) {
+		r = -errno;
 		nx_close(&fd);
-		return -errno;
+		return r;
 	}
-	*ret_n = 1;
+	errno = 0;
 	while ((e = readdir(d))) {
 		uint64_t n;
 
-		if (sscanf(e->d_name, "log.%" SCNu64, &n) == 1 && n >= *ret_n)
-			*ret_n = n + 1;
+		if (sscanf(e->d_name, "log.%" SCNu64, &n) == 1 && n >= next)
+			next = n + 1;
+		errno = 0;
 	}
+	r = -errno; /* what was not read may be the one with this number */
 	closedir(d);
-	return 0;
+	if (r == 0)
+		*ret_n = next;
+	return r;
 }
 
 int

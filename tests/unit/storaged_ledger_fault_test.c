@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "storaged/ledger/gather.h"
+#include "storaged/ledger/place.h"
 #include "tests/unit/storaged_ledger_lab.h"
 
 static struct {
@@ -431,6 +432,28 @@ test_dies_working(void **state)
 	assert_true(told_all > 200);
 }
 
+/* What was not read may be the log with the number that seems free. */
+static void
+test_number_of_a_log(void **state)
+{
+	struct place p = {.log = -1, .spare = -1};
+
+	(void)state;
+	p.dir = open(lab.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(p.dir >= 0);
+	assert_int_equal(place_make_spare(&p), 0);
+	assert_int_equal(p.spare_n, 1);
+	nx_close(&p.spare);
+	cut = EIO;
+	assert_int_equal(place_make_spare(&p), -EIO);
+	cut = 0;
+	assert_int_equal(p.spare, -1);
+	assert_int_equal(place_make_spare(&p), 0);
+	assert_int_equal(p.spare_n, 2);
+	nx_close(&p.spare);
+	nx_close(&p.dir);
+}
+
 #define L(f) cmocka_unit_test_setup_teardown(f, ledger_lab_setup, lab_teardown)
 
 int
@@ -440,6 +463,7 @@ main(void)
 	    L(test_nth_fails),
 	    L(test_taken_back),
 	    L(test_directory_cut_short),
+	    L(test_number_of_a_log),
 	    L(test_dies_rebuilding),
 	    L(test_dies_working),
 	};
