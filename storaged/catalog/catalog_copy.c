@@ -41,7 +41,7 @@ insert_copy(struct nx_db *db, int64_t source, const char *name,
 	return r;
 }
 
-static int
+int
 copy_file(struct nx_db *db, struct catalog_copy *op)
 {
 	struct catalog_commit as = {

@@ -35,6 +35,8 @@ struct copy_child {
 	int64_t size, charged;
 };
 
+/* A file: op->entry, whosever it is, is at op->to too. */
+int copy_file(struct nx_db *db, struct catalog_copy *op);
 /* What is to be copied, into op->entry: what is at op->path, or was in the
  * snapshot. 0, or why not. */
 int copy_source(struct nx_db *db, struct catalog_copy *op);

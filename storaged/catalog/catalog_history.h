@@ -31,7 +31,8 @@ struct catalog_past {
  * first, with numbers below @before (0: all). 0 and how many, or why none. */
 int catalog_versions(struct catalog *c, uint64_t owner, const struct path *path,
     int64_t before, struct catalog_past *ret_pasts, size_t max, size_t *ret_n);
-/* What was deleted in the folder @path, by name and number, behind those. */
+/* What was deleted in the folder @path, by name and number, behind those; of a
+ * folder that was deleted itself what it held too, with numbers 0. */
 int catalog_deleted(struct catalog *c, uint64_t owner, const struct path *path,
     const char *name, int64_t past, struct catalog_past *ret_pasts, size_t max,
     size_t *ret_n);
@@ -45,7 +46,8 @@ int catalog_version_file(struct catalog *c, uint64_t owner,
 
 /*
  * What was at @path, the newest of it or the version @past, is there again, or
- * at @to. It is not in the history any more, and counts against the quota. What
+ * at @to. It is not in the history any more, and counts against the quota. A
+ * file in a folder that was deleted is copied out of it. What
  * is at the target stands in the way (CATALOG_TAKEN) unless @replace, as for
  * moves; then it is history itself.
  */

@@ -45,6 +45,30 @@ int past_place(struct nx_db *db, uint64_t owner, const struct path *path,
 int past_find(struct nx_db *db, uint64_t owner, const struct path *path,
     int64_t past, struct past *ret_past);
 
+/* What is shown of a row "p" of past and its file "f", and reads it. */
+#define PAST_SHOWN                                                         \
+	"p.past, p.parent, p.name, p.entry, p.file, p.size, p.files, "     \
+	"p.folders, p.charged, p.modified_at, p.why, p.gone_at, p.until, " \
+	"p.held, f.id, f.md5, " DAMAGE_COLUMNS(                            \
+	    CONTENT_OF("f")) ", " ABOUT_COLUMNS
+void past_read_shown(sqlite3_stmt *stmt, struct catalog_past *ret_past);
+
+/* A folder that was deleted, or is in one that was. */
+struct past_folder {
+	int64_t key;             /* entries below it have that parent */
+	uint64_t gone_at, until; /* of the outermost */
+	bool held;
+};
+/* What the first @depth names of @path were. 0; CATALOG_NO_PATH, also when it is
+ * there. */
+int past_folder(struct nx_db *db, uint64_t owner, const struct path *path,
+    unsigned depth, struct past_folder *ret_folder);
+/* Up to @max rows of PAST_SHOWN of what is in @at, by name and number behind
+ * those; what was there to the end has the number 0. As nx_db_query. */
+int
+past_list_folder(struct nx_db *db, uint64_t owner, const struct past_folder *at,
+    const char *name, int64_t past, size_t max, sqlite3_stmt **ret_stmt);
+
 /* --- inside writes ----------------------------------------------------------*/
 
 /*
@@ -69,6 +93,9 @@ int past_drop(struct nx_db *db, const struct past *p);
 int past_drop_anyhow(struct nx_db *db, const struct past *p);
 /* The row goes, what it owned is in entries again; a snapshot's row stays. */
 int past_give_back(struct nx_db *db, const struct past *p);
+/* The file op->path, which is in a folder that was deleted, is at its target too.
+ * CATALOG_NO_PATH, CATALOG_IS_FOLDER ... */
+int past_copy_out(struct nx_db *db, struct catalog_restore *op);
 /* What is beyond @owner's bounds goes, the oldest first, a few rows of it. 1:
  * there is more, 0, -errno. */
 int past_trim(struct nx_db *db, uint64_t owner);

@@ -8,15 +8,10 @@
 #include "common/err.h"
 #include "storaged/catalog/catalog_past.h"
 
-#define SHOWN                                                              \
-	"p.past, p.parent, p.name, p.entry, p.file, p.size, p.files, "     \
-	"p.folders, p.charged, p.modified_at, p.why, p.gone_at, p.until, " \
-	"p.held, f.id, f.md5, " DAMAGE_COLUMNS(                            \
-	    CONTENT_OF("f")) ", " ABOUT_COLUMNS
 #define SHOWN_FROM " FROM past p LEFT JOIN files f ON f.file = p.file"
 
-static void
-read_shown(sqlite3_stmt *stmt, struct catalog_past *ret_past)
+void
+past_read_shown(sqlite3_stmt *stmt, struct catalog_past *ret_past)
 {
 	struct catalog_past *p = ret_past;
 	struct catalog_entry *e = &p->entry;
@@ -51,7 +46,7 @@ read_all(
 	size_t n = 0;
 
 	while (r > 0) {
-		read_shown(stmt, &ret_pasts[n++]);
+		past_read_shown(stmt, &ret_pasts[n++]);
 		r = nx_db_next(stmt);
 	}
 	*ret_n = n;
@@ -106,7 +101,7 @@ catalog_versions(struct catalog *c, uint64_t owner, const struct path *path,
 	if (r != 0)
 		return r;
 	r = nx_db_query(c->db, &stmt,
-	    "SELECT " SHOWN SHOWN_FROM " WHERE p.past IN (SELECT past FROM"
+	    "SELECT " PAST_SHOWN SHOWN_FROM " WHERE p.past IN (SELECT past FROM"
 	    " (SELECT past FROM past WHERE entry = ?1 AND owner = ?2"
 	    " AND past < ?5 AND why < 3 ORDER BY past DESC LIMIT ?6)"
 	    " UNION SELECT past FROM (SELECT past FROM past WHERE owner = ?2"
@@ -123,16 +118,25 @@ catalog_deleted(struct catalog *c, uint64_t owner, const struct path *path,
     size_t *ret_n)
 {
 	struct catalog_entry folder;
+	struct past_folder gone;
 	sqlite3_stmt *stmt;
 	int r = catalog_stat(c, owner, path, &folder);
 
 	*ret_n = 0;
 	if (r == 0 && !folder.folder)
 		r = CATALOG_NOT_FOLDER;
+	if (r == CATALOG_NO_PATH) {
+		r = past_folder(c->db, owner, path, path->depth, &gone);
+		if (r != 0)
+			return r;
+		r = past_list_folder(
+		    c->db, owner, &gone, name, past, max, &stmt);
+		return read_all(r, stmt, ret_pasts, ret_n);
+	}
 	if (r != 0)
 		return r;
 	r = nx_db_query(c->db, &stmt,
-	    "SELECT " SHOWN " FROM past p INDEXED BY past_deleted"
+	    "SELECT " PAST_SHOWN " FROM past p INDEXED BY past_deleted"
 	    " LEFT JOIN files f ON f.file = p.file WHERE p.owner = ?"
 	    " AND p.parent = ? AND p.why = 1 AND (p.name, p.past) > (?, ?)"
 	    " ORDER BY p.name, p.past LIMIT ?",
@@ -192,13 +196,13 @@ catalog_version(struct catalog *c, uint64_t owner, const struct path *path,
 
 	if (r == 0)
 		r = nx_db_query(c->db, &stmt,
-		    "SELECT " SHOWN SHOWN_FROM " WHERE p.past = ?", "i",
+		    "SELECT " PAST_SHOWN SHOWN_FROM " WHERE p.past = ?", "i",
 		    p.past);
 	else
 		return r;
 	if (r <= 0)
 		return r < 0 ? r : CATALOG_NO_VERSION;
-	read_shown(stmt, &shown);
+	past_read_shown(stmt, &shown);
 	sqlite3_reset(stmt);
 	*ret_entry = shown.entry;
 	return 0;

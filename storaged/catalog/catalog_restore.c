@@ -97,30 +97,44 @@ bring_back(struct nx_db *db, struct catalog_restore *op, const struct past *p,
 	return r != 0 ? r : put_in(db, op, to, e.key, p->file, parent);
 }
 
+/* By the rules of a move, and it is said that it is there. */
 static int
-write_restore(struct nx_db *db, void *arg)
+take_out(struct nx_db *db, struct catalog_restore *op, const struct past *p,
+    const struct path *to)
 {
-	struct catalog_restore *op = arg;
-	const struct path *to = op->to.depth ? &op->to : &op->path;
 	enum catalog_change how = CATALOG_EVENT_CREATED;
-	struct past p;
-	int r = past_find(db, op->owner, &op->path, op->past, &p);
+	int r;
 
-	if (r == 0 &&
-	    catalog_walk(db, op->owner, to, to->depth, &op->entry) == 0)
+	if (catalog_walk(db, op->owner, to, to->depth, &op->entry) == 0)
 		how = CATALOG_EVENT_CHANGED;
+	r = past_give_back(db, p);
 	if (r == 0)
-		r = past_give_back(db, &p);
-	if (r == 0)
-		r = bring_back(db, op, &p, to);
-	if (r == 0)
-		r = catalog_check_account(
-		    db, op->owner, op->quota, op->entries);
+		r = bring_back(db, op, p, to);
 	if (r == 0)
 		r = catalog_walk(db, op->owner, to, to->depth, &op->entry);
 	return r != 0
 	    ? r
 	    : catalog_tell_path(db, op->owner, how, to->text, &op->entry);
+}
+
+static int
+write_restore(struct nx_db *db, void *arg)
+{
+	struct catalog_restore *op = arg;
+	const struct path *to = op->to.depth ? &op->to : &op->path;
+	struct past p;
+	int r = past_find(db, op->owner, &op->path, op->past, &p);
+
+	if (r == 0)
+		r = take_out(db, op, &p, to);
+	else if (r == CATALOG_NO_PATH && op->past == 0)
+		r = past_copy_out(db, op);
+	if (r == 0)
+		r = catalog_check_account(
+		    db, op->owner, op->quota, op->entries);
+	if (r == 0)
+		r = catalog_walk(db, op->owner, to, to->depth, &op->entry);
+	return r;
 }
 
 static void

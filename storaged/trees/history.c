@@ -30,7 +30,8 @@ struct page {
 	char next[CURSOR];
 };
 
-/* "number", or of what was deleted "number:name". */
+/* "number", or of what was deleted "number:name"; 0 of what went with its
+ * folder. */
 static bool
 parse_cursor(const char *text, bool deleted, int64_t *ret_past,
     char name[PATH_NAME_MAX + 1])
@@ -45,8 +46,8 @@ parse_cursor(const char *text, bool deleted, int64_t *ret_past,
 		return false;
 	errno = 0;
 	*ret_past = strtoll(text, &end, 10);
-	if (errno != 0 || *ret_past <= 0 || *end != (deleted ? ':' : '\0') ||
-	    strlen(end) > PATH_NAME_MAX + 1)
+	if (errno != 0 || *ret_past < (deleted ? 0 : 1) ||
+	    *end != (deleted ? ':' : '\0') || strlen(end) > PATH_NAME_MAX + 1)
 		return false;
 	if (deleted)
 		(void)snprintf(name, PATH_NAME_MAX + 1, "%s", end + 1);

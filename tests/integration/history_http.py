@@ -154,6 +154,22 @@ def test_deleted():
           [e["name"] for e in ask("GET", "/api/fs/ls?path=/d").json], ["sub"])
     before = account()
     equal("a folder", delete("/d"), 200)
+    equal("what it held is listed, and what was deleted in it",
+          [(e["name"], e["type"], e["version"] > 0) for e in deleted("/d")],
+          [("f", "file", True), ("sub", "folder", False)])
+    equal("page by page", [e["name"] for e in deleted("/d/sub")],
+          sorted(str(i) for i in range(60)))
+    equal("a file of it needs a folder to be in",
+          restore("/d/sub/7").status, 404)
+    equal("a folder of it does not come alone",
+          restore("/d/sub", new_path="/sub").status, 409)
+    equal("a file of it comes elsewhere",
+          (restore("/d/sub/7", new_path="/seven").status, body("/seven")),
+          (200, b"67"))
+    equal("it counts", account()[1:3], (before[1] - 59, before[2] - 2))
+    r, out, err = ctl("fs", "ls", "/d/sub", "--deleted", "-q")
+    equal("with nexusctl", (r, len(out.split())), (0, 60))
+    delete("/seven", "&forever=true")
     d = [e for e in deleted() if e["name"] == "d"]
     equal("is one item", [(e["type"], e["files"], e["folders"]) for e in d],
           [("folder", 60, 1)])
