@@ -61,6 +61,8 @@ static const struct ctl_option upload_options[] = {
 	"parity instead, as in 2+1: any M parts of K+M may be lost"},
     {"resume", 0, NULL, NULL,
 	"keep what was sent when it breaks off, and go on from there"},
+    {"sha256", 0, NULL, NULL,
+	"compute its SHA-256 on the way, and keep it with the file"},
 };
 static const struct ctl_option files_options[] = {
     {"damaged", 0, NULL, NULL,
@@ -73,6 +75,8 @@ static const struct ctl_option put_options[] = {
 	"parity instead, as in 2+1: any M parts of K+M may be lost"},
     {"resume", 0, NULL, NULL,
 	"keep what was sent when it breaks off, and go on from there"},
+    {"sha256", 0, NULL, NULL,
+	"compute its SHA-256 on the way, and keep it with the file"},
 };
 static const struct ctl_option mkdir_options[] = {
     {"parents", 'p', NULL, NULL,

@@ -17,6 +17,7 @@ static const struct ctl_column file_columns[] = {
     {"Damaged chunks", "damaged", CTL_TEXT},
     {"Missing chunks", "missing", CTL_TEXT},
     {"Checksum", "md5", CTL_TEXT},
+    {"SHA-256", "sha256", CTL_TEXT},
     {"Created", "created_at", CTL_TIME},
     {"Owner", "owner", CTL_TEXT},
 };

@@ -17,6 +17,7 @@ static const struct ctl_column entry_columns[] = {
     {"Changed", "modified_at", CTL_TIME},
     {"File", "id", CTL_TEXT},
     {"Checksum", "md5", CTL_TEXT},
+    {"SHA-256", "sha256", CTL_TEXT},
     {"Condition", "condition", CTL_TEXT},
     {"Locked until", "locked_until", CTL_TIME},
 };

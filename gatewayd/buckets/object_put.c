@@ -52,6 +52,7 @@ open_object(struct req *r)
 	m.condition = condition_message(&u->condition);
 	m.md5 = u->digest.sent[DIGEST_MD5];
 	m.sha256 = u->digest.sent[DIGEST_SHA256];
+	m.want_sha256 = u->digest.wants_sha256;
 	m.mode = bucket_text(lock.mode);
 	m.until = lock.until;
 	m.hold = lock.hold;

@@ -3,6 +3,7 @@
  * strictly (RFC 4648): the digits are decoded and encoded again, and have to be
  * the same, so that one digest has one spelling.
  */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sodium.h>
@@ -148,6 +149,49 @@ is_coded(struct http_span codings)
 	return false;
 }
 
+bool
+digest_field(const char *sha256, char ret_value[DIGEST_FIELD])
+{
+	char base64[sodium_base64_ENCODED_LEN(
+	    32, sodium_base64_VARIANT_ORIGINAL)];
+	uint8_t value[32];
+	size_t n;
+
+	if (sodium_hex2bin(value, sizeof(value), sha256, strlen(sha256), NULL,
+		&n, NULL) < 0 ||
+	    n != sizeof(value))
+		return false;
+	sodium_bin2base64(base64, sizeof(base64), value, sizeof(value),
+	    sodium_base64_VARIANT_ORIGINAL);
+	snprintf(ret_value, DIGEST_FIELD, "sha-256=:%s:", base64);
+	return true;
+}
+
+/* "sha-256=10", from 1 to 10; 0 is no. */
+static bool
+wants(struct http_span member, const char *name)
+{
+	size_t n = strlen(name);
+	struct http_span value;
+
+	if (member.len <= n + 1 || member.p[n] != '=' ||
+	    strncasecmp(member.p, name, n) != 0)
+		return false;
+	value = (struct http_span){member.p + n + 1, member.len - n - 1};
+	return http_span_is(value, "10") ||
+	    (value.len == 1 && value.p[0] >= '1' && value.p[0] <= '9');
+}
+
+void
+digest_wants(struct digest *d, const struct http_head *head)
+{
+	struct http_span list = head->field[HEAD_WANT_REPR_DIGEST], member;
+
+	d->wants_sha256 = false;
+	while (http_list_next(&list, &member))
+		d->wants_sha256 |= wants(member, "sha-256");
+}
+
 const struct http_error *
 digest_of(struct digest *ret_digest, const struct http_head *head)
 {
@@ -156,6 +200,7 @@ digest_of(struct digest *ret_digest, const struct http_head *head)
 	struct digest *d = ret_digest;
 
 	*d = (struct digest){0};
+	digest_wants(d, head);
 	if (head->field[HEAD_CONTENT_RANGE].p)
 		return &part;
 	if (is_coded(head->field[HEAD_CONTENT_ENCODING]))

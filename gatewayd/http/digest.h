@@ -16,6 +16,7 @@ enum digest_kind { DIGEST_MD5, DIGEST_SHA256, DIGEST_KINDS };
 struct digest {
 	bool sent[DIGEST_KINDS];
 	uint8_t value[DIGEST_KINDS][DIGEST_MAX];
+	bool wants_sha256; /* it is to be computed, kept and told */
 };
 
 /* Was any sent? */
@@ -31,9 +32,18 @@ size_t digest_join(const struct digest *d, uint8_t ret_values[DIGEST_ALL_MAX]);
  * Content-Range, which makes the content a part of something, and any
  * Content-Encoding but identity. NULL, or why it cannot be taken; @ret_digest is
  * valid in either case.
+ *
+ * Want-Repr-Digest (RFC 9530) asks for what the sender does not know: of that
+ * SHA-256 is taken, unless its preference is 0; all else is ignored, as it may be.
  */
 const struct http_error *
 digest_of(struct digest *ret_digest, const struct http_head *head);
+/* The value of Repr-Digest (RFC 9530) for a SHA-256 in hexadecimal. False: that is
+ * none. */
+#define DIGEST_FIELD 64U
+bool digest_field(const char *sha256, char ret_value[DIGEST_FIELD]);
+/* Of @head no more than what its sender wants to be told. */
+void digest_wants(struct digest *d, const struct http_head *head);
 /* Nothing here compares the content with anything: refuses what is of the kind
  * in @head. */
 const struct http_error *digest_none(const struct http_head *head);

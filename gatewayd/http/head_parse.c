@@ -69,6 +69,7 @@ static const struct {
     [HEAD_CONTENT_DIGEST] = {"content-digest", false},
     [HEAD_REPR_DIGEST] = {"repr-digest", false},
     [HEAD_DIGEST] = {"digest", false},
+    [HEAD_WANT_REPR_DIGEST] = {"want-repr-digest", false},
     [HEAD_X_FORWARDED_FOR] = {"x-forwarded-for", true},
     [HEAD_FORWARDED] = {"forwarded", true},
     [HEAD_NEXUS_MTIME] = {"x-nexus-mtime", false},

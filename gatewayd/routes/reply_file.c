@@ -19,6 +19,8 @@ file_members(struct buf *b, const Nx__FileInfo *f)
 	if (f->spread[0])
 		json_string(b, "spread", f->spread);
 	json_string(b, "etag", f->md5);
+	if (f->sha256[0])
+		json_string(b, "sha256", f->sha256);
 	json_uint(b, "created_at", f->created_at);
 	json_string(b, "condition", f->condition);
 	if (f->damaged + f->missing > 0) {
@@ -68,6 +70,8 @@ entry_members(struct buf *b, const Nx__FsEntry *e)
 	if (!e->folder) {
 		json_string(b, "id", e->id);
 		json_string(b, "etag", e->md5);
+		if (e->sha256[0])
+			json_string(b, "sha256", e->sha256);
 		json_string(b, "condition", e->condition);
 		about_json(b, e->about);
 	} else if (e->name[0]) { /* nobody counts the root's */

@@ -74,13 +74,18 @@ download_free(void *state)
 
 void
 download_learn(struct download *d, uint64_t size, const char *id,
-    const char *name, const char *etag, const Nx__About *about)
+    const char *name, const char *etag, const char *sha256,
+    const Nx__About *about)
 {
+	char digest[DIGEST_FIELD];
+
 	d->known = true;
 	d->size = d->end = size;
 	snprintf(d->id, sizeof(d->id), "%s", id);
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	snprintf(d->etag, sizeof(d->etag), "%s", etag);
+	if (digest_field(sha256, digest))
+		buf_printf(&d->more, "Repr-Digest: %s\r\n", digest);
 	if (!about)
 		return;
 	snprintf(d->type, sizeof(d->type), "%s", about->content_type);
@@ -176,7 +181,7 @@ on_window(struct req *r, const struct nx_reply *reply)
 	d->session = m->session;
 	if (!d->known && m->file)
 		download_learn(d, m->file->size, m->file->id, m->file->name,
-		    m->file->md5, m->file->about);
+		    m->file->md5, m->file->sha256, m->file->about);
 	if (d->known && m->whole && r->x.status == 0) {
 		answer_whole(r, m);
 		return;

@@ -39,7 +39,8 @@ struct download {
 extern const struct req_ops download_ops;
 
 void download_learn(struct download *d, uint64_t size, const char *id,
-    const char *name, const char *etag, const Nx__About *about);
+    const char *name, const char *etag, const char *sha256,
+    const Nx__About *about);
 /* Asks for the next window; the first one begins the reply. */
 req_fn download_ask;
 /* Sends the head, and what is there. */

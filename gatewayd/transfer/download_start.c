@@ -57,7 +57,7 @@ on_file(struct req *r, const struct nx_reply *reply)
 	const Nx__FileInfo *m = nx_as_file_info(reply->body);
 	struct download *d = r->state;
 
-	download_learn(d, m->size, m->id, m->name, m->md5, m->about);
+	download_learn(d, m->size, m->id, m->name, m->md5, m->sha256, m->about);
 	decide(r);
 }
 
@@ -72,7 +72,7 @@ on_entry(struct req *r, const struct nx_reply *reply)
 		    "This is a folder; download the files in it one by one.");
 		return;
 	}
-	download_learn(d, m->size, m->id, m->name, m->md5, m->about);
+	download_learn(d, m->size, m->id, m->name, m->md5, m->sha256, m->about);
 	decide(r);
 }
 
@@ -120,7 +120,8 @@ download_known(struct req *r, const struct download_of *file,
 	d->more = *fields;
 	*fields = (struct buf){0};
 	d->gone = gone;
-	download_learn(d, file->size, file->id, file->name, file->etag, NULL);
+	download_learn(
+	    d, file->size, file->id, file->name, file->etag, "", NULL);
 	snprintf(d->type, sizeof(d->type), "%s", file->type);
 	decide(r);
 }

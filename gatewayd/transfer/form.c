@@ -78,6 +78,7 @@ begin_file(struct form *f)
 		return refuse(f, &one_file);
 	f->has_file = f->in_file = true;
 	f->upload.digest = f->parts.digest;
+	digest_wants(&f->upload.digest, &f->upload.req->x.head);
 	/* Else stop here: if it has not ended, it goes on when the pipe is
 	 * there, with what is left of the payload. */
 	return form_begin_file(f) ? UPLOAD_OK : UPLOAD_ENDED;

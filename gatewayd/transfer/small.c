@@ -86,6 +86,7 @@ say_digest(Nx__PutRequest *m, struct digest *digest)
 		m->sha256.data = digest->value[DIGEST_SHA256];
 		m->sha256.len = 32;
 	}
+	m->want_sha256 = digest->wants_sha256;
 }
 
 void

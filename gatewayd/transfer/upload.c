@@ -149,6 +149,7 @@ upload_open(
 	m->about = &u->about.message;
 	m->md5 = u->digest.sent[DIGEST_MD5];
 	m->sha256 = u->digest.sent[DIGEST_SHA256];
+	m->want_sha256 = u->digest.wants_sha256;
 	upload_ask(u, nx_ask_file_open_upload(m), again, on_open);
 }
 

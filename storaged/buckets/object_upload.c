@@ -64,6 +64,7 @@ serve_object_open_upload(struct nx_request *r,
 	    .erasure = q->erasure,
 	    .md5 = q->md5,
 	    .sha256 = q->sha256,
+	    .want_sha256 = q->want_sha256,
 	    .condition = q->condition,
 	    .target = t};
 

@@ -44,6 +44,23 @@ catalog_file_meta(
 	return n;
 }
 
+int
+catalog_file_sha256(
+    struct catalog *c, int64_t key, uint8_t ret_sha256[SHA256_LEN])
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT sha256 FROM files WHERE file = ? AND sha256 IS NOT NULL",
+	    "i", key);
+
+	if (r <= 0)
+		return r;
+	if (!nx_db_blob(stmt, 0, ret_sha256, SHA256_LEN))
+		r = -EBADMSG;
+	sqlite3_reset(stmt);
+	return r;
+}
+
 void
 catalog_read_file(sqlite3_stmt *stmt, struct catalog_file *ret_file)
 {

@@ -118,14 +118,17 @@ insert_file(struct nx_db *db, struct catalog_commit *op)
 	f->hidden = op->part != NULL;
 	r = nx_db_exec(db,
 	    "INSERT INTO files(id, owner, name, tree, size, chunks, want,"
-	    " replicas, md5, created_at, mtime, type, extra, meta)"
+	    " replicas, md5, created_at, mtime, type, extra, meta,"
+	    " sha256)"
 	    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, iif(?, ?, NULL), ?, ?,"
-	    " nullif(?, x''))",
-	    "susiuuuusuiisub", f->id, f->owner, f->name, catalog_home_of(op),
+	    " nullif(?, x''), nullif(?, x''))",
+	    "susiuuuusuiisubb", f->id, f->owner, f->name, catalog_home_of(op),
 	    f->size, (uint64_t)f->chunks, (uint64_t)f->want,
 	    (uint64_t)f->replicas, f->etag.text, f->created_at,
 	    (int64_t)f->about.has_mtime, f->about.mtime, f->about.type,
-	    f->extra, op->meta ? op->meta : (const uint8_t *)"", op->meta_len);
+	    f->extra, op->meta ? op->meta : (const uint8_t *)"", op->meta_len,
+	    op->sha256 ? op->sha256 : (const uint8_t *)"",
+	    op->sha256 ? (size_t)SHA256_LEN : 0);
 	f->key = f->content = sqlite3_last_insert_rowid(nx_db_handle(db));
 	return r;
 }

@@ -85,8 +85,9 @@ catalog_make_copy(struct nx_db *db, struct catalog_commit *op)
 	f->created_at = catalog_now();
 	r = nx_db_query(db, &stmt,
 	    "INSERT INTO files(id, owner, name, tree, size, chunks, want,"
-	    " replicas, md5, created_at, parts, content) SELECT ?1, owner, ?2,"
-	    " ?3, size, chunks, want, replicas, md5, ?4, parts,"
+	    " replicas, md5, created_at, parts, sha256, content) SELECT ?1,"
+	    " owner, ?2,"
+	    " ?3, size, chunks, want, replicas, md5, ?4, parts, sha256,"
 	    " iif(content <> 0, content, file) FROM files WHERE file = ?5"
 	    " AND owner = ?6 AND tree <> 3 RETURNING file, size, chunks, want,"
 	    " replicas, md5, parts, content",

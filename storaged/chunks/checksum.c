@@ -252,6 +252,13 @@ checksum_etag_of(const uint8_t md5[MD5_LEN], size_t n, struct etag *ret_etag)
 }
 
 void
+checksum_sha256_text(
+    const uint8_t sha256[SHA256_LEN], char ret_text[SHA256_TEXT])
+{
+	hex(sha256, SHA256_LEN, ret_text);
+}
+
+void
 checksum_etag_parts(
     const uint8_t (*md5s)[MD5_LEN], size_t n, struct etag *ret_etag)
 {

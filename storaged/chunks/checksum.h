@@ -60,8 +60,9 @@ enum digest_kind {
 	DIGEST_SHA256, /* 32 bytes */
 	DIGEST_KINDS
 };
-#define SHA256_LEN 32U
-#define DIGEST_MAX 48U
+#define SHA256_LEN  32U
+#define SHA256_TEXT (2 * SHA256_LEN + 1)
+#define DIGEST_MAX  48U
 
 struct digest;
 /* Of each kind that is @wanted, at least one. 0 or -ENOMEM. */
@@ -94,5 +95,7 @@ void checksum_etag_parts(
 /* Of @md5, which is the MD5 of @n MD5s. */
 void
 checksum_etag_of(const uint8_t md5[MD5_LEN], size_t n, struct etag *ret_etag);
+void checksum_sha256_text(
+    const uint8_t sha256[SHA256_LEN], char ret_text[SHA256_TEXT]);
 
 #endif

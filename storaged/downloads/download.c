@@ -199,18 +199,35 @@ go_on(struct read_job *job)
 		session_hold(job->session = se);
 }
 
+/* What is told of a file, for as long as the message is. */
+struct told {
+	struct about_items items;
+	char sha256[SHA256_TEXT];
+	Nx__About about;
+};
+
+/* What cannot be read of it spares nobody the content. */
+static void
+tell(struct read_job *job, struct told *told, Nx__FileInfo *ret_info)
+{
+	struct catalog *c = job->s->catalog;
+
+	info_file(&job->file, ret_info, &told->about);
+	if (!job->first)
+		return;
+	(void)about_add_items(c, job->file.key, &told->items, &told->about);
+	(void)info_sha256(c, job->file.key, told->sha256);
+	ret_info->sha256 = told->sha256;
+}
+
 static void
 answer_content(struct read_job *job)
 {
 	Nx__OpenReadReply reply = NX__OPEN_READ_REPLY__INIT;
-	struct about_items items;
+	struct told told;
 	Nx__FileInfo info;
-	Nx__About about;
 
-	info_file(&job->file, &info, &about);
-	if (job->first)
-		(void)about_add_items(
-		    job->s->catalog, job->file.key, &items, &about);
+	tell(job, &told, &info);
 	reply.file = &info;
 	reply.whole = true;
 	reply.content.data = job->content;
@@ -225,9 +242,8 @@ answer(struct read_job *job)
 	Nx__ReadSegment segments[PIECES_MAX], *list[PIECES_MAX];
 	struct pieces *p = &job->pieces;
 	uint64_t at = job->from;
-	struct about_items items;
+	struct told told;
 	Nx__FileInfo info;
-	Nx__About about;
 	int fds[PIECES_MAX];
 
 	for (size_t i = 0; i < p->n; i++) {
@@ -239,11 +255,7 @@ answer(struct read_job *job)
 		at += p->list[i].length;
 	}
 	nx_assert(at <= job->to);
-	info_file(&job->file, &info, &about);
-	/* What cannot be read of it spares nobody the content. */
-	if (job->first)
-		(void)about_add_items(
-		    job->s->catalog, job->file.key, &items, &about);
+	tell(job, &told, &info);
 	reply.file = &info;
 	reply.n_segments = p->n;
 	reply.segments = list;

@@ -163,6 +163,7 @@ serve_file_stat(
 {
 	struct catalog_file file;
 	struct about_items items;
+	char sha256[SHA256_TEXT];
 	Nx__FileInfo info;
 	Nx__About about;
 	int result =
@@ -174,7 +175,10 @@ serve_file_stat(
 	}
 	info_file(&file, &info, &about);
 	info_spread(s, &file, SPREAD_SHOWN, &info);
+	info.sha256 = sha256;
 	result = about_add_items(s->catalog, file.key, &items, &about);
+	if (result >= 0)
+		result = info_sha256(s->catalog, file.key, sha256);
 	if (result < 0)
 		nx_refuse_errno(r, result, "reading about the file");
 	else

@@ -59,6 +59,18 @@ info_file(
 	    info_text(condition(f->missing, f->damaged, f->replicas < f->want));
 }
 
+int
+info_sha256(struct catalog *c, int64_t key, char ret_text[SHA256_TEXT])
+{
+	uint8_t sha256[SHA256_LEN];
+	int r = catalog_file_sha256(c, key, sha256);
+
+	ret_text[0] = '\0';
+	if (r > 0)
+		checksum_sha256_text(sha256, ret_text);
+	return r < 0 ? r : 0;
+}
+
 /* "1 disk, 2 volumes". There are not many of them: they are kept. */
 static char *
 spread_text(unsigned disks, unsigned replicas)

@@ -19,6 +19,8 @@ void info_past(
 /* On how many disks it is, @look chunks looked at. */
 void info_spread(struct storaged *s, const struct catalog_file *f,
     unsigned look, Nx__FileInfo *ret_info);
+/* The SHA-256 of the file @key, empty when nobody wanted it. 0 or -errno. */
+int info_sha256(struct catalog *c, int64_t key, char ret_text[SHA256_TEXT]);
 /* A string constant as protobuf-c wants it: it never writes there. */
 char *info_text(const char *text);
 

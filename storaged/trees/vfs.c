@@ -42,6 +42,7 @@ serve_fs_stat(
 	struct about_items items;
 	Nx__FsEntry info;
 	Nx__About about = NX__ABOUT__INIT;
+	char sha256[SHA256_TEXT];
 	struct path path;
 	int result;
 
@@ -60,7 +61,10 @@ serve_fs_stat(
 		return;
 	}
 	info_entry(&entry, &info, &about);
+	info.sha256 = sha256;
 	result = about_add_items(s->catalog, entry.file, &items, &about);
+	if (result >= 0)
+		result = info_sha256(s->catalog, entry.file, sha256);
 	if (result >= 0)
 		result = catalog_kept_until(s->catalog, r->who.user_id, &path,
 		    false, &info.locked_until);

@@ -236,7 +236,7 @@ decide_digest(struct nx_request *r, const struct wish *wish, struct intent *in)
 {
 	const bool wanted[DIGEST_KINDS] = {
 	    [DIGEST_MD5] = wish->md5 || needs_md5(in),
-	    [DIGEST_SHA256] = wish->sha256};
+	    [DIGEST_SHA256] = wish->sha256 || wish->want_sha256};
 
 	in->announced[DIGEST_MD5] = wish->md5;
 	in->announced[DIGEST_SHA256] = wish->sha256;

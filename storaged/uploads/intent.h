@@ -62,6 +62,7 @@ struct wish {
 	uint32_t replicas;
 	const char *erasure; /* "" or NULL: nothing is said */
 	bool md5, sha256;    /* the content will be compared with these */
+	bool want_sha256;    /* to be known, in any case */
 	struct upload_target *target; /* NULL: a file; else the intent's now */
 };
 /*

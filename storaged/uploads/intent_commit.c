@@ -60,6 +60,14 @@ fill_etag(const struct catalog_chunk *chunks, uint32_t n, struct etag *ret_etag)
 	return 0;
 }
 
+/* A piece is no file that anybody asks about. */
+static bool
+knows_sha256(const struct intent *in)
+{
+	return in->values.known[DIGEST_SHA256] &&
+	    (!in->target || in->target->kind == UPLOAD_OBJECT);
+}
+
 int
 intent_commit(struct intent *in, uint64_t size, struct catalog_chunk *chunks,
     uint32_t n_chunks, struct catalog_commit *c)
@@ -83,6 +91,8 @@ intent_commit(struct intent *in, uint64_t size, struct catalog_chunk *chunks,
 		c->meta = in->meta->data;
 		c->meta_len = in->meta->len;
 	}
+	if (knows_sha256(in))
+		c->sha256 = in->values.sha256;
 	if (r == 0)
 		r = fill_etag(chunks, n_chunks, &f->etag);
 	fill_target(in, c);
@@ -98,11 +108,15 @@ intent_answer(const struct intent *in, const struct catalog_commit *c,
     struct nx_request *r)
 {
 	Nx__FinishUploadReply reply = NX__FINISH_UPLOAD_REPLY__INIT;
+	char sha256[SHA256_TEXT] = "";
 	Nx__FileInfo info;
 
 	for (uint32_t i = 0; i < c->file.chunks; i++)
 		volumes_settle(in->s->volumes, &c->chunks[i]);
 	info_file(&c->file, &info, NULL);
+	if (c->sha256)
+		checksum_sha256_text(c->sha256, sha256);
+	info.sha256 = sha256;
 	reply.file = &info;
 	reply.path = info_text(in->path ? in->path->text : "");
 	if (c->object)

@@ -265,7 +265,8 @@ start(struct put *p)
 	    .replicas = q->replicas,
 	    .erasure = q->erasure,
 	    .md5 = q->md5.len > 0,
-	    .sha256 = q->sha256.len > 0};
+	    .sha256 = q->sha256.len > 0,
+	    .want_sha256 = q->want_sha256};
 	struct puts *ps = p->puts;
 	uint64_t max;
 

@@ -111,6 +111,7 @@ uploads_open(
 	    .erasure = ask->erasure,
 	    .md5 = ask->md5,
 	    .sha256 = ask->sha256,
+	    .want_sha256 = ask->want_sha256,
 	    .target = ask->target};
 
 	open_upload(r, s, ask->owner, ask->has_size ? &ask->size : NULL, &wish);
@@ -134,7 +135,8 @@ serve_file_open_upload(
 	    .replicas = q->replicas,
 	    .erasure = q->erasure,
 	    .md5 = q->md5,
-	    .sha256 = q->sha256};
+	    .sha256 = q->sha256,
+	    .want_sha256 = q->want_sha256};
 
 	open_upload(r, s, r->who.user_id, q->has_size ? &q->size : NULL, &wish);
 }

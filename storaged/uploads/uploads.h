@@ -62,6 +62,7 @@ struct upload_ask {
 	uint32_t replicas;
 	const char *erasure; /* "4+2", or "" or NULL */
 	bool md5, sha256;    /* FINISH will say them */
+	bool want_sha256;    /* it is to be known in any case */
 	const Nx__Condition *condition;
 	struct upload_target *target;
 };

@@ -311,6 +311,21 @@ def digests():
     problem("a coded file", ask(
         "PUT", where, b"coded", headers={"Content-Encoding": "gzip"}), 415,
         "content-coding", "as it is")
+    want = {"Want-Repr-Digest": "unixsum=1, sha-256=10"}
+    for size in (30000, 3000000):
+        big = os.urandom(size)
+        a = ask("PUT", where, big, headers=want)
+        equal("a SHA-256 of %d bytes that is wanted" % size,
+              a.json.get("sha256"), hashlib.sha256(big).hexdigest())
+        equal("is kept", ask("GET", "/api/fs/stat?path=/digest").json
+              .get("sha256"), a.json["sha256"])
+        for more in ({}, {"Range": "bytes=5-9"}):
+            equal("and told to who reads it", ask(
+                "GET", "/api/fs/download?path=/digest",
+                headers=more).headers["Repr-Digest"],
+                  "sha-256=:%s:" % b64(hashlib.sha256(big).digest()))
+    a = ask("PUT", where, data, headers={"Want-Repr-Digest": "sha-256=0"})
+    ok("sha256" not in a.json, "none that is not wanted", a.json)
     part = (b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"d\""
             b"\r\nContent-MD5: %s\r\n\r\n%s\r\n--b--\r\n")
     for name, body, status in (("right", data, 200), ("wrong", b"x", 400)):

@@ -59,7 +59,7 @@ struct lab {
 	Nx__Status open_status, finish_status;
 	char open_name[256], open_path[4097], finish_path[4097];
 	bool into_folder; /* asked for, at OPEN or FINISH */
-	bool open_has_size, open_md5, open_sha256;
+	bool open_has_size, open_md5, open_sha256, open_wants;
 	char open_erasure[9];
 	uint32_t open_replicas;
 	uint8_t digest[48];
@@ -190,6 +190,7 @@ lab_open_upload(struct nx_request *r, void *ctx)
 	lab.into_folder = m->into_folder;
 	lab.open_md5 = m->md5;
 	lab.open_sha256 = m->sha256;
+	lab.open_wants = m->want_sha256;
 	lab.open_has_size = m->has_size;
 	lab.open_size = m->size;
 	if (lab.open_status != NX__STATUS__OK) {
@@ -262,6 +263,7 @@ lab_put(struct nx_request *r, void *ctx)
 	lab.into_folder = m->into_folder;
 	lab.open_md5 = m->md5.len > 0;
 	lab.open_sha256 = m->sha256.len > 0;
+	lab.open_wants = m->want_sha256;
 	lab.open_has_size = true;
 	lab.open_size = m->size;
 	lab.digest_len = m->md5.len + m->sha256.len;

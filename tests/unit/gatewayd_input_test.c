@@ -142,6 +142,42 @@ coded_content_is_refused(void **state)
 #define MD5    "Q2hlY2sgSW50ZWdyaXR5IQ==" /* RFC 1864's own example */
 #define SHA256 "X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE="
 
+/* What a sender wants to be told; what cannot be read of it is ignored. */
+static void
+digests_are_wanted(void **state)
+{
+	static const struct {
+		const char *list;
+		bool wanted;
+	} cases[] = {
+	    {"sha-256=1", true},
+	    {"SHA-256=10", true},
+	    {"sha-512=9, sha-256=5", true},
+	    {"sha-256=0", false},
+	    {"sha-256=11", false},
+	    {"sha-256=", false},
+	    {"sha-256", false},
+	    {"sha-2567=1", false},
+	    {"md5=3", false},
+	    {"", false},
+	};
+	char head[160], *a;
+
+	(void)state;
+	/* in one call, and through the pipe */
+	for (size_t i = 0; i < 2 * NX_ARRAY_SIZE(cases); i++) {
+		snprintf(head, sizeof(head),
+		    "PUT /api/files/x HTTP/1.1\r\nWant-Repr-Digest: %s%s",
+		    cases[i / 2].list, i % 2 ? "\r\nExpect: 100-continue" : "");
+		lab.open_wants = !cases[i / 2].wanted;
+		a = ask(head, "data", NULL);
+		assert_in(a, "HTTP/1.1 201");
+		if (lab.open_wants != cases[i / 2].wanted)
+			fail_msg("%s: %d", cases[i / 2].list, lab.open_wants);
+		free(a);
+	}
+}
+
 static void
 digests_are_not_ignored(void **state)
 {
@@ -270,6 +306,7 @@ main(void)
 	    T(a_part_is_no_file),
 	    T(coded_content_is_refused),
 	    T(digests_are_not_ignored),
+	    T(digests_are_wanted),
 	    T(nor_those_of_parts),
 	    T(bodies_may_come_in_bits),
 	};

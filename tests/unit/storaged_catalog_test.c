@@ -172,6 +172,7 @@ static const char *const undo[] = {
     "ALTER TABLE files DROP COLUMN type",
     "ALTER TABLE files DROP COLUMN extra",
     "ALTER TABLE files DROP COLUMN meta",
+    "ALTER TABLE files DROP COLUMN sha256",
     "DROP TABLE going",
     "DROP TABLE going_files",
     "PRAGMA user_version = 1",
