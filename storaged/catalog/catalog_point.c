@@ -38,10 +38,13 @@ catalog_point_move(struct nx_db *db, uint64_t seq, uint32_t link)
 	    (uint64_t)link);
 }
 
+/* Microseconds: there are never as many commits. */
 int
 catalog_point_part(struct nx_db *db)
 {
-	return nx_db_exec(db, "UPDATE point SET id = randomblob(16)", "");
+	return nx_db_exec(db,
+	    "UPDATE point SET id = randomblob(16), seq = max(seq + ?, ?)", "uu",
+	    UINT64_C(1000000000), catalog_now() * 1000000);
 }
 
 int

@@ -24,7 +24,8 @@ int catalog_point(struct catalog *c, struct catalog_point *ret_point);
 /* Inside a write only. */
 int catalog_point_move(struct nx_db *db, uint64_t seq, uint32_t link);
 /* From here on it is another one: what others had of it after this is not its
- * own any more. Inside a write only. */
+ * own any more. Its numbers go on from the time, so that whatever they had comes
+ * before what it has from now on. Inside a write only. */
 int catalog_point_part(struct nx_db *db);
 /* Volumes it knows, in whatever state. 0 or -errno. */
 int catalog_volumes_known(struct catalog *c, uint64_t *ret_n);

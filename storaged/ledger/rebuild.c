@@ -229,7 +229,7 @@ try_base(struct work *w, const struct gather_base *b)
 
 	rb->from = b->sums.head.seq;
 	rb->records = 0;
-	w->is_short = is_short(w, &end);
+	w->is_short = is_short(w, &end) || rb->absent;
 	if (w->is_short && !rb->partial)
 		return -ENODATA;
 	rb->why[0] = '\0';

@@ -17,7 +17,8 @@ struct ledger_rebuild {
 	const struct volume_key *const *keys; /* of their volumes */
 	size_t n_dirs;
 	const char *to; /* the file it is made in, replaced */
-	bool partial;   /* though commits are missing on the way */
+	bool partial;   /* though commits are missing on the way, */
+	bool absent;    /* or may be on what is not there */
 	/* results */
 	struct catalog_point at; /* where it is */
 	uint64_t from;           /* the base it was made from */

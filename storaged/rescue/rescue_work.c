@@ -31,6 +31,7 @@ struct found {
 	int dirs[VOLUMES];
 	const struct volume_key *keys[VOLUMES]; /* of what is in dirs */
 	size_t n, n_dirs;
+	bool absent;      /* there may be more copies */
 	char locked[256]; /* one whose key is not here, and why; "" */
 };
 
@@ -145,6 +146,7 @@ find_copies(struct rescue *re, struct found *ret_found)
 		each_image(images[i], attach_one, &f);
 		nx_close(&images[i]);
 	}
+	ret_found->absent = ret_found->locked[0] || missing[0];
 	if (ret_found->locked[0] && !re->partial) {
 		(void)snprintf(
 		    re->text, sizeof(re->text), "%s", ret_found->locked);
@@ -178,7 +180,8 @@ make(struct rescue *re, const struct found *f, const char *to)
 	    .keys = f->keys,
 	    .n_dirs = f->n_dirs,
 	    .to = to,
-	    .partial = re->partial};
+	    .partial = re->partial,
+	    .absent = f->absent};
 	int r = ledger_rebuild(&rb);
 
 	re->commits = rb.at.seq;

@@ -32,6 +32,25 @@ await_copies(unsigned n)
 	    ledger_status(lab.s.ledger).note);
 }
 
+static inline void
+second_volume(void)
+{
+	base_want(lab.s.volumes);
+	while (base_making(lab.s.volumes))
+		event_base_loop(lab.base, EVLOOP_ONCE);
+	await_copies(2);
+}
+
+static inline void
+rename_image(const char *node, const char *from, const char *to)
+{
+	char a[160], b[160];
+
+	(void)snprintf(a, sizeof(a), "%s/volumes/%s%s", lab.dir, node, from);
+	(void)snprintf(b, sizeof(b), "%s/volumes/%s%s", lab.dir, node, to);
+	assert_int_equal(rename(a, b), 0);
+}
+
 static inline int
 ledger_lab_setup(void **state)
 {

@@ -9,16 +9,6 @@
 #define NAME    "a-folder-whose-name-is-long-enough-to-fill-a-page-soon"
 
 static void
-second_volume(void)
-{
-	await_copies(1);
-	base_want(lab.s.volumes);
-	while (base_making(lab.s.volumes))
-		event_base_loop(lab.base, EVLOOP_ONCE);
-	await_copies(2);
-}
-
-static void
 on_made(const struct nx_reply *r, void *arg)
 {
 	assert_int_equal(r->status, NX__STATUS__OK);
@@ -141,6 +131,7 @@ expect(const char *was)
 static void
 setup_names(void)
 {
+	await_copies(1);
 	second_volume();
 	make_names();
 	renew();

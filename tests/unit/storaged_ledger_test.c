@@ -79,15 +79,6 @@ test_rebuild(void **state)
 	assert_true(last_rescue.records > 0);
 }
 
-static void
-second_volume(void)
-{
-	base_want(lab.s.volumes);
-	while (base_making(lab.s.volumes))
-		event_base_loop(lab.base, EVLOOP_ONCE);
-	await_copies(2);
-}
-
 /* The catalogue's log goes into it, over and over, and the copies' logs grow
  * until they begin anew. */
 static void
@@ -311,16 +302,6 @@ test_pages(void **state)
 }
 
 /* --- old copies -------------------------------------------------------------*/
-
-static void
-rename_image(const char *node, const char *from, const char *to)
-{
-	char a[160], b[160];
-
-	(void)snprintf(a, sizeof(a), "%s/volumes/%s%s", lab.dir, node, from);
-	(void)snprintf(b, sizeof(b), "%s/volumes/%s%s", lab.dir, node, to);
-	assert_int_equal(rename(a, b), 0);
-}
 
 /* A volume that was away has an old copy: it is not taken, and made new. */
 static void
