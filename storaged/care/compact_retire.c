@@ -65,6 +65,17 @@ gone(int result, void *arg)
 	over(c);
 }
 
+/* Somebody reads there, or will refer to it. */
+static void
+in_use(struct compact *c)
+{
+	struct emptied *e = nx_take_ptr(c->retiring);
+
+	e->due_us = nx_now_us() + AGAIN_US;
+	TAILQ_INSERT_TAIL(&c->emptied, e, entry);
+	over(c);
+}
+
 static void
 retire_work(void *arg)
 {
@@ -81,12 +92,9 @@ retire_done(void *arg)
 	struct emptied *e = c->retiring;
 	struct volume *v = c->volume;
 
-	if (c->result == -EBUSY) {
-		c->retiring = NULL;
-		e->due_us = nx_now_us() + AGAIN_US;
-		TAILQ_INSERT_TAIL(&c->emptied, e, entry);
-		over(c);
-	} else if (c->result < 0) {
+	if (c->result == -EBUSY)
+		in_use(c);
+	else if (c->result < 0) {
 		nx_warn("event=segment-not-retired node=%s error=\"%s\"",
 		    v->node, strerror(-c->result));
 		volume_suspect(c->s->volumes, v, c->result);
@@ -107,7 +115,8 @@ retire_done(void *arg)
 	c->volume = NULL;
 }
 
-/* In one turn of the loop: nobody's row, and nothing held. */
+/* With nothing held, in one turn of the loop, so it stays: nothing is appended
+ * there any more, and what was has its row by now or never will. */
 static bool
 is_empty(struct compact *c, const struct emptied *e)
 {
@@ -130,6 +139,10 @@ compact_retire(struct compact *c)
 	c->retiring = e;
 	c->busy = true;
 	v = volume_by_key(c->s->volumes, e->volume);
+	if (v && volume_readable(v) && chunk_is_held(v->store, e->number)) {
+		in_use(c);
+		return true;
+	}
 	if (v && volume_readable(v) && is_empty(c, e)) {
 		c->volume = v;
 		volume_ref(v);

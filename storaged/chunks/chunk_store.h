@@ -109,6 +109,7 @@ struct chunk_store_ops {
 	int (*segments)(struct chunk_store *store,
 	    void (*each)(const struct chunk_segment *segment, void *arg),
 	    void *arg);
+	bool (*is_held)(struct chunk_store *store, uint32_t number);
 	int (*retire)(struct chunk_store *store, uint32_t number);
 	int (*spare)(struct chunk_store *store);
 	int (*scan)(struct chunk_store *store, uint32_t number,
@@ -382,6 +383,12 @@ chunk_segments(struct chunk_store *store,
     void (*each)(const struct chunk_segment *segment, void *arg), void *arg)
 {
 	return store->ops->segments(store, each, arg);
+}
+/* Is it appended to, or anything in it held? From any thread. */
+static inline bool
+chunk_is_held(struct chunk_store *store, uint32_t number)
+{
+	return store->ops->is_held(store, number);
 }
 /* No row refers to anything in @number: its room can be used again. 0, -EBUSY
  * when it is open, other -errno. */

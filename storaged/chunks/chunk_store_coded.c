@@ -248,13 +248,24 @@ coded_segments(struct chunk_store *store,
 	return r < 0 ? r : chunk_segments(c->coded, mark_segment, &l);
 }
 
+static struct chunk_store *
+part_of_number(struct coded *c, uint32_t number)
+{
+	return number & CODED_NUMBER ? c->coded : c->plain;
+}
+
+static bool
+coded_is_held(struct chunk_store *store, uint32_t number)
+{
+	return chunk_is_held(
+	    part_of_number(coded_of(store), number), number & ~CODED_NUMBER);
+}
+
 static int
 coded_retire(struct chunk_store *store, uint32_t number)
 {
-	struct coded *c = coded_of(store);
-
-	return chunk_retire(number & CODED_NUMBER ? c->coded : c->plain,
-	    number & ~CODED_NUMBER);
+	return chunk_retire(
+	    part_of_number(coded_of(store), number), number & ~CODED_NUMBER);
 }
 
 /* @length stays the record's: that of a container. */
@@ -305,6 +316,7 @@ static const struct chunk_store_ops coded_ops = {
     .hold = coded_hold,
     .settle = coded_settle,
     .segments = coded_segments,
+    .is_held = coded_is_held,
     .retire = coded_retire,
     .spare = coded_spare,
     .scan = coded_scan,

@@ -84,6 +84,12 @@ local_segments(struct chunk_store *store,
 	return segments_list(local_of(store)->segments, each, arg);
 }
 
+static bool
+local_is_held(struct chunk_store *store, uint32_t number)
+{
+	return segments_are_held(local_of(store)->segments, number);
+}
+
 static int
 local_retire(struct chunk_store *store, uint32_t number)
 {
@@ -128,6 +134,7 @@ static const struct chunk_store_ops local_ops = {
     .read_now = local_read_now,
     .forget = local_forget,
     .segments = local_segments,
+    .is_held = local_is_held,
     .retire = local_retire,
     .spare = local_spare,
     .scan = local_scan,

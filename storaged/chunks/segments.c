@@ -199,6 +199,17 @@ segments_is_held(struct segments *s, uint32_t number)
 	return find_held(s, number) != NULL;
 }
 
+bool
+segments_are_held(struct segments *s, uint32_t number)
+{
+	bool held;
+
+	pthread_mutex_lock(&s->mutex);
+	held = segments_is_held(s, number);
+	pthread_mutex_unlock(&s->mutex);
+	return held;
+}
+
 void
 segments_hold(struct segments *s, uint64_t at)
 {

@@ -32,6 +32,7 @@ struct segment_queue *segments_queue(struct segments *s);
 /* See chunk_settle() and its kin in chunk_store.h. */
 void segments_hold(struct segments *s, uint64_t at);
 void segments_settle(struct segments *s, uint64_t at);
+bool segments_are_held(struct segments *s, uint32_t number);
 int segments_list(struct segments *s,
     void (*each)(const struct chunk_segment *segment, void *arg), void *arg);
 int segments_retire(struct segments *s, uint32_t number);
