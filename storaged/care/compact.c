@@ -272,7 +272,8 @@ scan_done(void *arg)
 	struct compact *c = arg;
 
 	end_job(c);
-	if (c->more_than_known) {
+	/* What cannot be told may be more. */
+	if (c->more_than_known || c->result < 0) {
 		c->kept++;
 		c->segment.number = 0;
 		compact_in(c, 0);
