@@ -400,6 +400,13 @@ gather_beyond(const struct gathered *g, const struct catalog_point *at)
 		if (memcmp(g->logs[g->records[i].log].head.id, at->id,
 			CATALOG_ID_LEN) == 0)
 			most = g->records[i].head.seq;
+	for (size_t i = 0; i < g->n_bases; i++) {
+		const struct base_head *b = &g->bases[i].sums.head;
+
+		if (b->seq > at->seq && b->seq > most &&
+		    memcmp(b->id, at->id, CATALOG_ID_LEN) == 0)
+			most = b->seq;
+	}
 	return most;
 }
 

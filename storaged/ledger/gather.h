@@ -63,7 +63,7 @@ void gather_fini(struct gathered *g);
 const struct gather_record *
 gather_next(const struct gathered *g, int place, struct catalog_point *at);
 /* Is there a record with a higher number than @at that is not reached from
- * there? The highest such number, or 0. */
+ * there, or a base, though it may not be whole? The highest such number, or 0. */
 uint64_t
 gather_beyond(const struct gathered *g, const struct catalog_point *at);
 /* Has a place all of whose logs could be read come as far as @at? Then nothing is

@@ -167,6 +167,35 @@ test_another_history(void **state)
 	close(dir);
 }
 
+/* A base of a later point says that there was more, whether or not it can be
+ * read. Another catalogue's says nothing. */
+static void
+test_later_base(void **state)
+{
+	struct catalog_point base = point(5, 1), at = base;
+	struct base_sums sums = {.head = {.seq = 9, .link = 4}};
+	int dir = place(0), log = begin_log(dir, "log.1", &base);
+	uint64_t beyond;
+	int fd;
+
+	(void)state;
+	append(log, &at, "6");
+	for (unsigned other = 0; other < 2; other++) {
+		memcpy(sums.head.id, base.id, sizeof(sums.head.id));
+		sums.head.id[0] ^= (uint8_t)(1 - other);
+		base_sums_make(&sums, LEDGER_PLAIN);
+		fd = openat(dir, "base.9-1.sum",
+		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		assert_int_equal(write(fd, &sums.head, sizeof(sums.head)),
+		    sizeof(sums.head));
+		close(fd);
+		assert_string_equal(followed(&dir, 1, base, &beyond), "6 ");
+		assert_int_equal(beyond, other ? 9 : 0);
+	}
+	close(log);
+	close(dir);
+}
+
 /* A record that is missing in the middle is not stepped over by one that was
  * made anew with its number. */
 static void
@@ -291,6 +320,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    T(test_fork),
 	    T(test_another_history),
+	    T(test_later_base),
 	    T(test_middle),
 	    T(test_rotten_head),
 	    T(test_link),
