@@ -116,9 +116,9 @@ static const struct ctl_option find_options[] = {
     {"folders", 0, NULL, NULL, "no files"},
     {"min-size", 0, "<size>", NULL, "at least so large"},
     {"max-size", 0, "<size>", NULL, "at most so large"},
-    {"since", 0, "<number:TIME>", NULL,
-	"changed at that time (seconds since 1970) or later"},
-    {"until", 0, "<number:TIME>", NULL, "or before that"},
+    {"since", 0, "<moment:TIME>", NULL,
+	"changed at that time (2030-12-31, -7d) or later"},
+    {"until", 0, "<moment:TIME>", NULL, "or before that"},
 };
 static const struct ctl_option cp_options[] = {
     {"snapshot", 0, "<word:SNAPSHOT>", NULL, "what was at FROM in that"},
@@ -131,7 +131,7 @@ static const struct ctl_option events_options[] = {
     {"follow", 0, NULL, NULL, "wait for what comes"},
 };
 static const struct ctl_option fs_lock_options[] = {
-    {"until", 0, "<number:TIME>", "0", "in unix seconds"},
+    {"until", 0, "<moment:TIME>", "0", "such as 2030-12-31 or +90d"},
 };
 static const struct ctl_option bucket_make_options[] = {
     {"versions", 0, NULL, NULL, "keep versions from the beginning"},
@@ -166,7 +166,7 @@ static const struct ctl_option object_rm_options[] = {
 static const struct ctl_option object_lock_options[] = {
     {"version", 0, "<word:VERSION>", NULL, "not the current one"},
     {"mode", 0, "<word:MODE>", NULL, "governance, compliance or off"},
-    {"until", 0, "<number:TIME>", "0", "in unix seconds"},
+    {"until", 0, "<moment:TIME>", "0", "such as 2030-12-31 or +90d"},
     {"hold", 0, "<word:WHETHER>", NULL, "a legal hold: on or off"},
     {"bypass", 0, NULL, NULL, "though a governance lock is on it"},
 };
@@ -333,7 +333,7 @@ const struct ctl_command ctl_commands[] = {
 	"Nothing there, or below it if it is a folder, is replaced, moved or "
 	"deleted before that; new files may come. Nobody can shorten it, an "
 	"admin neither; locked again it can be for longer.\n\n"
-	"    nexusctl fs lock /backups --until $(date -d '+90 days' +%s)",
+	"    nexusctl fs lock /backups --until +90d",
 	OPT(fs_lock_options), STORAGE, ctl_fs_lock},
     {"fs locks", "list the paths that are locked", NULL, NO_OPT, STORAGE,
 	ctl_fs_locks},

@@ -9,6 +9,7 @@
 #include "common/id.h"
 #include "nexusctl/ctl.h"
 #include "nexusctl/path.h"
+#include "nexusctl/pattern.h"
 #include "proto/history.rpc.h"
 
 static const struct ctl_column version_columns[] = {
@@ -95,35 +96,11 @@ ctl_fs_purge(struct ctl *c)
 
 /* --- how long ---------------------------------------------------------------*/
 
-/* "7d", "12h", "30m", "90" or "off". */
 static bool
-parse_time(const char *text, uint64_t *ret_seconds)
+parse_keep(const char *text, uint64_t *ret_seconds)
 {
-	static const struct {
-		char letter;
-		uint64_t seconds;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-	uint64_t unit = 1;
-	char *end;
-
-	if (strcmp(text, "off") == 0) {
-		*ret_seconds = 0;
-		return true;
-	}
-	errno = 0;
-	*ret_seconds = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || errno)
-		return false;
-	for (size_t i = 0; i < NX_ARRAY_SIZE(units); i++)
-		if (*end == units[i].letter) {
-			unit = units[i].seconds;
-			end++;
-			break;
-		}
-	if (*end != '\0' || *ret_seconds > UINT32_MAX)
-		return false;
-	*ret_seconds *= unit;
-	return true;
+	*ret_seconds = 0;
+	return strcmp(text, "off") == 0 || ctl_lasts_parse(text, ret_seconds);
 }
 
 static const struct ctl_column history_columns[] = {
@@ -143,11 +120,10 @@ set_history(struct ctl *c, char *path, struct ctl_reply *reply)
 
 	request.path = path;
 	request.inherit = strcmp(keep, "inherit") == 0;
-	if (!request.inherit && !parse_time(keep, &request.seconds))
+	if (!request.inherit && !parse_keep(keep, &request.seconds))
 		return ctl_failf(c, NX__STATUS__INVALID,
 		    "--keep is a time such as 30d, 12h or 600 (seconds), or "
-		    "off, "
-		    "or inherit");
+		    "off, or inherit");
 	return ctl_ask(c, nx_ask_fs_set_history(&request), reply);
 }
 

@@ -23,8 +23,7 @@ ctl_fs_lock(struct ctl *c)
 
 	if (!ctl_option(c->args, "until")->set)
 		return ctl_failf(c, NX__STATUS__INVALID,
-		    "say how long: --until TIME, in seconds since 1970, such "
-		    "as $(date -d '+90 days' +%%s)");
+		    "say how long: --until TIME, such as 2030-12-31 or +90d");
 	request.path = path;
 	request.until = ctl_option_number(c, "until");
 	exit = ctl_ask(c, nx_ask_fs_lock(&request), &reply);

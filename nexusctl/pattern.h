@@ -23,6 +23,12 @@ struct ctl_type {
 	const char *what; /* "<text> is not ..." */
 };
 
+/* moment.c. "90", "30m", "12h" or "7d". False: it is none. */
+bool ctl_lasts_parse(const char *text, uint64_t *ret_seconds);
+/* Seconds since 1970 of "2030-12-31", "2030-12-31 18:00", with seconds too, in the
+ * local time zone, of "+90d" or "-12h" from now, or as they are. */
+bool ctl_moment_parse(const char *text, uint64_t *ret_seconds);
+
 struct ctl_option {
 	const char *name;  /* without the dashes */
 	char letter;       /* or 0 */

@@ -100,6 +100,12 @@ check_seconds(const char *text, uint64_t *ret_number)
 }
 
 static bool
+check_moment(const char *text, uint64_t *ret_number)
+{
+	return ctl_moment_parse(text, ret_number);
+}
+
+static bool
 check_format(const char *text, uint64_t *ret_number)
 {
 	(void)ret_number;
@@ -129,6 +135,9 @@ static const struct ctl_type types[] = {
     {"version", check_number,
 	"a version: a number, as nexusctl fs versions shows it"},
     {"seconds", check_seconds, "a number of seconds between 1 and 900"},
+    {"moment", check_moment,
+	"a time: 2030-12-31, \"2030-12-31 18:00\", +90d or -12h from now, or "
+	"seconds since 1970"},
     {"format", check_format, "a format: table or json"},
     {"word", check_any, "a word"},
     {"command", check_any, "a command"},

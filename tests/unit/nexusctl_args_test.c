@@ -5,11 +5,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "common/err.h"
 #include "common/fd.h"
 #include "nexusctl/args.h"
+#include "nexusctl/pattern.h"
 
 static struct ctl_args args;
 static char error[CTL_ERROR];
@@ -47,6 +49,39 @@ takes_holes_and_options_in_any_order(void **state)
 	assert_int_equal(512, ctl_option(&args, "pids")->number);
 	assert_false(ctl_option(&args, "pids")->set);
 	assert_int_equal(0, args.n_rest);
+}
+
+static void
+understands_moments(void **state)
+{
+	uint64_t n, now = (uint64_t)time(NULL);
+	static const char *const wrong[] = {"", "+", "-", "+90x", "+90d1",
+	    "90d", "2026-02-30", "2026-13-01", "2026-12-31 25:00",
+	    "2026-12-31 x", "tomorrow", "-99999d", "99999999999999999999",
+	    "1e3", " 5", "+-1d"};
+
+	(void)state;
+	assert_int_equal(setenv("TZ", "UTC", 1), 0);
+	assert_true(ctl_moment_parse("1798675200", &n) && n == 1798675200);
+	assert_true(ctl_moment_parse("0", &n) && n == 0);
+	assert_true(ctl_moment_parse("2026-12-31", &n) && n == 1798675200);
+	assert_true(ctl_moment_parse("2026-12-31 18:00", &n));
+	assert_int_equal(n, 1798675200 + 18 * 3600);
+	assert_true(ctl_moment_parse("2026-12-31T18:00:07", &n));
+	assert_int_equal(n, 1798675200 + 18 * 3600 + 7);
+	assert_true(ctl_moment_parse("+90d", &n));
+	assert_in_range(n, now + 90 * 86400, now + 90 * 86400 + 60);
+	assert_true(ctl_moment_parse("-12h", &n));
+	assert_in_range(n, now - 12 * 3600, now - 12 * 3600 + 60);
+	for (size_t i = 0; i < NX_ARRAY_SIZE(wrong); i++)
+		if (ctl_moment_parse(wrong[i], &n))
+			fail_msg(
+			    "\"%s\" is %llu", wrong[i], (unsigned long long)n);
+	assert_int_equal(0, PARSE(W("fs"), W("find"), W("--since"), W("-7d")));
+	assert_true(ctl_option(&args, "since")->set);
+	assert_int_not_equal(
+	    0, PARSE(W("fs"), W("find"), W("--until"), W("soon")));
+	assert_non_null(strstr(error, "2030-12-31"));
 }
 
 static void
@@ -267,6 +302,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(takes_holes_and_options_in_any_order),
+	    cmocka_unit_test(understands_moments),
 	    cmocka_unit_test(takes_global_options_anywhere),
 	    cmocka_unit_test(leaves_the_rest_alone),
 	    cmocka_unit_test(refuses_with_a_sentence),
