@@ -49,6 +49,7 @@ INTEGRATION := $(patsubst tests/integration/%.c,%,$(wildcard tests/integration/*
 INTEGRATION_O_hostile_gateway := \
     $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/integration/hostile/*.c))
 INTEGRATION_LIBS_logdisk := -lfuse3
+INTEGRATION_LIBS_faultdisk := -lfuse3
 define integration_program
 $(BUILD)/tests/integration/$(1): $(BUILD)/tests/integration/$(1).o $(INTEGRATION_O_$(1)) $(BUILD)/libnx.a
 	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS_COMMON) $$(INTEGRATION_LIBS_$(1))
