@@ -175,11 +175,10 @@ lab_down(void **state)
 static inline void
 lab_turn(unsigned ms)
 {
-	uint64_t end = nx_now_us() + ms * 1000ULL;
+	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
-	do
-		event_base_loop(lab.base, EVLOOP_NONBLOCK);
-	while (nx_now_us() < end);
+	event_base_loopexit(lab.base, &tv);
+	event_base_loop(lab.base, EVLOOP_NO_EXIT_ON_EMPTY);
 }
 
 static inline int
