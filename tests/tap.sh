@@ -18,36 +18,52 @@ run_limited() {
 
 # run_tap NAME SECONDS COMMAND...
 run_tap() {
-	local name=$1 seconds=$2 status=0
+	local name=$1 seconds=$2 status=0 start=$SECONDS
 	shift 2
 	run_limited "$seconds" "$tmp/out" "$@" || status=$?
-	count_tap "$name" "$tmp/out" "$status"
+	count_tap "$name" "$tmp/out" "$status" $((SECONDS - start))
 }
 
-# Several at once: begin_tap AT_ONCE NAME SECONDS COMMAND... waits until fewer than
-# so many run; await_tap until none does. What each said is counted, and shown
-# whole, when it has ended.
-declare -A beside=() # the process of each, and its name
+# start_tap NAME SECONDS COMMAND...: begins it, as process $!, which end_tap counts.
+declare -A name_of=() began=()
 
-begin_tap() {
-	local at_once=$1 name=$2 seconds=$3
-	shift 3
-	while [ ${#beside[@]} -ge "$at_once" ]; do
-		await_one
-	done
+start_tap() {
+	local name=$1 seconds=$2
+	shift 2
 	# What the shell puts behind it would not hear of a Ctrl-C.
 	timeout -k 20 "$seconds" env --default-signal=INT,QUIT "$@" \
 	    >"$tmp/beside.${name//\//.}" 2>&1 </dev/null &
-	beside[$!]=$name
+	name_of[$!]=$name began[$!]=$SECONDS
+}
+
+# end_tap PROCESS STATUS: shows what it said, whole, if it is to be shown.
+end_tap() {
+	local name=${name_of[$1]}
+	local out=$tmp/beside.${name//\//.}
+	count_tap "$name" "$out" "$2" $((SECONDS - began[$1]))
+	rm -f "$out"
+	unset "name_of[$1]"
+}
+
+# Many of them: begin_tap AT_ONCE NAME SECONDS COMMAND... waits until fewer than so
+# many run; await_tap until none does.
+declare -A beside=()
+
+begin_tap() {
+	local at_once=$1
+	shift
+	while [ ${#beside[@]} -ge "$at_once" ]; do
+		await_one
+	done
+	start_tap "$@"
+	beside[$!]=1
 }
 
 await_one() {
-	local pid status=0 name
-	wait -n -p pid "${!beside[@]}" || status=$?
-	name=${beside[$pid]}
-	unset "beside[$pid]"
-	count_tap "$name" "$tmp/beside.${name//\//.}" "$status"
-	rm -f "$tmp/beside.${name//\//.}"
+	local process status=0
+	wait -n -p process "${!beside[@]}" || status=$?
+	unset "beside[$process]"
+	end_tap "$process" "$status"
 }
 
 await_tap() {
@@ -56,13 +72,15 @@ await_tap() {
 	done
 }
 
-end_tap() {
-	[ ${#beside[@]} -eq 0 ] || kill "${!beside[@]}" 2>/dev/null
+# For whoever has to go: so do they.
+kill_taps() {
+	[ ${#name_of[@]} -eq 0 ] || kill "${!name_of[@]}" 2>/dev/null
 }
 
-# count_tap NAME FILE STATUS: adds to passed, failed and skipped.
+# count_tap NAME FILE STATUS SECONDS: adds to passed, failed and skipped.
 count_tap() {
-	local name=$1 out=$2 status=$3 ok=0 bad=0 skip=0 plan=-1 why=
+	local name=$1 out=$2 status=$3 took=$4
+	local ok=0 bad=0 skip=0 plan=-1 why=
 	read -r ok bad skip plan < <(awk '
 		/^(ok|not ok)([ \t]|$)/ {
 			if (toupper($0) ~ /# *SKIP/) skip++
@@ -99,7 +117,7 @@ count_tap() {
 		echo "$name: ${why:-$bad failed}" >>"$tmp/failed"
 		grep -h '^not ok' "$out" | sed "s|^|$name: |" >>"$tmp/failed"
 	elif [ -n "${V:-}" ]; then
-		echo "    $name: $ok ok"
+		echo "    $name: $ok ok in $took s"
 	fi
 	# The reason stands behind SKIP, or in the comment just before it.
 	[ "$skip" -eq 0 ] || awk -v name="$name" '

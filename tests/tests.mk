@@ -7,7 +7,7 @@ check-deps:
 
 check: check-deps
 	@packaging/deps.sh host
-	@tests/run format unit asan fuzz integration host
+	@tests/run format unit asan fuzz host integration
 
 check-unit: check-deps
 	@tests/run unit asan fuzz
