@@ -124,18 +124,28 @@ take(struct finding *f, const struct catalog_entry *e)
 	return 0;
 }
 
-/* Number looked at; 0: there are no more; -errno. */
+static bool
+is_over(uint64_t began)
+{
+	return nx_now_us() - began >= SCAN_STEP_US;
+}
+
+/* Number of rows; 0: there are no more; -errno. A long pattern and long paths can
+ * take the step with a few of them: the others are for the next. */
 static int
-look(struct finding *f)
+look(struct finding *f, uint64_t began)
 {
 	struct catalog_entry entries[STEP_ROWS];
 	int n = catalog_find_next(f->s->catalog, &f->at, entries, STEP_ROWS);
-	int r = 0;
+	int r = 0, i;
 
-	for (int i = 0; i < n && r == 0 && !f->full; i++)
+	for (i = 0; i < n && r == 0 && !f->full; i++) {
+		if (i > 0 && is_over(began))
+			break;
 		r = take(f, &entries[i]);
+	}
 	if (n > 0 && r == 0 && !f->full)
-		catalog_find_pass(&f->at, &entries[n - 1]);
+		catalog_find_pass(&f->at, &entries[i - 1]);
 	return r < 0 ? r : n;
 }
 
@@ -147,8 +157,8 @@ step(struct scan *scan)
 	int n;
 
 	do
-		n = look(f);
-	while (n > 0 && !f->full && nx_now_us() - began < SCAN_STEP_US);
+		n = look(f, began);
+	while (n > 0 && !f->full && !is_over(began));
 	if (n > 0 && !f->full && f->looked < LOOKED_MAX)
 		return true;
 	if (n < 0)

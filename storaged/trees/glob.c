@@ -1,8 +1,9 @@
 /*
- * Matching patterns without recursion: where a star was, one more character is
- * given to it and the rest tried again, and only the last star of each kind need
- * be remembered. Decodes text of end users: has a fuzzer
- * (tests/fuzz/storaged_glob_fuzz.c).
+ * Matching patterns without trying anything again: a set has a bit for each
+ * place in the pattern that may have been reached, and each character of the text
+ * moves all of them at once. Which places a character moves is looked up once for
+ * each that comes, so no pattern costs more than its length for each of them.
+ * Decodes text of end users: has a fuzzer (tests/fuzz/storaged_glob_fuzz.c).
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +11,24 @@
 
 #include "common/utf8.h"
 #include "storaged/trees/glob.h"
+
+#define WORD  64U
+#define WORDS (GLOB_MAX / WORD + 1)
+#define KNOWN 64U /* characters looked up, a power of two */
+
+/* A bit for each place: before what matches one character, or the end. */
+struct set {
+	uint64_t word[WORDS];
+};
+
+struct glob {
+	const char *at[GLOB_MAX]; /* what matches one character */
+	const char *plain;        /* the first [ without an end */
+	size_t n, words;
+	struct set one, all;     /* places behind a * and a ** */
+	uint32_t point[KNOWN];   /* whose places are known; 0: none */
+	struct set moves[KNOWN]; /* places that it moves */
+};
 
 /* Its length, not 0 unless at the end; what is not UTF-8 is bytes. */
 static size_t
@@ -43,73 +62,141 @@ match_class(const char *p, uint32_t point, bool *ret_in)
 	return *p == ']' ? p + 1 : NULL;
 }
 
-/* Behind what matches one character @point at @p; NULL: it does not. */
+/* Behind what is at @p and matches one character, and whether that is @point. From
+ * @plain on a [ is no class, for none of them has an end. */
 static const char *
-match_one(const char *p, uint32_t point)
+match_one(const char *p, const char *plain, uint32_t point, bool *ret_match)
 {
 	const char *end;
 	uint32_t wanted;
 	bool in;
 
-	if (*p == '?')
-		return point != '/' ? p + 1 : NULL;
-	if (*p == '[') {
-		end = match_class(p + 1, point, &in);
-		if (end)
-			return in && point != '/' ? end : NULL;
+	if (*p == '?') {
+		*ret_match = point != '/';
+		return p + 1;
+	}
+	end = *p == '[' && (!plain || p < plain)
+	    ? match_class(p + 1, point, &in)
+	    : NULL;
+	if (end) {
+		*ret_match = in && point != '/';
+		return end;
 	}
 	if (*p == '\\' && p[1])
 		p++;
 	p += next(p, &wanted);
-	return wanted == point ? p : NULL;
+	*ret_match = wanted == point;
+	return p;
 }
 
-struct star {
-	const char *pattern; /* behind it; NULL: there was none */
-	const char *text;    /* what it has not got yet */
-};
+/* --- sets -------------------------------------------------------------------*/
+
+static void
+set_add(struct set *set, size_t place)
+{
+	set->word[place / WORD] |= UINT64_C(1) << place % WORD;
+}
+
+static bool
+set_has(const struct set *set, size_t place)
+{
+	return set->word[place / WORD] >> place % WORD & 1;
+}
+
+/* --- the pattern ------------------------------------------------------------*/
+
+static void
+clear(struct glob *g, struct set *set)
+{
+	memset(set->word, 0, g->words * sizeof(set->word[0]));
+}
+
+/* False: it is too long. */
+static bool
+read_pattern(struct glob *g, const char *p)
+{
+	size_t len = strlen(p);
+	bool match;
+
+	if (len > GLOB_MAX)
+		return false;
+	g->n = 0;
+	g->plain = NULL;
+	g->words = len / WORD + 1;
+	clear(g, &g->one);
+	clear(g, &g->all);
+	memset(g->point, 0, sizeof(g->point));
+	while (*p) {
+		if (*p == '*') {
+			set_add(p[1] == '*' ? &g->all : &g->one, g->n);
+			p += strspn(p, "*");
+			continue;
+		}
+		g->at[g->n] = p;
+		p = match_one(p, g->plain, 0, &match);
+		if (*g->at[g->n] == '[' && p == g->at[g->n] + 1 && !g->plain)
+			g->plain = g->at[g->n];
+		g->n++;
+	}
+	return true;
+}
+
+/* Those places that @point moves. */
+static const struct set *
+moves_of(struct glob *g, uint32_t point)
+{
+	size_t known = point % KNOWN;
+	struct set *set = &g->moves[known];
+
+	if (g->point[known] == point)
+		return set;
+	g->point[known] = point;
+	clear(g, set);
+	for (size_t i = 0; i < g->n; i++) {
+		bool match;
+
+		(void)match_one(g->at[i], g->plain, point, &match);
+		if (match)
+			set_add(set, i);
+	}
+	return set;
+}
+
+/* @now after @point; false: no place is left. */
+static bool
+move(struct glob *g, struct set *now, uint32_t point)
+{
+	const struct set *moves = moves_of(g, point);
+	uint64_t carry = 0, any = 0;
+
+	for (size_t i = 0; i < g->words; i++) {
+		uint64_t old = now->word[i], moved = old & moves->word[i];
+		uint64_t stay = g->all.word[i];
+
+		if (point != '/')
+			stay |= g->one.word[i];
+		now->word[i] = (old & stay) | moved << 1 | carry;
+		carry = moved >> (WORD - 1);
+		any |= now->word[i];
+	}
+	return any != 0;
+}
 
 bool
 glob_match(const char *pattern, const char *text)
 {
-	struct star one = {NULL, NULL}, all = {NULL, NULL};
+	struct set now;
+	struct glob g;
+	uint32_t point;
 
-	for (;;) {
-		const char *after;
-		uint32_t point;
-		size_t n;
-
-		if (*pattern == '*') {
-			bool both = pattern[1] == '*';
-
-			pattern += strspn(pattern, "*");
-			if (both) {
-				all = (struct star){pattern, text};
-				one.pattern = NULL;
-			} else
-				one = (struct star){pattern, text};
-			continue;
-		}
-		n = next(text, &point);
-		if (n == 0 && *pattern == '\0')
-			return true;
-		after = n > 0 && *pattern ? match_one(pattern, point) : NULL;
-		if (after) {
-			pattern = after;
-			text += n;
-			continue;
-		}
-		/* Give a star one more; * not what lies between folders. */
-		if (one.pattern && *one.text && *one.text != '/') {
-			one.text += next(one.text, &point);
-			pattern = one.pattern;
-			text = one.text;
-		} else if (all.pattern && *all.text) {
-			all.text += next(all.text, &point);
-			one.pattern = NULL;
-			pattern = all.pattern;
-			text = all.text;
-		} else
+	if (!read_pattern(&g, pattern))
+		return false;
+	clear(&g, &now);
+	set_add(&now, 0);
+	while (*text) {
+		text += next(text, &point);
+		if (!move(&g, &now, point))
 			return false;
 	}
+	return set_has(&now, g.n);
 }

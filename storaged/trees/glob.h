@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#define GLOB_MAX 1024U /* bytes of a pattern; a longer one matches nothing */
+
 /*
  * Does all of @text match @pattern? ? is one character but /, * any number of
  * them, ** any number of all characters, [a-c] and [!a-c] one of them or none

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/err.h"
+#include "common/id.h"
 #include "storaged/trees/scan.h"
 
 #define SCANS_USER 4U /* at once */
@@ -14,10 +15,13 @@ struct scans {
 	struct event *turn;
 };
 
+/* @took: the step before, which may have been longer than it should. */
 static void
-go_on(struct scans *ss)
+go_on(struct scans *ss, uint64_t took)
 {
-	static const struct timeval rest = {.tv_usec = SCAN_STEP_US};
+	uint64_t us = took > SCAN_STEP_US ? took : SCAN_STEP_US;
+	struct timeval rest = {.tv_sec = (time_t)(us / 1000000),
+	    .tv_usec = (suseconds_t)(us % 1000000)};
 
 	if (ss->n > 0)
 		(void)event_add(ss->turn, &rest);
@@ -29,6 +33,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct scans *ss = arg;
 	struct scan *scan = TAILQ_FIRST(&ss->list);
+	uint64_t began = nx_now_us();
 
 	(void)fd;
 	(void)what;
@@ -40,7 +45,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 		TAILQ_INSERT_TAIL(&ss->list, scan, entry);
 		ss->n++;
 	}
-	go_on(ss);
+	go_on(ss, nx_now_us() - began);
 }
 
 struct scans *
@@ -83,8 +88,8 @@ scans_add(struct scans *ss, struct scan *scan)
 	if (own >= SCANS_USER || ss->n >= SCANS_MAX)
 		return false;
 	TAILQ_INSERT_TAIL(&ss->list, scan, entry);
-	ss->n++;
-	go_on(ss);
+	if (ss->n++ == 0)
+		go_on(ss, 0);
 	return true;
 }
 

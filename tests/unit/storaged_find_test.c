@@ -46,6 +46,10 @@ test_patterns(void **state)
 	    {"\\*", "*", true},
 	    {"\\*", "x", false},
 	    {"a\\", "a\\", true},
+	    {"[[[a", "[[[a", true},
+	    {"[a]b[c", "ab[c", true},
+	    {"**/*/b", "a/b", false},
+	    {"***", "a/b", true},
 	    {"*a*a*a*a*a*a*a*a*a*b",
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 		false},
@@ -56,6 +60,41 @@ test_patterns(void **state)
 		if (glob_match(cases[i].pattern, cases[i].text) !=
 		    cases[i].matches)
 			fail_msg("%s %s", cases[i].pattern, cases[i].text);
+}
+
+/* What a user sends on purpose: the longest path, and patterns that nearly match
+ * everywhere in it. Trying again from each place would take hours. */
+static void
+test_costly_patterns(void **state)
+{
+	static const char *const patterns[] = {
+	    "**a*[bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbba]"
+	    "[bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbba]b",
+	    "**a*aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
+	    "**[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+	    "**a**a**a**a**a**a**a**a**a**a**a**a**a**a**a**a**a**a**a**a**b",
+	};
+	char text[PATH_BYTES_MAX], pattern[GLOB_MAX + 2];
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	for (size_t i = PATH_NAME_MAX; i < sizeof(text); i += PATH_NAME_MAX + 1)
+		text[i] = '/';
+	text[sizeof(text) - 1] = '\0';
+	for (size_t i = 0; i < NX_ARRAY_SIZE(patterns); i++)
+		for (int k = 0; k < 10000; k++)
+			assert_false(glob_match(patterns[i], text));
+	memset(pattern, 'a', sizeof(pattern));
+	memcpy(pattern, "**", 2);
+	pattern[GLOB_MAX] = '\0';
+	text[PATH_NAME_MAX] = '\0';
+	assert_false(glob_match(pattern, text));
+	memset(text, 'a', GLOB_MAX + 100);
+	text[GLOB_MAX + 100] = '\0';
+	assert_true(glob_match(pattern, text));
+	pattern[GLOB_MAX] = 'a';
+	pattern[GLOB_MAX + 1] = '\0';
+	assert_false(glob_match(pattern, text));
 }
 
 /* Names in the order they came, each followed by a blank. */
@@ -220,6 +259,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_patterns),
+	    cmocka_unit_test(test_costly_patterns),
 	    T(test_orders),
 	    T(test_find),
 	};
