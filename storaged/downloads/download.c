@@ -24,6 +24,7 @@
 
 #define IN_REPLY_MAX (48U << 10)
 #define TRIES_MAX    4U
+#define BUSY_S       2U
 
 /* One window: the parts of consecutive chunks, and what they gave. */
 struct read_job {
@@ -39,6 +40,7 @@ struct read_job {
 	bool first;        /* question about it: more is told */
 	bool stripes;      /* replicas alone did not do */
 	struct pieces pieces;
+	struct read read;
 	size_t n;
 	struct part parts[];
 };
@@ -92,11 +94,12 @@ static struct read_job *
 job_new(struct nx_request *r, struct storaged *s,
     const struct catalog_file *file, size_t max)
 {
-	struct read_job *job =
-	    calloc(1, sizeof(*job) + max * sizeof(job->parts[0]));
+	size_t bytes = sizeof(struct read_job) + max * sizeof(struct part);
+	struct read_job *job = calloc(1, bytes);
 
 	if (!job)
 		return NULL;
+	job->read.bytes = bytes;
 	job->s = s;
 	job->request = r;
 	job->file = *file;
@@ -328,12 +331,26 @@ read_again(struct read_job *job, const struct part *part)
 	return true;
 }
 
+/* Nothing was read: a session that was begun for it nobody has been told of. */
 static void
-read_done(void *arg)
+end_unread(struct read_job *job)
+{
+	if (job->session && job->asked->session == 0)
+		session_end(job->session);
+	job_free(job);
+}
+
+static void
+read_done(int error, void *arg)
 {
 	struct read_job *job = arg;
 	const struct part *faulty = NULL;
 
+	if (error < 0) {
+		nx_refuse_errno(job->request, error, "opening the file");
+		end_unread(job);
+		return;
+	}
 	for (size_t i = 0; i < job->n && !faulty; i++)
 		if (job->parts[i].fault != PART_FINE)
 			faulty = &job->parts[i];
@@ -389,19 +406,23 @@ read_now(struct read_job *job)
 static void
 start(struct read_job *job)
 {
-	struct storaged *s = job->s;
+	struct reads *reads = downloads_reads(job->s->downloads);
 	int e = fill_parts(job);
 
-	if (e == 0 && read_now(job)) {
-		read_done(job);
+	if (e < 0 || read_now(job)) {
+		read_done(e, job);
 		return;
 	}
-	if (e == 0)
-		e = nx_workers_submit(s->io, read_work, read_done, job);
-	if (e < 0) {
-		nx_refuse_errno(job->request, e, "opening the file");
-		job_free(job);
-	}
+	job->read.request = job->request;
+	job->read.work = read_work;
+	job->read.done = read_done;
+	job->read.arg = job;
+	if (reads_add(reads, &job->read))
+		return;
+	job->request->retry_s = BUSY_S;
+	nx_refuse(job->request, NX__STATUS__LIMIT,
+	    "too much is being read for you: try again in %u seconds", BUSY_S);
+	end_unread(job);
 }
 
 /* What is short is answered as it is, from two chunks at most. False: refused. */

@@ -22,6 +22,7 @@
 
 struct downloads {
 	struct storaged *s;
+	struct reads reads;
 	TAILQ_HEAD(, session) sessions;
 	size_t count;
 	uint64_t next_id;
@@ -81,6 +82,7 @@ downloads_new(struct storaged *s)
 	if (!ds)
 		return NULL;
 	ds->s = s;
+	reads_init(&ds->reads, s);
 	/* A number given before a restart means nothing now, least of all
 	 * another file of the same user. */
 	if (getrandom(&ds->next_id, sizeof(ds->next_id), 0) !=
@@ -114,6 +116,12 @@ downloads_free(struct downloads *ds)
 		event_free(ds->sent);
 	free(ds);
 	return NULL;
+}
+
+struct reads *
+downloads_reads(struct downloads *ds)
+{
+	return &ds->reads;
 }
 
 static size_t

@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 
 #include "storaged/catalog/catalog.h"
+#include "storaged/downloads/reads.h"
 #include "storaged/storaged.h"
 
 struct session {
@@ -40,6 +41,8 @@ void session_hold(struct session *se);
 void session_release(struct session *se);
 /* Unpins the file. */
 void session_end(struct session *se);
+/* Windows that are checked, or wait for it. */
+struct reads *downloads_reads(struct downloads *ds);
 /* Descriptors went out: what memory some of them take comes back when they have
  * been sent. */
 void downloads_sent(struct downloads *ds);

@@ -24,7 +24,7 @@
 #include "proto/serve_storaged.h"
 #include "storaged/uploads/put.h"
 #include "storaged/uploads/replicas.h"
-#include "storaged/uploads/turns.h"
+#include "storaged/turns.h"
 #include "storaged/uploads/upload_internal.h"
 
 /* So many are being stored or committed; the others wait, which costs them

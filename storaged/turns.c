@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "common/err.h"
-#include "storaged/uploads/turns.h"
+#include "storaged/turns.h"
 
 struct turn_user {
 	LIST_ENTRY(turn_user) entry;

@@ -1,7 +1,7 @@
 /*
- * Whose turn it is: small uploads wait here, a queue for each user, and users
- * take turns. So none is refused because many come at once, and who sends very
- * many holds up nobody but themselves. What waits and what is under way is
+ * Whose turn it is: small uploads wait here, and reads, a queue for each user, and
+ * users take turns. So none is refused because many come at once, and who asks for
+ * very many holds up nobody but themselves. What waits and what is under way is
  * bounded by the memory it holds: as long as a user holds less than is free
  * they may bring more; one alone gets half, and something is left for the next.
  * Loop's thread only.
