@@ -290,7 +290,9 @@ decide_quota(struct nx_request *r, struct intent *in, uint64_t *ret_max)
 {
 	uint64_t extra =
 	    strlen(in->about.type) + (in->meta ? in->meta->len : 0);
-	uint64_t left, counts = catalog_charge(in->declared + extra), need = 0;
+	/* No quota is as large; the sum must not become small again. */
+	uint64_t size = in->declared < INT64_MAX ? in->declared : INT64_MAX;
+	uint64_t left, counts = catalog_charge(size + extra), need = 0;
 	int e = quota_left(in->s, in->owner, &left);
 
 	if (e == 0 && in->credit == 0)

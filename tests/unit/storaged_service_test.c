@@ -285,6 +285,29 @@ test_quota(void **state)
 	free(data);
 }
 
+/* A size that becomes small when something is added to it, from whoever speaks for
+ * the gateway: nobody's history is given up for it. */
+static void
+test_size_beyond_all(void **state)
+{
+	Nx__OpenUploadRequest q = NX__OPEN_UPLOAD_REQUEST__INIT;
+	Nx__About about = NX__ABOUT__INIT;
+	uint64_t sizes[] = {UINT64_MAX, UINT64_MAX - 4, INT64_MAX};
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	about.content_type = (char *)(uintptr_t) "text/plain";
+	q.name = (char *)(uintptr_t) "a";
+	q.about = &about;
+	q.has_size = true;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(sizes); i++) {
+		q.size = sizes[i];
+		assert_int_equal(lab_call(7, NX__METHOD__FILE_OPEN_UPLOAD, &q),
+		    NX__STATUS__QUOTA);
+	}
+	assert_int_equal(lab_usage(7)->reserved, 0);
+}
+
 static void
 test_replace_within_quota(void **state)
 {
@@ -479,6 +502,7 @@ main(void)
 	    T(test_user_deleted),
 	    T(test_quota),
 	    T(test_quota_together),
+	    T(test_size_beyond_all),
 	    T(test_replace_within_quota),
 	    T(test_lengths),
 	    T(test_abort_and_lost_peer),
