@@ -81,25 +81,38 @@ ask_entries(struct req *r, const char *cursor)
 	req_call(r, nx_ask_fs_list(&m), &opts, on_entries);
 }
 
-static void
-fs_list(struct req *r)
+static bool
+is_paged(const struct req *r)
 {
 	static const char *const paged[] = {
 	    "sort", "reverse", "after", "limit"};
-	bool deleted;
+
+	for (size_t i = 0; i < NX_ARRAY_SIZE(paged); i++)
+		if (uri_param(&r->uri, paged[i]))
+			return true;
+	return false;
+}
+
+static void
+fs_list(struct req *r)
+{
+	bool deleted, snapshot = uri_param(&r->uri, "snapshot") != NULL;
 
 	if (!req_flag(r, "deleted", &deleted))
 		return;
-	if (deleted || uri_param(&r->uri, "snapshot")) {
-		(deleted ? history_list_deleted : history_list_snapshot)(r);
-		return;
-	}
-	for (size_t i = 0; i < NX_ARRAY_SIZE(paged); i++)
-		if (uri_param(&r->uri, paged[i])) {
-			list_page(r);
-			return;
-		}
-	page_begin(r, ask_entries);
+	if ((deleted && snapshot) || ((deleted || snapshot) && is_paged(r)))
+		req_fail(r, 400, "invalid",
+		    "A list of what was deleted, or was in a snapshot, is one "
+		    "of the two, by name and whole: leave sort, reverse, after "
+		    "and limit out.");
+	else if (deleted)
+		history_list_deleted(r);
+	else if (snapshot)
+		history_list_snapshot(r);
+	else if (is_paged(r))
+		list_page(r);
+	else
+		page_begin(r, ask_entries);
 }
 
 /* --- searching --------------------------------------------------------------*/

@@ -27,6 +27,28 @@ unknown_members_are_refused(void **state)
 	free(a);
 }
 
+/* What cannot be had is said, not left out. */
+static void
+orders_of_what_was_are_refused(void **state)
+{
+	static const char *const bad[] = {
+	    "GET /api/fs/ls?deleted=true&limit=10 HTTP/1.1",
+	    "GET /api/fs/ls?deleted&sort=size HTTP/1.1",
+	    "GET /api/fs/ls?snapshot=s&reverse HTTP/1.1",
+	    "GET /api/fs/ls?snapshot=s&after=a HTTP/1.1",
+	    "GET /api/fs/ls?snapshot=s&deleted=yes HTTP/1.1",
+	};
+	char *a;
+
+	(void)state;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(bad); i++) {
+		a = ask(bad[i], NULL, NULL);
+		assert_status(a, 400);
+		assert_in(a, "leave sort, reverse, after and limit out");
+		free(a);
+	}
+}
+
 static void
 unknown_parameters_are_refused(void **state)
 {
@@ -302,6 +324,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    T(unknown_members_are_refused),
 	    T(unknown_parameters_are_refused),
+	    T(orders_of_what_was_are_refused),
 	    T(damaged_files_are_listed),
 	    T(a_part_is_no_file),
 	    T(coded_content_is_refused),
