@@ -17,6 +17,7 @@ enum share_kind {
 	SHARE_KEPT,     /* bytes */
 	SHARE_GATHERED, /* bytes of small uploads */
 	SHARE_STREAMS,  /* who waits for events */
+	SHARE_BODIES,   /* bytes of long JSON */
 	SHARE_KINDS
 };
 

@@ -16,6 +16,10 @@
 #include "gatewayd/routes/route.h"
 
 #define BODY_FIRST 1024U
+#define BODIES_ALL \
+	(32U << 20) /* of long JSON at once; what is made of it can be
+				* several times as large, here and in a daemon */
+#define BODIES_S 5U
 
 static const struct http_error
     nothing = {404, "no-such-route", "There is nothing at this address."},
@@ -129,14 +133,38 @@ on_drain(struct exchange *x)
 
 /* --- from the head on ------------------------------------------------------*/
 
+/* Long JSON is in memory until its request ends: one user must leave some of it to
+ * others. False: the request has ended. */
+static bool
+take_body(struct req *r)
+{
+	uint64_t size = r->x.head.framing == HTTP_CHUNKED
+	    ? r->route->limit
+	    : r->x.head.content_length;
+
+	if (size <= ROUTE_SMALL)
+		return true;
+	if (!share_is_fair(r->gw->shares, r->user, SHARE_BODIES,
+		BODIES_ALL - ROUTE_CODE)) {
+		r->retry_s = BODIES_S;
+		req_fail(r, 429, "limit",
+		    "As many long requests of yours are under way as may be: "
+		    "wait for one of them to end.");
+		return false;
+	}
+	share_take(r->gw->shares, r->user, SHARE_BODIES, size);
+	r->body_held = r->user ? size : 0;
+	return true;
+}
+
 /* It may be done; the body, if it has one, comes now. */
 static void
 req_admitted(struct req *r)
 {
-	if (is_json(r->route))
-		exchange_collect(&r->x);
-	else
+	if (!is_json(r->route))
 		r->route->fn(r);
+	else if (take_body(r))
+		exchange_collect(&r->x);
 }
 
 static const struct http_error *
@@ -253,6 +281,7 @@ on_end(struct exchange *x)
 	if (r->token)
 		token_unref(r->gw->tokens, r->token);
 	r->token = NULL;
+	share_give(r->gw->shares, r->user, SHARE_BODIES, r->body_held);
 	if (r->user)
 		shares_put(r->gw->shares, r->user);
 	r->user = NULL;

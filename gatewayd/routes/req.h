@@ -46,6 +46,7 @@ struct req {
 	struct share *user; /* and what that user holds; NULL: as yet unknown */
 	char *body;
 	size_t body_len, body_cap;
+	uint64_t body_held; /* of the user's share, until the end */
 	cJSON *json;
 	struct nx_call *call;
 	enum nx_role callee;

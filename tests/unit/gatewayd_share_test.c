@@ -165,6 +165,65 @@ memory_is_left_to_others(void **state)
 	close(last);
 }
 
+/* One that has announced a long request, and is asked for it or not. */
+static int
+announce_long(const char *token)
+{
+	char text[256];
+	int fd = client(), n;
+
+	n = snprintf(text, sizeof(text),
+	    "POST /api/lambda/run HTTP/1.1\r\nHost: n\r\n"
+	    "Content-Length: %u\r\nExpect: 100-continue\r\n"
+	    "Authorization: Bearer %s\r\n\r\n",
+	    1U << 20, token);
+	assert_true(say(fd, text, (size_t)n, 1000));
+	lab_turn(2);
+	return fd;
+}
+
+/* Long requests are in memory until they end. */
+static void
+bodies_are_left_to_others(void **state)
+{
+	int fd[40], last;
+	char *a;
+
+	(void)state;
+	lab.conf.http.max_per_address = 100;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(fd); i++)
+		fd[i] = announce_long("good11");
+	a = hear(fd[0], "\r\n\r\n", NULL);
+	assert_memory_equal(a, "HTTP/1.1 100", 12);
+	free(a);
+	a = hear(fd[39], "}\n", NULL);
+	assert_status(a, 429);
+	assert_in(a, "Retry-After: 5");
+	assert_in(a, "wait for one of them to end");
+	free(a);
+	/* short ones go on, and others' long ones */
+	last = ask_only("good11", "POST /api/lambda/run", "{");
+	a = hear(last, "}\n", NULL);
+	assert_status(a, 400);
+	free(a);
+	close(last);
+	last = announce_long("good");
+	a = hear(last, "\r\n\r\n", NULL);
+	assert_memory_equal(a, "HTTP/1.1 100", 12);
+	free(a);
+	close(last);
+	for (size_t i = 0; i < NX_ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+	lab_turn(200);
+	/* given back */
+	last = announce_long("good11");
+	a = hear(last, "\r\n\r\n", NULL);
+	assert_memory_equal(a, "HTTP/1.1 100", 12);
+	free(a);
+	close(last);
+	lab_turn(20);
+}
+
 /* --- clients that went -----------------------------------------------------*/
 
 static void
@@ -250,6 +309,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		places_are_left_to_others, lab_up_pipe, lab_down),
 	    T(memory_is_left_to_others),
+	    T(bodies_are_left_to_others),
 	    T(gone_clients_are_noticed),
 	    T(half_closed_clients_are_answered),
 	    T(old_clients_are_answered_for_a_while),
