@@ -75,6 +75,8 @@ struct catalog_purge {
 	int64_t past;
 	int64_t key; /* of what was deleted there just now; 0: look */
 	bool stop;   /* at any time: it ends with -ESHUTDOWN */
+	/* Makes room on the disk when there is none; false: it cannot. */
+	bool (*room)(void *arg);
 	catalog_done *done;
 	void *arg;
 	/* results */

@@ -219,7 +219,9 @@ stepped(int result, void *arg)
 		op->purging->now = op->purging->next;
 	if (result == 0 && op->stop)
 		result = -ESHUTDOWN;
-	if (result != 0)
+	if (result == -ENOSPC && op->room && op->room(op->arg))
+		nx_db_write_behind(op->catalog->db, write_step, stepped, op);
+	else if (result != 0)
 		finish(result, op);
 	else if (op->purging->now.end)
 		/* Who is told so is not to find it again after a power cut. */

@@ -100,6 +100,15 @@ purge_close(struct purge *p)
 	return NULL;
 }
 
+/* Purging is deleting: it has the reserve, too. */
+static bool
+make_room(void *arg)
+{
+	struct purge *p = arg;
+
+	return reserve_give(p->s->reserve);
+}
+
 static void
 purged(int result, void *arg)
 {
@@ -122,6 +131,7 @@ purge_run(struct purge *p,
     void (*then)(int result, const struct catalog_purge *op, void *arg),
     void *arg)
 {
+	p->op.room = make_room;
 	p->op.done = purged;
 	p->op.arg = p;
 	p->then = then;

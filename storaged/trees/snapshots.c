@@ -57,6 +57,10 @@ done(int result, void *arg)
 	struct snapshot_request *t = arg;
 	Nx__SnapshotInfo info;
 
+	if (result == -ENOSPC && !t->make && reserve_give(t->s->reserve)) {
+		catalog_snapshot_remove(t->s->catalog, &t->op);
+		return;
+	}
 	fill(&t->op.snapshot, &info);
 	if (result != 0)
 		refuse_catalog(t->request, result,

@@ -3,6 +3,7 @@
  * catalogue older than the chunks, a full disk, one without inodes.
  */
 #include "storaged_lab.h"
+#include "proto/history.pb-c.h"
 #include "storaged/care/pace.h"
 
 #define MIB (1024 * 1024)
@@ -265,6 +266,42 @@ test_reserve_is_for_deleting(void **state)
 	LAB_OK(lab_mkdir(8, "/again", false));
 }
 
+/* Giving up for good is deleting, too. */
+static void
+test_reserve_is_for_purging(void **state)
+{
+	Nx__FsPurgeRequest purge = NX__FS_PURGE_REQUEST__INIT;
+	Nx__SnapshotRequest snapshot = NX__SNAPSHOT_REQUEST__INIT;
+	Nx__Status status = NX__STATUS__OK;
+	char path[64];
+
+	(void)state;
+	assert_int_equal(catalog_history_default(
+			     lab.s.catalog, 604800, 500ULL << 20, 1000000),
+	    0);
+	LAB_OK(lab_volume(LAB_NODE("1"), 16 * MIB));
+	for (int i = 0; i < 300; i++) {
+		snprintf(path, sizeof(path), "/f%d", i);
+		LAB_OK(lab_put(7, path, "x", 1));
+		LAB_OK(lab_fs(7, NX__METHOD__FS_DELETE, path));
+	}
+	lab_settle();
+	snapshot.name = (char *)(uintptr_t) "s";
+	LAB_OK(lab_call(7, NX__METHOD__SNAPSHOT_MAKE, &snapshot));
+	fill_disk();
+	for (int i = 0; i < 20000 && status == NX__STATUS__OK; i++) {
+		snprintf(path, sizeof(path), "/fill-%d", i);
+		status = lab_mkdir(8, path, false);
+	}
+	assert_int_equal(status, NX__STATUS__FULL);
+	purge.path = (char *)(uintptr_t) "/";
+	LAB_OK(lab_call(7, NX__METHOD__FS_PURGE, &purge));
+	assert_int_equal(LAB_BODY(Nx__FsPurgeReply)->files, 300);
+	LAB_OK(lab_call(7, NX__METHOD__SNAPSHOT_DELETE, &snapshot));
+	assert_true(lab_status()->disk_full);
+	lab_settle();
+}
+
 /* A sweep rests after every 64 names; the rests can be told from how long it
  * takes at least. */
 static void
@@ -351,6 +388,8 @@ main(void)
 	    T(test_nobody_gets_ahead),
 	    cmocka_unit_test_setup_teardown(
 		test_reserve_is_for_deleting, setup_small_disk, lab_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_reserve_is_for_purging, setup_small_disk, lab_teardown),
 	};
 
 	LAB_OR_SKIP("giving space back");
