@@ -91,6 +91,7 @@ on_stop(void *ctx)
 	scrub_stop(s->scrub);
 	compact_stop(s->compact);
 	check_stop(s->check);
+	collector_stop(s->collector);
 	ledger_stop(s->ledger);
 	try_to_quit(-1, 0, NULL);
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -49,6 +50,7 @@ struct collector {
 	int64_t trash_after; /* volume key: whose turn it was */
 	LIST_HEAD(, stall) stalls;
 	int64_t sweep_after; /* volume key; INT64_MAX: no sweep */
+	atomic_bool stop;    /* nothing new is begun */
 	bool swept;
 	struct sweep_found found, finding;
 	struct event *retry, *hourly;
@@ -356,7 +358,8 @@ next_sweep(struct collector *c)
 		return false;
 	}
 	c->sweep_after = v->key;
-	c->running = sweep_start(c->s, v, older_than(c), swept, c) == 0;
+	c->running =
+	    sweep_start(c->s, v, older_than(c), &c->stop, swept, c) == 0;
 	return c->running || next_sweep(c);
 }
 
@@ -365,12 +368,18 @@ next_sweep(struct collector *c)
 static void
 next(struct collector *c)
 {
-	if (c->running || evtimer_pending(c->rest, NULL))
+	if (c->stop || c->running || evtimer_pending(c->rest, NULL))
 		return;
 	if (c->trash && next_trash(c))
 		return;
 	c->trash = false;
 	(void)next_sweep(c);
+}
+
+void
+collector_stop(struct collector *c)
+{
+	c->stop = true;
 }
 
 void

@@ -18,6 +18,8 @@ struct collector *collector_free(struct collector *c);
 void
 collector_watch(struct collector *c, uint64_t (*oldest)(void *arg), void *arg);
 
+/* storaged ends: what is under way ends soon, nothing new begins. */
+void collector_stop(struct collector *c);
 /* Something was deleted. */
 void collector_kick(struct collector *c);
 /* @owner waits for what they have deleted: that is taken next. At the same

@@ -50,6 +50,7 @@ struct sweep {
 	size_t n, room, at;
 	uint64_t chunks; /* on the volume in all */
 	size_t fates[FATE_REMOVE + 1];
+	const atomic_bool *stop;
 	struct sweep_found found;
 	int result;
 	struct event *turn;
@@ -60,7 +61,7 @@ struct sweep {
 static void
 sweep_end(struct sweep *w)
 {
-	if (w->result < 0)
+	if (w->result < 0 && w->result != -ECANCELED)
 		nx_warn("event=sweep-failed node=%s error=\"%s\"",
 		    w->volume->node, strerror(-w->result));
 	w->done(&w->found, w->arg);
@@ -95,7 +96,8 @@ act_work(void *arg)
 {
 	struct sweep *w = arg;
 
-	for (size_t i = 0; i < w->n && w->result == 0; i++)
+	for (size_t i = 0; i < w->n && w->result == 0 && !atomic_load(w->stop);
+	     i++)
 		w->result = act(w, &w->strays[i]);
 }
 
@@ -218,7 +220,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 
 /* --- listing (worker) -------------------------------------------------------*/
 
-static void
+static bool
 collect_name(const char *name, uint64_t changed_at, void *arg)
 {
 	struct sweep *w = arg;
@@ -227,14 +229,14 @@ collect_name(const char *name, uint64_t changed_at, void *arg)
 	nx_assert(w->n <= w->room && w->at == 0);
 	w->chunks += strlen(name) == NX_ID_LEN;
 	if ((!aside && changed_at >= w->before) || strlen(name) > NAME_MAX_LEN)
-		return;
+		return !atomic_load(w->stop);
 	if (w->n == w->room) {
 		size_t room = w->room ? w->room * 2 : SLICE;
 		struct stray *more =
 		    reallocarray(w->strays, room, sizeof(*more));
 
 		if (!more)
-			return; /* the next sweep comes */
+			return false; /* the next sweep comes */
 		w->strays = more;
 		w->room = room;
 	}
@@ -242,6 +244,7 @@ collect_name(const char *name, uint64_t changed_at, void *arg)
 	w->strays[w->n].fate = FATE_KEEP;
 	(void)snprintf(
 	    w->strays[w->n++].name, sizeof(w->strays->name), "%s", name);
+	return !atomic_load(w->stop);
 }
 
 static void
@@ -266,6 +269,7 @@ list_done(void *arg)
 
 int
 sweep_start(struct storaged *s, struct volume *v, uint64_t before,
+    const atomic_bool *stop,
     void (*done)(const struct sweep_found *found, void *arg), void *arg)
 {
 	struct sweep *w = calloc(1, sizeof(*w));
@@ -274,8 +278,12 @@ sweep_start(struct storaged *s, struct volume *v, uint64_t before,
 	nx_assert(volume_readable(v));
 	if (!w)
 		return r;
-	*w = (struct sweep){
-	    .s = s, .volume = v, .before = before, .done = done, .arg = arg};
+	*w = (struct sweep){.s = s,
+	    .volume = v,
+	    .before = before,
+	    .stop = stop,
+	    .done = done,
+	    .arg = arg};
 	w->expired = nx_wall_us() / 1000000 - s->conf.orphan_keep;
 	w->turn = evtimer_new(s->base, on_turn, w);
 	if (w->turn)

@@ -8,6 +8,8 @@
 #ifndef STORAGED_SWEEP_H
 #define STORAGED_SWEEP_H
 
+#include <stdatomic.h>
+
 #include "storaged/storaged.h"
 #include "storaged/volumes/volumes.h"
 
@@ -18,10 +20,12 @@ struct sweep_found {
 
 /*
  * Looks at @v, which is readable. Orphans count that are older than @before
- * (unix seconds). @done runs in the loop when it is over, whatever came of it.
+ * (unix seconds). @done runs in the loop when it is over, whatever came of it; soon,
+ * once *@stop, which lasts until then.
  * 0, or -errno and @done does not run.
  */
 int sweep_start(struct storaged *s, struct volume *v, uint64_t before,
+    const atomic_bool *stop,
     void (*done)(const struct sweep_found *found, void *arg), void *arg);
 
 #endif

@@ -25,8 +25,7 @@ int local_remove_stray(
 int local_set_aside(
     struct chunk_store *store, const struct chunk_id *id, uint64_t before);
 int local_put_back(struct chunk_store *store, const struct chunk_id *id);
-int local_list(struct chunk_store *store,
-    void (*each)(const char *name, uint64_t changed_at, void *arg), void *arg);
+int local_list(struct chunk_store *store, chunk_listed *each, void *arg);
 int local_room(struct chunk_store *store, uint64_t *ret_free);
 
 /* chunk_local_draft.c: of struct chunk_store_ops. */

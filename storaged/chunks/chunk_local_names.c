@@ -84,13 +84,13 @@ local_put_back(struct chunk_store *store, const struct chunk_id *id)
 }
 
 int
-local_list(struct chunk_store *store,
-    void (*each)(const char *name, uint64_t changed_at, void *arg), void *arg)
+local_list(struct chunk_store *store, chunk_listed *each, void *arg)
 {
 	int fd = openat(
 	    local_of(store)->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *entry;
 	struct stat st;
+	bool enough = false;
 	DIR *d;
 	int r;
 
@@ -102,12 +102,13 @@ local_list(struct chunk_store *store,
 		nx_close(&fd);
 		return r;
 	}
-	for (errno = 0; (entry = readdir(d)); errno = 0)
+	for (errno = 0; !enough && (entry = readdir(d)); errno = 0)
 		if (entry->d_name[0] != '.' &&
 		    fstatat(
 			dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			each(entry->d_name, (uint64_t)st.st_ctime, arg);
-	r = -errno;
+			enough =
+			    !each(entry->d_name, (uint64_t)st.st_ctime, arg);
+	r = enough ? -ECANCELED : -errno;
 	closedir(d);
 	return r;
 }

@@ -86,6 +86,9 @@ struct chunk_count {
 	uint64_t plain, coded;
 };
 
+/* False: no more of them. */
+typedef bool chunk_listed(const char *name, uint64_t changed_at, void *arg);
+
 struct chunk_store_ops {
 	void (*free)(struct chunk_store *store);
 	int (*begin)(struct chunk_store *store, struct chunk_draft **ret_draft);
@@ -117,9 +120,7 @@ struct chunk_store_ops {
 		uint32_t length, bool good, void *arg),
 	    void *arg);
 	int (*remove)(struct chunk_store *store, const struct chunk_id *id);
-	int (*list)(struct chunk_store *store,
-	    void (*each)(const char *name, uint64_t changed_at, void *arg),
-	    void *arg);
+	int (*list)(struct chunk_store *store, chunk_listed *each, void *arg);
 	int (*remove_stray)(
 	    struct chunk_store *store, const char *name, uint64_t before);
 	int (*set_aside)(struct chunk_store *store, const struct chunk_id *id,
@@ -429,10 +430,10 @@ chunk_remove(struct chunk_store *store, const struct chunk_id *id)
 	return r < 0 ? r : store->ops->remove(store, id);
 }
 /* Every name in the store with the time it was made (CLOCK_REALTIME, seconds);
- * names that are no chunk ids are leftovers for chunk_remove_stray. */
+ * names that are no chunk ids are leftovers for chunk_remove_stray. 0 or -errno;
+ * -ECANCELED: @each has had enough. */
 static inline int
-chunk_list(struct chunk_store *store,
-    void (*each)(const char *name, uint64_t changed_at, void *arg), void *arg)
+chunk_list(struct chunk_store *store, chunk_listed *each, void *arg)
 {
 	return store->ops->list(store, each, arg);
 }

@@ -139,23 +139,22 @@ coded_put_back(struct chunk_store *store, const struct chunk_id *id)
 }
 
 struct listing {
-	void (*each)(const char *name, uint64_t changed_at, void *arg);
+	chunk_listed *each;
 	void *arg;
 	uint64_t n;
 };
 
-static void
+static bool
 list_one(const char *name, uint64_t changed_at, void *arg)
 {
 	struct listing *l = arg;
 
 	l->n += strlen(name) == NX_ID_LEN;
-	l->each(name, changed_at, l->arg);
+	return l->each(name, changed_at, l->arg);
 }
 
 static int
-coded_list(struct chunk_store *store,
-    void (*each)(const char *name, uint64_t changed_at, void *arg), void *arg)
+coded_list(struct chunk_store *store, chunk_listed *each, void *arg)
 {
 	struct coded *c = coded_of(store);
 	struct listing plain = {each, arg, 0}, coded = {each, arg, 0};

@@ -97,11 +97,12 @@ setup(void **state)
 	return checksum_setup();
 }
 
-static inline void
+static inline bool
 remove_one(const char *name, uint64_t changed_at, void *arg)
 {
 	(void)changed_at;
 	assert_int_equal(chunk_remove_stray(arg, name, UINT64_MAX), 0);
+	return true;
 }
 
 static inline int
@@ -121,12 +122,13 @@ teardown(void **state)
 	return 0;
 }
 
-static inline void
+static inline bool
 count_one(const char *name, uint64_t changed_at, void *arg)
 {
 	(void)name;
 	(void)changed_at;
 	++*(unsigned *)arg;
+	return true;
 }
 
 static inline unsigned

@@ -14,6 +14,13 @@ write_large(struct chunk_draft *d, const char *text)
 	assert_int_equal(chunk_write(d, rest, sizeof(rest)), 0);
 }
 
+static bool
+enough(const char *name, uint64_t changed_at, void *arg)
+{
+	(void)count_one(name, changed_at, arg);
+	return false;
+}
+
 static void
 test_once(void **state)
 {
@@ -23,6 +30,7 @@ test_once(void **state)
 	struct stat st;
 	struct chunk_reader *reader;
 	char buf[8] = {0};
+	unsigned n = 0;
 	uint64_t at = 1;
 	int fd;
 
@@ -34,6 +42,8 @@ test_once(void **state)
 	assert_int_equal(chunk_commit(d, &id, false, &at), 0);
 	assert_int_equal(at, 0);
 	assert_int_equal(chunks_in(0), 1);
+	assert_int_equal(chunk_list(stores[0], enough, &n), -ECANCELED);
+	assert_int_equal(n, 1);
 	/* a second one under that id is refused, the first stays */
 	assert_int_equal(chunk_begin(stores[0], &d), 0);
 	write_large(d, "other");

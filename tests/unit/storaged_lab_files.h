@@ -66,12 +66,13 @@ lab_save_volume(struct catalog_volume *row)
 	row->key = op.volume.key;
 }
 
-static inline void
+static inline bool
 lab_count_name(const char *name, uint64_t changed_at, void *arg)
 {
 	(void)name;
 	(void)changed_at;
 	++*(size_t *)arg;
+	return true;
 }
 
 /* Records in segments of @v that somebody refers to; they are there. */
@@ -386,7 +387,7 @@ struct lab_search {
 	bool found;
 };
 
-static inline void
+static inline bool
 lab_search_one(const char *name, uint64_t changed_at, void *arg)
 {
 	struct lab_search *s = arg;
@@ -397,7 +398,7 @@ lab_search_one(const char *name, uint64_t changed_at, void *arg)
 
 	(void)changed_at;
 	if (s->found || strlen(name) != NX_ID_LEN)
-		return;
+		return true;
 	snprintf(id.text, sizeof(id.text), "%s", name);
 	assert_int_equal(
 	    chunk_open(s->v->store, &(struct chunk_place){.id = id}, &reader),
@@ -415,6 +416,7 @@ lab_search_one(const char *name, uint64_t changed_at, void *arg)
 		break;
 	}
 	chunk_close(reader);
+	return true;
 }
 
 /* Flips a bit of the sector that holds @needle, the beginning of a block, in the
