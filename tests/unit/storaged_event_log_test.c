@@ -118,7 +118,7 @@ test_history(void **state)
 	assert_int_equal(versions(1, "/d/f"), 1);
 	assert_int_equal(restore_over(1, "/d/f", pasts[0].past), 0);
 	assert_int_equal(do_delete(1, "/d"), 0);
-	assert_int_equal(restore(1, "/d/f", 0, NULL), CATALOG_NO_PATH);
+	assert_int_equal(restore(1, "/d/f", 0, NULL), CATALOG_NO_PARENT);
 	assert_int_equal(restore(1, "/d", 0, "/e"), 0);
 	assert_int_equal(restore(1, "/e", 0, NULL), CATALOG_NO_VERSION);
 	assert_int_equal(purge(1, "/e/f", 0), 0);

@@ -192,9 +192,9 @@ test_restore_where(void **state)
 	assert_int_equal(do_mkdir(1, deep, true), 0);
 	strcat(deep, "/b");
 	assert_int_equal(restore(1, "/a/b", 0, deep), CATALOG_TOO_DEEP);
-	/* Its folder went after it: first that one. */
+	/* Its folder went after it: first that one, it alone is no file. */
 	assert_int_equal(do_delete(1, "/a"), 0);
-	assert_int_equal(restore(1, "/a/b", 0, NULL), CATALOG_NO_PATH);
+	assert_int_equal(restore(1, "/a/b", 0, NULL), CATALOG_IS_FOLDER);
 	assert_int_equal(restore(1, "/a", 0, NULL), 0);
 	assert_int_equal(restore(1, "/a/b", 0, NULL), 0);
 	assert_int_equal(size_at(1, "/a/b"), 700);
