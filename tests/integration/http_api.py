@@ -396,13 +396,13 @@ def connection():
     equal("errors keep the connection", (got, c.sock is sock),
           ([200, 404, 200, 404, 200], True))
     c.close()
-    for i in range(120):
+    for i in range(260):
         ask("PUT", "/api/fs/file?path=/many-%03d" % i, b"")
     a = ask("GET", "/api/fs/ls")
     equal("a list of more than a page",
           (a.headers.get("Transfer-Encoding"),
            [e["name"] for e in a.json if e["name"].startswith("many-")]),
-          ("chunked", ["many-%03d" % i for i in range(120)]))
+          ("chunked", ["many-%03d" % i for i in range(260)]))
     s = socket.create_connection((url.hostname, url.port), timeout=20)
     s.sendall(("GET /api/fs/ls HTTP/1.0\r\nAuthorization: Bearer %s\r\n\r\n" %
                token).encode())
