@@ -60,7 +60,9 @@ struct catalog_restore {
 	uint64_t quota, entries;            /* as in struct catalog_commit */
 	catalog_done *done;
 	void *arg;
-	struct catalog_entry entry; /* the result */
+	/* results */
+	struct catalog_entry entry;
+	bool within; /* CATALOG_IS_FOLDER: @path is, in one that was deleted */
 };
 void catalog_restore(struct catalog *c, struct catalog_restore *op);
 

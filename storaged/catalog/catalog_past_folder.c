@@ -125,5 +125,6 @@ past_copy_out(struct nx_db *db, struct catalog_restore *op)
 	if (r == 0)
 		r = find_file(
 		    db, op->owner, &at, path_last(&op->path), &as.entry);
+	op->within = r == CATALOG_IS_FOLDER;
 	return r != 0 ? r : copy_file(db, &as);
 }

@@ -125,6 +125,7 @@ write_restore(struct nx_db *db, void *arg)
 	struct past p;
 	int r = past_find(db, op->owner, &op->path, op->past, &p);
 
+	op->within = false;
 	if (r == 0)
 		r = take_out(db, op, &p, to);
 	else if (r == CATALOG_NO_PATH && op->past == 0)
