@@ -11,7 +11,7 @@
 
 #include "common/fd.h"
 #include "nexusctl/ctl.h"
-#include "proto/storage.rpc.h"
+#include "proto/care.rpc.h"
 
 /* Prints @value as a member of what is open; frees it. */
 static void

@@ -11,7 +11,7 @@
 #include "proto/auth.rpc.h"
 #include "proto/net.rpc.h"
 #include "proto/node.rpc.h"
-#include "proto/storage.rpc.h"
+#include "proto/care.rpc.h"
 #include "proto/switch.rpc.h"
 
 static const struct ctl_column client_columns[] = {

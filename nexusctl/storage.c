@@ -7,7 +7,7 @@
 #include "common/id.h"
 #include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
-#include "proto/storage.rpc.h"
+#include "proto/care.rpc.h"
 
 #define LOOK_MS    500
 #define LOOK_TRIES 120

@@ -8,7 +8,7 @@
 #include "nexusctl/ctl.h"
 #include "proto/auth.rpc.h"
 #include "proto/node.rpc.h"
-#include "proto/storage.rpc.h"
+#include "proto/care.rpc.h"
 
 static const struct ctl_column user_columns[] = {
     {"Name", "username", CTL_TEXT},

@@ -6,7 +6,7 @@
 
 #include "common/err.h"
 #include "gatewayd/routes/route.h"
-#include "proto/storage.rpc.h"
+#include "proto/care.rpc.h"
 #include "proto/auth.rpc.h"
 
 struct credentials {

@@ -28,6 +28,7 @@
 #include "common/wire.h"
 #include "proto/auth.pb-c.h"
 #include "proto/node.pb-c.h"
+#include "proto/care.rpc.h"
 #include "proto/storage.rpc.h"
 
 static struct event_base *base;

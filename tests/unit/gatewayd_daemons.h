@@ -34,6 +34,7 @@
 #include "gatewayd/transfer/transfer.h"
 #include "proto/auth.pb-c.h"
 #include "proto/node.pb-c.h"
+#include "proto/care.pb-c.h"
 #include "proto/storage.pb-c.h"
 
 struct lab {

@@ -7,6 +7,7 @@
 
 #include "storaged_faults.h"
 #include "storaged_objects_lab.h"
+#include "proto/care.rpc.h"
 #include "proto/storage.rpc.h"
 
 #define USER 7
