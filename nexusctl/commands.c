@@ -155,6 +155,8 @@ static const struct ctl_option object_put_options[] = {
     {"replicas", 0, "<number>", "0", "copies of each chunk; 0: the default"},
     {"erasure", 0, "<word:K+M>", NULL,
 	"parity instead, as in 2+1: any M parts of K+M may be lost"},
+    {"sha256", 0, NULL, NULL,
+	"compute its SHA-256 on the way, and keep it with the object"},
 };
 static const struct ctl_option object_version_options[] = {
     {"version", 0, "<word:VERSION>", NULL, "not the current one"},

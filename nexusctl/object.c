@@ -37,6 +37,7 @@ static const struct ctl_column object_columns[] = {
     {"Deleted", "marker", CTL_YES},
     {"Size", "size", CTL_SIZE},
     {"Checksum", "etag", CTL_TEXT},
+    {"SHA-256", "sha256", CTL_TEXT},
     {"Parts", "parts", CTL_TEXT},
     {"Changed", "modified_at", CTL_TIME},
     {"File", "id", CTL_TEXT},
@@ -216,6 +217,7 @@ put_whole(struct ctl *c)
 
 	request.bucket = ctl_text(c, "BUCKET");
 	request.key = bytes(ctl_text(c, "KEY"));
+	request.want_sha256 = ctl_flag(c, "sha256");
 	request.replicas = (uint32_t)ctl_option_number(c, "replicas");
 	if (ctl_option(c->args, "erasure")->set)
 		request.erasure = ctl_option_text(c, "erasure");
@@ -236,6 +238,11 @@ put_whole(struct ctl *c)
 int
 ctl_object_put(struct ctl *c)
 {
-	return ctl_option(c->args, "part")->set ? ctl_object_put_parts(c)
-						: put_whole(c);
+	if (!ctl_option(c->args, "part")->set)
+		return put_whole(c);
+	if (ctl_flag(c, "sha256"))
+		return ctl_failf(c, NX__STATUS__INVALID,
+		    "no list of parts makes the SHA-256 of all of it: "
+		    "--sha256 and --part do not go together");
+	return ctl_object_put_parts(c);
 }

@@ -57,6 +57,8 @@ object_members(struct buf *b, const Nx__ObjectInfo *m, bool versions)
 		json_bool(b, "current", m->current);
 	if (!m->prefix && !m->marker) {
 		json_string(b, "etag", m->etag);
+		if (m->sha256[0])
+			json_string(b, "sha256", m->sha256);
 		json_string(b, "id", m->id);
 		if (m->parts > 0)
 			json_uint(b, "parts", m->parts);

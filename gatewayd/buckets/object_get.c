@@ -96,8 +96,10 @@ on_found(struct req *r, const struct nx_reply *reply)
 {
 	const Nx__ObjectStatReply *m = nx_as_object_stat_reply(reply->body);
 	bool current = *req_param(r, "version") == '\0';
-	struct download_of file = {
-	    .id = m->info->id, .etag = m->info->etag, .size = m->info->size};
+	struct download_of file = {.id = m->info->id,
+	    .etag = m->info->etag,
+	    .sha256 = m->info->sha256,
+	    .size = m->info->size};
 	struct buf fields = {0};
 	char name[256];
 

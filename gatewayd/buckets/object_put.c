@@ -20,6 +20,8 @@ on_stored(struct req *r, const struct nx_reply *reply)
 	json_key(&b, &key);
 	json_uint(&b, "size", m->file->size);
 	json_string(&b, "etag", m->file->md5);
+	if (m->file->sha256[0])
+		json_string(&b, "sha256", m->file->sha256);
 	json_string(&b, "id", m->file->id);
 	json_string(&b, "version", m->version[0] ? m->version : "null");
 	json_close(&b, '}');

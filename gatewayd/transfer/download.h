@@ -19,6 +19,7 @@ void download_start(struct req *r, const char *id, const char *path,
 /* A file of which everything is known already. */
 struct download_of {
 	const char *id, *name, *etag, *type;
+	const char *sha256; /* in hexadecimal, or empty */
 	uint64_t size;
 };
 

@@ -120,8 +120,8 @@ download_known(struct req *r, const struct download_of *file,
 	d->more = *fields;
 	*fields = (struct buf){0};
 	d->gone = gone;
-	download_learn(
-	    d, file->size, file->id, file->name, file->etag, "", NULL);
+	download_learn(d, file->size, file->id, file->name, file->etag,
+	    file->sha256, NULL);
 	snprintf(d->type, sizeof(d->type), "%s", file->type);
 	decide(r);
 }

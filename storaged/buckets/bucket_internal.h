@@ -44,6 +44,12 @@ const char *bucket_mode_text(enum catalog_lock_mode mode);
 void bucket_info(const struct catalog_bucket *b, Nx__BucketInfo *ret_info);
 /* Borrows @o's strings. */
 void object_info(const struct catalog_object *o, Nx__ObjectInfo *ret_info);
+/* What is told of one alone, beside that: its digests. 0 or -errno. */
+struct object_told {
+	char sha256[SHA256_TEXT];
+};
+int object_info_alone(struct storaged *s, const struct catalog_object *o,
+    struct object_told *told, Nx__ObjectInfo *ret_info);
 /* Borrows @u's strings and @bucket. */
 void upload_info(const struct catalog_upload *u, const char *bucket,
     Nx__UploadInfo *ret_info);

@@ -145,15 +145,17 @@ static void
 answer(struct nx_request *r, struct storaged *s, const char *id)
 {
 	struct catalog_object o;
+	struct object_told told;
 	Nx__ObjectInfo info;
 	int e = catalog_object_of(s->catalog, r->who.user_id, id, &o);
 
+	if (e == 0)
+		e = object_info_alone(s, &o, &told, &info);
 	if (e != 0) {
 		refuse_catalog(
 		    r, e == CATALOG_NO_KEY ? CATALOG_NO_UPLOAD : e, id);
 		return;
 	}
-	object_info(&o, &info);
 	nx_answer_multipart_complete(r, &info);
 }
 

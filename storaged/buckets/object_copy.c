@@ -26,15 +26,17 @@ copied(int result, void *arg)
 {
 	struct copy_request *c = arg;
 	struct catalog_object o;
+	struct object_told told;
 	Nx__ObjectInfo info;
 
 	if (result == 0)
 		result = catalog_object_of(
 		    c->s->catalog, c->op.file.owner, c->op.file.id, &o);
+	if (result == 0)
+		result = object_info_alone(c->s, &o, &told, &info);
 	if (result != 0)
 		refuse_catalog(c->request, result, c->op.file.name);
 	else {
-		object_info(&o, &info);
 		nx_answer_object_copy(c->request, &info);
 		collector_kick(c->s->collector);
 	}

@@ -39,6 +39,15 @@ object_info(const struct catalog_object *o, Nx__ObjectInfo *ret_info)
 	ret_info->hold = o->lock.hold;
 }
 
+int
+object_info_alone(struct storaged *s, const struct catalog_object *o,
+    struct object_told *told, Nx__ObjectInfo *ret_info)
+{
+	object_info(o, ret_info);
+	ret_info->sha256 = told->sha256;
+	return info_sha256(s->catalog, o->file, told->sha256);
+}
+
 struct row {
 	struct catalog_object object; /* or its key is a common prefix */
 	Nx__ObjectInfo info;

@@ -43,6 +43,7 @@ serve_object_stat(
 	struct catalog_bucket b;
 	struct catalog_object o;
 	struct catalog_key key;
+	struct object_told told;
 	Nx__ObjectMeta *meta;
 	Nx__ObjectInfo info;
 	int e;
@@ -56,12 +57,12 @@ serve_object_stat(
 		refuse_key(r, e, &key);
 		return;
 	}
-	meta = read_meta(s, &o, &e);
+	e = object_info_alone(s, &o, &told, &info);
+	meta = e < 0 ? NULL : read_meta(s, &o, &e);
 	if (!meta) {
 		nx_refuse_errno(r, e, "reading the object's metadata");
 		return;
 	}
-	object_info(&o, &info);
 	reply.info = &info;
 	reply.n_meta = meta->n_pairs;
 	reply.meta = meta->pairs;

@@ -40,6 +40,14 @@ def md5(data):
     return hashlib.md5(data).hexdigest()
 
 
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def b64_sha256(data):
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
 def objects(query="", bucket=B):
     a = ask("GET", "/api/buckets/%s/objects?%s" % (bucket, query))
     return a.json if a.status == 200 else a.status

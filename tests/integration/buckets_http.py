@@ -10,8 +10,8 @@ import time
 
 sys.dont_write_bytecode = True
 import http_api
-from bucket_api import B, MIB, at, b64, cut_short, get, key_of, keys, md5, \
-    objects, put, quote
+from bucket_api import B, MIB, at, b64, b64_sha256, cut_short, get, key_of, \
+    keys, md5, objects, put, quote, sha256
 from http_api import ask, call, equal, ok, problem
 
 
@@ -104,6 +104,32 @@ def contents():
     cut_short(at(b"chunked"))
     equal("what was cut short is nothing", get(b"chunked").headers["ETag"],
           h.headers["ETag"])
+
+
+def digests():
+    want = {"Want-Repr-Digest": "sha-256=10"}
+    for size in (0, 3000, 3000000):
+        data = random.Random(size).randbytes(size)
+        a = put(b"d", data, headers=want)
+        equal("the SHA-256 of %d bytes that is wanted" % size,
+              (a.status, a.json.get("sha256")), (201, sha256(data)))
+        equal("is kept", ask("GET", at(b"d", "stat")).json.get("sha256"),
+              sha256(data))
+        for method, more in (("GET", {}), ("HEAD", {}),
+                             ("GET", {"Range": "bytes=5-9"} if size else {})):
+            equal("and told by %s" % method, ask(
+                method, at(b"d"), headers=more).headers["Repr-Digest"],
+                  "sha-256=:%s:" % b64_sha256(data))
+    for sent, status in ((data, 201), (data[1:], 400)):
+        a = put(b"d", sent, headers={
+            "Repr-Digest": "sha-256=:%s:" % b64_sha256(data)})
+        equal("one that is said is compared", a.status, status)
+        equal("and kept, or nothing has changed", ask(
+            "GET", at(b"d", "stat")).json.get("sha256"), sha256(data))
+    put(b"d", data)
+    equal("nobody wanted it", (ask("GET", at(b"d", "stat")).json.get("sha256"),
+          get(b"d").headers["Repr-Digest"]), (None, None))
+    ask("DELETE", at(b"d"))
 
 
 def conditions():
@@ -353,6 +379,7 @@ def main():
     buckets()
     odd_keys()
     contents()
+    digests()
     conditions()
     metadata()
     lists()

@@ -124,6 +124,38 @@ heads_say_what_goes_along(void **state)
 	free(a);
 }
 
+/* Asked for when it is sent, and told to whoever reads it or asks about it. */
+static void
+digests_go_along(void **state)
+{
+	static const char *const read[] = {
+	    "GET " OBJECT "a HTTP/1.1",
+	    "HEAD " OBJECT "a HTTP/1.1",
+	};
+	char *a;
+
+	(void)state;
+	a = ask("PUT " OBJECT "a HTTP/1.1\r\nWant-Repr-Digest: sha-256=10", "x",
+	    NULL);
+	assert_status(a, 201);
+	free(a);
+	assert_true(lab.open_wants && !lab.open_sha256);
+	for (size_t i = 0; i < 2 * NX_ARRAY_SIZE(read); i++) {
+		asked.sha256 = i % 2;
+		a = ask(read[i / 2], NULL, NULL);
+		assert_status(a, 200);
+		assert_true(!strstr(a, "Repr-Digest") == !asked.sha256);
+		if (asked.sha256)
+			assert_in(a,
+			    "Repr-Digest: sha-256=:AAECAwQFBgcICRAREhMUFRYXGB"
+			    "kgISIjJCUmJygpMDE=:\r\n");
+		free(a);
+	}
+	a = ask("GET /api/buckets/bee/stat?key=a HTTP/1.1", NULL, NULL);
+	assert_in(a, "\"sha256\":\"0001020304050607");
+	free(a);
+}
+
 /* The client goes in the middle of what it announced. */
 static void
 break_off(const char *target)
@@ -377,6 +409,7 @@ main(void)
 	    T(keys_are_bounded),
 	    T(other_parameters_are_text),
 	    T(heads_say_what_goes_along),
+	    T(digests_go_along),
 	    T(only_resumables_keep_what_came),
 	    T(pieces_take_less),
 	    T(what_is_replaced_is_looked_up_again),

@@ -16,7 +16,7 @@ static struct {
 	char match[65];
 	unsigned stats, deletes, calls;
 	unsigned gone; /* how many files of those looked up are gone */
-	bool marker;
+	bool marker, sha256;
 	uint8_t *list; /* of parts */
 	size_t list_len;
 	char keys[1 << 20]; /* deleted, one behind the other */
@@ -87,6 +87,8 @@ lab_object_open(struct nx_request *r, void *ctx)
 	asked.until = m->until;
 	asked.hold = m->hold;
 	lab.open_md5 = m->md5;
+	lab.open_sha256 = m->sha256;
+	lab.open_wants = m->want_sha256;
 	lab_answer_pipe(r);
 }
 
@@ -111,6 +113,8 @@ lab_object(Nx__ObjectInfo *o)
 {
 	static char etag[] = "etag-1", version[] = "v1", mode[] = "governance";
 	static char id[33];
+	static char sha256[] = "00010203040506070809101112131415161718192021222"
+			       "32425262728293031";
 	static uint8_t key[] = "dir/na\xffme";
 
 	nx__object_info__init(o);
@@ -119,6 +123,8 @@ lab_object(Nx__ObjectInfo *o)
 	o->key.len = sizeof(key) - 1;
 	o->id = id;
 	o->etag = etag;
+	if (asked.sha256)
+		o->sha256 = sha256;
 	o->version = version;
 	o->mode = mode;
 	o->until = 77;

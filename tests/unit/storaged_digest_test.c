@@ -237,6 +237,18 @@ check_file(char *id, const char *wanted)
 	assert_string_equal(LAB_BODY(Nx__FileInfo)->sha256, wanted);
 }
 
+static void
+check_object(const char *key, const char *wanted)
+{
+	Nx__ObjectRequest q = NX__OBJECT_REQUEST__INIT;
+
+	q.bucket = TEXT("bucket");
+	q.key = (ProtobufCBinaryData){1, (uint8_t *)TEXT(key)};
+	LAB_OK(lab_call(1, NX__METHOD__OBJECT_STAT, &q));
+	assert_string_equal(
+	    LAB_BODY(Nx__ObjectStatReply)->info->sha256, wanted);
+}
+
 /* Objects are files too: their copies as well. */
 static void
 test_object(void **state)
@@ -262,13 +274,18 @@ test_object(void **state)
 	assert_int_equal(lab_feed(fd, data, 700), 700);
 	nx_close(&fd);
 	LAB_OK(lab_finish(1, upload, 700));
+	assert_string_equal(
+	    LAB_BODY(Nx__FinishUploadReply)->file->sha256, text);
 	snprintf(
 	    id, sizeof(id), "%s", LAB_BODY(Nx__FinishUploadReply)->file->id);
 	check_file(id, text);
+	check_object("k", text);
 	copy.from = id;
 	LAB_OK(lab_call(1, NX__METHOD__OBJECT_COPY, &copy));
+	assert_string_equal(LAB_BODY(Nx__ObjectInfo)->sha256, text);
 	snprintf(id, sizeof(id), "%s", LAB_BODY(Nx__ObjectInfo)->id);
 	check_file(id, text);
+	check_object("c", text);
 	free(data);
 }
 
