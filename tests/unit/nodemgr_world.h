@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "tests/unit/nodemgr_children.h"
 #include "tests/unit/nodemgr_lab.h"
 #include "common/hub.h"
 #include "common/log.h"
@@ -264,6 +265,7 @@ world_open_nodemgr(void)
 static inline void
 world_close_nodemgr(void)
 {
+	reap_the_dying(world.base);
 	world.m.hub = nx_hub_free(world.m.hub);
 	nodemgr_close(&world.m);
 }
@@ -434,15 +436,6 @@ count_cgroups(void)
 	snprintf(path, sizeof(path), "%s/nodes", lab.cgroup);
 	assert_int_equal(stat(path, &st), 0);
 	return (int)st.st_nlink - 2;
-}
-
-/* Without reaping any. */
-static inline bool
-has_children(void)
-{
-	siginfo_t info;
-
-	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 /* Nobody is left: no process, cgroup, volume, link. */
