@@ -14,16 +14,12 @@
 #include "storaged/volumes/volume.h"
 
 struct disk *
-disk_new(struct volumes *vs, const struct catalog_disk *row)
+disk_new(struct volumes *vs)
 {
 	struct disk *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return NULL;
-	d->key = row->key;
-	d->leaving = row->leaving;
-	memcpy(d->path, row->path, sizeof(d->path));
-	memcpy(d->identity, row->identity, sizeof(d->identity));
 	d->env = vs->env;
 	/* While it is away there are no images in it. The number stays the
 	 * same, for threads at work. */
@@ -34,8 +30,26 @@ disk_new(struct volumes *vs, const struct catalog_disk *row)
 	}
 	d->away = true;
 	(void)snprintf(d->why, sizeof(d->why), "not looked at yet");
-	TAILQ_INSERT_TAIL(&vs->disks, d, entry);
 	return d;
+}
+
+struct disk *
+disk_free(struct disk *d)
+{
+	if (d)
+		nx_close(&d->env.images);
+	free(d);
+	return NULL;
+}
+
+void
+disk_take_in(struct volumes *vs, struct disk *d, const struct catalog_disk *row)
+{
+	d->key = row->key;
+	d->leaving = row->leaving;
+	memcpy(d->path, row->path, sizeof(d->path));
+	memcpy(d->identity, row->identity, sizeof(d->identity));
+	TAILQ_INSERT_TAIL(&vs->disks, d, entry);
 }
 
 void
@@ -43,8 +57,7 @@ disk_drop(struct volumes *vs, struct disk *d)
 {
 	nx_assert(!d->busy);
 	TAILQ_REMOVE(&vs->disks, d, entry);
-	nx_close(&d->env.images);
-	free(d);
+	(void)disk_free(d);
 }
 
 void
@@ -67,8 +80,11 @@ static void
 load_row(const struct catalog_disk *row, void *arg)
 {
 	struct loading *l = arg;
+	struct disk *d = disk_new(l->vs);
 
-	if (!disk_new(l->vs, row))
+	if (d)
+		disk_take_in(l->vs, d, row);
+	else
 		l->result = -ENOMEM;
 }
 

@@ -60,8 +60,12 @@ TAILQ_HEAD(disk_list, disk);
 /* Reads which there are, at start; the state directory's is opened. 0, -errno */
 int disks_load(struct volumes *vs);
 void disks_free(struct volumes *vs);
-/* A disk, away until it is looked at. NULL: no memory. */
-struct disk *disk_new(struct volumes *vs, const struct catalog_disk *row);
+/* A disk that nobody knows, away until it is looked at. NULL: no memory. */
+struct disk *disk_new(struct volumes *vs);
+struct disk *disk_free(struct disk *d);
+/* It is one of them from now on, the one that @row tells of; consumes it. */
+void disk_take_in(
+    struct volumes *vs, struct disk *d, const struct catalog_disk *row);
 void disk_drop(struct volumes *vs, struct disk *d);
 
 struct disk *disk_by_key(struct volumes *vs, int64_t key);

@@ -29,6 +29,7 @@ struct adoption {
 	struct disk_seen seen;
 	struct volume_error error;
 	struct catalog_disk_op op;
+	struct disk *disk; /* what it will be: once it is saved nothing fails */
 	int result;
 	disk_adopted *done;
 	void *arg;
@@ -88,6 +89,7 @@ adoption_end(struct adoption *a, struct disk *d)
 		a->done(d, a->result, a->error.text, a->arg);
 	if (a->seen.images >= 0)
 		nx_close(&a->seen.images);
+	(void)disk_free(a->disk);
 	free(a);
 }
 
@@ -102,11 +104,9 @@ adopt_saved(int result, void *arg)
 		(void)snprintf(a->error.text, sizeof(a->error.text),
 		    "that disk, or one at that path, is there already");
 	if (result == 0) {
-		d = disk_new(a->vs, &a->op.disk);
-		if (!d) /* the next start has it */
-			a->result = -ENOMEM;
-	}
-	if (d) {
+		d = a->disk;
+		a->disk = NULL;
+		disk_take_in(a->vs, d, &a->op.disk);
 		nx_info("event=disk-added disk=%s", d->path);
 		disk_found(a->vs, d, &a->seen);
 		disk_list_changed(a->vs);
@@ -119,6 +119,8 @@ adopt_done(void *arg)
 {
 	struct adoption *a = arg;
 
+	if (a->result == 0 && !(a->disk = disk_new(a->vs)))
+		a->result = -ENOMEM;
 	if (a->result < 0) {
 		adoption_end(a, NULL);
 		return;

@@ -179,7 +179,8 @@ undo_empty(void)
 /* --- the table --------------------------------------------------------------*/
 
 static const struct operation operations[] = {
-    OPERATION("add disk", NULL, run_add, undo_disk, .done = is_added),
+    OPERATION("add disk", NULL, run_add, undo_disk, .done = is_added,
+	.all = 1U << FAULT_MEMORY),
     OPERATION(
 	"remove disk", prepare_disk, run_remove, undo_disk, .done = is_removed),
     OPERATION(

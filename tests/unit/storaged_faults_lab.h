@@ -23,7 +23,8 @@ struct operation {
 	bool either;
 	/* Is it done? For what has no answer; or NULL. */
 	bool (*done)(void);
-	bool orphan; /* a trial that cannot be removed is for the sweep */
+	bool orphan;  /* a trial that cannot be removed is for the sweep */
+	unsigned all; /* kinds (1U << FAULT_...) of which no case is left out */
 };
 #define OPERATION(n, before, what, after, ...)                   \
 	{                                                        \
@@ -341,7 +342,7 @@ run_fault(size_t i, unsigned salt)
 	enum fault_kind kind = faults[i].kind;
 	unsigned most = (unsigned)good.counts[kind], n = 0;
 
-	if (all) {
+	if (all || (now->all >> kind & 1)) {
 		while (run_case(kind, (int)n + 1, faults[i].error))
 			n++;
 	} else if (most > 0 && (salt + i) % 4 == 0) {
