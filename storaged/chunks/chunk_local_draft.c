@@ -251,7 +251,10 @@ commit_file(struct local_draft *d, const struct chunk_id *id, bool replace)
 			    : link_as(dir, fd, id->text);
 	if (r == 0 && fsync(dir) < 0) {
 		r = -errno;
-		(void)unlinkat(dir, id->text, 0);
+		/* What was there had good blocks, maybe the only ones, which the
+		 * new one has too: it stays. */
+		if (!replace)
+			(void)unlinkat(dir, id->text, 0);
 	}
 	return r;
 }

@@ -8,7 +8,8 @@
  * All calls block and are made from worker threads, several at once on one
  * store; a draft or a reader is used by one thread at a time. What is answered
  * with 0 from chunk_commit has survived fsync; a failure there is final: the
- * chunk is gone, the store is to be mistrusted.
+ * chunk is gone, the store is to be mistrusted. Where it was to replace another,
+ * one of the two is there.
  *
  * Another backend is a file that fills struct chunk_store_ops, and a line in
  * chunk_store_new.

@@ -352,7 +352,8 @@ is_right(void)
 /* --- the table --------------------------------------------------------------*/
 
 static const struct operation operations[] = {
-    OPERATION("heal", prepare_rot, run_read, undo_new, .done = is_whole),
+    OPERATION("heal", prepare_rot, run_read, undo_new, .done = is_whole,
+	.all = 1U << FAULT_SYNC),
     OPERATION(
 	"heal missing", prepare_missing, run_read, undo_new, .done = is_whole),
     OPERATION("scrub", prepare_rot, run_scrub, undo_new, .done = is_whole),
