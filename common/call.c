@@ -156,7 +156,7 @@ pack_request(struct nx_call *c, const ProtobufCMessage *request,
 	e.as_user = opts->as_user;
 	if (opts->ticket) {
 		e.ticket.data = (uint8_t *)(uintptr_t)opts->ticket;
-		e.ticket.len = NX_TICKET_LEN;
+		e.ticket.len = nx_ticket_len(opts->ticket);
 	}
 	e.body.data = body;
 	e.body.len = protobuf_c_message_pack(request, body);

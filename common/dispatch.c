@@ -20,6 +20,7 @@
 #include "common/hub_internal.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/place.h"
 #include "common/status.h"
 
 const Nx__Empty nx_empty = NX__EMPTY__INIT;
@@ -192,6 +193,26 @@ check_body(struct pending *p, const Nx__Envelope *e)
 	return false;
 }
 
+static bool
+check_rights(struct nx_request *r)
+{
+	if ((r->method->rights & ~r->who.rights) == 0 ||
+	    (r->method->creates && (r->who.rights & NX_RIGHT_CREATE) != 0))
+		return true;
+	nx_refuse(r, NX__STATUS__DENIED, "this login has no right to do that");
+	return false;
+}
+
+static bool
+check_place(struct nx_request *r)
+{
+	if (nx_place_admits(r->who.place, r->method, r->body))
+		return true;
+	nx_refuse(
+	    r, NX__STATUS__DENIED, "this key is for %s alone", r->who.place);
+	return false;
+}
+
 /* Who asks through a gateway is whom authd's seal names, with the rights it
  * names, and no gateway's word counts. */
 static bool
@@ -222,11 +243,8 @@ check_ticket(struct nx_request *r, const Nx__Envelope *e)
 	r->who.user_id = ticket.user_id;
 	r->who.rights = ticket.rights;
 	memcpy(r->who.session, ticket.session, NX_SESSION_LEN);
-	if ((r->method->rights & ~ticket.rights) == 0 ||
-	    (r->method->creates && (ticket.rights & NX_RIGHT_CREATE) != 0))
-		return true;
-	nx_refuse(r, NX__STATUS__DENIED, "this login has no right to do that");
-	return false;
+	memcpy(r->who.place, ticket.place, ticket.place_len);
+	return check_rights(r) && check_place(r);
 }
 
 /* Who asks: an admin by the kernel's word, anybody else by a ticket. */

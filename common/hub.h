@@ -45,6 +45,7 @@ struct nx_principal {
 	bool admin;
 	uint32_t rights; /* enum nx_right; all of them for an admin */
 	uint8_t session[NX_SESSION_LEN];
+	char place[NX_PLACE_MAX + 1]; /* empty: anywhere; dispatch asks */
 };
 
 /* May @who see or change what belongs to user @owner? */
@@ -161,7 +162,7 @@ typedef void nx_reply_fn(const struct nx_reply *reply, void *arg);
 struct nx_call_opts {
 	uint64_t timeout_us;   /* 0: 10 s */
 	struct nx_peer *peer;  /* NULL: the role's lowest instance */
-	const uint8_t *ticket; /* NX_TICKET_LEN bytes or NULL */
+	const uint8_t *ticket; /* a whole one, or NULL */
 	uint64_t as_user;      /* admin only */
 	const int *fds;        /* borrowed (duplicated when queued) */
 	size_t n_fds;

@@ -35,6 +35,12 @@ limit_of(const struct nx_message_limits *limits, uint32_t tag)
 	return &none;
 }
 
+const struct nx_field_limit *
+nx_field_limit(const ProtobufCMessageDescriptor *message, uint32_t field)
+{
+	return limit_of(limits_of(message), field);
+}
+
 /* The control characters that a text may have. */
 #define LINES "\n\t"
 

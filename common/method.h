@@ -32,8 +32,9 @@ struct nx_method {
 	uint32_t callers; /* mask of NX_ROLE_BIT */
 	uint32_t callees; /* who serves it, likewise */
 	enum nx_ticket_rule ticket;
-	uint32_t rights;          /* enum nx_right the ticket must carry, */
-	bool creates;             /* or NX_RIGHT_CREATE */
+	uint32_t rights; /* enum nx_right the ticket must carry, */
+	bool creates;    /* or NX_RIGHT_CREATE */
+	bool within; /* its handler asks for the place, see common/place.h */
 	uint8_t fds_min, fds_max; /* of the request */
 	enum nx_fd_kind fd_kind;
 	uint8_t reply_fds_max;

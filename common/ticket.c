@@ -7,7 +7,7 @@
 #include "common/id.h"
 #include "common/ticket.h"
 
-#define TICKET_VERSION 1
+#define TICKET_VERSION 2
 #define REVOKED_MAX    4096
 
 /* What has been revoked, until no ticket from before can be alive. */
@@ -25,17 +25,46 @@ struct nx_tickets {
 	struct revoked revoked[REVOKED_MAX];
 };
 
-/* The MAC covers everything before it; the struct has no padding. */
-_Static_assert(sizeof(struct nx_ticket) == 88, "a ticket has 88 bytes");
-_Static_assert(offsetof(struct nx_ticket, mac) == 56, "the mac comes last");
+/* The MAC covers all that is sent but itself; the struct has no padding. */
+_Static_assert(NX_TICKET_LEN == 88, "a ticket has 88 bytes");
+_Static_assert(offsetof(struct nx_ticket, mac) == 56, "the mac is behind them");
 
 static void
 mac_of(const struct nx_ticket_key *key, const struct nx_ticket *t,
     uint8_t ret_mac[32])
 {
-	nx_assert(crypto_generichash(ret_mac, 32, (const uint8_t *)t,
-		      offsetof(struct nx_ticket, mac), key->key,
-		      sizeof(key->key)) == 0);
+	uint8_t sealed[NX_TICKET_MAX];
+	size_t fixed = offsetof(struct nx_ticket, mac);
+
+	nx_assert(t->place_len <= NX_PLACE_MAX);
+	memcpy(sealed, t, fixed);
+	memcpy(sealed + fixed, t->place, t->place_len);
+	nx_assert(crypto_generichash(ret_mac, 32, sealed, fixed + t->place_len,
+		      key->key, sizeof(key->key)) == 0);
+}
+
+static uint32_t
+place_len_of(const uint8_t *ticket)
+{
+	uint32_t len;
+
+	memcpy(
+	    &len, ticket + offsetof(struct nx_ticket, place_len), sizeof(len));
+	return len;
+}
+
+bool
+nx_ticket_whole(const uint8_t *data, size_t len)
+{
+	return len >= NX_TICKET_LEN && len <= NX_TICKET_MAX &&
+	    len - NX_TICKET_LEN == place_len_of(data);
+}
+
+size_t
+nx_ticket_len(const uint8_t *ticket)
+{
+	nx_assert(place_len_of(ticket) <= NX_PLACE_MAX);
+	return NX_TICKET_LEN + place_len_of(ticket);
 }
 
 void
@@ -45,7 +74,6 @@ nx_ticket_seal(const struct nx_ticket_key *key, struct nx_ticket *ticket)
 
 	nx_assert(key->epoch != 0 && ticket->user_id != 0);
 	ticket->version = TICKET_VERSION;
-	ticket->reserved = 0;
 	ticket->epoch = key->epoch;
 	if (ticket->expiry_us > latest)
 		ticket->expiry_us = latest;
@@ -127,15 +155,15 @@ enum nx_ticket_result
 nx_tickets_check(struct nx_tickets *t, const uint8_t *data, size_t len,
     struct nx_ticket *ret_ticket)
 {
-	struct nx_ticket ticket;
+	struct nx_ticket ticket = {0};
 	uint64_t now = nx_now_us();
 	uint8_t mac[32];
 
-	if (len != sizeof(ticket))
+	if (!nx_ticket_whole(data, len))
 		return NX_TICKET_MALFORMED;
-	memcpy(&ticket, data, sizeof(ticket));
+	memcpy(&ticket, data, len);
 	if (ticket.version != TICKET_VERSION ||
-	    ticket.audience != (uint32_t)t->audience || ticket.reserved != 0 ||
+	    ticket.audience != (uint32_t)t->audience ||
 	    ticket.epoch != t->key.epoch || ticket.user_id == 0)
 		return NX_TICKET_MALFORMED;
 	mac_of(&t->key, &ticket, mac);

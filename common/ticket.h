@@ -3,9 +3,10 @@
  *
  * Each of the two makes a random key at start and gives it to authd. When authd
  * accepts a token it makes a ticket for each; the gateway sends it along. It is
- * a fixed-size struct with a keyed BLAKE2b MAC (libsodium crypto_generichash):
- * checking parses nothing. A captured gateway can act only for users whose
- * tokens pass through it, and for at most 60 s after.
+ * a fixed-size struct, and for an access key that is for one place that place
+ * behind it, with a keyed BLAKE2b MAC (libsodium crypto_generichash): checking
+ * parses nothing. A captured gateway can act only for users whose tokens pass
+ * through it, and for at most 60 s after.
  */
 #ifndef NX_TICKET_H
 #define NX_TICKET_H
@@ -31,18 +32,25 @@ enum nx_right {
 	NX_RIGHT_CREATE = 1 << 4,
 };
 
+#define NX_PLACE_MAX 255 /* bytes */
+
 struct nx_ticket {
-	uint32_t version;   /* 1 */
+	uint32_t version;   /* 2 */
 	uint32_t audience;  /* enum nx_role */
 	uint64_t epoch;     /* of the key */
 	uint64_t user_id;   /* never 0 */
 	uint64_t expiry_us; /* CLOCK_MONOTONIC */
 	uint32_t rights;
-	uint32_t reserved; /* 0 */
+	uint32_t place_len; /* 0: good anywhere */
 	uint8_t session[NX_SESSION_LEN];
 	uint8_t mac[32];
+	/* Where alone it is good, see common/place.h. No more of it is sent than
+	 * there is; a NUL behind it. */
+	char place[NX_PLACE_MAX + 1];
 };
-#define NX_TICKET_LEN sizeof(struct nx_ticket)
+/* Of one without a place, and the longest. */
+#define NX_TICKET_LEN offsetof(struct nx_ticket, place)
+#define NX_TICKET_MAX (NX_TICKET_LEN + NX_PLACE_MAX)
 
 struct nx_ticket_key {
 	uint64_t epoch; /* 0: none */
@@ -51,6 +59,10 @@ struct nx_ticket_key {
 
 /* authd: fills in version, epoch and mac; expiry is cut to now + 60 s. */
 void nx_ticket_seal(const struct nx_ticket_key *key, struct nx_ticket *ticket);
+/* Bytes of a sealed ticket to send: of one in memory that was whole when it came. */
+size_t nx_ticket_len(const uint8_t *ticket);
+/* Are @len bytes as many as the ticket in them has? It is not checked. */
+bool nx_ticket_whole(const uint8_t *data, size_t len);
 
 /* The audience's side: its key and what has been revoked. */
 struct nx_tickets;

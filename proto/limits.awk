@@ -1,5 +1,7 @@
 # Turns the written limits of the .proto files into C tables. A string, bytes
 # or repeated field without one stops the build: see proto/envelope.proto.
+# "path", "bucket" and "key" beside it say what the field names: see
+# common/place.h.
 #
 #	awk -f limits.awk envelope.proto auth.proto ... > limits.c
 
@@ -16,6 +18,18 @@ function limit(key,   m) {
 		return 0
 	m = substr($0, RSTART + length(key) + 1, RLENGTH - length(key) - 1)
 	return m + 0
+}
+function place(   text, words, n, i, w) {
+	if (!match($0, /\[[^\]]*\]/))
+		return "NX_NAMES_NOTHING"
+	text = substr($0, RSTART + 1, RLENGTH - 2)
+	n = split(text, words, /, */)
+	for (i = 1; i <= n; i++) {
+		w = words[i]
+		if (w == "path" || w == "bucket" || w == "key" || w == "inner")
+			return "NX_NAMES_" toupper(w)
+	}
+	return "NX_NAMES_NOTHING"
 }
 BEGIN {
 	print "/* Generated from proto/*.proto by proto/limits.awk. */"
@@ -46,7 +60,8 @@ message != "" && /=/ {
 		exit 1
 	}
 	if (max || n)
-		rows[message, ++fields] = sprintf("{%d, %d, %d}", tag, max, n)
+		rows[message, ++fields] = sprintf("{%d, %d, %d, %s}", \
+		    tag, max, n, place())
 }
 END {
 	if (failed)

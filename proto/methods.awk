@@ -73,6 +73,8 @@ function rule(m, word, rest) {
 		    " .rights = NX_RIGHT_%s", toupper(rest))
 	else if (word == "creates" && rest == "")
 		more[m] = more[m] ", .creates = true"
+	else if (word == "within" && rest == "")
+		more[m] = more[m] ", .within = true"
 	else if (word == "takes" || word == "answers")
 		more[m] = more[m] descriptors(rest, m, word)
 	else if (word == "idempotent" && rest == "")

@@ -61,7 +61,8 @@ seal(struct authd *a, enum nx_role audience, const struct auth_claims *claims,
 	    .rights = NX_RIGHT_ALL};
 	memcpy(t->session, claims->session, sizeof(t->session));
 	nx_ticket_seal(&a->ticket_keys[audience], t);
-	*ret_data = (ProtobufCBinaryData){sizeof(*t), (uint8_t *)t};
+	*ret_data =
+	    (ProtobufCBinaryData){nx_ticket_len((uint8_t *)t), (uint8_t *)t};
 }
 
 /*

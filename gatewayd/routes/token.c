@@ -110,11 +110,11 @@ tokens_find(struct tokens *t, const char *token, size_t len)
 }
 
 static bool
-take_ticket(const ProtobufCBinaryData *data, uint8_t ticket[NX_TICKET_LEN])
+take_ticket(const ProtobufCBinaryData *data, uint8_t ticket[NX_TICKET_MAX])
 {
-	if (data->len != NX_TICKET_LEN)
+	if (!nx_ticket_whole(data->data, data->len))
 		return false;
-	memcpy(ticket, data->data, NX_TICKET_LEN);
+	memcpy(ticket, data->data, data->len);
 	return true;
 }
 

@@ -22,8 +22,8 @@ struct token {
 	char username[65];
 	uint64_t valid_until;       /* CLOCK_MONOTONIC us: the tickets lapse */
 	bool has_storage, has_node; /* authd had that daemon's key */
-	uint8_t storage[NX_TICKET_LEN];
-	uint8_t node[NX_TICKET_LEN];
+	uint8_t storage[NX_TICKET_MAX];
+	uint8_t node[NX_TICKET_MAX];
 };
 
 struct tokens *tokens_new(size_t max);

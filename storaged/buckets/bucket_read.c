@@ -231,7 +231,8 @@ bucket_find_upload(struct nx_request *r, struct storaged *s, const char *id,
     enum catalog_upload_kind kind, struct catalog_upload *ret_upload)
 {
 	int result = nx_id_valid(id)
-	    ? catalog_upload_find(s->catalog, r->who.user_id, id, ret_upload)
+	    ? catalog_upload_find(
+		  s->catalog, r->who.user_id, r->who.place, id, ret_upload)
 	    : CATALOG_NO_UPLOAD;
 
 	if (result == 0 &&

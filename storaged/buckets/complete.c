@@ -146,9 +146,15 @@ answer(struct nx_request *r, struct storaged *s, const char *id)
 {
 	struct catalog_object o;
 	struct object_told told;
+	struct catalog_file file;
 	Nx__ObjectInfo info;
 	int e = catalog_object_of(s->catalog, r->who.user_id, id, &o);
 
+	if (e == 0)
+		e = catalog_file_find(
+		    s->catalog, r->who.user_id, r->who.place, id, &file);
+	if (e == CATALOG_NO_FILE)
+		e = CATALOG_NO_KEY;
 	if (e == 0)
 		e = object_info_alone(s, &o, &told, &info);
 	if (e != 0) {
@@ -296,9 +302,9 @@ serve_multipart_complete(struct nx_request *r,
 	}
 	c->s = s;
 	c->request = r;
-	e = nx_id_valid(q->id)
-	    ? catalog_upload_find(s->catalog, r->who.user_id, q->id, &c->upload)
-	    : CATALOG_NO_UPLOAD;
+	e = nx_id_valid(q->id) ? catalog_upload_find(s->catalog, r->who.user_id,
+				     r->who.place, q->id, &c->upload)
+			       : CATALOG_NO_UPLOAD;
 	if (e == CATALOG_NO_UPLOAD)
 		answer(r, s, q->id);
 	else if (e < 0)

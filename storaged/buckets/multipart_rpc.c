@@ -277,7 +277,8 @@ serve_upload_drop(
 
 	if (d)
 		result = nx_id_valid(q->id)
-		    ? catalog_upload_find(s->catalog, r->who.user_id, q->id, &u)
+		    ? catalog_upload_find(
+			  s->catalog, r->who.user_id, r->who.place, q->id, &u)
 		    : CATALOG_NO_UPLOAD;
 	if (result == 0 && !bucket_may(r, &u))
 		result = CATALOG_NO_UPLOAD;

@@ -56,8 +56,8 @@ find_source(struct nx_request *r, struct storaged *s,
 		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
 		return false;
 	}
-	result =
-	    catalog_file_find(s->catalog, r->who.user_id, q->from, ret_file);
+	result = catalog_file_find(
+	    s->catalog, r->who.user_id, r->who.place, q->from, ret_file);
 	/* A file with an id never becomes another. */
 	if (result == 0)
 		result = catalog_check_condition(&condition, &ret_file->etag);

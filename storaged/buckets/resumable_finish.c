@@ -199,9 +199,9 @@ answer_again(struct nx_request *r, struct storaged *s, const char *id)
 {
 	struct catalog_file file;
 	char place[PATH_BYTES_MAX + 1];
-	int e = nx_id_valid(id)
-	    ? catalog_file_find(s->catalog, r->who.user_id, id, &file)
-	    : CATALOG_NO_FILE;
+	int e = nx_id_valid(id) ? catalog_file_find(s->catalog, r->who.user_id,
+				      r->who.place, id, &file)
+				: CATALOG_NO_FILE;
 
 	if (e != 0 || file.in_bucket) {
 		refuse_catalog(r, e < 0 ? e : CATALOG_NO_UPLOAD, id);
@@ -223,9 +223,10 @@ serve_resumable_finish(struct nx_request *r,
 	if (f) {
 		f->s = s;
 		f->request = r;
-		e = nx_id_valid(q->id) ? catalog_upload_find(s->catalog,
-					     r->who.user_id, q->id, &f->upload)
-				       : CATALOG_NO_UPLOAD;
+		e = nx_id_valid(q->id)
+		    ? catalog_upload_find(s->catalog, r->who.user_id,
+			  r->who.place, q->id, &f->upload)
+		    : CATALOG_NO_UPLOAD;
 	}
 	if (e == CATALOG_NO_UPLOAD)
 		answer_again(r, s, q->id);

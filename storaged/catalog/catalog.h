@@ -103,9 +103,10 @@ struct catalog_chunk {
 struct chunk_place catalog_place(const struct catalog_chunk *chunk, size_t i);
 size_t catalog_replica_on(const struct catalog_chunk *chunk, int64_t volume);
 
-/* @owner 0: anybody's. @id may be a unique prefix. */
-int catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
-    struct catalog_file *ret_file);
+/* @owner 0: anybody's. @place: no others than those in it (common/place.h),
+ * empty: all. @id may be a unique prefix. */
+int catalog_file_find(struct catalog *c, uint64_t owner, const char *place,
+    const char *id, struct catalog_file *ret_file);
 /* The file @key; 0, CATALOG_NO_FILE, -errno. */
 int
 catalog_file_get(struct catalog *c, int64_t key, struct catalog_file *ret_file);

@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "storaged/catalog/catalog_bucket_internal.h"
 #include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_within.h"
 #include "storaged/catalog/catalog_past.h"
 
 void
@@ -104,8 +105,8 @@ catalog_file_there(struct catalog *c, const struct catalog_file *file)
 }
 
 int
-catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
-    struct catalog_file *ret_file)
+catalog_file_find(struct catalog *c, uint64_t owner, const char *place,
+    const char *id, struct catalog_file *ret_file)
 {
 	char beyond[NX_ID_LEN + 2];
 	sqlite3_stmt *stmt;
@@ -125,6 +126,8 @@ catalog_file_find(struct catalog *c, uint64_t owner, const char *id,
 
 		catalog_read_file(stmt, &file);
 		there = catalog_file_there(c, &file);
+		if (there > 0)
+			there = catalog_file_within(c, &file, place);
 		if (there < 0 || (there > 0 && ++found > 1)) {
 			sqlite3_reset(stmt);
 			return there < 0 ? there : CATALOG_AMBIGUOUS;

@@ -7,6 +7,7 @@
 
 #include "common/err.h"
 #include "storaged/catalog/catalog_part_internal.h"
+#include "storaged/catalog/catalog_within.h"
 
 #define UPLOAD_COLUMNS                                             \
 	"u.file, f.id, u.owner, u.kind, u.bucket, u.key, f.name, " \
@@ -80,8 +81,8 @@ part_upload(struct nx_db *db, uint64_t owner, int64_t file,
 }
 
 int
-catalog_upload_find(struct catalog *c, uint64_t owner, const char *id,
-    struct catalog_upload *ret_upload)
+catalog_upload_find(struct catalog *c, uint64_t owner, const char *place,
+    const char *id, struct catalog_upload *ret_upload)
 {
 	sqlite3_stmt *stmt;
 	int r = nx_db_query(c->db, &stmt,
@@ -93,6 +94,10 @@ catalog_upload_find(struct catalog *c, uint64_t owner, const char *id,
 	r = take_upload(r, stmt, ret_upload);
 	if (r == 0)
 		r = catalog_leaving(c->db, ret_upload->owner);
+	if (r == 0) {
+		r = catalog_upload_within(c, ret_upload, place);
+		r = r < 0 ? r : r == 0;
+	}
 	return r > 0 ? CATALOG_NO_UPLOAD : r;
 }
 

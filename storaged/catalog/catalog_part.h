@@ -55,9 +55,10 @@ struct catalog_upload_open {
 	void *arg;
 };
 void catalog_upload_open(struct catalog *c, struct catalog_upload_open *op);
-/* @owner 0: anybody's. 0, CATALOG_NO_UPLOAD, -errno. */
-int catalog_upload_find(struct catalog *c, uint64_t owner, const char *id,
-    struct catalog_upload *ret_upload);
+/* @owner 0: anybody's. @place: as in catalog_file_find. 0, CATALOG_NO_UPLOAD,
+ * -errno. */
+int catalog_upload_find(struct catalog *c, uint64_t owner, const char *place,
+    const char *id, struct catalog_upload *ret_upload);
 /* Its metadata; number of bytes, or -errno. */
 int catalog_upload_meta(
     struct catalog *c, int64_t upload, uint8_t ret_meta[CATALOG_META_MAX]);

@@ -79,7 +79,8 @@ source_find(struct nx_request *r, struct storaged *s,
 		return find_version(r, s, q, ret_file);
 	if (q->path[0] != '\0')
 		return find_by_path(r, s, q->path, ret_file);
-	result = catalog_file_find(s->catalog, r->who.user_id, q->id, ret_file);
+	result = catalog_file_find(
+	    s->catalog, r->who.user_id, r->who.place, q->id, ret_file);
 	if (result != 0)
 		refuse_catalog(r, result, q->id);
 	return result;

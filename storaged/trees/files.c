@@ -166,8 +166,8 @@ serve_file_stat(
 	char sha256[SHA256_TEXT];
 	Nx__FileInfo info;
 	Nx__About about;
-	int result =
-	    catalog_file_find(s->catalog, r->who.user_id, q->id, &file);
+	int result = catalog_file_find(
+	    s->catalog, r->who.user_id, r->who.place, q->id, &file);
 
 	if (result != 0) {
 		refuse_catalog(r, result, q->id);
@@ -217,8 +217,8 @@ find_to_delete(struct nx_request *r, const Nx__FileRequest *q,
     const struct catalog_condition *condition, struct storaged *s,
     struct catalog_file *ret_file)
 {
-	int result =
-	    catalog_file_find(s->catalog, r->who.user_id, q->id, ret_file);
+	int result = catalog_file_find(
+	    s->catalog, r->who.user_id, r->who.place, q->id, ret_file);
 
 	if (result != 0 && result != CATALOG_NO_FILE)
 		return result;

@@ -67,24 +67,24 @@ made_up(struct gateway *g, const struct tickets *t, uint64_t victim)
 	struct nx_ticket ticket;
 	struct nx_ticket_key key = {0};
 
-	memcpy(&ticket, t->storage, sizeof(ticket));
+	memcpy(&ticket, t->storage, NX_TICKET_LEN);
 	ticket.user_id = victim;
-	is(list_files(g, &ticket, sizeof(ticket)), NX__STATUS__UNAUTHENTICATED,
+	is(list_files(g, &ticket, NX_TICKET_LEN), NX__STATUS__UNAUTHENTICATED,
 	    "another user's id in one's own ticket");
-	memcpy(&ticket, t->storage, sizeof(ticket));
+	memcpy(&ticket, t->storage, NX_TICKET_LEN);
 	ticket.expiry_us += 3600 * 1000000ULL;
-	is(list_files(g, &ticket, sizeof(ticket)), NX__STATUS__UNAUTHENTICATED,
+	is(list_files(g, &ticket, NX_TICKET_LEN), NX__STATUS__UNAUTHENTICATED,
 	    "a ticket made to live longer");
-	memcpy(&ticket, t->storage, sizeof(ticket));
+	memcpy(&ticket, t->storage, NX_TICKET_LEN);
 	ticket.epoch--;
-	is(list_files(g, &ticket, sizeof(ticket)), NX__STATUS__UNAUTHENTICATED,
+	is(list_files(g, &ticket, NX_TICKET_LEN), NX__STATUS__UNAUTHENTICATED,
 	    "a ticket of another epoch");
 	/* Sealed with a key of one's own. */
-	memcpy(&ticket, t->storage, sizeof(ticket));
+	memcpy(&ticket, t->storage, NX_TICKET_LEN);
 	key.epoch = ticket.epoch;
 	ticket.user_id = victim;
 	nx_ticket_seal(&key, &ticket);
-	is(list_files(g, &ticket, sizeof(ticket)), NX__STATUS__UNAUTHENTICATED,
+	is(list_files(g, &ticket, NX_TICKET_LEN), NX__STATUS__UNAUTHENTICATED,
 	    "a ticket sealed with a key of one's own");
 	is(list_nodes(g, t->storage, NX_TICKET_LEN),
 	    NX__STATUS__UNAUTHENTICATED, "storaged's ticket shown to nodemgr");

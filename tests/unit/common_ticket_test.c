@@ -45,7 +45,8 @@ check(const struct nx_ticket *k)
 {
 	struct nx_ticket out;
 
-	return nx_tickets_check(t, (const uint8_t *)k, sizeof(*k), &out);
+	return nx_tickets_check(
+	    t, (const uint8_t *)k, NX_TICKET_LEN + k->place_len, &out);
 }
 
 static void
@@ -55,8 +56,34 @@ accepts_its_own(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    nx_tickets_check(t, (uint8_t *)&k, sizeof(k), &out), NX_TICKET_OK);
+	    nx_tickets_check(t, (uint8_t *)&k, NX_TICKET_LEN, &out),
+	    NX_TICKET_OK);
 	assert_int_equal(out.user_id, 7);
+	assert_string_equal(out.place, "");
+}
+
+/* With where it is good, all of that. */
+static void
+keeps_to_its_place(void **state)
+{
+	struct nx_ticket k = ticket_for(7, 1), out;
+
+	(void)state;
+	memset(k.place, 'p', NX_PLACE_MAX);
+	k.place_len = NX_PLACE_MAX;
+	nx_ticket_seal(nx_tickets_key(t), &k);
+	assert_int_equal(nx_ticket_len((uint8_t *)&k), NX_TICKET_MAX);
+	assert_int_equal(
+	    nx_tickets_check(t, (uint8_t *)&k, NX_TICKET_MAX, &out),
+	    NX_TICKET_OK);
+	assert_int_equal(strlen(out.place), NX_PLACE_MAX);
+	k.place[NX_PLACE_MAX - 1] = 'q';
+	assert_int_equal(check(&k), NX_TICKET_FORGED);
+	k.place[NX_PLACE_MAX - 1] = 'p';
+	k.place_len--;
+	assert_int_equal(check(&k), NX_TICKET_FORGED);
+	k.place_len = 0;
+	assert_int_equal(check(&k), NX_TICKET_FORGED);
 }
 
 /* Whatever bit is flipped, it is not accepted. */
@@ -67,11 +94,13 @@ refuses_every_flipped_bit(void **state)
 	size_t bit;
 
 	(void)state;
-	for (bit = 0; bit < sizeof(k) * 8; bit++) {
+	for (bit = 0; bit < NX_TICKET_LEN * 8; bit++) {
 		struct nx_ticket forged = k;
 
 		((uint8_t *)&forged)[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_int_not_equal(check(&forged), NX_TICKET_OK);
+		assert_int_not_equal(nx_tickets_check(t, (uint8_t *)&forged,
+					 NX_TICKET_LEN, NULL),
+		    NX_TICKET_OK);
 	}
 }
 
@@ -79,16 +108,15 @@ static void
 refuses_other_lengths(void **state)
 {
 	struct nx_ticket k = ticket_for(7, 1), out;
-	uint8_t longer[sizeof(k) + 1];
+	uint8_t longer[NX_TICKET_MAX + 1] = {0};
 	size_t len;
 
 	(void)state;
-	memcpy(longer, &k, sizeof(k));
-	for (len = 0; len < sizeof(k); len++)
-		assert_int_equal(nx_tickets_check(t, longer, len, &out),
-		    NX_TICKET_MALFORMED);
-	assert_int_equal(nx_tickets_check(t, longer, sizeof(longer), &out),
-	    NX_TICKET_MALFORMED);
+	memcpy(longer, &k, NX_TICKET_LEN);
+	for (len = 0; len <= sizeof(longer); len++)
+		if (len != NX_TICKET_LEN)
+			assert_int_equal(nx_tickets_check(t, longer, len, &out),
+			    NX_TICKET_MALFORMED);
 }
 
 static void
@@ -133,7 +161,7 @@ refuses_a_former_key(void **state)
 
 	(void)state;
 	assert_int_not_equal(
-	    nx_tickets_check(after, (uint8_t *)&k, sizeof(k), &out),
+	    nx_tickets_check(after, (uint8_t *)&k, NX_TICKET_LEN, &out),
 	    NX_TICKET_OK);
 	nx_tickets_free(after);
 }
@@ -180,6 +208,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	    T(accepts_its_own),
+	    T(keeps_to_its_place),
 	    T(refuses_every_flipped_bit),
 	    T(refuses_other_lengths),
 	    T(refuses_another_audience),

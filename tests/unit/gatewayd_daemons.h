@@ -117,11 +117,11 @@ lab_check_token(struct nx_request *r, void *ctx)
 	reply.user_id = t.user_id;
 	reply.username = (char[]){"ann"};
 	reply.storage_ticket.data = (uint8_t *)&t;
-	reply.storage_ticket.len = sizeof(t);
+	reply.storage_ticket.len = NX_TICKET_LEN;
 	n.audience = NX_ROLE_NODE;
 	nx_ticket_seal(nx_tickets_key(lab.node_tickets), &n);
 	reply.node_ticket.data = (uint8_t *)&n;
-	reply.node_ticket.len = sizeof(n);
+	reply.node_ticket.len = NX_TICKET_LEN;
 	reply.valid_until = nx_now_us() + 50 * 1000000ULL;
 	nx_answer(r, &reply.base, NULL, 0);
 }

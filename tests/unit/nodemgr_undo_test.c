@@ -319,7 +319,7 @@ test_user_deleted(void **state)
 	(void)state;
 	nx_ticket_seal(nx_tickets_key(world.m.tickets), &t);
 	assert_int_equal(
-	    nx_tickets_check(world.m.tickets, ticket, sizeof(t), &t),
+	    nx_tickets_check(world.m.tickets, ticket, NX_TICKET_LEN, &t),
 	    NX_TICKET_OK);
 	assert_int_equal(create_node(&a, USER, "a", NULL), 0);
 	forget_answer(&a);
@@ -333,7 +333,7 @@ test_user_deleted(void **state)
 	forget_answer(&a);
 	/* Nor does a ticket from before make them a node nobody deletes. */
 	assert_int_equal(
-	    nx_tickets_check(world.m.tickets, ticket, sizeof(t), &t),
+	    nx_tickets_check(world.m.tickets, ticket, NX_TICKET_LEN, &t),
 	    NX_TICKET_REVOKED);
 	for (i = 0; i < 200 && world.volumes > 1; i++)
 		turn();

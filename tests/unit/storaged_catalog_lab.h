@@ -199,7 +199,7 @@ static inline int
 do_remove(uint64_t owner, const char *id)
 {
 	struct catalog_remove op = {.done = on_done};
-	int result = catalog_file_find(lab.c, owner, id, &op.file);
+	int result = catalog_file_find(lab.c, owner, "", id, &op.file);
 
 	if (result != 0)
 		return result;

@@ -173,7 +173,7 @@ lab_first_chunk(const char *id, struct catalog_chunk *ret_chunk)
 {
 	struct catalog_file file;
 
-	assert_int_equal(catalog_file_find(lab.s.catalog, 0, id, &file), 0);
+	assert_int_equal(catalog_file_find(lab.s.catalog, 0, "", id, &file), 0);
 	assert_int_equal(
 	    catalog_file_chunks(lab.s.catalog, file.key, 0, ret_chunk, 1), 1);
 }

@@ -160,7 +160,7 @@ test_large_deletion(void **state)
 				" FROM users WHERE user = 1"),
 	    0);
 	assert_int_equal(
-	    catalog_file_find(lab.c, 1, id, &file), CATALOG_NO_FILE);
+	    catalog_file_find(lab.c, 1, "", id, &file), CATALOG_NO_FILE);
 	assert_int_equal(do_remove(1, id), CATALOG_NO_FILE);
 	assert_int_equal(do_mkdir(1, "/big", false), 0);
 	assert_int_equal(catalog_waiting(lab.c, 1, &waits), 0);

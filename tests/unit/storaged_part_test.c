@@ -31,10 +31,10 @@ test_parts(void **state)
 	assert_int_equal(catalog_part_list(lab.c, u.file, 2, found, 4), 2);
 	assert_int_equal(found[0].number, 3);
 	assert_int_equal(found[0].size, 6 * MIB);
-	assert_int_equal(catalog_upload_find(lab.c, 1, u.id, &got), 0);
+	assert_int_equal(catalog_upload_find(lab.c, 1, "", u.id, &got), 0);
 	assert_int_equal(got.size, 31 * MIB + 1);
 	assert_int_equal(
-	    catalog_upload_find(lab.c, 2, u.id, &got), CATALOG_NO_UPLOAD);
+	    catalog_upload_find(lab.c, 2, "", u.id, &got), CATALOG_NO_UPLOAD);
 	/* nobody sees it yet */
 	assert_int_equal(find_object("mp", "key", NULL, &o), CATALOG_NO_KEY);
 	assert_int_equal(do_remove(1, u.id), CATALOG_NO_FILE);
@@ -64,7 +64,7 @@ test_parts(void **state)
 	assert_int_equal(o.parts, 2);
 	assert_string_equal(o.etag.text, "whole-2");
 	assert_int_equal(
-	    catalog_upload_find(lab.c, 1, u.id, &got), CATALOG_NO_UPLOAD);
+	    catalog_upload_find(lab.c, 1, "", u.id, &got), CATALOG_NO_UPLOAD);
 	while (do_reap())
 		;
 	assert_int_equal(number("SELECT count(*) FROM chunks"), 4);
@@ -262,13 +262,13 @@ test_offsets(void **state)
 		size += piece_size(i);
 	}
 	recount();
-	assert_int_equal(catalog_upload_find(lab.c, 1, u.id, &got), 0);
+	assert_int_equal(catalog_upload_find(lab.c, 1, "", u.id, &got), 0);
 	assert_int_equal(got.size, size);
 	assert_int_equal(got.parts, PIECES);
 	assert_int_equal(finish(&u, "/d/f", PIECES), CATALOG_OFFSET);
 	assert_int_equal(finish(&got, "/d/f", PIECES), 0);
 	recount();
-	assert_int_equal(catalog_file_find(lab.c, 1, u.id, &f), 0);
+	assert_int_equal(catalog_file_find(lab.c, 1, "", u.id, &f), 0);
 	assert_true(f.in_tree);
 	assert_int_equal(f.size, size);
 	assert_int_equal(f.parts, PIECES);
@@ -337,7 +337,7 @@ test_damage(void **state)
 	    lab.c, number("SELECT max(chunk) FROM chunks"), CATALOG_DAMAGED);
 	catalog_barrier(lab.c, &barrier);
 	wait_for(&result);
-	assert_int_equal(catalog_file_find(lab.c, 1, u.id, &f), 0);
+	assert_int_equal(catalog_file_find(lab.c, 1, "", u.id, &f), 0);
 	assert_int_equal(f.damaged, 1);
 	catalog_file_place(lab.c, &f, place, sizeof(place));
 	assert_string_equal(place, "mp:key");

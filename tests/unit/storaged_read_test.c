@@ -186,7 +186,7 @@ test_missing_is_remembered(void **state)
 	(void)state;
 	LAB_OK(lab_upload(1, &u, data, MIB, id));
 	free(data);
-	assert_int_equal(catalog_file_find(lab.s.catalog, 0, id, &file), 0);
+	assert_int_equal(catalog_file_find(lab.s.catalog, 0, "", id, &file), 0);
 	assert_int_equal(
 	    catalog_file_chunks(lab.s.catalog, file.key, 0, &chunk, 1), 1);
 	TAILQ_FOREACH(v, &lab.s.volumes->list, entry)

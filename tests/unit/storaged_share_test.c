@@ -265,7 +265,7 @@ content_of(const char *path)
 
 	parse(path, &p);
 	assert_int_equal(catalog_stat(lab.c, 1, &p, &e), 0);
-	assert_int_equal(catalog_file_find(lab.c, 1, e.id, &file), 0);
+	assert_int_equal(catalog_file_find(lab.c, 1, "", e.id, &file), 0);
 	return file.content;
 }
 
