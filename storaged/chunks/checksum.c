@@ -1,6 +1,6 @@
 /*
- * MD5 and SHA-256 are OpenSSL's, CRC32C is ISA-L's: this file knows how to
- * ask them, so that nothing else has to.
+ * MD5 is OpenSSL's, CRC32C is ISA-L's: this file knows how to ask them, so that
+ * nothing else has to.
  */
 #include <inttypes.h>
 #include <isa-l/crc.h>
@@ -22,7 +22,7 @@ struct hasher {
 };
 
 /* Fetched once: fetching takes locks and files. */
-static EVP_MD *md5_method, *sha256_method;
+static EVP_MD *md5_method;
 
 int
 checksum_setup(void)
@@ -33,9 +33,7 @@ checksum_setup(void)
 		return -ENOTSUP;
 	if (!md5_method)
 		md5_method = EVP_MD_fetch(NULL, "MD5", NULL);
-	if (!sha256_method)
-		sha256_method = EVP_MD_fetch(NULL, "SHA256", NULL);
-	if (!md5_method || !sha256_method)
+	if (!md5_method)
 		return -ENOTSUP;
 	if (hasher_new(&h) < 0)
 		return -ENOMEM;
@@ -145,93 +143,10 @@ hasher_end(struct hasher *h, uint8_t ret_md5[MD5_LEN])
 	nx_assert(EVP_DigestFinal_ex(h->md5, ret_md5, NULL));
 }
 
-/* --- a whole content --------------------------------------------------------*/
-
-struct digest {
-	EVP_MD_CTX *ctx[DIGEST_KINDS]; /* NULL: not wanted */
-};
-
-int
-digest_new(const bool wanted[DIGEST_KINDS], struct digest **ret_digest)
-{
-	EVP_MD *const methods[DIGEST_KINDS] = {
-	    [DIGEST_MD5] = md5_method, [DIGEST_SHA256] = sha256_method};
-	struct digest *d = calloc(1, sizeof(*d));
-
-	if (!d)
-		return -ENOMEM;
-	for (size_t i = 0; i < DIGEST_KINDS; i++) {
-		if (!wanted[i])
-			continue;
-		d->ctx[i] = EVP_MD_CTX_new();
-		if (!d->ctx[i] ||
-		    !EVP_DigestInit_ex(d->ctx[i], methods[i], NULL)) {
-			digest_free(d);
-			return -ENOMEM;
-		}
-	}
-	*ret_digest = d;
-	return 0;
-}
-
-struct digest *
-digest_free(struct digest *d)
-{
-	for (size_t i = 0; d && i < DIGEST_KINDS; i++)
-		EVP_MD_CTX_free(d->ctx[i]);
-	free(d);
-	return NULL;
-}
-
-void
-digest_add(struct digest *d, const void *data, size_t len)
-{
-	for (size_t i = 0; i < DIGEST_KINDS; i++)
-		nx_assert(!d->ctx[i] || EVP_DigestUpdate(d->ctx[i], data, len));
-}
-
-void
-digest_end(struct digest *d, struct digest_values *ret_values)
-{
-	uint8_t *const to[DIGEST_KINDS] = {
-	    [DIGEST_MD5] = ret_values->md5,
-	    [DIGEST_SHA256] = ret_values->sha256,
-	};
-
-	for (size_t i = 0; i < DIGEST_KINDS; i++) {
-		ret_values->known[i] = d->ctx[i] != NULL;
-		nx_assert(
-		    !d->ctx[i] || EVP_DigestFinal_ex(d->ctx[i], to[i], NULL));
-	}
-}
-
-bool
-digest_is(const struct digest_values *values, const bool wanted[DIGEST_KINDS],
-    const uint8_t *expected, size_t len)
-{
-	const uint8_t *const from[DIGEST_KINDS] = {
-	    [DIGEST_MD5] = values->md5,
-	    [DIGEST_SHA256] = values->sha256,
-	};
-	const size_t lens[DIGEST_KINDS] = {
-	    [DIGEST_MD5] = MD5_LEN, [DIGEST_SHA256] = SHA256_LEN};
-	size_t at = 0;
-
-	for (size_t i = 0; i < DIGEST_KINDS; i++) {
-		if (!wanted[i])
-			continue;
-		if (!values->known[i] || len - at < lens[i] ||
-		    memcmp(from[i], expected + at, lens[i]) != 0)
-			return false;
-		at += lens[i];
-	}
-	return len == at;
-}
-
 /* --- as users see them ------------------------------------------------------*/
 
-static void
-hex(const uint8_t *data, size_t len, char *ret_text)
+void
+checksum_text(const uint8_t *data, size_t len, char *ret_text)
 {
 	static const char digits[] = "0123456789abcdef";
 
@@ -245,17 +160,10 @@ hex(const uint8_t *data, size_t len, char *ret_text)
 void
 checksum_etag_of(const uint8_t md5[MD5_LEN], size_t n, struct etag *ret_etag)
 {
-	hex(md5, MD5_LEN, ret_etag->text);
+	checksum_text(md5, MD5_LEN, ret_etag->text);
 	if (n > 0)
 		snprintf(ret_etag->text + 32, sizeof(ret_etag->text) - 32,
 		    "-%" PRIu32, (uint32_t)n);
-}
-
-void
-checksum_sha256_text(
-    const uint8_t sha256[SHA256_LEN], char ret_text[SHA256_TEXT])
-{
-	hex(sha256, SHA256_LEN, ret_text);
 }
 
 void
@@ -276,7 +184,7 @@ void
 checksum_etag(const uint8_t (*md5s)[MD5_LEN], size_t n, struct etag *ret_etag)
 {
 	if (n == 1)
-		hex(md5s[0], MD5_LEN, ret_etag->text);
+		checksum_text(md5s[0], MD5_LEN, ret_etag->text);
 	else
 		checksum_etag_parts(md5s, n, ret_etag);
 }

@@ -51,36 +51,6 @@ uint32_t checksum_crc(const void *data, size_t len);
 uint32_t checksum_crc_far(const void *data, size_t len);
 
 /*
- * Checksums of a whole content, for uploaders who say what it must be. None of
- * the chunks' own can be put together to that. Bytes in order, one thread at a
- * time.
- */
-enum digest_kind {
-	DIGEST_MD5,    /* 16 bytes */
-	DIGEST_SHA256, /* 32 bytes */
-	DIGEST_KINDS
-};
-#define SHA256_LEN  32U
-#define SHA256_TEXT (2 * SHA256_LEN + 1)
-#define DIGEST_MAX  48U
-
-struct digest;
-/* Of each kind that is @wanted, at least one. 0 or -ENOMEM. */
-int digest_new(const bool wanted[DIGEST_KINDS], struct digest **ret_digest);
-/* Accepts NULL; returns NULL. */
-struct digest *digest_free(struct digest *d);
-void digest_add(struct digest *d, const void *data, size_t len);
-/* Of what was added, those that were wanted; nothing can be added after. */
-struct digest_values {
-	bool known[DIGEST_KINDS];
-	uint8_t md5[MD5_LEN], sha256[SHA256_LEN];
-};
-void digest_end(struct digest *d, struct digest_values *ret_values);
-/* Are these the checksums of the kinds that are @wanted, one after the other? */
-bool digest_is(const struct digest_values *values,
-    const bool wanted[DIGEST_KINDS], const uint8_t *expected, size_t len);
-
-/*
  * The file's checksum as users see it (S3's rule): of one chunk its MD5; of
  * several the MD5 of their MD5s, "-" and their number.
  */
@@ -95,7 +65,7 @@ void checksum_etag_parts(
 /* Of @md5, which is the MD5 of @n MD5s. */
 void
 checksum_etag_of(const uint8_t md5[MD5_LEN], size_t n, struct etag *ret_etag);
-void checksum_sha256_text(
-    const uint8_t sha256[SHA256_LEN], char ret_text[SHA256_TEXT]);
+/* @len bytes as 2 * @len digits and a NUL. */
+void checksum_text(const uint8_t *data, size_t len, char *ret_text);
 
 #endif

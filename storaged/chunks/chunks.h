@@ -4,6 +4,7 @@
  * give it stores and checksums.
  *
  *	checksum.h      MD5 and CRC32C of a chunk
+ *	digest.h        sums of a whole content
  *	seal.h          encryption of blocks and buffers
  *	coding.h        the form of a chunk that is packed or sealed
  *	chunk_store.h   where chunks live: the seam a second backend fills
@@ -21,6 +22,7 @@
 #include "storaged/chunks/chunk_put.h"
 #include "storaged/chunks/chunk_store.h"
 #include "storaged/chunks/coding.h"
+#include "storaged/chunks/digest.h"
 #include "storaged/chunks/erasure.h"
 #include "storaged/chunks/seal.h"
 #include "storaged/chunks/sending.h"

@@ -67,7 +67,7 @@ info_sha256(struct catalog *c, int64_t key, char ret_text[SHA256_TEXT])
 
 	ret_text[0] = '\0';
 	if (r > 0)
-		checksum_sha256_text(sha256, ret_text);
+		checksum_text(sha256, SHA256_LEN, ret_text);
 	return r < 0 ? r : 0;
 }
 

@@ -115,7 +115,7 @@ intent_answer(const struct intent *in, const struct catalog_commit *c,
 		volumes_settle(in->s->volumes, &c->chunks[i]);
 	info_file(&c->file, &info, NULL);
 	if (c->sha256)
-		checksum_sha256_text(c->sha256, sha256);
+		checksum_text(c->sha256, SHA256_LEN, sha256);
 	info.sha256 = sha256;
 	reply.file = &info;
 	reply.path = info_text(in->path ? in->path->text : "");
