@@ -21,7 +21,7 @@
 /* The one that is under way for the same place; *ret_id is empty if none is. */
 static Nx__Status
 find(struct ctl *c, const Nx__OpenUploadRequest *asked, char ret_id[33],
-    uint64_t *ret_size)
+    uint64_t *ret_size, bool *ret_sha256)
 {
 	Nx__ResumableListRequest q = NX__RESUMABLE_LIST_REQUEST__INIT;
 	const char *path = asked->path, *name = asked->name;
@@ -45,6 +45,7 @@ find(struct ctl *c, const Nx__OpenUploadRequest *asked, char ret_id[33],
 				continue;
 			snprintf(ret_id, 33, "%s", u->id);
 			*ret_size = u->size;
+			*ret_sha256 = u->sha256;
 		}
 		snprintf(after, sizeof(after), "%s", a->next);
 		q.after = after;
@@ -59,14 +60,24 @@ begin(struct ctl *c, const Nx__OpenUploadRequest *asked, char ret_id[33],
 {
 	Nx__ResumableOpenRequest q = NX__RESUMABLE_OPEN_REQUEST__INIT;
 	ctl_cleanup_reply struct ctl_reply reply = {0};
-	Nx__Status status = find(c, asked, ret_id, ret_size);
+	bool sha256 = false;
+	Nx__Status status = find(c, asked, ret_id, ret_size, &sha256);
 
+	if (status == NX__STATUS__OK && ret_id[0] && asked->want_sha256 &&
+	    !sha256) {
+		snprintf(c->error, sizeof(c->error),
+		    "what has come of it was begun without --sha256: go on so, "
+		    "or give it up with nexusctl upload drop %.8s",
+		    ret_id);
+		return NX__STATUS__CONFLICT;
+	}
 	if (status != NX__STATUS__OK || ret_id[0])
 		return status;
 	q.name = asked->name;
 	q.path = asked->path;
 	q.replicas = asked->replicas;
 	q.erasure = asked->erasure;
+	q.want_sha256 = asked->want_sha256;
 	status = ctl_call(
 	    c, nx_ask_resumable_open(&q), NULL, 0, CTL_QUICK_US, &reply);
 	if (status != NX__STATUS__OK)

@@ -134,10 +134,6 @@ upload(struct ctl *c, const char *local, Nx__OpenUploadRequest *request)
 	int exit;
 
 	request->want_sha256 = ctl_flag(c, "sha256");
-	if (ctl_flag(c, "resume") && request->want_sha256)
-		return ctl_failf(c, NX__STATUS__INVALID,
-		    "what goes on where it broke off is not read again: "
-		    "--sha256 and --resume do not go together");
 	if (ctl_flag(c, "resume"))
 		return ctl_resume(c, local, request);
 	exit = ctl_upload(c, local, nx_ask_file_open_upload(request),

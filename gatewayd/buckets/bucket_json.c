@@ -90,6 +90,8 @@ json_upload(struct buf *b, const char *name, const Nx__UploadInfo *m)
 		json_string(b, "name", m->name);
 	json_uint(b, "size", m->size);
 	json_uint(b, "parts", m->parts);
+	if (m->sha256)
+		json_bool(b, "sha256", true);
 	json_uint(b, "began_at", m->began_at);
 	json_uint(b, "expires_at", m->expires_at);
 	json_close(b, '}');

@@ -36,6 +36,7 @@ on_opened(struct req *r, const struct nx_reply *reply)
 struct open_wanted {
 	char *path, *name, *erasure;
 	uint64_t replicas;
+	bool sha256;
 };
 static const struct json_field open_fields[] = {
     {"path", JSON_STRING, false, offsetof(struct open_wanted, path), 0, 0},
@@ -44,6 +45,7 @@ static const struct json_field open_fields[] = {
 	8},
     {"erasure", JSON_STRING, false, offsetof(struct open_wanted, erasure), 0,
 	0},
+    {"sha256", JSON_BOOL, false, offsetof(struct open_wanted, sha256), 0, 0},
 };
 
 static void
@@ -67,6 +69,7 @@ upload_begin(struct req *r)
 	m.replicas = (uint32_t)w.replicas;
 	if (w.erasure)
 		m.erasure = w.erasure;
+	m.want_sha256 = w.sha256;
 	req_call(r, nx_ask_resumable_open(&m), NULL, on_opened);
 }
 
@@ -152,12 +155,15 @@ upload_append(struct req *r)
 struct finish_wanted {
 	uint64_t size;
 	bool create_only;
+	char *sha256;
 };
 static const struct json_field finish_fields[] = {
     {"size", JSON_UINT, true, offsetof(struct finish_wanted, size), 0,
 	1ULL << 53},
     {"create_only", JSON_BOOL, false,
 	offsetof(struct finish_wanted, create_only), 0, 0},
+    {"sha256", JSON_STRING, false, offsetof(struct finish_wanted, sha256), 0,
+	0},
 };
 
 static void
@@ -173,11 +179,19 @@ upload_end(struct req *r)
 	struct req_call_opts opts = {.timeout_s = BUCKET_LONG_S};
 	struct finish_wanted w = {0};
 	struct condition condition;
+	uint8_t sha256[DIGEST_MAX];
 
 	if (!req_take(r, finish_fields, NX_ARRAY_SIZE(finish_fields), &w))
 		return;
 	if (!req_condition(r, &condition))
 		return;
+	if (w.sha256 && !digest_read(w.sha256, sha256)) {
+		req_fail(
+		    r, 400, "invalid", "A SHA-256 is 64 hexadecimal digits.");
+		return;
+	}
+	m.sha256.data = sha256;
+	m.sha256.len = w.sha256 ? sizeof(sha256) : 0;
 	m.id = bucket_text(r->param);
 	m.size = w.size;
 	m.create_only = w.create_only;

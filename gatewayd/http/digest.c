@@ -150,16 +150,23 @@ is_coded(struct http_span codings)
 }
 
 bool
+digest_read(const char *sha256, uint8_t ret_value[DIGEST_MAX])
+{
+	size_t n;
+
+	return sodium_hex2bin(ret_value, DIGEST_MAX, sha256, strlen(sha256),
+		   NULL, &n, NULL) == 0 &&
+	    n == DIGEST_MAX;
+}
+
+bool
 digest_field(const char *sha256, char ret_value[DIGEST_FIELD])
 {
 	char base64[sodium_base64_ENCODED_LEN(
-	    32, sodium_base64_VARIANT_ORIGINAL)];
-	uint8_t value[32];
-	size_t n;
+	    DIGEST_MAX, sodium_base64_VARIANT_ORIGINAL)];
+	uint8_t value[DIGEST_MAX];
 
-	if (sodium_hex2bin(value, sizeof(value), sha256, strlen(sha256), NULL,
-		&n, NULL) < 0 ||
-	    n != sizeof(value))
+	if (!digest_read(sha256, value))
 		return false;
 	sodium_bin2base64(base64, sizeof(base64), value, sizeof(value),
 	    sodium_base64_VARIANT_ORIGINAL);

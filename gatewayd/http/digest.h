@@ -38,8 +38,9 @@ size_t digest_join(const struct digest *d, uint8_t ret_values[DIGEST_ALL_MAX]);
  */
 const struct http_error *
 digest_of(struct digest *ret_digest, const struct http_head *head);
-/* The value of Repr-Digest (RFC 9530) for a SHA-256 in hexadecimal. False: that is
- * none. */
+/* A SHA-256 of hexadecimal digits. False: that is none. */
+bool digest_read(const char *sha256, uint8_t ret_value[DIGEST_MAX]);
+/* The value of Repr-Digest (RFC 9530) for such a one. False: that is none. */
 #define DIGEST_FIELD 64U
 bool digest_field(const char *sha256, char ret_value[DIGEST_FIELD]);
 /* Of @head no more than what its sender wants to be told. */

@@ -33,6 +33,7 @@ upload_info(const struct catalog_upload *u, const char *bucket,
 	ret_info->expires_at = u->expires_at;
 	ret_info->size = u->size;
 	ret_info->parts = u->parts;
+	ret_info->sha256 = u->sums & CATALOG_SUM_SHA256;
 }
 
 /* --- opening ----------------------------------------------------------------*/

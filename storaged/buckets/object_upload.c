@@ -138,6 +138,21 @@ serve_part_open_upload(struct nx_request *r, const Nx__PartOpenUploadRequest *q,
 
 /* --- pieces -----------------------------------------------------------------*/
 
+/* Where its SHA-256 stands. False: the request has ended. */
+static bool
+take_state(struct nx_request *r, struct storaged *s,
+    const struct catalog_upload *u, struct upload_target *t)
+{
+	int e = 0;
+
+	t->sums = u->sums & CATALOG_SUM_SHA256;
+	if (t->sums)
+		e = catalog_upload_state(s->catalog, u->file, t->state);
+	if (e < 0)
+		nx_refuse_errno(r, e, "reading where its SHA-256 stands");
+	return e == 0;
+}
+
 void
 serve_resumable_append(struct nx_request *r,
     const Nx__ResumableAppendRequest *q, struct storaged *s)
@@ -159,5 +174,8 @@ serve_resumable_append(struct nx_request *r,
 		return;
 	ask.target->part.offset = q->offset;
 	ask.target->part.keep = BUCKETS_RESUMABLE_KEEP;
-	uploads_open(r, s, &ask);
+	if (take_state(r, s, &u, ask.target))
+		uploads_open(r, s, &ask);
+	else
+		free(ask.target);
 }

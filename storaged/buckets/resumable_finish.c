@@ -26,6 +26,7 @@ struct finish {
 	struct path path;
 	struct digest *digest; /* over the MD5 of each piece */
 	struct etag only;      /* of the one piece, if there is one */
+	struct digest_values sums;
 	uint32_t after;
 	struct catalog_assembly assembly;
 	struct catalog_commit commit;
@@ -50,12 +51,20 @@ refuse(struct finish *f, int result)
 }
 
 static void
-answer(struct nx_request *r, const struct catalog_file *file, const char *path)
+answer(struct nx_request *r, struct storaged *s,
+    const struct catalog_file *file, const char *path)
 {
 	Nx__FinishUploadReply reply = NX__FINISH_UPLOAD_REPLY__INIT;
+	char sha256[SHA256_TEXT];
 	Nx__FileInfo info;
+	int e = info_sha256(s->catalog, file->key, sha256);
 
+	if (e < 0) {
+		nx_refuse_errno(r, e, "reading about the file");
+		return;
+	}
 	info_file(file, &info, NULL);
+	info.sha256 = sha256;
 	reply.file = &info;
 	reply.path = info_text(path);
 	reply.offset = file->size;
@@ -75,7 +84,7 @@ committed(int result, void *arg)
 		" pieces=%u",
 	    f->commit.file.id, f->upload.owner, f->commit.file.size,
 	    f->upload.parts);
-	answer(f->request, &f->commit.file, f->upload.path);
+	answer(f->request, f->s, &f->commit.file, f->upload.path);
 	if (f->commit.freed)
 		collector_kick(f->s->collector);
 	finish_free(f);
@@ -98,6 +107,8 @@ commit(struct finish *f)
 	    .parts = u->parts,
 	    .size = u->size,
 	    .chunks = u->chunks};
+	if (f->sums.known[DIGEST_SHA256])
+		op->sha256 = f->sums.sha256;
 	op->assembly = &f->assembly;
 	op->file.owner = u->owner;
 	(void)snprintf(op->file.name, sizeof(op->file.name), "%s", u->name);
@@ -164,6 +175,50 @@ sum_later(struct finish *f)
 		refuse(f, -ENOMEM);
 }
 
+/* --- the SHA-256 ------------------------------------------------------------*/
+
+/* What all of it hashes to, if that is wanted. 0 or -errno. */
+static int
+end_sum(struct finish *f)
+{
+	const struct catalog_upload *u = &f->upload;
+	uint8_t state[DIGEST_STATE];
+	struct digest *d;
+	int r;
+
+	if (!(u->sums & CATALOG_SUM_SHA256))
+		return 0;
+	r = catalog_upload_state(f->s->catalog, u->file, state);
+	if (r == 0)
+		r = digest_resume(state, u->size, &d);
+	if (r < 0)
+		return r;
+	digest_end(d, &f->sums);
+	digest_free(d);
+	return 0;
+}
+
+/* Is it what was @said? False: @r has been refused. */
+static bool
+is_expected(struct nx_request *r, const ProtobufCBinaryData *said,
+    const uint8_t *sha256)
+{
+	if (said->len == 0)
+		return true;
+	if (!sha256)
+		nx_refuse(r, NX__STATUS__INVALID,
+		    "the SHA-256 of this upload is not known: say that it is "
+		    "wanted when one is opened");
+	else if (said->len != SHA256_LEN ||
+	    memcmp(said->data, sha256, SHA256_LEN) != 0)
+		nx_refuse(r, NX__STATUS__INVALID,
+		    "what came has another SHA-256 than was announced: give "
+		    "the upload up, and send the file again");
+	else
+		return true;
+	return false;
+}
+
 /* --- what is asked ----------------------------------------------------------*/
 
 static bool
@@ -172,6 +227,7 @@ fill(struct finish *f, const Nx__ResumableFinishRequest *q)
 	static const bool md5[DIGEST_KINDS] = {[DIGEST_MD5] = true};
 	const struct catalog_upload *u = &f->upload;
 	const char *wrong = condition_read(q->condition, &f->commit.condition);
+	int e;
 
 	if (!wrong && u->path[0] != '\0')
 		wrong = path_parse(u->path, strlen(u->path), &f->path);
@@ -187,28 +243,42 @@ fill(struct finish *f, const Nx__ResumableFinishRequest *q)
 		return false;
 	}
 	f->commit.create_only = q->create_only || u->adds_only;
-	if (digest_new(md5, &f->digest) == 0)
-		return true;
-	nx_refuse_errno(f->request, -ENOMEM, "finishing the upload");
+	e = digest_new(md5, &f->digest);
+	if (e == 0)
+		e = end_sum(f);
+	if (e == 0)
+		return is_expected(f->request, &q->sha256,
+		    f->sums.known[DIGEST_SHA256] ? f->sums.sha256 : NULL);
+	nx_refuse_errno(f->request, e, "finishing the upload");
 	return false;
 }
 
 /* It may have become a file by the time somebody asks again. */
 static void
-answer_again(struct nx_request *r, struct storaged *s, const char *id)
+answer_again(struct nx_request *r, struct storaged *s,
+    const Nx__ResumableFinishRequest *q)
 {
 	struct catalog_file file;
 	char place[PATH_BYTES_MAX + 1];
-	int e = nx_id_valid(id) ? catalog_file_find(s->catalog, r->who.user_id,
-				      r->who.place, id, &file)
-				: CATALOG_NO_FILE;
+	uint8_t sha256[SHA256_LEN];
+	int known = 0;
+	int e = nx_id_valid(q->id)
+	    ? catalog_file_find(
+		  s->catalog, r->who.user_id, r->who.place, q->id, &file)
+	    : CATALOG_NO_FILE;
 
+	if (e == 0)
+		known = catalog_file_sha256(s->catalog, file.key, sha256);
+	if (known < 0)
+		e = known;
 	if (e != 0 || file.in_bucket) {
-		refuse_catalog(r, e < 0 ? e : CATALOG_NO_UPLOAD, id);
+		refuse_catalog(r, e < 0 ? e : CATALOG_NO_UPLOAD, q->id);
 		return;
 	}
+	if (!is_expected(r, &q->sha256, known ? sha256 : NULL))
+		return;
 	catalog_file_place(s->catalog, &file, place, sizeof(place));
-	answer(r, &file, file.in_tree ? place : "");
+	answer(r, s, &file, file.in_tree ? place : "");
 }
 
 /* Safe to grant: what becomes visible is the caller's own, and counts no more
@@ -229,7 +299,7 @@ serve_resumable_finish(struct nx_request *r,
 		    : CATALOG_NO_UPLOAD;
 	}
 	if (e == CATALOG_NO_UPLOAD)
-		answer_again(r, s, q->id);
+		answer_again(r, s, q);
 	else if (e < 0)
 		nx_refuse_errno(r, e, "finishing the upload");
 	else if (f->upload.kind != CATALOG_RESUMABLE ||

@@ -22,6 +22,7 @@
 struct open_request {
 	struct catalog_upload_open op;
 	struct nx_request *request;
+	uint8_t state[DIGEST_STATE];
 };
 
 static const char *
@@ -83,6 +84,23 @@ read_place(struct nx_request *r, struct storaged *s,
 	return true;
 }
 
+/* A SHA-256 of nothing yet. 0 or -errno. */
+static int
+begin_sum(struct open_request *o)
+{
+	static const bool sha256[DIGEST_KINDS] = {[DIGEST_SHA256] = true};
+	struct digest *d;
+	int r = digest_new(sha256, &d);
+
+	if (r < 0)
+		return r;
+	digest_save(d, o->state);
+	digest_free(d);
+	o->op.state = o->state;
+	o->op.upload.sums = CATALOG_SUM_SHA256;
+	return 0;
+}
+
 void
 serve_resumable_open(
     struct nx_request *r, const Nx__ResumableOpenRequest *q, struct storaged *s)
@@ -90,6 +108,8 @@ serve_resumable_open(
 	struct open_request *o = calloc(1, sizeof(*o));
 	int e = o ? quota_limit(s, r->who.user_id, &o->op.quota) : -ENOMEM;
 
+	if (e == 0 && q->want_sha256)
+		e = begin_sum(o);
 	if (e < 0) {
 		nx_refuse_errno(r, e, "opening the upload");
 		free(o);

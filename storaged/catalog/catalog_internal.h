@@ -46,6 +46,7 @@ extern const char catalog_schema_policies[];
 extern const char catalog_schema_events[];
 extern const char catalog_schema_locks[];
 extern const char catalog_schema_digests[];
+extern const char catalog_schema_sums[];
 
 /* Whose chunks the row @f of files has: its own, or those of the one it is a
  * copy of. Keys are never used again, so that one may have gone. */

@@ -13,7 +13,7 @@
 	"u.file, f.id, u.owner, u.kind, u.bucket, u.key, f.name, " \
 	"u.path, f.want, f.created_at, u.expires_at, u.size, "     \
 	"u.charged, u.parts, u.mode, u.until, u.hold, u.chunks, "  \
-	"u.changes, u.code, u.adds_only"
+	"u.changes, u.code, u.adds_only, u.sums"
 #define UPLOAD_FROM " FROM uploads u JOIN files f ON f.file = u.file "
 
 /* --- reading ----------------------------------------------------------------*/
@@ -54,6 +54,7 @@ read_upload(sqlite3_stmt *stmt, struct catalog_upload *ret_upload)
 	u->changes = sqlite3_column_int64(stmt, 18);
 	u->code = (uint32_t)sqlite3_column_int64(stmt, 19);
 	u->adds_only = sqlite3_column_int(stmt, 20) != 0;
+	u->sums = (uint32_t)sqlite3_column_int64(stmt, 21);
 	return 0;
 }
 
@@ -110,6 +111,21 @@ catalog_upload_meta(
 	    "SELECT meta FROM uploads WHERE file = ?", "i", upload);
 
 	return catalog_take_meta(r, stmt, ret_meta);
+}
+
+int
+catalog_upload_state(
+    struct catalog *c, int64_t upload, uint8_t ret_state[DIGEST_STATE])
+{
+	sqlite3_stmt *stmt;
+	int r = nx_db_query(c->db, &stmt,
+	    "SELECT sha256 FROM uploads WHERE file = ?", "i", upload);
+
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	r = nx_db_blob(stmt, 0, ret_state, DIGEST_STATE) ? 0 : -EBADMSG;
+	sqlite3_reset(stmt);
+	return r;
 }
 
 static int
@@ -205,15 +221,17 @@ insert_upload(struct nx_db *db, struct catalog_upload_open *op)
 	return nx_db_exec(db,
 	    "INSERT INTO uploads(file, owner, kind, bucket, key, path, meta,"
 	    " mode, until, hold, expires_at, charged, code,"
-	    " adds_only)"
+	    " adds_only, sums, sha256)"
 	    " VALUES(?, ?, ?, nullif(?, 0), iif(?, ?, NULL), ?, ?, ?, ?, ?, ?,"
-	    " ?, ?, ?)",
-	    "iuiiibsbiuiuuui", u->file, u->owner, (int64_t)u->kind, u->bucket,
+	    " ?, ?, ?, ?, nullif(?, x''))",
+	    "iuiiibsbiuiuuuiub", u->file, u->owner, (int64_t)u->kind, u->bucket,
 	    (int64_t)bucket, (const void *)u->key, u->key_len, u->path,
 	    (const void *)(op->meta_len ? op->meta : (const uint8_t *)""),
 	    op->meta_len, (int64_t)u->lock.mode, u->lock.until,
 	    (int64_t)u->lock.hold, u->expires_at, u->charged, (uint64_t)u->code,
-	    (int64_t)u->adds_only);
+	    (int64_t)u->adds_only, (uint64_t)u->sums,
+	    (const void *)(op->state ? op->state : (const uint8_t *)""),
+	    op->state ? (size_t)DIGEST_STATE : 0);
 }
 
 static int
@@ -317,12 +335,16 @@ settle_part(struct nx_db *db, const struct catalog_commit *op,
     const struct catalog_sums *d, int64_t chunks)
 {
 	uint64_t keep = op->part->keep;
+	const uint8_t *state = op->part->state;
 	int r = nx_db_exec(db,
 	    "UPDATE uploads SET size = size + ?, charged = charged + ?,"
 	    " parts = parts + ?, chunks = chunks + ?, changes = changes + 1,"
-	    " expires_at = iif(?, ?, expires_at) WHERE file = ?",
-	    "iiiiiui", d->size, d->charged, d->files, chunks,
-	    (int64_t)(keep > 0), catalog_now() + keep, op->part->upload);
+	    " expires_at = iif(?, ?, expires_at),"
+	    " sha256 = ifnull(nullif(?, x''), sha256) WHERE file = ?",
+	    "iiiiiubi", d->size, d->charged, d->files, chunks,
+	    (int64_t)(keep > 0), catalog_now() + keep,
+	    (const void *)(state ? state : (const uint8_t *)""),
+	    state ? (size_t)DIGEST_STATE : 0, op->part->upload);
 
 	return r < 0 ? r : catalog_account(db, op->file.owner, d, 0);
 }

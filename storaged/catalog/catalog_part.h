@@ -19,6 +19,8 @@
 #define CATALOG_PARTS_MAX 10000U
 #define CATALOG_PART_MIN  (5U << 20) /* all but the last, of S3's */
 
+#define CATALOG_SUM_SHA256 1U /* in sets of sums that are wanted */
+
 enum catalog_upload_kind {
 	CATALOG_MULTIPART = 1, /* for a key of a bucket */
 	CATALOG_RESUMABLE,     /* for a path, or a raw file */
@@ -36,6 +38,7 @@ struct catalog_upload {
 	char path[PATH_BYTES_MAX + 2];  /* where it goes */
 	uint32_t want;                  /* replicas */
 	uint32_t code;                  /* catalog_stripe.h */
+	uint32_t sums;                  /* CATALOG_SUM_*, or-ed: are wanted */
 	uint64_t began_at, expires_at;  /* unix seconds */
 	uint64_t size, chunks, charged; /* of its pieces */
 	uint32_t parts;
@@ -49,7 +52,8 @@ struct catalog_upload_open {
 	struct catalog_upload upload;
 	const uint8_t *meta;
 	size_t meta_len;
-	uint64_t keep; /* seconds until it expires */
+	const uint8_t *state; /* RESUMABLE, of no byte; NULL: no SHA-256 */
+	uint64_t keep;        /* seconds until it expires */
 	uint64_t quota, entries;
 	void (*done)(int result, void *arg);
 	void *arg;
@@ -62,6 +66,9 @@ int catalog_upload_find(struct catalog *c, uint64_t owner, const char *place,
 /* Its metadata; number of bytes, or -errno. */
 int catalog_upload_meta(
     struct catalog *c, int64_t upload, uint8_t ret_meta[CATALOG_META_MAX]);
+/* Where the SHA-256 of a resumable one stands, which is wanted. 0 or -errno. */
+int catalog_upload_state(
+    struct catalog *c, int64_t upload, uint8_t ret_state[DIGEST_STATE]);
 /* Of a bucket by key and age, those after the upload @after of @after_key; of a
  * user by age. Number or -errno. */
 int catalog_upload_list(struct catalog *c, int64_t bucket,
@@ -86,6 +93,7 @@ struct catalog_part_put {
 	uint32_t number; /* MULTIPART: replaces the one of that number */
 	uint64_t offset; /* RESUMABLE: must be where the last one ends */
 	uint64_t keep;   /* seconds from now on until it expires; 0: as it is */
+	const uint8_t *state; /* of the SHA-256 with it; NULL: as it is */
 };
 
 /*

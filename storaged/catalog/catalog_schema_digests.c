@@ -1,8 +1,14 @@
 /*
- * The step of catalog_schema.c that brought digests of a whole content: where
+ * The steps of catalog_schema.c that brought digests of a whole content: where
  * somebody asked for one, or said what it must be. NULL: nobody did.
  */
 #include "storaged/catalog/catalog_internal.h"
 
 const char catalog_schema_digests[] =
     "ALTER TABLE files ADD COLUMN sha256 BLOB;";
+
+/* Of uploads in pieces: which are wanted (CATALOG_SUM_*), and where the SHA-256 of
+ * what has come to a resumable one stands (digest.h). */
+const char catalog_schema_sums[] =
+    "ALTER TABLE uploads ADD COLUMN sums INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE uploads ADD COLUMN sha256 BLOB;";

@@ -40,10 +40,12 @@ show_whole(struct nx_db *db, struct catalog_commit *op, uint32_t parts)
 	f->hidden = false;
 	r = nx_db_exec(db,
 	    "UPDATE files SET name = ?, tree = ?, size = ?, chunks = ?,"
-	    " parts = ?, md5 = ?, created_at = ? WHERE file = ?",
-	    "siuuusui", f->name, catalog_home_of(op), f->size,
+	    " parts = ?, md5 = ?, created_at = ?, sha256 = nullif(?, x'')"
+	    " WHERE file = ?",
+	    "siuuusubi", f->name, catalog_home_of(op), f->size,
 	    (uint64_t)f->chunks, (uint64_t)parts, f->etag.text, f->created_at,
-	    f->key);
+	    (const void *)(op->sha256 ? op->sha256 : (const uint8_t *)""),
+	    op->sha256 ? (size_t)SHA256_LEN : 0, f->key);
 	return r;
 }
 

@@ -238,14 +238,18 @@ decide_digest(struct nx_request *r, const struct wish *wish, struct intent *in)
 	    [DIGEST_MD5] = wish->md5 || needs_md5(in),
 	    [DIGEST_SHA256] = wish->sha256 || wish->want_sha256};
 
+	int e = 0;
+
 	in->announced[DIGEST_MD5] = wish->md5;
 	in->announced[DIGEST_SHA256] = wish->sha256;
-	if ((wanted[DIGEST_MD5] || wanted[DIGEST_SHA256]) &&
-	    digest_new(wanted, &in->digest) < 0) {
-		nx_refuse_errno(r, -ENOMEM, "starting an upload");
-		return false;
-	}
-	return true;
+	if (in->target && in->target->sums)
+		e = digest_resume(
+		    in->target->state, in->target->part.offset, &in->digest);
+	else if (wanted[DIGEST_MD5] || wanted[DIGEST_SHA256])
+		e = digest_new(wanted, &in->digest);
+	if (e < 0)
+		nx_refuse_errno(r, e, "starting an upload");
+	return e == 0;
 }
 
 static bool

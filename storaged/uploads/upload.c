@@ -79,6 +79,7 @@ upload_new(struct uploads *us, uint64_t owner)
 	u->began = nx_wall_us() / 1000000;
 	u->window_began = nx_now_us();
 	u->rate = UINT64_MAX;
+	STAILQ_INIT(&u->marks);
 	TAILQ_INSERT_TAIL(&us->list, u, entry);
 	us->count++;
 	return u;
@@ -102,6 +103,7 @@ upload_free(struct upload *u)
 	if (u->idle)
 		event_free(u->idle);
 	upload_stripe_free(u);
+	upload_unmark(u);
 	intent_fini(&u->in);
 	TAILQ_REMOVE(&u->us->list, u, entry);
 	u->us->count--;

@@ -255,9 +255,11 @@ take_place(struct upload *u, uint32_t *ret_index)
 static int
 sync_chunk(struct upload *u)
 {
-	uint32_t index;
-	int r = take_place(u, &index);
+	uint32_t index = 0;
+	int r = upload_mark(u);
 
+	if (r == 0)
+		r = take_place(u, &index);
 	/* The one being filled while so many were under way may join them. */
 	nx_assert(u->syncing <= syncs_max(u) && !u->pumping);
 	if (r < 0)

@@ -30,6 +30,13 @@ struct pump {
 	struct nx_job job, told;
 };
 
+/* Where the SHA-256 of a resumable upload stood at the end of a chunk. */
+struct upload_mark {
+	STAILQ_ENTRY(upload_mark) entry;
+	uint8_t state[DIGEST_STATE];
+};
+STAILQ_HEAD(upload_marks, upload_mark);
+
 struct upload {
 	TAILQ_ENTRY(upload) entry;
 	struct uploads *us;
@@ -57,6 +64,7 @@ struct upload {
 	struct upload_stripe *stripe, *coding; /* upload_stripe.h */
 
 	/* of a resumable upload */
+	struct upload_marks marks;
 	bool committing;   /* a piece */
 	uint32_t n_pieces; /* of the chunks, that were committed */
 	struct catalog_chunk piece[ERASURE_PARTS_MAX]; /* one, or a stripe */
@@ -109,6 +117,9 @@ void upload_free(struct upload *u);
 
 /* Resumable ones (upload_pieces.c). */
 bool upload_has_pieces(const struct upload *u);
+/* The chunk that was filled has ended. 0 or -ENOMEM. */
+int upload_mark(struct upload *u);
+void upload_unmark(struct upload *u); /* forgets them all */
 /* The next in order, if it is durable. False: it has failed, and may be gone. */
 bool upload_commit_piece(struct upload *u);
 /* Instead of upload_conclude. May free it. */

@@ -4,7 +4,9 @@
  * counts, whatever becomes of the sender, of the pipe or of us; and the end of
  * the pipe is no end of the upload. Loop's thread only.
  */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/err.h"
@@ -19,6 +21,58 @@ upload_has_pieces(const struct upload *u)
 {
 	return u->in.target && u->in.target->kind == UPLOAD_PIECES;
 }
+
+/* --- sums -------------------------------------------------------------------*/
+
+int
+upload_mark(struct upload *u)
+{
+	struct upload_mark *m;
+
+	if (!upload_has_pieces(u) || !u->in.target->sums)
+		return 0;
+	m = malloc(sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	digest_save(u->in.digest, m->state);
+	STAILQ_INSERT_TAIL(&u->marks, m, entry);
+	return 0;
+}
+
+static void
+drop_mark(struct upload *u)
+{
+	struct upload_mark *m = STAILQ_FIRST(&u->marks);
+
+	STAILQ_REMOVE_HEAD(&u->marks, entry);
+	free(m);
+}
+
+void
+upload_unmark(struct upload *u)
+{
+	while (!STAILQ_EMPTY(&u->marks))
+		drop_mark(u);
+}
+
+/* The piece that is committed ends at @end: so its sum goes along. A stripe has a
+ * mark at the end of each of its parts. */
+static void
+take_mark(struct upload *u, uint64_t end)
+{
+	struct upload_target *t = u->in.target;
+
+	if (!t->sums)
+		return;
+	while (digest_state_len(STAILQ_FIRST(&u->marks)->state) < end)
+		drop_mark(u);
+	memcpy(t->state, STAILQ_FIRST(&u->marks)->state, sizeof(t->state));
+	nx_assert(digest_state_len(t->state) == end);
+	t->part.state = t->state;
+	drop_mark(u);
+}
+
+/* --- pieces -----------------------------------------------------------------*/
 
 static uint64_t
 piece_size(const struct upload *u)
@@ -102,6 +156,7 @@ upload_commit_piece(struct upload *u)
 	u->commit.done = committed;
 	u->commit.arg = u;
 	u->committing = true;
+	take_mark(u, u->in.target->part.offset + piece_size(u));
 	r = intent_commit(
 	    &u->in, piece_size(u), u->piece, u->n_piece, &u->commit);
 	if (r == 0)

@@ -48,8 +48,10 @@ struct upload_target {
 	enum upload_kind kind;
 	struct catalog_object_put object; /* its key and meta are in data */
 	struct catalog_part_put part;
-	unsigned want;  /* replicas, of a part or pieces, */
-	uint32_t code;  /* and whether they are coded: catalog_stripe.h */
+	unsigned want; /* replicas, of a part or pieces, */
+	uint32_t code; /* and whether they are coded: catalog_stripe.h */
+	bool sums; /* PIECES: with a SHA-256, which stands so at part.offset */
+	uint8_t state[DIGEST_STATE];
 	char what[256]; /* what a sentence calls it */
 	size_t key_len, meta_len;
 	uint8_t data[CATALOG_KEY_MAX + CATALOG_META_MAX];

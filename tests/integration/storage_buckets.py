@@ -79,12 +79,16 @@ def make(size, name):
     return path
 
 
-def md5(path):
-    h = hashlib.md5()
+def digest(path, kind):
+    h = hashlib.new(kind)
     with open(path, "rb") as f:
         while data := f.read(MIB):
             h.update(data)
     return h.hexdigest()
+
+
+def md5(path):
+    return digest(path, "md5")
 
 
 def killer(stop, pause):
@@ -115,7 +119,7 @@ def test_resumable():
     with Killing(lambda: 0.25 + clock.random() * 0.4):
         while status != 0 and goes < 20:
             status, out, err = ctl("file", "upload", path, "--resume",
-                                   "--name", PREFIX + "r", "-q")
+                                   "--sha256", "--name", PREFIX + "r", "-q")
             goes += 1
     check("a file is sent though storaged is killed again and again",
           status == 0, f"after {goes} goes: {status} {out}{err}")
@@ -123,6 +127,9 @@ def test_resumable():
     got = os.path.join(TMP, "got")
     must("file", "download", out.strip(), got)
     check("and is what it was", md5(got) == md5(path))
+    info = json.loads(must("file", "info", out.strip(), "-o", "json"))
+    check("its SHA-256 is that of all of it",
+          info.get("sha256") == digest(path, "sha256"), info)
     must("file", "delete", out.strip())
     check("nothing is left to be resumed",
           json.loads(must("upload", "ls", "-o", "json")) == [])
@@ -148,6 +155,10 @@ def test_resumed_later():
         return
     check("a sender that died leaves what it sent",
           rows[0]["size"] >= sent > 0, rows)
+    status, _, err = ctl("file", "upload", path, "--resume", "--sha256",
+                         "--name", PREFIX + "l")
+    check("not with a SHA-256 that it was begun without",
+          status == 5 and "without --sha256" in err, f"{status} {err}")
     out = must("file", "upload", path, "--resume", "--name", PREFIX + "l",
                "-q").strip()
     got = os.path.join(TMP, "got")

@@ -10,7 +10,7 @@ import time
 
 sys.dont_write_bytecode = True
 import http_api
-from bucket_api import B, MIB, at, b64, get, key_of, md5
+from bucket_api import B, MIB, at, b64, b64_sha256, cut_short, get, key_of, md5
 from http_api import ask, call, equal, ok, problem
 
 
@@ -145,6 +145,51 @@ def resumables():
             '{"size":1}' if method == "POST" else None).status, 404)
 
 
+def resumable_sums():
+    data = b"x" * MIB + random.Random(7).randbytes(10 * MIB + 7)
+    whole = hashlib.sha256(data).hexdigest()
+    for sha256 in ("yes", 1, {}):
+        equal("SHA-256 is wanted or not, and not %s" % sha256, call(
+            "/api/uploads", {"path": "/s", "sha256": sha256}).status, 400)
+    a = call("/api/uploads", {"path": "/s", "sha256": True})
+    equal("an upload with its SHA-256", (a.status, a.json["sha256"]),
+          (201, True))
+    path = "/api/uploads/" + a.json["id"]
+    cut_short(path + "?offset=0", len(data), MIB)
+    at, end = 0, time.monotonic() + 60
+    while at < MIB and time.monotonic() < end:
+        at = ask("GET", path).json["size"]
+    equal("what came before a connection ended counts", at, MIB)
+    for size in (1, MIB, 63, 5 * MIB, len(data)):
+        a = ask("PUT", "%s?offset=%d" % (path, at), data[at:at + size])
+        at = a.json["size"]
+    equal("all of it has come", at, len(data))
+    for sha256, sentence in (
+            ("x", "64 hexadecimal"), (whole[1:], "64 hexadecimal"),
+            (whole + "00", "64 hexadecimal"), ("0" * 64, "another SHA-256")):
+        problem("not finished as %.5s" % sha256, call(
+            path + "/finish", {"size": at, "sha256": sha256}), 400, "invalid",
+            sentence)
+    equal("nothing has changed", (ask("GET", path).json["size"], ask(
+        "GET", "/api/fs/stat?path=/s").status), (at, 404))
+    for body in ({"sha256": whole.upper()}, {}, {"sha256": whole}):
+        a = call(path + "/finish", dict(body, size=at))
+        equal("finished with %s" % list(body), (
+            a.status, a.json["sha256"]), (201, whole))
+    problem("and not as another", call(path + "/finish", {
+        "size": at, "sha256": "0" * 64}), 400, "invalid", "another SHA-256")
+    equal("who reads it is told", ask(
+        "HEAD", "/api/fs/download?path=/s").headers["Repr-Digest"],
+        "sha-256=:%s:" % b64_sha256(data))
+    ask("DELETE", "/api/fs/delete?path=/s")
+    a = call("/api/uploads", {"path": "/s"})
+    path = "/api/uploads/" + a.json["id"]
+    equal("none is wanted", "sha256" in a.json, False)
+    problem("then none can be said", call(path + "/finish", {
+        "size": 0, "sha256": whole}), 400, "invalid", "when one is opened")
+    equal("it is given up", ask("DELETE", path).status, 200)
+
+
 def main():
     http_api.sign_up()
     node = call("/api/nodes", {"name": http_api.NAME, "storage_size": "256M",
@@ -152,6 +197,7 @@ def main():
     call("/api/buckets", {"name": B})
     multipart()
     resumables()
+    resumable_sums()
     equal("the bucket goes", ask("DELETE", "/api/buckets/" + B).status, 200)
     equal("nothing is used in the end", http_api.usage(), (0, 0, 0))
     equal("nor a node", ask("DELETE", "/api/nodes/%s?force=true" %

@@ -162,7 +162,7 @@ static const char *const undo[] = {
     "DROP TABLE locks",
     "DROP TABLE buckets",
     "DROP TABLE objects",
-    "DROP TABLE uploads",
+    "DROP TABLE uploads", /* with sums, and sha256 */
     "DROP TABLE parts",
     "ALTER TABLE files DROP COLUMN parts",
     "DROP TABLE copying",
