@@ -94,6 +94,23 @@ void nx_db_write(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
 void
 nx_db_write_behind(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
     void (*done)(int result, void *arg), void *arg);
+/*
+ * What writes put off to the end of their transaction, as sums that each of them
+ * adds to: a row that all of them change is written once. @pay writes it: before
+ * COMMIT, before a write that was not handed in with nx_db_write_owing, and
+ * after each write that may be undone alone. 0 or -errno, which undoes whoever
+ * owes. @forget: whoever owed was undone. After either nothing is owed; both may
+ * be called when nothing is. For the life of the database.
+ */
+struct nx_db_owed {
+	int (*pay)(struct nx_db *db, void *arg);
+	void (*forget)(void *arg);
+};
+void nx_db_owe(struct nx_db *db, const struct nx_db_owed *owed, void *arg);
+/* nx_db_write for a write that may owe, and reads nothing that others do. */
+void
+nx_db_write_owing(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
+    void (*done)(int result, void *arg), void *arg);
 /* nx_db_write at once, in a transaction of its own together with what is
  * pending; for start-up and shut-down. Returns @write's result or the commit's. */
 int nx_db_write_now(

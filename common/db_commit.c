@@ -23,17 +23,59 @@ struct nx_db_write {
 	void (*done)(int result, void *arg);
 	void *arg;
 	int result;
+	bool owing; /* may owe, beside those that do */
 };
+
+/* --- what is owed -----------------------------------------------------------*/
+
+void
+nx_db_owe(struct nx_db *db, const struct nx_db_owed *owed, void *arg)
+{
+	db->owed = owed;
+	db->owed_arg = arg;
+}
+
+static int
+pay(struct nx_db *db)
+{
+	return db->owed ? db->owed->pay(db, db->owed_arg) : 0;
+}
+
+static void
+forget(struct nx_db *db)
+{
+	if (db->owed)
+		db->owed->forget(db->owed_arg);
+}
+
+/* --- one transaction --------------------------------------------------------*/
 
 /* 1: it is to be undone. */
 static int
 run_write(struct nx_db *db, struct nx_db_write *w)
 {
+	int r = w->owing ? 0 : pay(db);
+
+	if (r < 0)
+		return r;
 	w->result = w->write(db, w->arg);
 	/* A full disk makes SQLite roll back the whole transaction. */
 	if (sqlite3_get_autocommit(db->sqlite))
 		return w->result < 0 ? w->result : -EIO;
 	return w->result != 0;
+}
+
+/* What @w owes is its own as long as it may be undone alone. */
+static int
+pay_for(struct nx_db *db, struct nx_db_write *w)
+{
+	int r = pay(db);
+
+	if (r < 0 && !sqlite3_get_autocommit(db->sqlite)) {
+		w->result = r;
+		r = 1;
+	}
+	return r;
 }
 
 static int
@@ -43,8 +85,11 @@ run_alone(struct nx_db *db, struct nx_db_write *w)
 
 	if (r == 0)
 		r = run_write(db, w);
+	if (r == 0)
+		r = pay_for(db, w);
 	if (r > 0) {
 		db->undone++;
+		forget(db);
 		r = nx_db_exec(db, "ROLLBACK TO w", "");
 	}
 	return r < 0 ? r : nx_db_exec(db, "RELEASE w", "");
@@ -103,6 +148,8 @@ try_batch(struct nx_db *db, struct nx_db_writes *batch,
 			break;
 		r = run(db, w);
 	}
+	if (r == 0)
+		r = pay(db);
 	reset_all(db);
 	if (r == 0)
 		r = nx_db_ship_changes(db, !db->unsynced);
@@ -110,6 +157,8 @@ try_batch(struct nx_db *db, struct nx_db_writes *batch,
 		r = commit(db);
 	nx_db_ship_over(db, r == 0);
 	db->undone += r != 0;
+	if (r != 0)
+		forget(db);
 	if (r != 0 && !sqlite3_get_autocommit(db->sqlite))
 		(void)nx_db_run(db, "ROLLBACK");
 	return r;
@@ -264,7 +313,8 @@ nx_db_on_turn(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-enqueue(struct nx_db_writes *queue, int (*write)(struct nx_db *db, void *arg),
+enqueue(struct nx_db_writes *queue, bool owing,
+    int (*write)(struct nx_db *db, void *arg),
     void (*done)(int result, void *arg), void *arg)
 {
 	struct nx_db_write *w = calloc(1, sizeof(*w));
@@ -278,17 +328,19 @@ enqueue(struct nx_db_writes *queue, int (*write)(struct nx_db *db, void *arg),
 	w->write = write;
 	w->done = done;
 	w->arg = arg;
+	w->owing = owing;
 	STAILQ_INSERT_TAIL(queue, w, entry);
 }
 
-void
-nx_db_write(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
+static void
+enqueue_now(struct nx_db *db, bool owing,
+    int (*write)(struct nx_db *db, void *arg),
     void (*done)(int result, void *arg), void *arg)
 {
 	bool first = STAILQ_EMPTY(&db->pending);
 	struct timeval now = {0};
 
-	enqueue(&db->pending, write, done, arg);
+	enqueue(&db->pending, owing, write, done, arg);
 	/* A timer of zero runs after every event of this turn has been seen:
 	 * what arrived together is committed together. */
 	if (first)
@@ -296,10 +348,24 @@ nx_db_write(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
 }
 
 void
+nx_db_write(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
+    void (*done)(int result, void *arg), void *arg)
+{
+	enqueue_now(db, false, write, done, arg);
+}
+
+void
+nx_db_write_owing(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
+    void (*done)(int result, void *arg), void *arg)
+{
+	enqueue_now(db, true, write, done, arg);
+}
+
+void
 nx_db_write_behind(struct nx_db *db, int (*write)(struct nx_db *db, void *arg),
     void (*done)(int result, void *arg), void *arg)
 {
-	enqueue(&db->behind, write, done, arg);
+	enqueue(&db->behind, false, write, done, arg);
 	await_turn(db);
 }
 
@@ -331,7 +397,7 @@ nx_db_write_now(
 {
 	struct now n = {write, arg, -ENOMEM};
 
-	enqueue(&db->pending, write_now, done_now, &n);
+	enqueue(&db->pending, false, write_now, done_now, &n);
 	nx_db_flush(db);
 	return n.result;
 }

@@ -28,9 +28,11 @@ struct nx_db {
 		sqlite3_stmt *stmt;
 	} stmts[NX_DB_STMTS];
 	size_t n_stmts;
-	uint16_t slots[NX_DB_SLOTS]; /* where in stmts, by address; 0: free */
-	struct nx_db_ship *ship;     /* NULL: what is changed stays here */
-	bool unsynced;               /* this commit is one of those behind */
+	uint16_t slots[NX_DB_SLOTS];   /* where in stmts, by address; 0: free */
+	struct nx_db_ship *ship;       /* NULL: what is changed stays here */
+	const struct nx_db_owed *owed; /* NULL: writes owe nothing */
+	void *owed_arg;
+	bool unsynced; /* this commit is one of those behind */
 };
 
 /* db.c */
