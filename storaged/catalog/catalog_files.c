@@ -10,7 +10,7 @@
 #include "common/err.h"
 #include "storaged/catalog/catalog_bucket_internal.h"
 #include "storaged/catalog/catalog_event_internal.h"
-#include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_owed.h"
 #include "storaged/catalog/catalog_past.h"
 
 #define SHARED_DIGITS 4
@@ -246,6 +246,24 @@ write_commit(struct nx_db *db, void *arg)
 	return r;
 }
 
+/* What comes anew adds to sums and reads none of them. */
+static bool
+may_owe(const struct catalog_commit *op)
+{
+	return !op->assembly && !op->copy_of && !op->object && !op->part;
+}
+
+static int
+write_owing(struct nx_db *db, void *arg)
+{
+	int r;
+
+	catalog_owing(db);
+	r = write_commit(db, arg);
+	catalog_owing_no_more(db);
+	return r;
+}
+
 static void
 commit_done(int result, void *arg)
 {
@@ -281,5 +299,8 @@ catalog_commit(struct catalog *c, struct catalog_commit *op)
 	    op->done && (op->chunks || op->assembly || op->file.chunks == 0));
 	if (!op->assembly)
 		file_id_new(op->file.id);
-	nx_db_write(c->db, write_commit, commit_done, op);
+	if (may_owe(op))
+		nx_db_write_owing(c->db, write_owing, commit_done, op);
+	else
+		nx_db_write(c->db, write_commit, commit_done, op);
 }

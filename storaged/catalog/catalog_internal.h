@@ -28,6 +28,7 @@ struct catalog {
 	struct nx_db *db;                          /* whose ctx it is */
 	struct catalog_known known[CATALOG_KNOWN]; /* by user */
 	struct catalog_told told[CATALOG_TOLD];    /* by user */
+	struct catalog_owed *owed;                 /* catalog_owed.h */
 	uint64_t events_keep;
 	void (*told_fn)(uint64_t user, void *arg);
 	void *told_arg;
@@ -103,6 +104,10 @@ struct catalog_root {
 int catalog_account_root(struct nx_db *db, uint64_t user,
     const struct catalog_sums *d, int64_t chunks,
     const struct catalog_root *root);
+/* Adds to the sums of @folder and all above it; *ret_root: what is left to be
+ * added to the account. As catalog_add_up. */
+int catalog_add_to_root(struct nx_db *db, int64_t folder,
+    const struct catalog_sums *d, struct catalog_root *ret_root);
 /* CATALOG_OVER_QUOTA, CATALOG_TOO_MANY, 0, -errno. */
 int catalog_check_account(
     struct nx_db *db, uint64_t user, uint64_t quota, uint64_t entries);
@@ -194,6 +199,9 @@ int catalog_replica_insert(
 /* The sums alone, after a replica was inserted. 0 or -errno. */
 int catalog_replica_came(
     struct nx_db *db, int64_t chunk, int64_t volume, uint64_t at);
+/* So many records came to the segment that @at is in, none behind @at. */
+int catalog_records_came(struct nx_db *db, int64_t volume, uint64_t at,
+    int64_t chunks, int64_t bytes);
 /* The path of @entry, "/" of the root; cut at the front when it is longer than
  * @size. 0 or -errno. */
 int catalog_entry_place(

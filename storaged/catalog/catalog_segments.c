@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "common/err.h"
-#include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_owed.h"
 #include "storaged/catalog/catalog_segments.h"
 
 /* With what is around it, in multiples of 8; as the triggers of the schema, which
@@ -19,35 +19,45 @@ span_of(uint32_t size)
 
 /* One plain statement: with triggers SQLite keeps each page that an INSERT
  * changes, to be able to take back that one alone. */
-static int
-record_came(struct nx_db *db, int64_t volume, uint64_t at, uint32_t size)
+int
+catalog_records_came(struct nx_db *db, int64_t volume, uint64_t at,
+    int64_t chunks, int64_t bytes)
 {
-	if (at == 0)
-		return 0;
 	return nx_db_exec(db,
 	    "INSERT INTO segments(volume, segment, chunks, bytes, high, came)"
-	    " VALUES(?1, ?2, 1, ?3, ?4, ?3) ON CONFLICT DO UPDATE"
-	    " SET chunks = chunks + 1, bytes = bytes + ?3,"
+	    " VALUES(?1, ?2, ?5, ?3, ?4, ?3) ON CONFLICT DO UPDATE"
+	    " SET chunks = chunks + ?5, bytes = bytes + ?3,"
 	    " high = max(high, ?4), came = came + ?3",
-	    "iuiu", volume, at >> 32, span_of(size), at);
+	    "iuiui", volume, at >> 32, bytes, at, chunks);
+}
+
+static int
+count_replica(struct nx_db *db, int64_t volume, uint64_t at, int64_t bytes)
+{
+	int r = nx_db_exec(db,
+	    "UPDATE volumes SET chunks = chunks + 1"
+	    " WHERE volume = ? AND state = 1",
+	    "i", volume);
+
+	if (r < 0 || sqlite3_changes(nx_db_handle(db)) == 0)
+		return r < 0 ? r : CATALOG_NO_VOLUME;
+	return at == 0 ? 0 : catalog_records_came(db, volume, at, 1, bytes);
 }
 
 int
 catalog_replica_insert(
     struct nx_db *db, int64_t chunk, const struct catalog_chunk *c, uint32_t i)
 {
-	int r = nx_db_exec(db,
-	    "UPDATE volumes SET chunks = chunks + 1"
-	    " WHERE volume = ? AND state = 1",
-	    "i", c->volumes[i]);
+	int r = catalog_owes(db)
+	    ? catalog_owe_replica(
+		  db, c->volumes[i], c->at[i], span_of(c->sums.size))
+	    : count_replica(db, c->volumes[i], c->at[i], span_of(c->sums.size));
 
-	if (r < 0 || sqlite3_changes(nx_db_handle(db)) == 0)
-		return r < 0 ? r : CATALOG_NO_VOLUME;
-	r = nx_db_exec(db,
-	    "INSERT INTO replicas(chunk, volume, at) VALUES(?, ?, ?)", "iiu",
-	    chunk, c->volumes[i], c->at[i]);
-	return r < 0 ? r
-		     : record_came(db, c->volumes[i], c->at[i], c->sums.size);
+	return r != 0
+	    ? r
+	    : nx_db_exec(db,
+		  "INSERT INTO replicas(chunk, volume, at) VALUES(?, ?, ?)",
+		  "iiu", chunk, c->volumes[i], c->at[i]);
 }
 
 int
@@ -67,7 +77,8 @@ catalog_replica_came(
 		return r < 0 ? r : -EBADMSG;
 	size = (uint32_t)sqlite3_column_int64(stmt, 0);
 	sqlite3_reset(stmt);
-	return record_came(db, volume, at, size);
+	return at == 0 ? 0
+		       : catalog_records_came(db, volume, at, 1, span_of(size));
 }
 
 int

@@ -18,7 +18,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
-#include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_owed.h"
 
 #define EVENTS_KEEP 10000 /* unless said otherwise */
 
@@ -60,8 +60,10 @@ catalog_open_at(struct event_base *base, const char *path, uint32_t schema,
 	}
 	c->events_keep = EVENTS_KEEP;
 	r = nx_db_open(base, path, catalog_schema, schema, &c->db);
-	if (r == 0)
+	if (r == 0) {
 		nx_db_set_ctx(c->db, c);
+		r = catalog_owed_new(c);
+	}
 	if (r == 0 &&
 	    sqlite3_exec(nx_db_handle(c->db), scratch, NULL, NULL, NULL) !=
 		SQLITE_OK)
@@ -89,6 +91,7 @@ catalog_close(struct catalog *c)
 {
 	if (c) {
 		nx_db_close(c->db);
+		catalog_owed_free(c->owed);
 		free(c);
 	}
 	return NULL;

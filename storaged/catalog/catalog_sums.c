@@ -8,7 +8,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
-#include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_owed.h"
 
 static int
 say_below_zero(int64_t folder)
@@ -93,15 +93,30 @@ catalog_add_up(struct nx_db *db, uint64_t owner, int64_t folder,
 }
 
 int
+catalog_add_to_root(struct nx_db *db, int64_t folder,
+    const struct catalog_sums *d, struct catalog_root *ret_root)
+{
+	uint64_t now = catalog_now();
+	bool in_root = folder == 0;
+	int r = add_to_root(db, d, now, &folder);
+
+	if (r == 0)
+		*ret_root =
+		    (struct catalog_root){.size = folder == 0 ? d->size : 0,
+			.changed_at = in_root ? now : 0};
+	return r;
+}
+
+int
 catalog_settle(struct nx_db *db, uint64_t owner, int64_t folder,
     const struct catalog_sums *d)
 {
-	uint64_t now = catalog_now();
-	struct catalog_root root = {.changed_at = folder == 0 ? now : 0};
-	int r = add_to_root(db, d, now, &folder);
+	struct catalog_root root;
+	int r;
 
-	if (folder == 0)
-		root.size = d->size;
+	if (catalog_owes(db))
+		return catalog_owe_settle(db, owner, folder, d);
+	r = catalog_add_to_root(db, folder, d, &root);
 	return r < 0 ? r : catalog_account_root(db, owner, d, 0, &root);
 }
 

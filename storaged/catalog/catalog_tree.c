@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "storaged/catalog/catalog_event_internal.h"
 #include "storaged/catalog/catalog_lock.h"
+#include "storaged/catalog/catalog_owed.h"
 #include "storaged/catalog/catalog_past.h"
 
 #define ENTRY_COLUMNS                                                     \
@@ -294,8 +295,10 @@ replace_file(struct nx_db *db, const struct catalog_commit *op, int64_t file,
 	struct catalog_sums gone = {.size = (int64_t)old->size,
 	    .files = 1,
 	    .charged = (int64_t)old->charged};
-	int kept, r = catalog_check_kept(db, owner, old->key);
+	int kept, r = catalog_owed_pay(db);
 
+	if (r == 0)
+		r = catalog_check_kept(db, owner, old->key);
 	if (r != 0)
 		return r;
 	kept = past_keep(db, owner, old->key, CATALOG_REPLACED, false);

@@ -9,7 +9,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
-#include "storaged/catalog/catalog_internal.h"
+#include "storaged/catalog/catalog_owed.h"
 
 /* An account below zero would open a quota without end: the write is refused
  * and nothing changed. Not an assertion, so that one user's broken row does not
@@ -71,6 +71,8 @@ catalog_account(struct nx_db *db, uint64_t user, const struct catalog_sums *d,
 {
 	static const struct catalog_root as_it_is;
 
+	if (catalog_owes(db))
+		return catalog_owe_account(db, user, d, chunks);
 	return catalog_account_root(db, user, d, chunks, &as_it_is);
 }
 
@@ -79,11 +81,14 @@ catalog_check_account(
     struct nx_db *db, uint64_t user, uint64_t quota, uint64_t entries)
 {
 	sqlite3_stmt *stmt;
-	int r = nx_db_query(db, &stmt,
+	int r;
+
+	if (catalog_owes(db))
+		return catalog_owed_check(db, user, quota, entries);
+	r = nx_db_query(db, &stmt,
 	    "SELECT charged + held, files + folders FROM users"
 	    " WHERE user = ?",
 	    "u", user);
-
 	if (r <= 0)
 		return r;
 	if ((uint64_t)sqlite3_column_int64(stmt, 0) > quota)
