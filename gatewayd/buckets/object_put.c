@@ -62,7 +62,7 @@ open_object(struct req *r)
 }
 
 static const struct put_kind kind = {
-    .takes = PUT_CONDITION | PUT_ABOUT | PUT_DIGEST,
+    .takes = PUT_ABOUT | PUT_DIGEST,
     .open = open_object,
     .done = on_stored,
 };

@@ -161,15 +161,15 @@ bucket_set(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_GET, "/api/buckets", ROUTE_NO_BODY, ROUTE_SMALL, true, bucket_list,
-	NULL},
-    {HTTP_M_POST, "/api/buckets", ROUTE_JSON, ROUTE_SMALL, true, bucket_make,
-	NULL},
-    {HTTP_M_GET, "/api/buckets/:name", ROUTE_NO_BODY, ROUTE_SMALL, true,
+    {HTTP_M_GET, "/api/buckets", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
+	bucket_list, NULL},
+    {HTTP_M_POST, "/api/buckets", ROUTE_JSON, ROUTE_SMALL, ROUTE_TOKEN,
+	bucket_make, NULL},
+    {HTTP_M_GET, "/api/buckets/:name", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
 	bucket_stat, NULL},
-    {HTTP_M_PUT, "/api/buckets/:name", ROUTE_JSON, ROUTE_SMALL, true,
+    {HTTP_M_PUT, "/api/buckets/:name", ROUTE_JSON, ROUTE_SMALL, ROUTE_TOKEN,
 	bucket_set, NULL},
-    {HTTP_M_DELETE, "/api/buckets/:name", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	bucket_delete, NULL},
+    {HTTP_M_DELETE, "/api/buckets/:name", ROUTE_NO_BODY, ROUTE_SMALL,
+	ROUTE_TOKEN, bucket_delete, NULL},
 };
 const struct route_table bucket_routes = {rows, NX_ARRAY_SIZE(rows)};

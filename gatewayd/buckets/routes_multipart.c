@@ -179,14 +179,14 @@ part_put(struct req *r)
 
 static const struct route rows[] = {
     {HTTP_M_POST, "/api/buckets/:name/uploads", ROUTE_NO_BODY, ROUTE_SMALL,
-	true, multipart_open, "%key " BUCKET_LOCK_QUERY},
-    {HTTP_M_GET, "/api/buckets/:name/uploads", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	multipart_list, NULL},
-    {HTTP_M_PUT, "/api/uploads/:id/parts", ROUTE_UPLOAD, ROUTE_ANY, true,
+	ROUTE_TOKEN, multipart_open, "%key " BUCKET_LOCK_QUERY},
+    {HTTP_M_GET, "/api/buckets/:name/uploads", ROUTE_NO_BODY, ROUTE_SMALL,
+	ROUTE_TOKEN, multipart_list, NULL},
+    {HTTP_M_PUT, "/api/uploads/:id/parts", ROUTE_UPLOAD, ROUTE_ANY, ROUTE_TOKEN,
 	part_put, "number"},
-    {HTTP_M_GET, "/api/uploads/:id/parts", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	part_list, NULL},
+    {HTTP_M_GET, "/api/uploads/:id/parts", ROUTE_NO_BODY, ROUTE_SMALL,
+	ROUTE_TOKEN, part_list, NULL},
     {HTTP_M_POST, "/api/uploads/:id/complete", ROUTE_JSON_LISTS, ROUTE_LISTS,
-	true, multipart_complete, NULL},
+	ROUTE_DECIDES, multipart_complete, NULL},
 };
 const struct route_table multipart_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -96,23 +96,24 @@ object_lock(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_GET, "/api/buckets/:name/objects", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	object_list, "%prefix %delimiter %start_after after limit versions"},
-    {HTTP_M_PUT, "/api/buckets/:name/object", ROUTE_UPLOAD, ROUTE_ANY, true,
-	object_put, "%key " BUCKET_LOCK_QUERY},
-    {HTTP_M_GET, "/api/buckets/:name/object", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	object_get, "%key version"},
+    {HTTP_M_GET, "/api/buckets/:name/objects", ROUTE_NO_BODY, ROUTE_SMALL,
+	ROUTE_TOKEN, object_list,
+	"%prefix %delimiter %start_after after limit versions"},
+    {HTTP_M_PUT, "/api/buckets/:name/object", ROUTE_UPLOAD, ROUTE_ANY,
+	ROUTE_DECIDES, object_put, "%key " BUCKET_LOCK_QUERY},
+    {HTTP_M_GET, "/api/buckets/:name/object", ROUTE_NO_BODY, ROUTE_SMALL,
+	ROUTE_TOKEN, object_get, "%key version"},
     {HTTP_M_DELETE, "/api/buckets/:name/object", ROUTE_NO_BODY, ROUTE_SMALL,
-	true, object_delete, "%key version bypass"},
-    {HTTP_M_GET, "/api/buckets/:name/stat", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	object_stat, "%key version"},
-    {HTTP_M_PUT, "/api/buckets/:name/lock", ROUTE_JSON, ROUTE_SMALL, true,
-	object_lock, "%key version"},
-    {HTTP_M_POST, "/api/buckets/:name/copy", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	object_copy,
+	ROUTE_DECIDES, object_delete, "%key version bypass"},
+    {HTTP_M_GET, "/api/buckets/:name/stat", ROUTE_NO_BODY, ROUTE_SMALL,
+	ROUTE_TOKEN, object_stat, "%key version"},
+    {HTTP_M_PUT, "/api/buckets/:name/lock", ROUTE_JSON, ROUTE_SMALL,
+	ROUTE_TOKEN, object_lock, "%key version"},
+    {HTTP_M_POST, "/api/buckets/:name/copy", ROUTE_NO_BODY, ROUTE_SMALL,
+	ROUTE_DECIDES, object_copy,
 	"%key from %from_key from_version from_file from_etag metadata "
 	"lock until hold"},
     {HTTP_M_POST, "/api/buckets/:name/delete", ROUTE_JSON_LISTS, ROUTE_LISTS,
-	true, object_delete_many, NULL},
+	ROUTE_TOKEN, object_delete_many, NULL},
 };
 const struct route_table object_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -223,17 +223,17 @@ upload_drop(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_POST, "/api/uploads", ROUTE_JSON, ROUTE_SMALL, true, upload_begin,
-	NULL},
-    {HTTP_M_GET, "/api/uploads", ROUTE_NO_BODY, ROUTE_SMALL, true, upload_list,
-	NULL},
-    {HTTP_M_GET, "/api/uploads/:id", ROUTE_NO_BODY, ROUTE_SMALL, true,
+    {HTTP_M_POST, "/api/uploads", ROUTE_JSON, ROUTE_SMALL, ROUTE_TOKEN,
+	upload_begin, NULL},
+    {HTTP_M_GET, "/api/uploads", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
+	upload_list, NULL},
+    {HTTP_M_GET, "/api/uploads/:id", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
 	upload_stat, NULL},
-    {HTTP_M_PUT, "/api/uploads/:id", ROUTE_UPLOAD, ROUTE_ANY, true,
+    {HTTP_M_PUT, "/api/uploads/:id", ROUTE_UPLOAD, ROUTE_ANY, ROUTE_TOKEN,
 	upload_append, "offset"},
-    {HTTP_M_DELETE, "/api/uploads/:id", ROUTE_NO_BODY, ROUTE_SMALL, true,
+    {HTTP_M_DELETE, "/api/uploads/:id", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
 	upload_drop, NULL},
-    {HTTP_M_POST, "/api/uploads/:id/finish", ROUTE_JSON, ROUTE_SMALL, true,
-	upload_end, NULL},
+    {HTTP_M_POST, "/api/uploads/:id/finish", ROUTE_JSON, ROUTE_SMALL,
+	ROUTE_DECIDES, upload_end, NULL},
 };
 const struct route_table resumable_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -61,6 +61,7 @@ static const struct {
     [HEAD_IF_RANGE] = {"if-range", false},
     [HEAD_IF_NONE_MATCH] = {"if-none-match", true},
     [HEAD_IF_MATCH] = {"if-match", true},
+    [HEAD_IF_UNMODIFIED_SINCE] = {"if-unmodified-since", false},
     [HEAD_REQUEST_ID] = {"x-request-id", true},
     [HEAD_CONTENT_RANGE] = {"content-range", false},
     /* a list, but only one that is empty or identity is taken */

@@ -75,6 +75,20 @@ condition_of(struct condition *c, const struct http_head *head)
 	return match.p ? read_match(c, match) : NULL;
 }
 
+const char *
+condition_ignored(const struct http_head *head, bool decided)
+{
+	if (!decided && head->field[HEAD_IF_MATCH].p)
+		return "If-Match";
+	if (!decided && head->field[HEAD_IF_NONE_MATCH].p)
+		return "If-None-Match";
+	/* Beside If-Match it means nothing (RFC 9110 13.1.4). */
+	if (!head->field[HEAD_IF_MATCH].p &&
+	    head->field[HEAD_IF_UNMODIFIED_SINCE].p)
+		return "If-Unmodified-Since";
+	return NULL;
+}
+
 Nx__Condition *
 condition_message(struct condition *c)
 {

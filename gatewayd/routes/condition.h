@@ -19,6 +19,9 @@ struct condition {
 /* NULL, or what is wrong with the fields; @c need not be freed. */
 const struct http_error *
 condition_of(struct condition *c, const struct http_head *head);
+/* The field with a condition that nobody here would decide; NULL: none. @decided:
+ * the route decides the two on etags. */
+const char *condition_ignored(const struct http_head *head, bool decided);
 /* For a request's field; NULL: there is no condition. */
 Nx__Condition *condition_message(struct condition *c);
 

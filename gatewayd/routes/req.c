@@ -214,6 +214,31 @@ understand(struct req *r)
 	return r->route ? check_body(r) : NULL;
 }
 
+/*
+ * A guard that is not looked at is no guard: what changes something says so. What
+ * is only read is given whole, which any such field allows; If-Modified-Since and
+ * If-Range are of reading alone (RFC 9110 13.1).
+ */
+static bool
+check_conditions(struct req *r)
+{
+	bool decides = r->route->rules == ROUTE_DECIDES;
+	const char *field = r->route->method == HTTP_M_GET
+	    ? NULL
+	    : condition_ignored(&r->x.head, decides);
+
+	if (!field)
+		return true;
+	req_fail(r, 400, "invalid",
+	    decides
+		? "%s is not decided here, If-Match and If-None-Match are: "
+		  "send those, or none."
+		: "%s is not decided here: send this without. (Of an upload in "
+		  "pieces, say it to what ends the upload.)",
+	    field);
+	return false;
+}
+
 static void
 on_head(struct exchange *x)
 {
@@ -224,9 +249,10 @@ on_head(struct exchange *x)
 	error = understand(r);
 	if (error)
 		req_fail_http(r, error);
-	else if (reply_options(r) || !req_check_query(r))
+	else if (reply_options(r) || !req_check_query(r) ||
+	    !check_conditions(r))
 		return;
-	else if (r->route->token)
+	else if (r->route->rules & ROUTE_TOKEN)
 		req_authenticate(r, req_admitted);
 	else
 		req_admitted(r);

@@ -22,12 +22,17 @@ enum route_body {
 #define ROUTE_VALUES 40000U
 #define ROUTE_ANY    UINT64_MAX /* the quota decides */
 
+#define ROUTE_TOKEN 1U /* needs one */
+/* Decides If-Match and If-None-Match too. What changes something and does not
+ * refuses them. */
+#define ROUTE_DECIDES (ROUTE_TOKEN | 2U)
+
 struct route {
 	enum http_method method;
 	const char *pattern; /* "/api/nodes/:id/metrics" */
 	enum route_body body;
 	uint64_t limit; /* bytes of body */
-	bool token;     /* needs one */
+	unsigned rules; /* ROUTE_TOKEN and so on */
 	req_fn *fn;
 	const char *query; /* the parameters it takes, by blanks; NULL: none;
 			    * "*": any; with a '%' before it: any bytes */

@@ -172,17 +172,17 @@ account_get(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_POST, "/auth/register/init", ROUTE_JSON, ROUTE_LOGIN, false,
+    {HTTP_M_POST, "/auth/register/init", ROUTE_JSON, ROUTE_LOGIN, 0,
 	auth_register_init, NULL},
-    {HTTP_M_POST, "/auth/register/verify", ROUTE_JSON, ROUTE_LOGIN, false,
+    {HTTP_M_POST, "/auth/register/verify", ROUTE_JSON, ROUTE_LOGIN, 0,
 	auth_register_verify, NULL},
-    {HTTP_M_POST, "/auth/login/init", ROUTE_JSON, ROUTE_LOGIN, false,
+    {HTTP_M_POST, "/auth/login/init", ROUTE_JSON, ROUTE_LOGIN, 0,
 	auth_login_init, NULL},
-    {HTTP_M_POST, "/auth/login/verify", ROUTE_JSON, ROUTE_LOGIN, false,
+    {HTTP_M_POST, "/auth/login/verify", ROUTE_JSON, ROUTE_LOGIN, 0,
 	auth_login_verify, NULL},
-    {HTTP_M_POST, "/auth/logout", ROUTE_NO_BODY, ROUTE_SMALL, true, auth_logout,
-	NULL},
-    {HTTP_M_GET, "/api/account", ROUTE_NO_BODY, ROUTE_SMALL, true, account_get,
-	NULL},
+    {HTTP_M_POST, "/auth/logout", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
+	auth_logout, NULL},
+    {HTTP_M_GET, "/api/account", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
+	account_get, NULL},
 };
 const struct route_table auth_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -349,7 +349,7 @@ fs_events(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_GET, "/api/fs/events", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_events,
-	"since limit wait"},
+    {HTTP_M_GET, "/api/fs/events", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
+	fs_events, "since limit wait"},
 };
 const struct route_table events_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -89,11 +89,11 @@ file_delete(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_GET, "/api/files", ROUTE_NO_BODY, ROUTE_SMALL, true, file_list,
-	"damaged"},
-    {HTTP_M_GET, "/api/files/:id", ROUTE_NO_BODY, ROUTE_SMALL, true, file_stat,
-	NULL},
-    {HTTP_M_DELETE, "/api/files/:id", ROUTE_NO_BODY, ROUTE_SMALL, true,
+    {HTTP_M_GET, "/api/files", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
+	file_list, "damaged"},
+    {HTTP_M_GET, "/api/files/:id", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
+	file_stat, NULL},
+    {HTTP_M_DELETE, "/api/files/:id", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_DECIDES,
 	file_delete, NULL},
 };
 const struct route_table file_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -213,13 +213,15 @@ fs_copy(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_POST, "/api/fs/mkdir", ROUTE_JSON, ROUTE_SMALL, true, fs_mkdir,
-	NULL},
-    {HTTP_M_GET, "/api/fs/stat", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_stat,
-	"path"},
-    {HTTP_M_DELETE, "/api/fs/delete", ROUTE_NO_BODY, ROUTE_SMALL, true,
+    {HTTP_M_POST, "/api/fs/mkdir", ROUTE_JSON, ROUTE_SMALL, ROUTE_TOKEN,
+	fs_mkdir, NULL},
+    {HTTP_M_GET, "/api/fs/stat", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
+	fs_stat, "path"},
+    {HTTP_M_DELETE, "/api/fs/delete", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_DECIDES,
 	fs_delete, "path forever"},
-    {HTTP_M_POST, "/api/fs/move", ROUTE_JSON, ROUTE_SMALL, true, fs_move, NULL},
-    {HTTP_M_POST, "/api/fs/copy", ROUTE_JSON, ROUTE_SMALL, true, fs_copy, NULL},
+    {HTTP_M_POST, "/api/fs/move", ROUTE_JSON, ROUTE_SMALL, ROUTE_DECIDES,
+	fs_move, NULL},
+    {HTTP_M_POST, "/api/fs/copy", ROUTE_JSON, ROUTE_SMALL, ROUTE_DECIDES,
+	fs_copy, NULL},
 };
 const struct route_table fs_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -37,8 +37,7 @@ health_ready(struct req *r)
 
 /* Whoever probes may put anything behind it, to pass caches. */
 static const struct route rows[] = {
-    {HTTP_M_GET, "/livez", ROUTE_NO_BODY, ROUTE_SMALL, false, health_live, "*"},
-    {HTTP_M_GET, "/readyz", ROUTE_NO_BODY, ROUTE_SMALL, false, health_ready,
-	"*"},
+    {HTTP_M_GET, "/livez", ROUTE_NO_BODY, ROUTE_SMALL, 0, health_live, "*"},
+    {HTTP_M_GET, "/readyz", ROUTE_NO_BODY, ROUTE_SMALL, 0, health_ready, "*"},
 };
 const struct route_table health_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -264,15 +264,15 @@ fs_set_history(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_GET, "/api/fs/versions", ROUTE_NO_BODY, ROUTE_SMALL, true,
+    {HTTP_M_GET, "/api/fs/versions", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
 	fs_versions, "path"},
-    {HTTP_M_POST, "/api/fs/restore", ROUTE_JSON, ROUTE_SMALL, true, fs_restore,
-	NULL},
-    {HTTP_M_POST, "/api/fs/purge", ROUTE_JSON, ROUTE_SMALL, true, fs_purge,
-	NULL},
-    {HTTP_M_GET, "/api/fs/history", ROUTE_NO_BODY, ROUTE_SMALL, true,
+    {HTTP_M_POST, "/api/fs/restore", ROUTE_JSON, ROUTE_SMALL, ROUTE_DECIDES,
+	fs_restore, NULL},
+    {HTTP_M_POST, "/api/fs/purge", ROUTE_JSON, ROUTE_SMALL, ROUTE_TOKEN,
+	fs_purge, NULL},
+    {HTTP_M_GET, "/api/fs/history", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
 	fs_history, "path"},
-    {HTTP_M_PUT, "/api/fs/history", ROUTE_JSON, ROUTE_SMALL, true,
+    {HTTP_M_PUT, "/api/fs/history", ROUTE_JSON, ROUTE_SMALL, ROUTE_TOKEN,
 	fs_set_history, NULL},
 };
 const struct route_table history_routes = {rows, NX_ARRAY_SIZE(rows)};

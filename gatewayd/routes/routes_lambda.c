@@ -185,7 +185,7 @@ lambda_run(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_POST, "/api/lambda/run", ROUTE_JSON, ROUTE_CODE, true, lambda_run,
-	NULL},
+    {HTTP_M_POST, "/api/lambda/run", ROUTE_JSON, ROUTE_CODE, ROUTE_TOKEN,
+	lambda_run, NULL},
 };
 const struct route_table lambda_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -191,9 +191,9 @@ fs_find(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_GET, "/api/fs/ls", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_list,
+    {HTTP_M_GET, "/api/fs/ls", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN, fs_list,
 	"path sort reverse after limit deleted snapshot"},
-    {HTTP_M_GET, "/api/fs/find", ROUTE_NO_BODY, ROUTE_SMALL, true, fs_find,
-	"path name match type min_size max_size since until"},
+    {HTTP_M_GET, "/api/fs/find", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
+	fs_find, "path name match type min_size max_size since until"},
 };
 const struct route_table list_routes = {rows, NX_ARRAY_SIZE(rows)};

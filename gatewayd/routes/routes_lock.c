@@ -76,7 +76,9 @@ list(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_PUT, "/api/fs/lock", ROUTE_JSON, ROUTE_SMALL, true, lock, NULL},
-    {HTTP_M_GET, "/api/fs/locks", ROUTE_NO_BODY, ROUTE_SMALL, true, list, NULL},
+    {HTTP_M_PUT, "/api/fs/lock", ROUTE_JSON, ROUTE_SMALL, ROUTE_TOKEN, lock,
+	NULL},
+    {HTTP_M_GET, "/api/fs/locks", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN, list,
+	NULL},
 };
 const struct route_table lock_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -241,19 +241,19 @@ node_metrics(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_POST, "/api/nodes", ROUTE_JSON, ROUTE_SMALL, true, node_create,
-	NULL},
-    {HTTP_M_GET, "/api/nodes", ROUTE_NO_BODY, ROUTE_SMALL, true, node_list,
-	NULL},
-    {HTTP_M_GET, "/api/nodes/:id", ROUTE_NO_BODY, ROUTE_SMALL, true, node_get,
-	NULL},
-    {HTTP_M_DELETE, "/api/nodes/:id", ROUTE_NO_BODY, ROUTE_SMALL, true,
+    {HTTP_M_POST, "/api/nodes", ROUTE_JSON, ROUTE_SMALL, ROUTE_TOKEN,
+	node_create, NULL},
+    {HTTP_M_GET, "/api/nodes", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
+	node_list, NULL},
+    {HTTP_M_GET, "/api/nodes/:id", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
+	node_get, NULL},
+    {HTTP_M_DELETE, "/api/nodes/:id", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
 	node_delete, "force"},
-    {HTTP_M_POST, "/api/nodes/:id/start", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	node_start, NULL},
-    {HTTP_M_POST, "/api/nodes/:id/stop", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	node_stop, NULL},
-    {HTTP_M_GET, "/api/nodes/:id/metrics", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	node_metrics, NULL},
+    {HTTP_M_POST, "/api/nodes/:id/start", ROUTE_NO_BODY, ROUTE_SMALL,
+	ROUTE_TOKEN, node_start, NULL},
+    {HTTP_M_POST, "/api/nodes/:id/stop", ROUTE_NO_BODY, ROUTE_SMALL,
+	ROUTE_TOKEN, node_stop, NULL},
+    {HTTP_M_GET, "/api/nodes/:id/metrics", ROUTE_NO_BODY, ROUTE_SMALL,
+	ROUTE_TOKEN, node_metrics, NULL},
 };
 const struct route_table node_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -70,9 +70,9 @@ policy_put(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_GET, "/api/fs/policy", ROUTE_NO_BODY, ROUTE_SMALL, true, policy_get,
-	"path"},
-    {HTTP_M_PUT, "/api/fs/policy", ROUTE_JSON, ROUTE_SMALL, true, policy_put,
-	NULL},
+    {HTTP_M_GET, "/api/fs/policy", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
+	policy_get, "path"},
+    {HTTP_M_PUT, "/api/fs/policy", ROUTE_JSON, ROUTE_SMALL, ROUTE_TOKEN,
+	policy_put, NULL},
 };
 const struct route_table policy_routes = {rows, NX_ARRAY_SIZE(rows)};

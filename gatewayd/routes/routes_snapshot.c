@@ -138,11 +138,11 @@ history_list_snapshot(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_GET, "/api/fs/snapshots", ROUTE_NO_BODY, ROUTE_SMALL, true,
+    {HTTP_M_GET, "/api/fs/snapshots", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
 	snapshots_list, NULL},
-    {HTTP_M_POST, "/api/fs/snapshots", ROUTE_JSON, ROUTE_SMALL, true,
+    {HTTP_M_POST, "/api/fs/snapshots", ROUTE_JSON, ROUTE_SMALL, ROUTE_TOKEN,
 	snapshot_make, NULL},
-    {HTTP_M_DELETE, "/api/fs/snapshots", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	snapshot_delete, "name"},
+    {HTTP_M_DELETE, "/api/fs/snapshots", ROUTE_NO_BODY, ROUTE_SMALL,
+	ROUTE_TOKEN, snapshot_delete, "name"},
 };
 const struct route_table snapshot_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -30,9 +30,6 @@ static const struct http_error
 	"ask where the upload ends, and go on there."},
     no_body = {411, "length-required",
 	"Send the file as the body, with its Content-Length or chunked."},
-    no_condition = {400, "invalid",
-	"A piece takes no If-Match or If-None-Match: what ends the upload "
-	"does."},
     no_about = {400, "invalid",
 	"A piece takes no X-Nexus-Meta or X-Nexus-Mtime: say them when the "
 	"upload "
@@ -164,8 +161,6 @@ read_head(struct put *p, const struct http_head *head)
 				   : digest_none(head);
 	if (!error)
 		error = condition_of(&p->upload.condition, head);
-	if (!error && p->upload.condition.any && !(takes & PUT_CONDITION))
-		error = &no_condition;
 	if (!error && !(takes & PUT_ABOUT) &&
 	    (head->n_meta > 0 || head->field[HEAD_NEXUS_MTIME].p))
 		error = &no_about;

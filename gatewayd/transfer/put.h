@@ -12,10 +12,9 @@
 #include "gatewayd/transfer/upload.h"
 
 /* What it takes of the request's head; the rest is refused, not ignored. */
-#define PUT_CONDITION 1U /* If-Match, If-None-Match */
-#define PUT_ABOUT     2U /* X-Nexus-Meta-NAME, X-Nexus-Mtime */
-#define PUT_DIGEST    4U /* Content-MD5 and its like */
-#define PUT_KEEPS     8U /* what came counts, though the rest never comes */
+#define PUT_ABOUT  1U /* X-Nexus-Meta-NAME, X-Nexus-Mtime */
+#define PUT_DIGEST 2U /* Content-MD5 and its like */
+#define PUT_KEEPS  4U /* what came counts, though the rest never comes */
 
 struct put_kind {
 	unsigned takes;

@@ -55,7 +55,7 @@ send_small(struct req *r)
 }
 
 static const struct put_kind file_kind = {
-    .takes = PUT_CONDITION | PUT_ABOUT | PUT_DIGEST,
+    .takes = PUT_ABOUT | PUT_DIGEST,
     .open = open_file,
     .small = send_small,
     .done = on_finished,

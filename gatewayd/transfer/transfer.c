@@ -62,17 +62,17 @@ fs_download(struct req *r)
 }
 
 static const struct route rows[] = {
-    {HTTP_M_POST, "/api/files/upload", ROUTE_UPLOAD, ROUTE_ANY, true,
+    {HTTP_M_POST, "/api/files/upload", ROUTE_UPLOAD, ROUTE_ANY, ROUTE_DECIDES,
 	file_upload, "erasure replicas"},
-    {HTTP_M_PUT, "/api/files/:name", ROUTE_UPLOAD, ROUTE_ANY, true, file_put,
-	"erasure replicas"},
-    {HTTP_M_GET, "/api/files/:id/download", ROUTE_NO_BODY, ROUTE_SMALL, true,
-	file_download, NULL},
-    {HTTP_M_POST, "/api/fs/upload", ROUTE_UPLOAD, ROUTE_ANY, true, fs_upload,
+    {HTTP_M_PUT, "/api/files/:name", ROUTE_UPLOAD, ROUTE_ANY, ROUTE_DECIDES,
+	file_put, "erasure replicas"},
+    {HTTP_M_GET, "/api/files/:id/download", ROUTE_NO_BODY, ROUTE_SMALL,
+	ROUTE_TOKEN, file_download, NULL},
+    {HTTP_M_POST, "/api/fs/upload", ROUTE_UPLOAD, ROUTE_ANY, ROUTE_DECIDES,
+	fs_upload, "path erasure replicas"},
+    {HTTP_M_PUT, "/api/fs/file", ROUTE_UPLOAD, ROUTE_ANY, ROUTE_DECIDES, fs_put,
 	"path erasure replicas"},
-    {HTTP_M_PUT, "/api/fs/file", ROUTE_UPLOAD, ROUTE_ANY, true, fs_put,
-	"path erasure replicas"},
-    {HTTP_M_GET, "/api/fs/download", ROUTE_NO_BODY, ROUTE_SMALL, true,
+    {HTTP_M_GET, "/api/fs/download", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
 	fs_download, "path version snapshot"},
 };
 const struct route_table transfer_routes = {rows, NX_ARRAY_SIZE(rows)};

@@ -74,6 +74,45 @@ unknown_parameters_are_refused(void **state)
 	assert_int_equal(lab.opened + lab.put, 0);
 }
 
+/* A guard that nobody looks at is none. */
+static void
+conditions_are_not_ignored(void **state)
+{
+	static const struct {
+		const char *head, *word; /* NULL: it is taken */
+	} seen[] = {
+	    {"POST /api/fs/mkdir HTTP/1.1\r\nIf-None-Match: *",
+		"If-None-Match is not decided here"},
+	    {"POST /api/fs/purge HTTP/1.1\r\nIf-Match: \"x\"",
+		"If-Match is not decided here"},
+	    {"POST /api/fs/mkdir HTTP/1.1\r\n"
+	     "If-Unmodified-Since: Tue, 14 Nov 2023 22:13:20 GMT",
+		"If-Unmodified-Since is not decided here"},
+	    {"DELETE /api/fs/delete?path=/a HTTP/1.1\r\n"
+	     "If-Unmodified-Since: Tue, 14 Nov 2023 22:13:20 GMT",
+		"If-Match and If-None-Match are"},
+	    {"POST /api/fs/mkdir HTTP/1.1\r\nIf-Range: \"x\"\r\n"
+	     "If-Modified-Since: Tue, 14 Nov 2023 22:13:20 GMT",
+		NULL},
+	    {"GET /api/files HTTP/1.1\r\nIf-Match: \"x\"", NULL},
+	    {"GET /api/files HTTP/1.1\r\nIf-None-Match: \"x\"", NULL},
+	};
+	const char *body;
+	char *a;
+
+	(void)state;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(seen); i++) {
+		body = seen[i].head[0] == 'P' ? "{\"path\":\"/a\"}" : NULL;
+		a = ask(seen[i].head, body, NULL);
+		if (seen[i].word) {
+			assert_status(a, 400);
+			assert_in(a, seen[i].word);
+		} else
+			assert_null(strstr(a, "is not decided"));
+		free(a);
+	}
+}
+
 /* Every page of them, and only when asked. */
 static void
 damaged_files_are_listed(void **state)
@@ -324,6 +363,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    T(unknown_members_are_refused),
 	    T(unknown_parameters_are_refused),
+	    T(conditions_are_not_ignored),
 	    T(orders_of_what_was_are_refused),
 	    T(damaged_files_are_listed),
 	    T(a_part_is_no_file),
