@@ -148,6 +148,27 @@ look_up(struct req *r)
 		req_call(r, nx_ask_object_stat(&m), &opts, on_source);
 }
 
+/* A file's id says all: what else names an object would be ignored. */
+static bool
+names_two(struct req *r)
+{
+	static const char *const object[] = {
+	    "from", "from_key", "from_version"};
+
+	if (!uri_param(&r->uri, "from_file"))
+		return false;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(object); i++) {
+		if (!uri_param(&r->uri, object[i]))
+			continue;
+		req_fail(r, 400, "invalid",
+		    "from_file names what is copied: leave %s out, or "
+		    "from_file.",
+		    object[i]);
+		return true;
+	}
+	return false;
+}
+
 /* The source's etag, as the target's in If-Match. */
 static void
 read_source(struct copy *c, const char *etag)
@@ -183,8 +204,11 @@ void
 object_copy(struct req *r)
 {
 	const struct http_error *error;
-	struct copy *c = calloc(1, sizeof(*c));
+	struct copy *c;
 
+	if (names_two(r))
+		return;
+	c = calloc(1, sizeof(*c));
 	if (!c) {
 		req_fail(r, 503, "unavailable", "Out of memory; try again.");
 		return;

@@ -217,6 +217,28 @@ pieces_take_less(void **state)
 	assert_int_equal(lab.opened, 0);
 }
 
+/* An id and a key: one of them would not count. */
+static void
+a_copy_is_of_one_thing(void **state)
+{
+	static const char *const more[] = {
+	    "from=bee", "from_key=a", "from_version=v", "from_version="};
+	char head[128], *a;
+
+	(void)state;
+	for (size_t i = 0; i < NX_ARRAY_SIZE(more); i++) {
+		snprintf(head, sizeof(head),
+		    "POST /api/buckets/bee/copy?key=b&from_file=0123&%s "
+		    "HTTP/1.1",
+		    more[i]);
+		a = ask(head, NULL, NULL);
+		assert_status(a, 400);
+		assert_in(a, "from_file names what is copied: leave from");
+		free(a);
+	}
+	assert_int_equal(asked.calls, 0);
+}
+
 static void
 what_is_replaced_is_looked_up_again(void **state)
 {
@@ -412,6 +434,7 @@ main(void)
 	    T(digests_go_along),
 	    T(only_resumables_keep_what_came),
 	    T(pieces_take_less),
+	    T(a_copy_is_of_one_thing),
 	    T(what_is_replaced_is_looked_up_again),
 	    T(conditions_of_a_get),
 	    T(ten_thousand_parts),
