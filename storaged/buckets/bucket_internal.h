@@ -33,6 +33,9 @@ bool bucket_read_meta(struct nx_request *r, Nx__MetaPair *const *pairs,
 /* Is @u the caller's to go on with? Who may only add has to do with what was
  * opened so. */
 bool bucket_may(const struct nx_request *r, const struct catalog_upload *u);
+/* May the caller be told what an upload has become? Its row has gone, and with it
+ * who opened it: who may only add could name any file by its id. */
+bool bucket_may_know(const struct nx_request *r);
 /* The caller's upload of that kind. */
 bool
 bucket_find_upload(struct nx_request *r, struct storaged *s, const char *id,

@@ -227,6 +227,12 @@ bucket_may(const struct nx_request *r, const struct catalog_upload *u)
 }
 
 bool
+bucket_may_know(const struct nx_request *r)
+{
+	return (r->who.rights & (NX_RIGHT_READ | NX_RIGHT_WRITE)) != 0;
+}
+
+bool
 bucket_find_upload(struct nx_request *r, struct storaged *s, const char *id,
     enum catalog_upload_kind kind, struct catalog_upload *ret_upload)
 {

@@ -305,8 +305,10 @@ serve_multipart_complete(struct nx_request *r,
 	e = nx_id_valid(q->id) ? catalog_upload_find(s->catalog, r->who.user_id,
 				     r->who.place, q->id, &c->upload)
 			       : CATALOG_NO_UPLOAD;
-	if (e == CATALOG_NO_UPLOAD)
+	if (e == CATALOG_NO_UPLOAD && bucket_may_know(r))
 		answer(r, s, q->id);
+	else if (e == CATALOG_NO_UPLOAD)
+		refuse_catalog(r, e, q->id);
 	else if (e < 0)
 		nx_refuse_errno(r, e, "completing the upload");
 	else if (c->upload.kind != CATALOG_MULTIPART ||

@@ -298,8 +298,10 @@ serve_resumable_finish(struct nx_request *r,
 			  r->who.place, q->id, &f->upload)
 		    : CATALOG_NO_UPLOAD;
 	}
-	if (e == CATALOG_NO_UPLOAD)
+	if (e == CATALOG_NO_UPLOAD && bucket_may_know(r))
 		answer_again(r, s, q);
+	else if (e == CATALOG_NO_UPLOAD)
+		refuse_catalog(r, e, q->id);
 	else if (e < 0)
 		nx_refuse_errno(r, e, "finishing the upload");
 	else if (f->upload.kind != CATALOG_RESUMABLE ||

@@ -260,6 +260,12 @@ test_resumable(void **state)
 	LAB_OK(open_resumable("/new", id));
 	LAB_OK(append(id, 0, "whole"));
 	LAB_OK(finish(id, 5));
+	/* By now it is a file, as any other whose id is known. */
+	assert_int_equal(finish(id, 5), NX__STATUS__NOT_FOUND);
+	assert_null(strstr(reply.error, "/new"));
+	take_ticket(NX_RIGHT_CREATE | NX_RIGHT_READ);
+	LAB_OK(finish(id, 5));
+	take_ticket(NX_RIGHT_CREATE);
 	LAB_OK(lab_read(USER, NULL, "/new", 0, 0, (const uint8_t *)"whole"));
 	assert_int_equal(append(other, 3, "x"), NX__STATUS__NOT_FOUND);
 	assert_int_equal(finish(other, 3), NX__STATUS__NOT_FOUND);
@@ -411,7 +417,9 @@ test_multipart(void **state)
 	LAB_OK(open_multipart("other", id));
 	LAB_OK(send_part(id, "mine", record));
 	LAB_OK(complete(id, record));
+	assert_int_equal(complete(id, record), NX__STATUS__NOT_FOUND);
 	take_ticket(NX_RIGHT_WRITE);
+	LAB_OK(complete(id, record));
 	LAB_OK(complete(other, theirs));
 }
 
