@@ -1,12 +1,13 @@
-/* Every command once. Parsing, checks and help come from here. */
+/*
+ * What people use Nexus for: nodes, files, buckets, functions. With the other
+ * commands_*.c every command once; parsing, checks and help come from them.
+ */
 #include "common/err.h"
 #include "common/node_limits.h"
 #include "nexusctl/ctl.h"
 
-#define AUTH    NX_ROLE_BIT(NX_ROLE_AUTH)
 #define NODE    NX_ROLE_BIT(NX_ROLE_NODE)
 #define STORAGE NX_ROLE_BIT(NX_ROLE_STORAGE)
-#define NET     NX_ROLE_BIT(NX_ROLE_NET)
 #define OPT(o)  o, NX_ARRAY_SIZE(o)
 #define NO_OPT  NULL, 0
 
@@ -177,21 +178,8 @@ static const struct ctl_option run_options[] = {
     {"timeout", 0, "<seconds>", "10", "after that it is killed"},
     {"mem", 0, "<mb:MB>", "128", "memory it gets"},
 };
-static const struct ctl_option scrub_options[] = {
-    {"wait", 0, NULL, NULL, "until everything is read, and repaired"},
-};
-static const struct ctl_option check_options[] = {
-    {"repair", 0, NULL, NULL, "mend what can be mended"},
-    {"wait", 0, NULL, NULL, "until all of it was looked at"},
-};
-static const struct ctl_option rebuild_options[] = {
-    {"partial", 0, NULL, NULL, "though commits are missing"},
-};
-static const struct ctl_option status_options[] = {
-    {"edges", 0, NULL, NULL, "also who has been introduced to whom"},
-};
 
-const struct ctl_command ctl_commands[] = {
+static const struct ctl_command rows[] = {
     {"node create <name> [command...]", "make a node and start it",
 	"A node is a container with a volume of its own, an address on the "
 	"bridge, and limits. Its main process is COMMAND; without one it "
@@ -382,89 +370,5 @@ const struct ctl_command ctl_commands[] = {
 	"and time. Its exit status becomes that of nexusctl.\n\n"
 	"    echo 'print(6 * 7)' | nexusctl lambda run -",
 	OPT(run_options), NODE, ctl_lambda_run},
-
-    {"user ls", "list users", NULL, NO_OPT, AUTH, ctl_user_ls},
-    {"user info <user>", "show a user and the space used", NULL, NO_OPT,
-	AUTH | STORAGE, ctl_user_info},
-    {"user quota <user> [size]", "show or set how much a user may store", NULL,
-	NO_OPT, AUTH | STORAGE, ctl_user_quota},
-    {"user disable <user>", "end a user's sessions and refuse new ones", NULL,
-	NO_OPT, AUTH, ctl_user_disable},
-    {"user enable <user>", "let a disabled user in again", NULL, NO_OPT, AUTH,
-	ctl_user_enable},
-    {"user delete <user>", "delete a user with all files and nodes",
-	"The user's own files go at once. What other users have on the nodes' "
-	"volumes is moved elsewhere first; a node whose volume cannot be "
-	"emptied stays Deleting, and is tried again until it can go.",
-	NO_OPT, AUTH, ctl_user_delete},
-
-    {"volume ls", "list the nodes' volumes and the platform's own", NULL,
-	NO_OPT, STORAGE, ctl_volume_ls},
-    {"volume trust <volume>", "check a suspect volume and trust it again",
-	"A volume whose disk failed a write takes no new chunks. This writes a "
-	"chunk there, reads it back, and reads a sample of what is there; when "
-	"all is well the volume is trusted again. It is done by itself too, a "
-	"minute after, then less and less often. VOLUME is a node, or base-1.",
-	NO_OPT, NODE | STORAGE, ctl_volume_trust},
-    {"volume drain <volume>", "move what is on a volume elsewhere",
-	"Nothing new goes there, and what is there is copied elsewhere, read "
-	"back, and given up here, over restarts too; volume ls shows the rate "
-	"and the time left. A base volume goes when it is empty, a node's "
-	"stays the node's. volume trust takes it back.",
-	NO_OPT, NODE | STORAGE, ctl_volume_drain},
-    {"volume fail <volume>", "move what is on a bad volume elsewhere",
-	"As volume drain, for one that is not to be relied on: it is read only "
-	"where nothing else has a chunk, and it is not refused for want of "
-	"room elsewhere.",
-	NO_OPT, NODE | STORAGE, ctl_volume_fail},
-    {"volume disks", "list the disks volumes are on", NULL, NO_OPT, STORAGE,
-	ctl_volume_disks},
-    {"volume add-disk <directory:PATH>", "give the platform a disk",
-	"The directory is empty, on a file system of its own, and may be "
-	"written by nexus-storage. It is remembered over restarts. Copies of a "
-	"file go to different disks. For a disk that is being removed: it "
-	"stays after all.",
-	NO_OPT, STORAGE, ctl_volume_add_disk},
-    {"volume remove-disk <directory:PATH>", "empty a disk, and forget it",
-	"What is there moves to the other disks first, over restarts too; "
-	"volume disks shows the rate and the time left. Refused while there is "
-	"no room elsewhere, and while a node has its volume there.",
-	NO_OPT, STORAGE, ctl_volume_remove_disk},
-
-    {"storage scrub", "read everything that is kept, from now on",
-	"All replicas are read in the background, at a pace others do not "
-	"feel, and what is bad is repaired from what is good; nexusctl status "
-	"shows how it goes. This begins a cycle now. With --wait it exits with "
-	"9 when files are left that are good in no copy.",
-	OPT(scrub_options), STORAGE, ctl_storage_scrub},
-
-    {"storage check", "look whether the catalogue agrees with itself",
-	"Counts every sum anew and follows every reference, in a copy, in the "
-	"background, as storaged does once a day by itself; nexusctl status "
-	"shows what came of it. With --repair what can be mended is mended, "
-	"and the log has each change. With --wait it exits with 9 when "
-	"something is left that disagrees.",
-	OPT(check_options), STORAGE, ctl_storage_check},
-
-    {"storage rebuild", "make a lost catalogue anew from the volumes",
-	"When storage.db is missing, damaged or older than its copies, "
-	"storaged serves nothing else. This makes it anew from the newest "
-	"copies on base volumes, looks at all of it, moves the damaged one "
-	"aside and lets storaged be started again. Where commits, or a disk "
-	"that should be there, are missing it refuses, unless --partial says "
-	"to go on without them.",
-	OPT(rebuild_options), STORAGE, ctl_storage_rebuild},
-
-    {"state export", "print nodes, files and trees as JSON", NULL, NO_OPT,
-	AUTH | NODE | STORAGE, ctl_state_export},
-
-    {"status", "show who is connected, and how everything is",
-	"Exits with 8 when a daemon is missing.", OPT(status_options),
-	AUTH | NODE | STORAGE | NET, ctl_status},
-    {"doctor", "check this host, with a cure for each finding",
-	"Talks to no daemon. Run it as root: some checks try the real thing. "
-	"Exits with 10 when something is missing that Nexus cannot do without.",
-	NO_OPT, 0, ctl_doctor},
-    {"version", "print the version", NULL, NO_OPT, 0, ctl_version},
 };
-const size_t ctl_commands_count = NX_ARRAY_SIZE(ctl_commands);
+const struct ctl_command_set ctl_use_commands = {rows, NX_ARRAY_SIZE(rows)};

@@ -166,24 +166,24 @@ ctl_help(FILE *out, const char *const *words, size_t n_words)
 	const char *pattern;
 	size_t i;
 
-	for (i = 0; i < ctl_commands_count && n_words > 0; i++) {
-		pattern = ctl_commands[i].pattern;
+	for (i = 0; ctl_command_at(i) && n_words > 0; i++) {
+		pattern = ctl_command_at(i)->pattern;
 		if (begins_with(pattern, words, n_words) &&
 		    is_command(pattern, n_words)) {
-			command_help(out, &ctl_commands[i]);
+			command_help(out, ctl_command_at(i));
 			return;
 		}
 	}
 	fprintf(out, "usage: nexusctl %s%sCOMMAND [options]\n",
 	    n_words ? words[0] : "", n_words ? " " : "");
-	for (i = 0; i < ctl_commands_count; i++) {
-		pattern = ctl_commands[i].pattern;
+	for (i = 0; ctl_command_at(i); i++) {
+		pattern = ctl_command_at(i)->pattern;
 		if (!begins_with(pattern, words, n_words))
 			continue;
 		usage(pattern, line, sizeof(line));
 		/* A blank line before each noun; verbs alone stand together. */
 		ctl_pattern_next(&pattern, type, label);
-		if (!is_command(ctl_commands[i].pattern, 1) || !*noun) {
+		if (!is_command(ctl_command_at(i)->pattern, 1) || !*noun) {
 			if (strcmp(noun, type) != 0)
 				fputc('\n', out);
 			snprintf(noun, sizeof(noun), "%s", type);
@@ -191,7 +191,7 @@ ctl_help(FILE *out, const char *const *words, size_t n_words)
 			fputs("\n", out);
 			strcpy(noun, "-");
 		}
-		fprintf(out, "    %-34s %s\n", line, ctl_commands[i].brief);
+		fprintf(out, "    %-34s %s\n", line, ctl_command_at(i)->brief);
 	}
 	fputs("\noptions of every command:\n", out);
 	options_help(out, ctl_globals, ctl_globals_count);

@@ -64,6 +64,20 @@ literals(const char *pattern, const char *const *words, size_t n_words,
 }
 
 const struct ctl_command *
+ctl_command_at(size_t i)
+{
+	static const struct ctl_command_set *const sets[] = {
+	    &ctl_use_commands, &ctl_auth_commands, &ctl_system_commands};
+
+	for (size_t k = 0; k < NX_ARRAY_SIZE(sets); k++) {
+		if (i < sets[k]->n)
+			return &sets[k]->rows[i];
+		i -= sets[k]->n;
+	}
+	return NULL;
+}
+
+const struct ctl_command *
 ctl_command_find(const char *const *words, size_t n_words, size_t *ret_used)
 {
 	const struct ctl_command *best = NULL;
@@ -72,11 +86,12 @@ ctl_command_find(const char *const *words, size_t n_words, size_t *ret_used)
 	int n;
 
 	*ret_used = 0;
-	for (i = 0; i < ctl_commands_count; i++) {
-		n = literals(ctl_commands[i].pattern, words, n_words, &whole);
+	for (i = 0; ctl_command_at(i); i++) {
+		n = literals(
+		    ctl_command_at(i)->pattern, words, n_words, &whole);
 		if (n <= 0 || !whole || (size_t)n <= *ret_used)
 			continue;
-		best = &ctl_commands[i];
+		best = ctl_command_at(i);
 		*ret_used = (size_t)n;
 	}
 	return best;
@@ -88,9 +103,9 @@ ctl_command_begins(const char *const *words, size_t n_words)
 	bool whole;
 	size_t i;
 
-	for (i = 0; i < ctl_commands_count; i++)
-		if (literals(ctl_commands[i].pattern, words, n_words, &whole) ==
-		    (int)n_words)
+	for (i = 0; ctl_command_at(i); i++)
+		if (literals(ctl_command_at(i)->pattern, words, n_words,
+			&whole) == (int)n_words)
 			return true;
 	return false;
 }

@@ -47,8 +47,14 @@ struct ctl_command {
 	int (*run)(struct ctl *c);
 };
 
-extern const struct ctl_command ctl_commands[];
-extern const size_t ctl_commands_count;
+struct ctl_command_set {
+	const struct ctl_command *rows;
+	size_t n;
+};
+extern const struct ctl_command_set ctl_use_commands, ctl_auth_commands,
+    ctl_system_commands;
+/* All of them, in the order of help; NULL behind the last. */
+const struct ctl_command *ctl_command_at(size_t i);
 extern const struct ctl_option ctl_globals[];
 extern const size_t ctl_globals_count;
 

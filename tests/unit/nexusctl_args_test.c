@@ -208,8 +208,8 @@ has_a_sound_table(void **state)
 	int kind;
 
 	(void)state;
-	for (i = 0; i < ctl_commands_count; i++) {
-		const struct ctl_command *c = &ctl_commands[i];
+	for (i = 0; ctl_command_at(i); i++) {
+		const struct ctl_command *c = ctl_command_at(i);
 		const char *at = c->pattern;
 
 		assert_non_null(c->run);
@@ -247,8 +247,8 @@ explains_every_command(void **state)
 	FILE *out;
 
 	(void)state;
-	for (i = 0; i < ctl_commands_count; i++) {
-		const char *at = ctl_commands[i].pattern;
+	for (i = 0; ctl_command_at(i); i++) {
+		const char *at = ctl_command_at(i)->pattern;
 
 		for (n = 0; ctl_pattern_next(&at, type, label) == 'w'; n++) {
 			strcpy(words[n], type);
@@ -258,10 +258,10 @@ explains_every_command(void **state)
 		ctl_help(out, list, n);
 		fclose(out);
 		assert_non_null(strstr(text, "usage: nexusctl "));
-		assert_non_null(strstr(text, ctl_commands[i].brief));
-		for (k = 0; k < ctl_commands[i].n_options; k++)
+		assert_non_null(strstr(text, ctl_command_at(i)->brief));
+		for (k = 0; k < ctl_command_at(i)->n_options; k++)
 			assert_non_null(
-			    strstr(text, ctl_commands[i].options[k].brief));
+			    strstr(text, ctl_command_at(i)->options[k].brief));
 		free(text);
 	}
 }
@@ -279,8 +279,8 @@ is_described_by_its_manual(void **state)
 		print_message("# not started from the top of the tree\n");
 		skip();
 	}
-	for (i = 0; i < ctl_commands_count; i++) {
-		const char *at = ctl_commands[i].pattern;
+	for (i = 0; ctl_command_at(i); i++) {
+		const char *at = ctl_command_at(i)->pattern;
 		size_t used = (size_t)snprintf(line, sizeof(line), ".It Cm");
 
 		while (ctl_pattern_next(&at, type, label) == 'w')
@@ -288,9 +288,9 @@ is_described_by_its_manual(void **state)
 			    line + used, sizeof(line) - used, " %s", type);
 		if (!strstr(page, line))
 			fail_msg("%s is not in the manual", line);
-		for (k = 0; k < ctl_commands[i].n_options; k++) {
+		for (k = 0; k < ctl_command_at(i)->n_options; k++) {
 			snprintf(line, sizeof(line), "Fl -%s",
-			    ctl_commands[i].options[k].name);
+			    ctl_command_at(i)->options[k].name);
 			if (!strstr(page, line))
 				fail_msg("%s is not in the manual", line);
 		}
