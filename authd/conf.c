@@ -15,6 +15,7 @@
  * a proxy or a household's router everybody has the same one. */
 const struct nx_conf_key auth_conf_keys[] = {
     KEY(token_hours, "24", 1, 720),
+    KEY(reauth_minutes, "10", 1, 1440),
     KEY(codes_per_hour, "20", 1, 100000),
     KEY(registrations_per_address, "300", 1, 1000000),
     KEY(failures_per_address, "300", 1, 1000000),

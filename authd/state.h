@@ -19,6 +19,7 @@
 struct auth_conf {
 	struct nx_conf_common common;
 	uint64_t token_hours;
+	uint64_t reauth_minutes; /* between signing in and a change */
 	uint64_t codes_per_hour; /* per account; also per new address */
 	uint64_t registrations_per_address; /* per hour */
 	uint64_t failures_per_address;      /* per hour */

@@ -31,6 +31,7 @@ static const struct {
     [NX__STATUS__INTERNAL] = {"internal", 500, 1, "Internal error"},
     [NX__STATUS__PRECONDITION] = {"precondition", 412, 5, "Not as expected"},
     [NX__STATUS__GONE] = {"gone", 410, 4, "Not known any more"},
+    [NX__STATUS__REAUTH] = {"reauthenticate", 403, 3, "Sign in again"},
 };
 
 static size_t

@@ -1,6 +1,7 @@
 /*
  * All that the gateway answers, table by table. A further face plugs in here.
  */
+#include "gatewayd/account/account.h"
 #include "gatewayd/buckets/buckets.h"
 #include "gatewayd/gateway.h"
 #include "gatewayd/routes/routes.h"
@@ -8,7 +9,7 @@
 
 const struct route_table *const gw_routes[] = {
     &health_routes,
-    &auth_routes,
+    &login_routes,
     &node_routes,
     &file_routes,
     &fs_routes,

@@ -11,6 +11,8 @@
 #include "authd/credentials/otp.h"
 #include "authd/credentials/password.h"
 #include "authd/credentials/rules.h"
+#include "authd/credentials/seal.h"
+#include "authd/credentials/secret.h"
 #include "authd/credentials/token.h"
 #include "authd/credentials/token_cache.h"
 

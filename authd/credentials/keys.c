@@ -16,9 +16,7 @@
 #include "authd/credentials/keys.h"
 #include "common/fd.h"
 
-#define PEPPER_FILE "pepper"
-#define SIGN_FILE   "es256.pem"
-#define PEM_MAX     4096
+#define PEM_MAX 4096
 
 static void
 pkey_freep(EVP_PKEY **key)
@@ -41,36 +39,60 @@ bio_text(BIO *bio)
 	return len > 0 ? strndup(data, (size_t)len) : NULL;
 }
 
+/* All of them have one length. */
+#define SECRET_LEN 32
+_Static_assert(AUTH_PEPPER_LEN == SECRET_LEN, "the pepper's length");
+_Static_assert(AUTH_SEAL_KEY_LEN == SECRET_LEN, "the seal's length");
+_Static_assert(AUTH_CHAIN_KEY_LEN == SECRET_LEN, "the chain's length");
+
 static int
-make_pepper(int dirfd)
+make_secret(int dirfd, const char *name)
 {
-	uint8_t pepper[AUTH_PEPPER_LEN];
+	uint8_t secret[SECRET_LEN];
 	int r;
 
-	randombytes_buf(pepper, sizeof(pepper));
-	r = auth_keyfile_write(dirfd, PEPPER_FILE, pepper, sizeof(pepper));
-	sodium_memzero(pepper, sizeof(pepper));
+	randombytes_buf(secret, sizeof(secret));
+	r = auth_keyfile_write(dirfd, name, secret, sizeof(secret));
+	sodium_memzero(secret, sizeof(secret));
 	return r;
 }
 
 static int
-read_pepper(int dirfd, struct auth_keys *keys)
+read_secret(int dirfd, const char *name, uint8_t ret_secret[SECRET_LEN])
 {
 	unsigned char *data;
 	int len;
 
-	len = auth_keyfile_read(dirfd, PEPPER_FILE, AUTH_PEPPER_LEN, &data);
+	len = auth_keyfile_read(dirfd, name, SECRET_LEN, &data);
 	if (len < 0)
 		return len;
-	if (len == AUTH_PEPPER_LEN)
-		memcpy(keys->pepper, data, AUTH_PEPPER_LEN);
+	if (len == SECRET_LEN)
+		memcpy(ret_secret, data, SECRET_LEN);
 	sodium_memzero(data, (size_t)len);
 	free(data);
-	return len == AUTH_PEPPER_LEN ? 0 : -EBADMSG;
+	return len == SECRET_LEN ? 0 : -EBADMSG;
 }
 
 static int
-make_signing(int dirfd)
+read_pepper(int dirfd, const char *name, struct auth_keys *keys)
+{
+	return read_secret(dirfd, name, keys->pepper);
+}
+
+static int
+read_seal(int dirfd, const char *name, struct auth_keys *keys)
+{
+	return read_secret(dirfd, name, keys->seal);
+}
+
+static int
+read_audit(int dirfd, const char *name, struct auth_keys *keys)
+{
+	return read_secret(dirfd, name, keys->audit);
+}
+
+static int
+make_signing(int dirfd, const char *name)
 {
 	nx_cleanup(pkey_freep) EVP_PKEY *key = EVP_EC_gen("P-256");
 	nx_cleanup(bio_freep) BIO *bio = BIO_new(BIO_s_mem());
@@ -81,7 +103,7 @@ make_signing(int dirfd)
 	    !PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL))
 		return -ENOMEM;
 	len = BIO_get_mem_data(bio, &data);
-	return auth_keyfile_write(dirfd, SIGN_FILE, data, (size_t)len);
+	return auth_keyfile_write(dirfd, name, data, (size_t)len);
 }
 
 static bool
@@ -124,12 +146,12 @@ derive_public(struct auth_keys *keys, size_t len)
 }
 
 static int
-read_signing(int dirfd, struct auth_keys *keys)
+read_signing(int dirfd, const char *name, struct auth_keys *keys)
 {
 	unsigned char *data;
 	int len;
 
-	len = auth_keyfile_read(dirfd, SIGN_FILE, PEM_MAX, &data);
+	len = auth_keyfile_read(dirfd, name, PEM_MAX, &data);
 	if (len < 0)
 		return len;
 	keys->private_pem = (char *)data;
@@ -138,11 +160,13 @@ read_signing(int dirfd, struct auth_keys *keys)
 
 static const struct {
 	const char *name;
-	int (*make)(int dirfd);
-	int (*read)(int dirfd, struct auth_keys *keys);
+	int (*make)(int dirfd, const char *name);
+	int (*read)(int dirfd, const char *name, struct auth_keys *keys);
 } files[] = {
-    {PEPPER_FILE, make_pepper, read_pepper},
-    {SIGN_FILE, make_signing, read_signing},
+    {"pepper", make_secret, read_pepper},
+    {"seal", make_secret, read_seal},
+    {"audit", make_secret, read_audit},
+    {"es256.pem", make_signing, read_signing},
 };
 
 static int
@@ -179,12 +203,13 @@ auth_keys_open(
 		return dirfd;
 	for (i = 0; r == 0 && i < sizeof(files) / sizeof(files[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, files[i].name);
-		r = files[i].read(dirfd, &keys);
-		if (r == -ENOENT) {
-			r = files[i].make(dirfd);
-			if (r == 0)
-				r = files[i].read(dirfd, &keys);
-		}
+		r = files[i].read(dirfd, files[i].name, &keys);
+		if (r == -ENOENT)
+			r = files[i].make(dirfd, files[i].name);
+		else
+			continue;
+		if (r == 0)
+			r = files[i].read(dirfd, files[i].name, &keys);
 	}
 	if (r < 0)
 		auth_keys_fini(&keys);

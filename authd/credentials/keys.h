@@ -1,6 +1,7 @@
 /*
  * authd's own secrets, in <state_dir>/auth/keys (0700, files 0600): the pepper
- * of the codes and the key that signs tokens. Both are made at first start and
+ * of what is only compared, the key under which the rest is sealed, that of the
+ * audit's chain, and the key that signs tokens. All are made at first start and
  * never leave this process.
  */
 #ifndef AUTHD_KEYS_H
@@ -10,9 +11,14 @@
 
 #include "authd/credentials/header.h"
 #include "authd/credentials/otp.h"
+#include "authd/credentials/seal.h"
+
+#define AUTH_CHAIN_KEY_LEN 32
 
 struct auth_keys {
 	uint8_t pepper[AUTH_PEPPER_LEN];
+	uint8_t seal[AUTH_SEAL_KEY_LEN];
+	uint8_t audit[AUTH_CHAIN_KEY_LEN];
 	char *private_pem; /* PKCS#8, P-256 */
 	char *public_pem;
 	EVP_PKEY *public_key; /* the same, read once: reading takes 0.7 ms */

@@ -5,65 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authd/flows/audit.h"
+#include "authd/flows/caller.h"
 #include "authd/flows/flows.h"
+#include "authd/flows/grant.h"
 #include "authd/state.h"
 #include "authd/flows/notice.h"
 #include "authd/store/store.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "proto/serve_authd.h"
-
-static const char *const sentences[AUTH_TOKEN_RESULTS] = {
-    [AUTH_TOKEN_MALFORMED] = "This is not a token of this server; log in.",
-    [AUTH_TOKEN_FORGED] = "The token is not valid here; log in again.",
-    [AUTH_TOKEN_FOREIGN] = "The token is not meant for this; log in again.",
-    [AUTH_TOKEN_EXPIRED] = "The token has expired; log in again.",
-    [AUTH_TOKEN_EARLY] = "The token is not valid yet: the server's clock was "
-			 "set back. Log in again.",
-};
-
-/* Refuses what is not a token of a living session; else the user and claims. */
-static bool
-admit(struct authd *a, struct nx_request *r, const Nx__TokenRequest *q,
-    struct auth_claims *ret_claims, struct auth_user *ret_user)
-{
-	enum auth_token_result result;
-	int known;
-
-	result = auth_token_cache_check(
-	    a->tokens, &a->keys, q->token, auth_now(a), ret_claims);
-	if (result != AUTH_TOKEN_OK) {
-		nx_refuse(
-		    r, NX__STATUS__UNAUTHENTICATED, "%s", sentences[result]);
-		return false;
-	}
-	known = auth_session_check(a->db, ret_claims->session,
-	    ret_claims->user_id, auth_now(a), ret_user);
-	if (known < 0)
-		nx_refuse_errno(r, known, "The session could not be read");
-	else if (known == 0)
-		nx_refuse(r, NX__STATUS__UNAUTHENTICATED,
-		    "The session has ended; log in again.");
-	return known == 1;
-}
-
-/* A daemon that is away has no key, and its users no ticket for it. */
-static void
-seal(struct authd *a, enum nx_role audience, const struct auth_claims *claims,
-    uint64_t expiry_us, struct nx_ticket *t, ProtobufCBinaryData *ret_data)
-{
-	nx_assert(audience == NX_ROLE_STORAGE || audience == NX_ROLE_NODE);
-	if (a->ticket_keys[audience].epoch == 0)
-		return;
-	*t = (struct nx_ticket){.audience = (uint32_t)audience,
-	    .user_id = claims->user_id,
-	    .expiry_us = expiry_us,
-	    .rights = NX_RIGHT_ALL};
-	memcpy(t->session, claims->session, sizeof(t->session));
-	nx_ticket_seal(&a->ticket_keys[audience], t);
-	*ret_data =
-	    (ProtobufCBinaryData){nx_ticket_len((uint8_t *)t), (uint8_t *)t};
-}
 
 /*
  * Gives the gateway what lets it act for this user for a minute. Safe to
@@ -74,27 +25,14 @@ void
 serve_auth_check_token(
     struct nx_request *r, const Nx__TokenRequest *q, struct authd *a)
 {
-	Nx__CheckTokenReply reply = NX__CHECK_TOKEN_REPLY__INIT;
-	struct nx_ticket storage, node;
-	struct auth_claims claims;
-	struct auth_user user;
-	uint64_t left_us, expiry_us;
+	struct auth_caller c;
+	struct auth_grant g = {
+	    .user = &c.user, .session = c.session.id, .rights = NX_RIGHT_ALL};
 
-	if (!admit(a, r, q, &claims, &user))
+	if (!auth_caller(a, r, q->token, 0, &c))
 		return;
-	left_us = (uint64_t)(claims.expires - auth_now(a)) * 1000000;
-	if (left_us > NX_TICKET_LIFE_US)
-		left_us = NX_TICKET_LIFE_US;
-	expiry_us = a->clock.mono_us() + left_us;
-	reply.user_id = user.id;
-	reply.username = user.username;
-	reply.valid_until = expiry_us;
-	seal(a, NX_ROLE_STORAGE, &claims, expiry_us, &storage,
-	    &reply.storage_ticket);
-	seal(a, NX_ROLE_NODE, &claims, expiry_us, &node, &reply.node_ticket);
-	nx_answer_auth_check_token(r, &reply);
-	sodium_memzero(&storage, sizeof(storage));
-	sodium_memzero(&node, sizeof(node));
+	g.expires = c.session.expires_at;
+	auth_grant_answer(a, r, &g);
 }
 
 /* --- logout -----------------------------------------------------------------*/
@@ -102,7 +40,7 @@ serve_auth_check_token(
 struct logout {
 	struct authd *a;
 	struct nx_request *r;
-	struct auth_claims claims;
+	struct auth_caller caller;
 	int64_t notice;
 };
 
@@ -110,12 +48,19 @@ static int
 write_logout(struct nx_db *db, void *arg)
 {
 	struct logout *l = arg;
-	int r = auth_session_delete(db, l->claims.session, l->claims.user_id);
+	const struct auth_session *s = &l->caller.session;
+	struct auth_event e = {.event = "logout",
+	    .actor = "user",
+	    .user_id = s->user_id,
+	    .username = l->caller.user.username,
+	    .session = s->id};
+	int r = auth_session_delete(db, s->id, s->user_id);
 
-	return r < 0
-	    ? r
-	    : auth_notice_put(db, AUTH_NOTICE_REVOKE, l->claims.user_id,
-		  l->claims.session, auth_now(l->a), &l->notice);
+	if (r >= 0)
+		r = auth_audit(l->a, db, &e);
+	return r < 0 ? r
+		     : auth_notice_put(db, AUTH_NOTICE_REVOKE, s->user_id,
+			   s->id, auth_now(l->a), &l->notice);
 }
 
 static void
@@ -137,11 +82,10 @@ void
 serve_auth_logout(
     struct nx_request *r, const Nx__TokenRequest *q, struct authd *a)
 {
-	struct auth_claims claims;
-	struct auth_user user;
+	struct auth_caller caller;
 	struct logout *l;
 
-	if (!admit(a, r, q, &claims, &user))
+	if (!auth_caller(a, r, q->token, 0, &caller))
 		return;
 	l = calloc(1, sizeof(*l));
 	if (!l) {
@@ -149,7 +93,7 @@ serve_auth_logout(
 		    "Memory is short; try again in a few seconds.");
 		return;
 	}
-	*l = (struct logout){.a = a, .r = r, .claims = claims};
+	*l = (struct logout){.a = a, .r = r, .caller = caller};
 	nx_db_write(l->a->db, write_logout, on_logout, l);
 }
 

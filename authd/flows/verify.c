@@ -27,6 +27,7 @@
 
 #include "authd/flows/flow.h"
 #include "authd/flows/limits.h"
+#include "authd/flows/signin.h"
 #include "authd/store/store.h"
 #include "common/err.h"
 #include "common/fd.h"
@@ -48,6 +49,7 @@ struct verification {
 	char email[256];
 	char code[AUTH_CODE_LEN + 1];
 	struct auth_trier who;
+	struct auth_signin how;
 	int result; /* of the transaction: 0 or -errno; then */
 	enum outcome outcome;
 	struct auth_user user;
@@ -108,22 +110,6 @@ accept_login(
 	return r < 0 ? r : 0;
 }
 
-/* From now on the client is known to the account: it draws on other budgets. */
-static int
-open_session(struct nx_db *db, struct verification *v)
-{
-	int64_t now = auth_now(v->a);
-	int r;
-
-	nx_assert(v->outcome == RIGHT && v->user.id != 0);
-	randombytes_buf(v->session.id, sizeof(v->session.id));
-	v->session.user_id = v->user.id;
-	v->session.created_at = now;
-	v->session.expires_at = now + (int64_t)(v->a->conf->token_hours * 3600);
-	r = auth_session_insert(db, &v->session);
-	return r < 0 ? r : auth_known_put(db, v->user.id, v->who.client, now);
-}
-
 /* May run twice, when the commit failed with others: it sets all that it has
  * anything to do with, and only the last run counts. */
 static int
@@ -148,47 +134,18 @@ write_verification(struct nx_db *db, void *arg)
 		    ? accept_registration(db, v, &codes[i])
 		    : accept_login(db, v, &codes[i]);
 	if (r == 0 && v->outcome == RIGHT)
-		r = open_session(db, v);
+		r = auth_signin_write(v->a, db, &v->user, &v->how, &v->session);
 	return r;
 }
 
 /* --- after it ---------------------------------------------------------------*/
 
-/* The session is on disk, so the token is good from its first use; if it cannot
- * be made, the session is one that nobody has and ends by itself. */
-static void
-answer_token(struct verification *v)
-{
-	Nx__VerifyReply reply = NX__VERIFY_REPLY__INIT;
-	nx_cleanup_free char *token = NULL;
-	char device[AUTH_DEVICE_LEN + 1];
-	struct auth_claims claims = {.user_id = v->user.id,
-	    .issued = v->session.created_at,
-	    .expires = v->session.expires_at};
-
-	nx_assert(v->user.id != 0 && v->session.user_id == v->user.id);
-	memcpy(claims.session, v->session.id, sizeof(claims.session));
-	if (auth_token_sign(&v->a->keys, &claims, &token) < 0) {
-		nx_refuse(v->r, NX__STATUS__UNAVAILABLE,
-		    "The token could not be made; log in again.");
-		return;
-	}
-	reply.token = token;
-	reply.username = v->user.username;
-	reply.expires_at = (uint64_t)claims.expires;
-	auth_device_new(v->a->keys.pepper, v->user.id, device);
-	reply.device = device;
-	nx_answer_auth_login_verify(v->r, &reply);
-	sodium_memzero(token, strlen(token));
-}
-
 static void
 admitted(struct verification *v)
 {
 	auth_limit_refund(v->a, &v->charges);
-	nx_info("event=%s user=%" PRIu64,
-	    v->kind == AUTH_CODE_REGISTER ? "registered" : "login", v->user.id);
-	answer_token(v);
+	nx_info("event=%s user=%" PRIu64, v->how.event, v->user.id);
+	auth_signin_answer(v->a, v->r, &v->user, &v->session);
 }
 
 static void
@@ -292,6 +249,9 @@ verify(struct authd *a, struct nx_request *r, const Nx__VerifyRequest *q,
 	v->r = r;
 	v->came_us = nx_now_us();
 	v->kind = kind;
+	v->how.event = kind == AUTH_CODE_REGISTER ? "registered" : "login";
+	v->how.factors = AUTH_FACTOR_MAIL;
+	auth_signin_fill(&v->how, q->client, q->name, q->agent);
 	snprintf(v->email, sizeof(v->email), "%s", q->email);
 	snprintf(v->code, sizeof(v->code), "%s", q->code);
 	if (admit(v, q) < 0)

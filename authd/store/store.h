@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "authd/credentials/credentials.h"
+#include "authd/store/audit.h"
 #include "common/db.h"
 #include "common/ticket.h"
 
@@ -17,6 +18,19 @@
 
 extern const char *const auth_schema[];
 extern const size_t auth_schema_count;
+extern const char auth_schema_identity[];
+
+enum auth_role { AUTH_ROLE_USER = 0, AUTH_ROLE_ADMIN = 1 };
+/* Ways to prove who one is, beside the password; a mask in users and sessions. */
+enum auth_factor {
+	AUTH_FACTOR_MAIL = 1 << 0,
+	AUTH_FACTOR_TOTP = 1 << 1,
+	AUTH_FACTOR_PASSKEY = 1 << 2,
+	AUTH_FACTOR_RECOVERY = 1 << 3,
+};
+#define AUTH_HANDLE_LEN 16
+/* Instead of a hash: no password is the right one. */
+#define AUTH_NO_PASSWORD "*"
 
 struct auth_user {
 	uint64_t id;
@@ -25,6 +39,10 @@ struct auth_user {
 	char password[AUTH_HASH_LEN];
 	bool disabled;
 	int64_t created_at;
+	enum auth_role role;
+	uint32_t factors; /* that may follow the password, enum auth_factor */
+	int64_t password_at, login_at;
+	uint8_t handle[AUTH_HANDLE_LEN]; /* made when it is inserted */
 };
 
 /* 1 and *ret_user, 0 when there is none, or -errno. */
@@ -39,10 +57,26 @@ int auth_user_list(
 /* 0 and user->id, -EEXIST when name or address is taken, or -errno. */
 int auth_user_insert(struct nx_db *db, struct auth_user *user);
 int auth_user_set_disabled(struct nx_db *db, uint64_t id, bool disabled);
-/* With everything that is the user's here: codes, sessions, known clients. */
+int auth_user_set_role(struct nx_db *db, uint64_t id, enum auth_role role);
+int auth_user_set_password(
+    struct nx_db *db, uint64_t id, const char *hash, int64_t now);
+int auth_user_set_factors(struct nx_db *db, uint64_t id, uint32_t factors);
+int auth_user_set_email(struct nx_db *db, uint64_t id, const char *email);
+int auth_user_signed_in(struct nx_db *db, uint64_t id, int64_t now);
+/* Administrators who are not disabled; their number or -errno. */
+int auth_user_admins(struct nx_db *db);
+/* With everything that is the user's here, in each table that has a user_id: one
+ * statement each, the last is NULL. */
+extern const char *const auth_user_deletes[];
 int auth_user_delete(struct nx_db *db, uint64_t id);
 
-enum auth_code_kind { AUTH_CODE_REGISTER = 1, AUTH_CODE_LOGIN = 2 };
+enum auth_code_kind {
+	AUTH_CODE_REGISTER = 1,
+	AUTH_CODE_LOGIN = 2,
+	AUTH_CODE_RESET = 3,   /* of the password */
+	AUTH_CODE_ADDRESS = 4, /* a new one of the account */
+	AUTH_CODE_AGAIN = 5,   /* signing in again before a change */
+};
 
 /* A code that waits; of a registration with what will be the user. */
 struct auth_code {
@@ -90,16 +124,32 @@ void auth_code_decoy(struct auth_code *code);
 int
 auth_code_drop(struct nx_db *db, enum auth_code_kind kind, const char *email);
 
+#define AUTH_SESSION_NAME  64
+#define AUTH_AGENT_MAX     128
+#define AUTH_ADDRESS_MAX   64
+#define AUTH_SESSIONS_LIVE 256 /* of a user; the oldest goes */
+
 struct auth_session {
 	uint8_t id[NX_SESSION_LEN];
 	uint64_t user_id;
 	int64_t created_at, expires_at;
+	int64_t auth_at;  /* when they last proved who they are */
+	uint32_t factors; /* with what, enum auth_factor */
+	int64_t seen_at;
+	char name[AUTH_SESSION_NAME + 1]; /* what the client calls itself */
+	char agent[AUTH_AGENT_MAX + 1];
+	char address[AUTH_ADDRESS_MAX + 1];
 };
+/* The oldest of the user's makes room where there are AUTH_SESSIONS_LIVE. */
 int auth_session_insert(struct nx_db *db, const struct auth_session *s);
 /* 1 when the session of this user is there, unexpired, and the user too and not
- * disabled; 0 if not; or -errno. */
+ * disabled; 0 if not; or -errno. *ret_session may be NULL. */
 int auth_session_check(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
-    uint64_t user_id, int64_t now, struct auth_user *ret_user);
+    uint64_t user_id, int64_t now, struct auth_user *ret_user,
+    struct auth_session *ret_session);
+/* They have proved again who they are. */
+int auth_session_again(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
+    uint32_t factors, int64_t now);
 /* 1 when it was there. */
 int auth_session_delete(
     struct nx_db *db, const uint8_t id[NX_SESSION_LEN], uint64_t user_id);

@@ -9,38 +9,96 @@
 #define KNOWN_DAYS 90
 #define DAY        86400
 
+/* The oldest ones, but for so many that one more has room. */
+static int
+make_room(struct nx_db *db, uint64_t user_id)
+{
+	return nx_db_exec(db,
+	    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions"
+	    " WHERE user_id = ? ORDER BY created_at DESC, rowid DESC"
+	    " LIMIT -1 OFFSET ?)",
+	    "ui", user_id, (int64_t)(AUTH_SESSIONS_LIVE - 1));
+}
+
 int
 auth_session_insert(struct nx_db *db, const struct auth_session *s)
 {
-	return nx_db_exec(db,
-	    "INSERT INTO sessions (id, user_id, created_at, expires_at)"
-	    " VALUES (?, ?, ?, ?)",
-	    "buii", s->id, sizeof(s->id), s->user_id, s->created_at,
-	    s->expires_at);
+	int r = make_room(db, s->user_id);
+
+	return r < 0
+	    ? r
+	    : nx_db_exec(db,
+		  "INSERT INTO sessions (id, user_id, created_at,"
+		  " expires_at, auth_at, factors, seen_at, name,"
+		  " agent, address)"
+		  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		  "buiiiuisss", s->id, sizeof(s->id), s->user_id, s->created_at,
+		  s->expires_at, s->auth_at, (uint64_t)s->factors, s->seen_at,
+		  s->name, s->agent, s->address);
+}
+
+#define COLUMNS                                                  \
+	"id, user_id, created_at, expires_at, auth_at, factors," \
+	" seen_at, name, agent, address"
+
+static int
+read_session(sqlite3_stmt *s, struct auth_session *ret_session)
+{
+	struct auth_session e = {0};
+
+	e.user_id = (uint64_t)sqlite3_column_int64(s, 1);
+	e.created_at = sqlite3_column_int64(s, 2);
+	e.expires_at = sqlite3_column_int64(s, 3);
+	e.auth_at = sqlite3_column_int64(s, 4);
+	e.factors = (uint32_t)sqlite3_column_int(s, 5);
+	e.seen_at = sqlite3_column_int64(s, 6);
+	if (!nx_db_blob(s, 0, e.id, sizeof(e.id)) ||
+	    !nx_db_text(s, 7, e.name, sizeof(e.name)) ||
+	    !nx_db_text(s, 8, e.agent, sizeof(e.agent)) ||
+	    !nx_db_text(s, 9, e.address, sizeof(e.address)))
+		return -EBADMSG;
+	*ret_session = e;
+	return 0;
 }
 
 int
 auth_session_check(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
-    uint64_t user_id, int64_t now, struct auth_user *ret_user)
+    uint64_t user_id, int64_t now, struct auth_user *ret_user,
+    struct auth_session *ret_session)
 {
+	struct auth_session session;
 	struct auth_user user;
 	sqlite3_stmt *s;
 	int r;
 
 	r = nx_db_query(db, &s,
-	    "SELECT 1 FROM sessions"
+	    "SELECT " COLUMNS " FROM sessions"
 	    " WHERE id = ? AND user_id = ? AND expires_at > ?",
 	    "bui", id, (size_t)NX_SESSION_LEN, user_id, now);
 	if (r <= 0)
 		return r;
+	r = read_session(s, &session);
 	sqlite3_reset(s);
+	if (r < 0)
+		return r;
 	r = auth_user_by_id(db, user_id, &user);
 	if (r <= 0)
 		return r;
 	if (user.disabled)
 		return 0;
 	*ret_user = user;
+	if (ret_session)
+		*ret_session = session;
 	return 1;
+}
+
+int
+auth_session_again(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
+    uint32_t factors, int64_t now)
+{
+	return nx_db_exec(db,
+	    "UPDATE sessions SET auth_at = ?, factors = ? WHERE id = ?", "iub",
+	    now, (uint64_t)factors, id, (size_t)NX_SESSION_LEN);
 }
 
 int

@@ -56,6 +56,8 @@ static const struct {
     [HEAD_CONNECTION] = {"connection", true},
     [HEAD_EXPECT] = {"expect", false},
     [HEAD_AUTHORIZATION] = {"authorization", false},
+    /* known to be sent twice; the first counts */
+    [HEAD_USER_AGENT] = {"user-agent", true},
     [HEAD_CONTENT_TYPE] = {"content-type", false},
     [HEAD_RANGE] = {"range", false},
     [HEAD_IF_RANGE] = {"if-range", false},

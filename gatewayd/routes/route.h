@@ -42,9 +42,9 @@ struct route_table {
 	const struct route *rows;
 	size_t n;
 };
-extern const struct route_table health_routes, auth_routes, node_routes,
-    file_routes, fs_routes, list_routes, events_routes, history_routes,
-    snapshot_routes, policy_routes, lambda_routes, lock_routes;
+extern const struct route_table health_routes, node_routes, file_routes,
+    fs_routes, list_routes, events_routes, history_routes, snapshot_routes,
+    policy_routes, lambda_routes, lock_routes;
 
 /* The route for the method (HEAD: GET's) and r->uri; r->param is set. NULL:
  * none; *ret_path tells whether the path exists with another method. */

@@ -22,6 +22,7 @@
 
 #include "proto/serve_authd.h"
 #include "authd/authd.h"
+#include "authd/flows/audit.h"
 #include "authd/flows/flow.h"
 #include "authd/flows/flows.h"
 #include "authd/flows/notice.h"
@@ -246,6 +247,7 @@ h_setup(void **state)
 	assert_non_null(mkdtemp(h->dir));
 	h->base = event_base_new();
 	h->conf = (struct auth_conf){.token_hours = 24,
+	    .reauth_minutes = 10,
 	    .codes_per_hour = 20,
 	    .registrations_per_address = 300,
 	    .failures_per_address = 300,

@@ -1,17 +1,16 @@
-/*
- * /auth/...: handed to authd as it comes, with the client's address for its
- * limits. Nothing about passwords or codes is decided or kept here.
- */
+/* Signing up, in and out: with the client's address, for authd's limits. */
 #include <stddef.h>
 
 #include "common/err.h"
-#include "gatewayd/routes/route.h"
+#include "gatewayd/account/account.h"
+#include "gatewayd/account/client.h"
 #include "proto/care.rpc.h"
 #include "proto/auth.rpc.h"
 
 struct credentials {
 	char *username, *password, *email, *code;
 	char *device, *transaction; /* optional: what an earlier answer gave */
+	char *client_name; /* optional: what its user knows the client by */
 };
 #define TEXT(n)                                                              \
 	{                                                                    \
@@ -26,7 +25,7 @@ static const struct json_field register_fields[] = {
 static const struct json_field login_fields[] = {
     TEXT(username), TEXT(password), OPTIONAL(device)};
 static const struct json_field verify_fields[] = {
-    TEXT(email), TEXT(code), OPTIONAL(transaction)};
+    TEXT(email), TEXT(code), OPTIONAL(transaction), OPTIONAL(client_name)};
 
 /* Argon2 may queue. */
 static const struct req_call_opts slow = {.timeout_s = 20};
@@ -95,6 +94,7 @@ verify(struct req *r, struct nx_ask (*ask)(const Nx__VerifyRequest *))
 {
 	Nx__VerifyRequest m = NX__VERIFY_REQUEST__INIT;
 	struct credentials c = {0};
+	char agent[AGENT_MAX + 1];
 
 	if (!req_take(r, verify_fields, NX_ARRAY_SIZE(verify_fields), &c))
 		return;
@@ -103,6 +103,10 @@ verify(struct req *r, struct nx_ask (*ask)(const Nx__VerifyRequest *))
 	m.client = r->x.peer;
 	if (c.transaction)
 		m.transaction = c.transaction;
+	if (c.client_name)
+		m.name = c.client_name;
+	client_agent(r, agent);
+	m.agent = agent;
 	req_call(r, ask(&m), NULL, on_verified);
 }
 
@@ -185,4 +189,4 @@ static const struct route rows[] = {
     {HTTP_M_GET, "/api/account", ROUTE_NO_BODY, ROUTE_SMALL, ROUTE_TOKEN,
 	account_get, NULL},
 };
-const struct route_table auth_routes = {rows, NX_ARRAY_SIZE(rows)};
+const struct route_table login_routes = {rows, NX_ARRAY_SIZE(rows)};

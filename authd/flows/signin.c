@@ -1,0 +1,102 @@
+/* See signin.h. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "authd/flows/audit.h"
+#include "authd/flows/limits.h"
+#include "authd/flows/signin.h"
+#include "common/err.h"
+#include "common/fd.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "proto/serve_authd.h"
+
+static void
+fill(char *to, size_t size, const char *from)
+{
+	(void)snprintf(to, size, "%s", from ? from : "");
+	nx_text_repair(to);
+}
+
+void
+auth_signin_fill(struct auth_signin *how, const char *client, const char *name,
+    const char *agent)
+{
+	fill(how->client, sizeof(how->client), client);
+	fill(how->name, sizeof(how->name), name);
+	fill(how->agent, sizeof(how->agent), agent);
+}
+
+static void
+describe(struct auth_session *s, const struct auth_signin *how)
+{
+	memcpy(s->name, how->name, sizeof(s->name));
+	memcpy(s->agent, how->agent, sizeof(s->agent));
+	memcpy(s->address, how->client, sizeof(s->address));
+}
+
+int
+auth_signin_write(struct authd *a, struct nx_db *db,
+    const struct auth_user *user, const struct auth_signin *how,
+    struct auth_session *ret_session)
+{
+	int64_t now = auth_now(a);
+	struct auth_session s = {.user_id = user->id,
+	    .created_at = now,
+	    .expires_at = now + (int64_t)(a->conf->token_hours * 3600),
+	    .auth_at = now,
+	    .seen_at = now,
+	    .factors = how->factors};
+	struct auth_event e = {.event = how->event,
+	    .actor = "user",
+	    .user_id = user->id,
+	    .username = user->username,
+	    .client = how->client,
+	    .session = s.id};
+	uint8_t client[AUTH_CLIENT_HASH_LEN];
+	int r;
+
+	nx_assert(user->id != 0 && how->event);
+	randombytes_buf(s.id, sizeof(s.id));
+	describe(&s, how);
+	auth_client_hash(a, how->client, client);
+	r = auth_session_insert(db, &s);
+	if (r == 0)
+		r = auth_known_put(db, user->id, client, now);
+	if (r == 0)
+		r = auth_user_signed_in(db, user->id, now);
+	if (r == 0)
+		r = auth_audit(a, db, &e);
+	*ret_session = s;
+	return r;
+}
+
+/* The session is on disk, so the token is good from its first use; if it cannot
+ * be made, the session is one that nobody has and ends by itself. */
+void
+auth_signin_answer(struct authd *a, struct nx_request *r,
+    const struct auth_user *user, const struct auth_session *session)
+{
+	Nx__VerifyReply reply = NX__VERIFY_REPLY__INIT;
+	nx_cleanup_free char *token = NULL;
+	char device[AUTH_DEVICE_LEN + 1];
+	struct auth_claims claims = {.user_id = user->id,
+	    .issued = session->created_at,
+	    .expires = session->expires_at};
+
+	nx_assert(user->id != 0 && session->user_id == user->id);
+	memcpy(claims.session, session->id, sizeof(claims.session));
+	if (auth_token_sign(&a->keys, &claims, &token) < 0) {
+		nx_refuse(r, NX__STATUS__UNAVAILABLE,
+		    "The token could not be made; log in again.");
+		return;
+	}
+	reply.token = token;
+	reply.username = (char *)(uintptr_t)user->username;
+	reply.expires_at = (uint64_t)claims.expires;
+	auth_device_new(a->keys.pepper, user->id, device);
+	reply.device = device;
+	nx_answer(r, &reply.base, NULL, 0);
+	sodium_memzero(token, strlen(token));
+}

@@ -1,0 +1,13 @@
+/*
+ * The door of account/: signing in, and what people see and change of their own
+ * account. All of it is handed to authd as it comes; nothing about passwords,
+ * codes or keys is decided or kept here.
+ */
+#ifndef GW_ACCOUNT_H
+#define GW_ACCOUNT_H
+
+#include "gatewayd/routes/routes.h"
+
+extern const struct route_table login_routes;
+
+#endif
