@@ -56,10 +56,14 @@ healer_go_on(struct healer *h, unsigned ms)
 	return true;
 }
 
+/* One that is back may have what was deleted meanwhile. */
 static void
 on_volumes_changed(void *arg)
 {
-	healer_kick(arg);
+	struct healer *h = arg;
+
+	collector_kick(h->s->collector);
+	healer_kick(h);
 }
 
 struct healer *

@@ -130,6 +130,37 @@ test_pulled_and_back(void **state)
 	assert_int_equal(disks_of(7, "/again"), 2);
 }
 
+static bool
+is_swept_clean(void *arg)
+{
+	(void)arg;
+	return lab_chunk_files() == 0;
+}
+
+/* What was deleted while it was away takes no room there once it is back: nobody
+ * has to delete anything else first. */
+static void
+test_deleted_while_away(void **state)
+{
+	struct lab_upload u = {.path = "/f", .replicas = 2};
+	uint8_t *data = lab_random(MIB);
+	struct disk *b;
+
+	(void)state;
+	LAB_OK(lab_upload(7, &u, data, MIB, NULL));
+	b = disk_at('b');
+	disk_pull('b');
+	look_at(b);
+	turn_until(is_away, b);
+	LAB_OK(lab_fs(7, NX__METHOD__FS_DELETE, "/f"));
+	lab_settle();
+	disk_mount('b');
+	look_at(b);
+	turn_until(is_well, b);
+	turn_until(is_swept_clean, NULL);
+	free(data);
+}
+
 /* At start it is not there. */
 static void
 test_not_mounted(void **state)
@@ -280,6 +311,7 @@ main(void)
 	    T(test_spread),
 	    T(test_other_disk_first),
 	    T(test_pulled_and_back),
+	    T(test_deleted_while_away),
 	    T(test_not_mounted),
 	    T(test_another_in_its_place),
 	    T(test_read_only),
