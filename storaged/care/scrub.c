@@ -245,8 +245,10 @@ step(struct scrub *sc)
 		scrub_read_part(sc, v, cpu);
 	else if (n == 0)
 		passed(sc);
-	else
+	else {
+		sc->chunk.key = 0; /* what is there of it may be half of it */
 		scrub_step_in(sc, TICK_MS * 1000);
+	}
 }
 
 /* --- from outside -----------------------------------------------------------*/
