@@ -1,7 +1,7 @@
 /*
  * The end of a volume that nothing refers to any more: mount, loop device and
  * image in a worker thread, then its row, then the answer. What is interrupted
- * here the next start finishes.
+ * here the next start finishes, and what fails and nobody asked for is tried again.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -56,6 +56,7 @@ removed(int result, void *arg)
 		nx_err("event=volume-not-removed node=%s error=\"%s\"", v->node,
 		    strerror(-result));
 		v->deleting = false;
+		v->unfinished = !job->request; /* who asks may ask again */
 		if (job->request)
 			nx_refuse_errno(
 			    job->request, result, "removing the image");

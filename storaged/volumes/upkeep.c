@@ -137,6 +137,17 @@ look_for_away(struct volumes *vs)
 	}
 }
 
+/* What is half removed: what was found so, and what failed before. */
+static void
+finish_removals(struct volumes *vs)
+{
+	struct disk *d;
+
+	TAILQ_FOREACH(d, &vs->disks, entry)
+		if (!d->away)
+			volumes_finish_removals(vs, d);
+}
+
 /* --- the clock --------------------------------------------------------------*/
 
 static void
@@ -149,8 +160,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	base_check(vs);
 	disks_tick(vs);
-	if (++ticks % LOOK_TICK == 0)
+	if (++ticks % LOOK_TICK == 0) {
 		look_for_away(vs);
+		finish_removals(vs);
+	}
 }
 
 void
@@ -158,17 +171,6 @@ volumes_look(struct volumes *vs)
 {
 	vs->only_looking = true;
 	disks_start(vs);
-}
-
-/* What was found meanwhile, and is half removed. */
-static void
-finish_removals(struct volumes *vs)
-{
-	struct disk *d;
-
-	TAILQ_FOREACH(d, &vs->disks, entry)
-		if (!d->away)
-			volumes_finish_removals(vs, d);
 }
 
 void

@@ -53,7 +53,7 @@ struct volume {
 	uint64_t stuck;        /* chunks that have nowhere to go from it */
 	uint64_t rate, left_s; /* how the emptying goes: bytes a second */
 	uint64_t removal_us;   /* CLOCK_MONOTONIC: not tried before */
-	bool unfinished;       /* GOING: its image is on a disk that is away */
+	bool unfinished;       /* GOING: its image could not be removed yet */
 	struct volume_mounted mounted;
 	struct volume_own own;     /* the node's part, where it is apart */
 	struct chunk_store *store; /* NULL unless attached */

@@ -1,7 +1,8 @@
 /*
  * What was left of volumes on a disk that was away when they were deleted, or
  * when a crash came between: the image goes, then the row. It may take several
- * attempts; what fails is tried again when the disk comes the next time.
+ * attempts; what fails is tried again after a while, and when the disk comes the
+ * next time.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -181,8 +181,8 @@ undo_empty(void)
 static const struct operation operations[] = {
     OPERATION("add disk", NULL, run_add, undo_disk, .done = is_added,
 	.all = 1U << FAULT_MEMORY),
-    OPERATION(
-	"remove disk", prepare_disk, run_remove, undo_disk, .done = is_removed),
+    OPERATION("remove disk", prepare_disk, run_remove, undo_disk,
+	.done = is_removed, .all = 1U << FAULT_SYNC),
     OPERATION(
 	"empty volume", prepare_empty, run_empty, undo_empty, .done = is_empty),
 };

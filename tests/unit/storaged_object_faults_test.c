@@ -388,8 +388,8 @@ static const struct operation operations[] = {
     OPERATION(
 	"version delete", prepare_object, run_version_delete, undo_bucket),
     OPERATION("object hold", prepare_object, run_hold, undo_bucket),
-    OPERATION(
-	"object copy", prepare_object_copy, run_object_copy, undo_object_copy),
+    OPERATION("object copy", prepare_object_copy, run_object_copy,
+	undo_object_copy, .either = true),
     OPERATION("multipart open", prepare_bucket, run_multipart, undo_bucket),
     OPERATION("multipart part", prepare_multipart, run_part, undo_bucket),
     OPERATION("multipart complete", prepare_parts, run_complete, undo_bucket,
