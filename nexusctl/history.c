@@ -24,28 +24,31 @@ static const struct ctl_column version_columns[] = {
 };
 static const struct ctl_listing versions = {NX__METHOD__FS_VERSIONS, "versions",
     "version", version_columns, NX_ARRAY_SIZE(version_columns)};
+/* As fs ls has them: what a deleted folder held has no number of its own. */
+static const struct ctl_listing deleted = {NX__METHOD__FS_VERSIONS, "versions",
+    "name", version_columns, NX_ARRAY_SIZE(version_columns)};
 
 static int
-list(struct ctl *c, bool deleted)
+list(struct ctl *c, const struct ctl_listing *what)
 {
 	Nx__FsVersionsRequest request = NX__FS_VERSIONS_REQUEST__INIT;
 	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
 
 	request.path = path;
-	request.deleted = deleted;
-	return ctl_list(c, &versions, &request.base);
+	request.deleted = what == &deleted;
+	return ctl_list(c, what, &request.base);
 }
 
 int
 ctl_fs_versions(struct ctl *c)
 {
-	return list(c, false);
+	return list(c, &versions);
 }
 
 int
 ctl_list_deleted(struct ctl *c)
 {
-	return list(c, true);
+	return list(c, &deleted);
 }
 
 int
