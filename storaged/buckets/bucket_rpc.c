@@ -190,14 +190,17 @@ serve_bucket_set(
 	struct catalog_bucket bucket;
 	struct bucket_request *b;
 
-	if (!bucket_find(r, s, q->name, &bucket) ||
-	    !read_versions(r, q->versions, &bucket.versions) ||
+	if (!bucket_find(r, s, q->name, &bucket))
+		return;
+	bucket.versions = CATALOG_VERSIONS_OFF; /* as they are */
+	if (!read_versions(r, q->versions, &bucket.versions) ||
 	    !read_days(r, q, &bucket))
 		return;
 	b = request_new(r, s);
 	if (!b)
 		return;
 	b->op.bucket = bucket;
+	b->op.lock = q->set_lock;
 	catalog_bucket_set(s->catalog, &b->op);
 }
 

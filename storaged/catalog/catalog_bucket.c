@@ -231,6 +231,10 @@ write_set(struct nx_db *db, void *arg)
 	/* Once on they can be suspended, and never be off again. */
 	if (b->versions == CATALOG_VERSIONS_OFF)
 		b->versions = old.versions;
+	if (!op->lock) {
+		b->mode = old.mode;
+		b->days = old.days;
+	}
 	if (old.lockable && b->versions != CATALOG_VERSIONS_ON)
 		return CATALOG_LOCKABLE;
 	if (!old.lockable && b->mode != CATALOG_UNLOCKED)

@@ -81,12 +81,14 @@ int catalog_bucket_list(struct catalog *c, uint64_t owner, const char *after,
 struct catalog_bucket_op {
 	struct catalog_bucket bucket; /* make: made_at and key are filled in */
 	uint64_t quota, entries;      /* make, as in struct catalog_commit */
+	bool lock; /* change: mode and days too; else they are as they are */
 	void (*done)(int result, void *arg);
 	void *arg;
 };
 /* CATALOG_TAKEN: by the owner themselves, CATALOG_BUCKET_TAKEN: by another. */
 void catalog_bucket_make(struct catalog *c, struct catalog_bucket_op *op);
-/* CATALOG_LOCKABLE: versions of a lockable bucket stay on. */
+/* Versions off: as they are. What is not changed is as the transaction finds it,
+ * and filled in. CATALOG_LOCKABLE: versions of a lockable bucket stay on. */
 void catalog_bucket_set(struct catalog *c, struct catalog_bucket_op *op);
 /* CATALOG_BUCKET_FULL while there is a version or an upload in it. */
 void catalog_bucket_delete(struct catalog *c, struct catalog_bucket_op *op);

@@ -52,6 +52,7 @@ set_bucket(const char *name, enum catalog_versions versions,
 	op.bucket.versions = versions;
 	op.bucket.mode = mode;
 	op.bucket.days = days;
+	op.lock = true;
 	catalog_bucket_set(lab.c, &op);
 	wait_for(&result);
 	return result;

@@ -145,6 +145,35 @@ test_one_winner(void **state)
 
 /* --- versions ---------------------------------------------------------------*/
 
+/* Two who looked at the same moment: what one changes the other leaves. */
+static void
+test_two_changes(void **state)
+{
+	int results[2] = {INT32_MAX, INT32_MAX};
+	struct catalog_bucket_op lock, versions;
+
+	(void)state;
+	assert_int_equal(make_bucket(1, "both", true), 0);
+	lock = versions = (struct catalog_bucket_op){
+	    .bucket = bucket("both"), .done = on_done};
+	lock.arg = &results[0];
+	versions.arg = &results[1];
+	lock.lock = true;
+	lock.bucket.mode = CATALOG_COMPLIANCE;
+	lock.bucket.days = 7;
+	lock.bucket.versions = CATALOG_VERSIONS_OFF;
+	versions.bucket.versions = CATALOG_VERSIONS_ON;
+	catalog_bucket_set(lab.c, &lock);
+	catalog_bucket_set(lab.c, &versions);
+	wait_for(&results[0]);
+	wait_for(&results[1]);
+	assert_int_equal(results[0] | results[1], 0);
+	assert_int_equal(bucket("both").mode, CATALOG_COMPLIANCE);
+	assert_int_equal(bucket("both").days, 7);
+	assert_int_equal(versions.bucket.days, 7); /* and is told */
+	assert_int_equal(delete_bucket(1, "both"), 0);
+}
+
 static void
 test_versions(void **state)
 {
@@ -423,6 +452,7 @@ main(void)
 	    T(test_quota),
 	    T(test_conditions),
 	    T(test_one_winner),
+	    T(test_two_changes),
 	    T(test_versions),
 	    T(test_locks),
 	    T(test_clock),
