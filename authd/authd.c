@@ -62,6 +62,7 @@ start_throttle(struct authd *a)
 	    [AUTH_BUDGET_FAIL_DEVICE] = c->failures_per_login,
 	    [AUTH_BUDGET_GUESS_CLIENT] = c->failures_per_address,
 	    [AUTH_BUDGET_GUESS_ACCOUNT] = c->guesses_per_account,
+	    [AUTH_BUDGET_KEY_CLIENT] = c->failures_per_address,
 	};
 
 	return auth_throttle_new(per_hour, &a->throttle);

@@ -22,6 +22,8 @@ const struct nx_conf_key auth_conf_keys[] = {
     KEY(failures_per_login, "30", 1, 1000000),
     KEY(failures_per_account, "100", 1, 1000000),
     KEY(guesses_per_account, "30", 1, 1000000),
+    KEY(keys_per_user, "100", 1, 10000),
+    KEY(key_days, "0", 0, 36500),
     {"authd", "registration", NX_CONF_STRING,
 	offsetof(struct auth_conf, registration), "open", 0, 0},
 };

@@ -26,7 +26,9 @@ struct auth_conf {
 	uint64_t failures_per_login;   /* per hour, one account and address */
 	uint64_t failures_per_account; /* per hour, from unknown addresses */
 	uint64_t guesses_per_account;  /* of codes, by others, per hour */
-	char *registration;            /* "open" or "closed" */
+	uint64_t keys_per_user;
+	uint64_t key_days;  /* most that a key is good; 0: any */
+	char *registration; /* "open" or "closed" */
 };
 extern const struct nx_conf_key auth_conf_keys[];
 extern const size_t auth_conf_count;

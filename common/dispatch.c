@@ -193,11 +193,25 @@ check_body(struct pending *p, const Nx__Envelope *e)
 	return false;
 }
 
+/* Whoever keeps a repository of backups takes locks there and gives them back. */
+static bool
+is_lock(const struct nx_request *r)
+{
+	char locks[NX_PLACE_MAX + sizeof("/locks")];
+
+	if (!r->method->unlocks || (r->who.rights & NX_RIGHT_REPOSITORY) == 0 ||
+	    r->who.place[0] != '/')
+		return false;
+	(void)snprintf(locks, sizeof(locks), "%s/locks", r->who.place);
+	return nx_place_admits(locks, r->method, r->body);
+}
+
 static bool
 check_rights(struct nx_request *r)
 {
 	if ((r->method->rights & ~r->who.rights) == 0 ||
-	    (r->method->creates && (r->who.rights & NX_RIGHT_CREATE) != 0))
+	    (r->method->creates && (r->who.rights & NX_RIGHT_CREATE) != 0) ||
+	    is_lock(r))
 		return true;
 	nx_refuse(r, NX__STATUS__DENIED, "this login has no right to do that");
 	return false;

@@ -16,7 +16,6 @@
 #define NX_QUEUE_HELD     (64U << 20) /* and the memory those hold */
 #define NX_PENDING_MAX    4096 /* requests of one peer not answered yet */
 #define NX_CALL_BUCKETS   64
-#define NX_METHOD_SPAN    512 /* method numbers are below */
 #define NX_ABSENT_WAIT_US (3ULL * 1000000)
 
 /*

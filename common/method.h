@@ -17,7 +17,8 @@
 #include "proto/envelope.pb-c.h"
 #include "proto/methods.h"
 
-#define NX_METHOD_FDS 16 /* most descriptors any method carries */
+#define NX_METHOD_SPAN 1024 /* numbers of methods are below */
+#define NX_METHOD_FDS  16   /* most descriptors any method carries */
 
 enum nx_ticket_rule {
 	NX_NO_TICKET,    /* the caller's role is enough */
@@ -34,6 +35,7 @@ struct nx_method {
 	enum nx_ticket_rule ticket;
 	uint32_t rights; /* enum nx_right the ticket must carry, */
 	bool creates;    /* or NX_RIGHT_CREATE */
+	bool unlocks;    /* or NX_RIGHT_REPOSITORY, for what its locks are */
 	bool within; /* its handler asks for the place, see common/place.h */
 	uint8_t fds_min, fds_max; /* of the request */
 	enum nx_fd_kind fd_kind;

@@ -26,11 +26,19 @@ enum nx_right {
 	NX_RIGHT_WRITE = 1 << 1,
 	NX_RIGHT_NODES = 1 << 2,
 	NX_RIGHT_FUNCTIONS = 1 << 3,
-	NX_RIGHT_ALL = 0xf,
 	/* To add what is not there, and nothing else: neither to replace, move
 	 * or delete nor, by itself, to read. WRITE has it too. */
 	NX_RIGHT_CREATE = 1 << 4,
+	NX_RIGHT_SANDBOXES = 1 << 5,
+	/* To read, to add, and to delete below "locks" of its place alone: what
+	 * a repository of backups needs that nothing of it may be lost. */
+	NX_RIGHT_REPOSITORY = 1 << 6,
+	NX_RIGHT_ALL = NX_RIGHT_READ | NX_RIGHT_WRITE | NX_RIGHT_NODES |
+	    NX_RIGHT_FUNCTIONS | NX_RIGHT_SANDBOXES,
 };
+#define NX_RIGHTS_OF_FILES                                             \
+	((uint32_t)(NX_RIGHT_READ | NX_RIGHT_WRITE | NX_RIGHT_CREATE | \
+	    NX_RIGHT_REPOSITORY))
 
 #define NX_PLACE_MAX 255 /* bytes */
 

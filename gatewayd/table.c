@@ -10,6 +10,7 @@
 const struct route_table *const gw_routes[] = {
     &health_routes,
     &login_routes,
+    &key_routes,
     &node_routes,
     &file_routes,
     &fs_routes,

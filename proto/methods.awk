@@ -68,11 +68,13 @@ function rule(m, word, rest) {
 		number[m] = rest + 0
 	} else if (word == "from")
 		from[m] = roles(rest)
-	else if (word == "ticket" && rest ~ /^(read|write|nodes|functions)$/)
+	else if (word == "ticket" && rest ~ /^(read|write|nodes|functions|sandboxes)$/)
 		more[m] = more[m] sprintf(", .ticket = NX_NEEDS_TICKET," \
 		    " .rights = NX_RIGHT_%s", toupper(rest))
 	else if (word == "creates" && rest == "")
 		more[m] = more[m] ", .creates = true"
+	else if (word == "unlocks" && rest == "")
+		more[m] = more[m] ", .unlocks = true"
 	else if (word == "within" && rest == "")
 		more[m] = more[m] ", .within = true"
 	else if (word == "takes" || word == "answers")

@@ -6,6 +6,7 @@
 #ifndef AUTHD_CREDENTIALS_H
 #define AUTHD_CREDENTIALS_H
 
+#include "authd/credentials/access_key.h"
 #include "authd/credentials/device.h"
 #include "authd/credentials/keys.h"
 #include "authd/credentials/otp.h"

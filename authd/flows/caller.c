@@ -5,8 +5,6 @@
 #include "authd/flows/caller.h"
 #include "common/err.h"
 
-#define KEY_BEGINS "e2b_" /* every access key */
-
 static const char *const sentences[AUTH_TOKEN_RESULTS] = {
     [AUTH_TOKEN_MALFORMED] = "This is not a token of this server; log in.",
     [AUTH_TOKEN_FORGED] = "The token is not valid here; log in again.",
@@ -78,7 +76,7 @@ auth_caller(struct authd *a, struct nx_request *r, const char *token,
 		ret_caller->operator= true;
 		return true;
 	}
-	if (strncmp(token, KEY_BEGINS, strlen(KEY_BEGINS)) == 0) {
+	if (strncmp(token, AUTH_KEY_BEGINS, strlen(AUTH_KEY_BEGINS)) == 0) {
 		nx_refuse(r, NX__STATUS__DENIED,
 		    "An access key cannot do this: sign in with your "
 		    "password.");

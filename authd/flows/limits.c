@@ -117,6 +117,16 @@ auth_limit_guess(struct authd *a, struct auth_charges *c, const char *client,
 }
 
 uint64_t
+auth_limit_key(struct authd *a, struct auth_charges *c, const char *client)
+{
+	struct auth_client from;
+
+	c->n = 0;
+	auth_client_parse(client, &from);
+	return charge(a, c, AUTH_BUDGET_KEY_CLIENT, &from, NULL);
+}
+
+uint64_t
 auth_limit_code(struct authd *a, uint64_t user_id)
 {
 	return auth_throttle_take(a->throttle, AUTH_BUDGET_CODES, &user_id,

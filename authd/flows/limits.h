@@ -44,6 +44,9 @@ uint64_t auth_limit_device(struct authd *a, struct auth_charges *c,
 /* Before a code is compared for somebody who did not ask for it. */
 uint64_t auth_limit_guess(struct authd *a, struct auth_charges *c,
     const char *client, const char *email);
+/* After a key was shown that is none. */
+uint64_t
+auth_limit_key(struct authd *a, struct auth_charges *c, const char *client);
 /* Before a code is sent to somebody who gave the right password. */
 uint64_t auth_limit_code(struct authd *a, uint64_t user_id);
 void auth_limit_refund(struct authd *a, struct auth_charges *c);

@@ -24,6 +24,7 @@ enum auth_budget {
 	AUTH_BUDGET_FAIL_DEVICE,     /* wrong passwords of a known device */
 	AUTH_BUDGET_GUESS_CLIENT,    /* codes of others, by a client */
 	AUTH_BUDGET_GUESS_ACCOUNT,   /* codes of an account, by others */
+	AUTH_BUDGET_KEY_CLIENT,      /* wrong access keys of a client */
 	AUTH_BUDGET_MAX
 };
 

@@ -11,6 +11,7 @@
 
 #include "authd/credentials/credentials.h"
 #include "authd/store/audit.h"
+#include "authd/store/key.h"
 #include "common/db.h"
 #include "common/ticket.h"
 
@@ -18,7 +19,7 @@
 
 extern const char *const auth_schema[];
 extern const size_t auth_schema_count;
-extern const char auth_schema_identity[];
+extern const char auth_schema_identity[], auth_schema_keys[];
 
 enum auth_role { AUTH_ROLE_USER = 0, AUTH_ROLE_ADMIN = 1 };
 /* Ways to prove who one is, beside the password; a mask in users and sessions. */

@@ -186,6 +186,7 @@ const char *const auth_user_deletes[] = {
     "DELETE FROM codes WHERE user_id = ?",
     "DELETE FROM sessions WHERE user_id = ?",
     "DELETE FROM known WHERE user_id = ?",
+    "DELETE FROM access_keys WHERE user_id = ?",
     "DELETE FROM users WHERE id = ?",
     NULL,
 };

@@ -56,6 +56,7 @@ static const struct {
     [HEAD_CONNECTION] = {"connection", true},
     [HEAD_EXPECT] = {"expect", false},
     [HEAD_AUTHORIZATION] = {"authorization", false},
+    [HEAD_X_API_KEY] = {"x-api-key", false},
     /* known to be sent twice; the first counts */
     [HEAD_USER_AGENT] = {"user-agent", true},
     [HEAD_CONTENT_TYPE] = {"content-type", false},

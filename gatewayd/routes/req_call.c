@@ -15,49 +15,16 @@
 #include "common/fd.h"
 #include "common/id.h"
 #include "common/limits.h"
+#include "gatewayd/routes/credential.h"
 #include "gatewayd/routes/req.h"
 #include "gatewayd/routes/route.h"
 #include "proto/auth.rpc.h"
+#include "proto/key.rpc.h"
 
 #define TIMEOUT_S 10U
 #define SECOND    1000000ULL
 
-static const struct http_error
-    no_token = {401, "unauthenticated",
-	"This needs a token: sign in, then send Authorization: Bearer TOKEN."},
-    bad_token = {401, "unauthenticated",
-	"The Authorization header is not a bearer token."};
-
 /* --- who asks --------------------------------------------------------------*/
-
-/* The token of the Authorization header: "Bearer" SP token68. */
-static const struct http_error *
-find_token(const struct req *r, struct http_span *ret_token)
-{
-	struct http_span s = r->x.head.field[HEAD_AUTHORIZATION];
-	size_t i;
-
-	if (!s.p)
-		return &no_token;
-	if (s.len < 8 || !http_span_is((struct http_span){s.p, 7}, "bearer "))
-		return &bad_token;
-	s.p += 7;
-	s.len -= 7;
-	while (s.len > 0 && s.p[0] == ' ') {
-		s.p++;
-		s.len--;
-	}
-	if (s.len == 0 || s.len > TOKEN_MAX)
-		return &bad_token;
-	for (i = 0; i < s.len; i++)
-		if (!((s.p[i] >= '0' && s.p[i] <= '9') ||
-			(s.p[i] >= 'A' && s.p[i] <= 'Z') ||
-			(s.p[i] >= 'a' && s.p[i] <= 'z') ||
-			strchr("-._~+/=", s.p[i])))
-			return &bad_token;
-	*ret_token = s;
-	return NULL;
-}
 
 /* Who asks is known: from now on it is that user's share that is used. */
 static bool
@@ -75,10 +42,10 @@ known(struct req *r)
 static void
 on_checked(struct req *r, const struct nx_reply *reply)
 {
-	struct http_span token;
+	struct credential c;
 
-	if (find_token(r, &token) == NULL)
-		r->token = tokens_add(r->gw->tokens, token.p, token.len,
+	if (credential_of(&r->x.head, &c) == NULL)
+		r->token = tokens_add(r->gw->tokens, c.whole, c.whole_len,
 		    nx_as_check_token_reply(reply->body));
 	if (known(r))
 		r->again(r);
@@ -89,43 +56,65 @@ on_checked(struct req *r, const struct nx_reply *reply)
 bool
 req_token(struct req *r, char ret_token[TOKEN_MAX + 1])
 {
-	struct http_span token;
-	const struct http_error *error = find_token(r, &token);
+	struct credential c;
+	const struct http_error *error = credential_of(&r->x.head, &c);
 
 	if (error) {
 		req_fail_http(r, error);
 		return false;
 	}
-	memcpy(ret_token, token.p, token.len);
-	ret_token[token.len] = '\0';
+	memcpy(ret_token, c.text, sizeof(c.text));
 	return true;
+}
+
+static void
+ask_for_token(struct req *r, struct credential *c, req_fn *then)
+{
+	Nx__TokenRequest m = NX__TOKEN_REQUEST__INIT;
+	struct req_call_opts opts = {.again = then};
+
+	m.token = c->text;
+	req_call(r, nx_ask_auth_check_token(&m), &opts, on_checked);
+}
+
+static void
+ask_for_key(struct req *r, struct credential *c, req_fn *then)
+{
+	Nx__CheckKeyRequest m = NX__CHECK_KEY_REQUEST__INIT;
+	struct req_call_opts opts = {.again = then};
+
+	m.key = c->text;
+	m.named = c->named;
+	m.username = c->user;
+	m.client = r->x.peer;
+	req_call(r, nx_ask_auth_check_key(&m), &opts, on_checked);
 }
 
 static void
 ask_authd(struct req *r, req_fn *then)
 {
-	Nx__TokenRequest m = NX__TOKEN_REQUEST__INIT;
-	struct req_call_opts opts = {.again = then};
-	char text[TOKEN_MAX + 1];
+	struct credential c;
+	const struct http_error *error = credential_of(&r->x.head, &c);
 
-	if (!req_token(r, text))
-		return;
-	m.token = text;
-	req_call(r, nx_ask_auth_check_token(&m), &opts, on_checked);
+	if (error)
+		req_fail_http(r, error);
+	else if (c.key)
+		ask_for_key(r, &c, then);
+	else
+		ask_for_token(r, &c, then);
 }
 
 void
 req_authenticate(struct req *r, req_fn *then)
 {
-	const struct http_error *error;
-	struct http_span token;
+	struct credential c;
+	const struct http_error *error = credential_of(&r->x.head, &c);
 
-	error = find_token(r, &token);
 	if (error) {
 		req_fail_http(r, error);
 		return;
 	}
-	r->token = tokens_find(r->gw->tokens, token.p, token.len);
+	r->token = tokens_find(r->gw->tokens, c.whole, c.whole_len);
 	if (r->token && known(r))
 		then(r);
 	else
@@ -135,10 +124,10 @@ req_authenticate(struct req *r, req_fn *then)
 void
 req_forget_token(struct req *r)
 {
-	struct http_span token;
+	struct credential c;
 
-	if (find_token(r, &token) == NULL)
-		tokens_forget(r->gw->tokens, token.p, token.len);
+	if (credential_of(&r->x.head, &c) == NULL)
+		tokens_forget(r->gw->tokens, c.whole, c.whole_len);
 }
 
 /*

@@ -254,6 +254,7 @@ h_setup(void **state)
 	    .failures_per_login = 30,
 	    .failures_per_account = 100,
 	    .guesses_per_account = 30,
+	    .keys_per_user = 5,
 	    .registration = h_open};
 	h_start_authd(h);
 	h_attach(h, NX_ROLE_MAIL);
