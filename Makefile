@@ -30,7 +30,7 @@ VERSION := 0.1
 
 PKGS	:= libevent libprotobuf-c libnl-3.0 libnl-route-3.0 sqlite3 libjwt \
 	   libsodium libseccomp libcap-ng libcjson libnftables libcrypto \
-	   libisal libzstd
+	   libisal libzstd libfido2
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 
 WARN	:= -Wall -Wextra -Werror -Wshadow -Wconversion -Wsign-conversion \
@@ -88,7 +88,7 @@ LIBS_nexusd :=
 LIBS_nodemgr :=
 LIBS_storaged := -lcrypto -lisal -lzstd
 LIBS_netd := -lnl-route-3 -lnl-3 -lnftables
-LIBS_authd := -ljwt -lcrypto
+LIBS_authd := -ljwt -lcrypto -lcjson -lfido2
 LIBS_maild :=
 LIBS_gatewayd := -lcjson
 LIBS_nexusctl := -lcjson
