@@ -35,6 +35,9 @@ struct chunk_append {
 	bool reserved; /* may take the last room, for giving back more of it */
 	void (*done)(struct chunk_append *append);
 	void *arg;
+	/* what else is made of @data by the thread that writes it, before it
+	 * does; not by a store that does not come to that */
+	void (*aside)(struct chunk_append *append);
 	/* what a store that codes adds: in the writer's thread @prepare makes
 	 * what is written of @data, no more than @room bytes of it, in memory
 	 * that is freed then; @mark is set in @at */

@@ -226,6 +226,9 @@ segments_write(struct segment_queue *queue, struct chunk_appends *batch)
 	uint64_t bytes = 0;
 	int r = chunk_store_check(s->store);
 
+	STAILQ_FOREACH(a, batch, entry)
+		if (a->aside)
+			a->aside(a);
 	if (r == 0)
 		r = prepare(batch);
 	if (r == 0) {

@@ -1,7 +1,7 @@
 /*
  * See put.h. What is small enough for a segment is added to those of its volumes
- * together with what others add; all the loop does between is sums of very
- * little.
+ * together with what others add, by a thread that makes the sums of very little
+ * too.
  *
  *	waiting ---- its turn ----> decided ----> stored ----> committed
  *	   |                           |             |             |
@@ -32,7 +32,7 @@
 #define RUNNING_MAX 256U
 #define HELD_MAX    (32U << 20) /* bytes of all that wait or run */
 #define HELD_MIN    4096U       /* what a small one holds */
-#define SUM_HERE    8192U       /* bytes that the loop's thread sums itself */
+#define SUM_BESIDE  8192U       /* bytes that are no job of their own to sum */
 
 struct put {
 	struct turn turn;
@@ -143,11 +143,17 @@ commit(struct put *p)
 		fail(p, r);
 }
 
+static struct put *
+put_of(struct replicas *rs)
+{
+	return (
+	    struct put *)(void *)((char *)rs - offsetof(struct put, replicas));
+}
+
 static void
 on_stored(struct replicas *rs)
 {
-	struct put *p =
-	    (struct put *)(void *)((char *)rs - offsetof(struct put, replicas));
+	struct put *p = put_of(rs);
 
 	replicas_list(p->chunk, &p->stored);
 	if (rs->result < 0)
@@ -166,7 +172,6 @@ take_content(struct put *p)
 {
 	size_t size = (size_t)p->asked->size;
 
-	p->data = p->asked->content.data;
 	if (p->request->n_fds == 0)
 		return 0;
 	p->buf = malloc(size);
@@ -179,19 +184,38 @@ take_content(struct put *p)
 }
 
 static void
-sum_work(void *arg)
+seal(struct put *p)
 {
-	struct put *p = arg;
 	size_t size = (size_t)p->asked->size;
 
-	p->error = take_content(p);
-	if (p->error < 0)
-		return;
 	if (p->in.digest)
 		digest_add(p->in.digest, p->data, size);
 	chunk_put_count(p->chunk, p->data, size);
 	chunk_put_hash(p->chunk, p->data, size);
 	chunk_put_seal(p->chunk);
+}
+
+static void
+seal_aside(struct replicas *rs)
+{
+	seal(put_of(rs));
+}
+
+static void
+sum_work(void *arg)
+{
+	struct put *p = arg;
+
+	p->error = take_content(p);
+	if (p->error == 0)
+		seal(p);
+}
+
+static void
+append(struct put *p, void (*sum)(struct replicas *rs))
+{
+	replicas_append(&p->replicas, p->puts->s->io, p->chunk, p->data,
+	    (size_t)p->asked->size, sum, on_stored);
 }
 
 static void
@@ -202,18 +226,18 @@ sum_done(void *arg)
 	if (p->error < 0)
 		fail(p, p->error);
 	else
-		replicas_append(&p->replicas, p->puts->s->io, p->chunk, p->data,
-		    (size_t)p->asked->size, on_stored);
+		append(p, NULL);
 }
 
-/* A thread's help costs more than the sums of very little. */
+/* A thread's help costs more than the sums of very little: who writes that makes
+ * them beside. Of more they would hold up what others write. */
 static int
 sum(struct put *p)
 {
-	if (p->asked->size > SUM_HERE || p->request->n_fds > 0)
+	p->data = p->asked->content.data;
+	if (p->asked->size > SUM_BESIDE || p->request->n_fds > 0)
 		return nx_workers_submit(p->puts->s->io, sum_work, sum_done, p);
-	sum_work(p);
-	sum_done(p);
+	append(p, seal_aside);
 	return 0;
 }
 

@@ -105,12 +105,29 @@ fill_done(void *arg)
 	rs->done(rs);
 }
 
+static void
+seal(struct replicas *rs)
+{
+	if (rs->sum)
+		rs->sum(rs);
+	rs->sum = NULL;
+	nx_assert(rs->put->sealed);
+}
+
+/* In the thread of the one append that has it. */
+static void
+seal_aside(struct chunk_append *append)
+{
+	seal(append->arg);
+}
+
 /* A store may have failed, or have no segments. */
 static void
 appended(struct replicas *rs)
 {
 	bool any = false;
 
+	seal(rs);
 	for (size_t i = 0; i < rs->put->n_places; i++)
 		any |= rs->put->places[i].state == PUT_DONE;
 	if (chunk_put_whole(rs->put))
@@ -135,20 +152,27 @@ append_done(struct chunk_append *append)
 void
 replicas_append(struct replicas *rs, struct nx_workers *io,
     struct chunk_put *put, const void *data, size_t len,
-    void (*done)(struct replicas *rs))
+    void (*sum)(struct replicas *rs), void (*done)(struct replicas *rs))
 {
-	unsigned slots = chunk_put_slots(put);
+	unsigned slots = chunk_put_slots(put), summing;
 
-	nx_assert(put->sealed && slots > 0 && len > 0);
-	*rs = (struct replicas){
-	    .put = put, .io = io, .done = done, .data = data, .len = len};
+	nx_assert(slots > 0 && len > 0);
+	*rs = (struct replicas){.put = put,
+	    .io = io,
+	    .done = done,
+	    .sum = sum,
+	    .data = data,
+	    .len = len};
 	rs->out = slots + 1; /* some may be done at once */
+	/* The volumes' threads share the work. */
+	summing = (unsigned)put->id.text[NX_ID_LEN - 1] % slots;
 	for (unsigned i = 0; i < slots; i++) {
 		rs->appends[i] = (struct chunk_append){.id = put->id,
 		    .data = data,
 		    .length = (uint32_t)len,
 		    .done = append_done,
-		    .arg = rs};
+		    .arg = rs,
+		    .aside = i == summing && sum ? seal_aside : NULL};
 		chunk_append(put->places[i].store, &rs->appends[i]);
 	}
 	if (--rs->out == 0)

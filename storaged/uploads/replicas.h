@@ -22,6 +22,7 @@ struct replicas {
 		size_t place;
 	} parts[PUT_CANDIDATES];
 	/* replicas_append */
+	void (*sum)(struct replicas *rs); /* NULL: it has been */
 	const void *data;
 	size_t len;
 	struct chunk_append appends[REPLICAS_MAX];
@@ -34,12 +35,13 @@ int replicas_sync(struct replicas *rs, struct nx_workers *io,
 /*
  * The same for small content that is all there: added to the segments of its
  * volumes, each together with what others add to it, and no job of the pool's.
- * @put is sealed and was given to nobody; @data is borrowed until @done, which
- * may run before this returns.
+ * @put was given to nobody; @data is borrowed until @done, which may run before
+ * this returns. @sum seals @put, once, before @done: one of the threads that
+ * write does it beside, as a rule. NULL: it is sealed.
  */
 void replicas_append(struct replicas *rs, struct nx_workers *io,
     struct chunk_put *put, const void *data, size_t len,
-    void (*done)(struct replicas *rs));
+    void (*sum)(struct replicas *rs), void (*done)(struct replicas *rs));
 
 /* For the catalogue: what @put holds and where. One that is being emptied does
  * not count any more; nowhere: n_replicas is 0. Loop's thread only. */
