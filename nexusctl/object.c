@@ -38,6 +38,7 @@ static const struct ctl_column object_columns[] = {
     {"Size", "size", CTL_SIZE},
     {"Checksum", "etag", CTL_TEXT},
     {"SHA-256", "sha256", CTL_TEXT},
+    {"SHA-256s' SHA-256", "sha256_parts", CTL_TEXT},
     {"Parts", "parts", CTL_TEXT},
     {"Changed", "modified_at", CTL_TIME},
     {"File", "id", CTL_TEXT},
@@ -238,11 +239,6 @@ put_whole(struct ctl *c)
 int
 ctl_object_put(struct ctl *c)
 {
-	if (!ctl_option(c->args, "part")->set)
-		return put_whole(c);
-	if (ctl_flag(c, "sha256"))
-		return ctl_failf(c, NX__STATUS__INVALID,
-		    "no list of parts makes the SHA-256 of all of it: "
-		    "--sha256 and --part do not go together");
-	return ctl_object_put_parts(c);
+	return ctl_option(c->args, "part")->set ? ctl_object_put_parts(c)
+						: put_whole(c);
 }

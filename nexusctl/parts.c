@@ -109,6 +109,7 @@ open_parts(struct parts *p)
 
 	q.bucket = ctl_text(p->c, "BUCKET");
 	q.key = (ProtobufCBinaryData){strlen(key), (uint8_t *)key};
+	q.want_sha256 = ctl_flag(p->c, "sha256");
 	q.replicas = (uint32_t)ctl_option_number(p->c, "replicas");
 	if (ctl_option(p->c->args, "erasure")->set)
 		q.erasure = ctl_option_text(p->c, "erasure");

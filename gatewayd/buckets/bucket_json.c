@@ -59,6 +59,8 @@ object_members(struct buf *b, const Nx__ObjectInfo *m, bool versions)
 		json_string(b, "etag", m->etag);
 		if (m->sha256[0])
 			json_string(b, "sha256", m->sha256);
+		if (m->sha256_parts[0])
+			json_string(b, "sha256_parts", m->sha256_parts);
 		json_string(b, "id", m->id);
 		if (m->parts > 0)
 			json_uint(b, "parts", m->parts);

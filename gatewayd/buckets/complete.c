@@ -1,9 +1,10 @@
 /*
  * POST /api/uploads/:id/complete: a list of parts, {number, etag} each, makes the
- * object. It is put into the records storaged takes, and those into a sealed memfd,
+ * object; sha256_parts may say what the SHA-256 of theirs must be. The list is put into the records storaged takes, and those into a sealed memfd,
  * for ten thousand do not fit a message.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,9 @@
 
 struct complete {
 	struct condition condition;
-	int list; /* sealed */
+	int list;                /* sealed */
+	uint8_t sum[DIGEST_MAX]; /* of the parts', as far as n_sum says */
+	size_t n_sum;
 };
 
 struct part {
@@ -32,7 +35,10 @@ static const struct json_field part_fields[] = {
 static const struct http_error
     wrong = {400, "invalid",
 	"The body is {\"parts\": [{\"number\": 1, \"etag\": \"...\"}, ...]}, "
-	"with 1 to 10000 of them."},
+	"with 1 to 10000 of them; sha256_parts may be in it too."},
+    sum = {400, "invalid",
+	"The SHA-256 of the SHA-256s of the parts is 64 hexadecimal digits, "
+	"with \"-\" and the number of parts or not."},
     etag = {400, "invalid",
 	"The etag of a part is what its PUT said: 32 hexadecimal digits."};
 
@@ -121,6 +127,40 @@ read_parts(struct req *r, const cJSON *list, struct complete *c)
 	return c->list >= 0;
 }
 
+/* Is all of @object the list, and what may be beside it? */
+static bool
+is_known(const cJSON *object)
+{
+	const cJSON *list = json_member(object, "parts");
+	const cJSON *said = json_member(object, "sha256_parts");
+
+	return cJSON_IsArray(list) && list->child &&
+	    cJSON_GetArraySize(list) <= (int)PARTS_MAX &&
+	    cJSON_GetArraySize(object) == 1 + (said != NULL);
+}
+
+/* As it is told: digits, "-" and how many parts. */
+static bool
+read_sum(const cJSON *object, struct complete *c)
+{
+	const cJSON *said = json_member(object, "sha256_parts");
+	int n = cJSON_GetArraySize(json_member(object, "parts"));
+	char text[2 * DIGEST_MAX + 1], count[16];
+
+	if (!said)
+		return true;
+	snprintf(count, sizeof(count), "-%d", n);
+	if (!cJSON_IsString(said) ||
+	    strnlen(said->valuestring, 2 * DIGEST_MAX) < 2 * DIGEST_MAX ||
+	    (said->valuestring[2 * DIGEST_MAX] != '\0' &&
+		strcmp(said->valuestring + 2 * DIGEST_MAX, count) != 0))
+		return false;
+	memcpy(text, said->valuestring, 2 * DIGEST_MAX);
+	text[2 * DIGEST_MAX] = '\0';
+	c->n_sum = DIGEST_MAX;
+	return digest_read(text, c->sum);
+}
+
 /* --- asking -----------------------------------------------------------------*/
 
 static void
@@ -144,6 +184,8 @@ ask(struct req *r)
 
 	m.id = bucket_text(r->param);
 	m.condition = condition_message(&c->condition);
+	m.sha256_parts.data = c->sum;
+	m.sha256_parts.len = c->n_sum;
 	req_call(r, nx_ask_multipart_complete(&m), &opts, on_complete);
 }
 
@@ -154,8 +196,7 @@ multipart_complete(struct req *r)
 	const struct http_error *error = NULL;
 	struct complete *c;
 
-	if (!cJSON_IsArray(list) || r->json->child->next || !list->child ||
-	    cJSON_GetArraySize(list) > (int)PARTS_MAX)
+	if (!is_known(r->json))
 		error = &wrong;
 	c = error ? NULL : calloc(1, sizeof(*c));
 	if (c) {
@@ -163,6 +204,8 @@ multipart_complete(struct req *r)
 		r->state = c;
 		r->ops = &complete_ops;
 		error = condition_of(&c->condition, &r->x.head);
+		if (!error && !read_sum(r->json, c))
+			error = &sum;
 	}
 	if (error)
 		req_fail_http(r, error);

@@ -31,6 +31,7 @@ multipart_open(struct req *r)
 	struct bucket_lock lock;
 	struct bucket_meta meta;
 	struct redundancy redundancy;
+	struct digest digest;
 	struct about about;
 
 	error = about_of(&about, &r->x.head, true);
@@ -49,6 +50,8 @@ multipart_open(struct req *r)
 		m.mode = bucket_text(lock.mode);
 		m.until = lock.until;
 		m.hold = lock.hold;
+		digest_wants(&digest, &r->x.head);
+		m.want_sha256 = digest.wants_sha256;
 		req_call(r, nx_ask_multipart_open(&m), NULL, on_opened);
 	}
 	about_fini(&about);
@@ -90,6 +93,8 @@ json_part(struct buf *b, const Nx__PartInfo *p)
 	json_uint(b, "number", p->number);
 	json_uint(b, "size", p->size);
 	json_string(b, "etag", p->etag);
+	if (p->sha256[0])
+		json_string(b, "sha256", p->sha256);
 	json_uint(b, "made_at", p->made_at);
 	json_close(b, '}');
 }
@@ -143,6 +148,8 @@ on_part(struct req *r, const struct nx_reply *reply)
 	json_uint(&b, "number", number);
 	json_uint(&b, "size", m->file->size);
 	json_string(&b, "etag", m->file->md5);
+	if (m->file->sha256[0])
+		json_string(&b, "sha256", m->file->sha256);
 	json_close(&b, '}');
 	reply_json(r, 201, &b);
 }
@@ -162,6 +169,7 @@ open_part(struct req *r)
 	m.size = m.has_size ? r->x.head.content_length : 0;
 	m.md5 = u->digest.sent[DIGEST_MD5];
 	m.sha256 = u->digest.sent[DIGEST_SHA256];
+	m.want_sha256 = u->digest.wants_sha256;
 	upload_ask(u, nx_ask_part_open_upload(&m), open_part, put_opened);
 }
 

@@ -49,7 +49,7 @@ void bucket_info(const struct catalog_bucket *b, Nx__BucketInfo *ret_info);
 void object_info(const struct catalog_object *o, Nx__ObjectInfo *ret_info);
 /* What is told of one alone, beside that: its digests. 0 or -errno. */
 struct object_told {
-	char sha256[SHA256_TEXT];
+	char sha256[SHA256_TEXT], sha256_parts[SHA256_TEXT + 11];
 };
 int object_info_alone(struct storaged *s, const struct catalog_object *o,
     struct object_told *told, Nx__ObjectInfo *ret_info);

@@ -32,6 +32,8 @@ struct complete {
 	struct catalog_assembly assembly;
 	struct catalog_object_put object;
 	struct catalog_commit commit;
+	struct digest_values digests;
+	const ProtobufCBinaryData *said; /* what its sum must be */
 	uint8_t meta[CATALOG_META_MAX];
 	uint8_t (*md5s)[MD5_LEN];
 	struct catalog_part *parts;
@@ -139,11 +141,62 @@ take_list(struct complete *c, const ProtobufCBinaryData *parts)
 	return false;
 }
 
+/* --- the sum of the parts' --------------------------------------------------*/
+
+/* The SHA-256 of the SHA-256s of its parts, as S3 has it, where each has one. 0 or
+ * -ENOMEM. */
+static int
+sum_parts(struct complete *c)
+{
+	static const bool sha256[DIGEST_KINDS] = {[DIGEST_SHA256] = true};
+	struct digest_values values;
+	struct digest *d;
+
+	c->digests = (struct digest_values){0};
+	for (size_t i = 0; i < c->n; i++)
+		if (!c->parts[i].summed)
+			return 0;
+	if (digest_new(sha256, &d) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n; i++)
+		digest_add(d, c->parts[i].sha256, SHA256_LEN);
+	digest_end(d, &values);
+	digest_free(d);
+	c->digests.known[DIGEST_SHA256_PARTS] = true;
+	memcpy(c->digests.value[DIGEST_SHA256_PARTS],
+	    values.value[DIGEST_SHA256], SHA256_LEN);
+	return 0;
+}
+
+/* False: @r has been refused. */
+static bool
+is_expected(struct nx_request *r, const ProtobufCBinaryData *said,
+    const struct digest_values *values)
+{
+	if (said->len == 0)
+		return true;
+	if (!values->known[DIGEST_SHA256_PARTS])
+		nx_refuse(r, NX__STATUS__INVALID,
+		    "not every part has a SHA-256: say that they are wanted "
+		    "when the upload is opened, or what each must be");
+	else if (said->len != SHA256_LEN ||
+	    memcmp(said->data, values->value[DIGEST_SHA256_PARTS],
+		SHA256_LEN) != 0)
+		nx_refuse(r, NX__STATUS__INVALID,
+		    "the SHA-256s of the parts have another SHA-256 than was "
+		    "announced: send the parts that are wrong again");
+	else
+		return true;
+	return false;
+}
+
 /* --- the commit -------------------------------------------------------------*/
 
 static void
-answer(struct nx_request *r, struct storaged *s, const char *id)
+answer(struct nx_request *r, struct storaged *s, const char *id,
+    const ProtobufCBinaryData *said)
 {
+	struct digest_values values;
 	struct catalog_object o;
 	struct object_told told;
 	struct catalog_file file;
@@ -157,11 +210,15 @@ answer(struct nx_request *r, struct storaged *s, const char *id)
 		e = CATALOG_NO_KEY;
 	if (e == 0)
 		e = object_info_alone(s, &o, &told, &info);
+	if (e == 0)
+		e = catalog_file_digests(s->catalog, o.file, &values);
 	if (e != 0) {
 		refuse_catalog(
 		    r, e == CATALOG_NO_KEY ? CATALOG_NO_UPLOAD : e, id);
 		return;
 	}
+	if (!is_expected(r, said, &values))
+		return;
 	nx_answer_multipart_complete(r, &info);
 }
 
@@ -173,7 +230,7 @@ not_completed(struct complete *c, int result)
 	if (result == CATALOG_OFFSET && c->tries++ < TRIES_MAX)
 		place(c);
 	else if (result == CATALOG_NO_UPLOAD) {
-		answer(c->request, c->s, c->upload.id);
+		answer(c->request, c->s, c->upload.id, c->said);
 		complete_end(c);
 	} else
 		refuse(c, result);
@@ -189,7 +246,7 @@ committed(int result, void *arg)
 		return;
 	}
 	nx_info("event=object-completed file=%s parts=%zu", c->upload.id, c->n);
-	answer(c->request, c->s, c->upload.id);
+	answer(c->request, c->s, c->upload.id, c->said);
 	collector_kick(c->s->collector);
 	complete_end(c);
 }
@@ -215,6 +272,7 @@ fill_commit(struct complete *c)
 	    .lock = u->lock,
 	    .adds_only = u->adds_only};
 	op->assembly = &c->assembly;
+	op->digests = &c->digests;
 	op->object = &c->object;
 	op->file.owner = u->owner;
 	catalog_key_text(&c->object.key, op->file.name, sizeof(op->file.name));
@@ -245,6 +303,12 @@ placed(int result, void *arg)
 
 	if (result == CATALOG_BAD_PART || result == CATALOG_PART_SMALL) {
 		refuse_part(c, result);
+		return;
+	}
+	if (result == 0)
+		result = sum_parts(c);
+	if (result == 0 && !is_expected(c->request, c->said, &c->digests)) {
+		complete_end(c);
 		return;
 	}
 	if (result == 0)
@@ -302,11 +366,12 @@ serve_multipart_complete(struct nx_request *r,
 	}
 	c->s = s;
 	c->request = r;
+	c->said = &q->sha256_parts;
 	e = nx_id_valid(q->id) ? catalog_upload_find(s->catalog, r->who.user_id,
 				     r->who.place, q->id, &c->upload)
 			       : CATALOG_NO_UPLOAD;
 	if (e == CATALOG_NO_UPLOAD && bucket_may_know(r))
-		answer(r, s, q->id);
+		answer(r, s, q->id, &q->sha256_parts);
 	else if (e == CATALOG_NO_UPLOAD)
 		refuse_catalog(r, e, q->id);
 	else if (e < 0)

@@ -88,6 +88,7 @@ fill_open(struct nx_request *r, struct storaged *s,
 	}
 	memcpy(o->bucket, b.name, sizeof(o->bucket));
 	u->kind = CATALOG_MULTIPART;
+	u->sums = q->want_sha256 ? CATALOG_SUM_SHA256 : 0;
 	u->adds_only = nx_principal_adds_only(&r->who);
 	u->owner = b.owner;
 	u->bucket = b.key;
@@ -214,6 +215,7 @@ serve_part_list(
 	size_t max = q->limit && q->limit < PARTS_MAX ? q->limit : PARTS_MAX;
 	struct catalog_part parts[PARTS_MAX + 1];
 	Nx__PartInfo infos[PARTS_MAX], *pointers[PARTS_MAX];
+	char sums[PARTS_MAX][SHA256_TEXT];
 	struct catalog_upload u;
 	Nx__UploadInfo info;
 	int n;
@@ -231,6 +233,10 @@ serve_part_list(
 		infos[i].size = parts[i].size;
 		infos[i].etag = parts[i].etag.text;
 		infos[i].made_at = parts[i].made_at;
+		if (parts[i].summed) {
+			checksum_text(parts[i].sha256, SHA256_LEN, sums[i]);
+			infos[i].sha256 = sums[i];
+		}
 		pointers[i] = &infos[i];
 		reply.n_parts = i + 1;
 	}

@@ -43,9 +43,23 @@ int
 object_info_alone(struct storaged *s, const struct catalog_object *o,
     struct object_told *told, Nx__ObjectInfo *ret_info)
 {
+	struct digest_values values;
+	int r = catalog_file_digests(s->catalog, o->file, &values);
+
 	object_info(o, ret_info);
-	ret_info->sha256 = told->sha256;
-	return info_sha256(s->catalog, o->file, told->sha256);
+	if (values.known[DIGEST_SHA256]) {
+		checksum_text(
+		    values.value[DIGEST_SHA256], SHA256_LEN, told->sha256);
+		ret_info->sha256 = told->sha256;
+	}
+	if (values.known[DIGEST_SHA256_PARTS]) {
+		checksum_text(values.value[DIGEST_SHA256_PARTS], SHA256_LEN,
+		    told->sha256_parts);
+		(void)snprintf(told->sha256_parts + 2 * SHA256_LEN, 12,
+		    "-%" PRIu32, o->parts);
+		ret_info->sha256_parts = told->sha256_parts;
+	}
+	return r;
 }
 
 struct row {

@@ -121,7 +121,8 @@ serve_part_open_upload(struct nx_request *r, const Nx__PartOpenUploadRequest *q,
 	struct upload_ask ask = {.has_size = q->has_size,
 	    .size = q->size,
 	    .md5 = q->md5,
-	    .sha256 = q->sha256};
+	    .sha256 = q->sha256,
+	    .want_sha256 = q->want_sha256};
 	struct catalog_upload u;
 
 	if (q->number == 0 || q->number > CATALOG_PARTS_MAX) {
@@ -132,6 +133,7 @@ serve_part_open_upload(struct nx_request *r, const Nx__PartOpenUploadRequest *q,
 	if (!find_own(r, s, q->id, CATALOG_MULTIPART, &u) ||
 	    !aim_at(r, &u, UPLOAD_PART, &ask))
 		return;
+	ask.want_sha256 |= (u.sums & CATALOG_SUM_SHA256) != 0;
 	ask.target->part.number = q->number;
 	uploads_open(r, s, &ask);
 }

@@ -101,14 +101,14 @@ commit(struct finish *f)
 	if (u->parts == 1)
 		op->file.etag = f->only;
 	else
-		checksum_etag_of(values.md5, u->parts, &op->file.etag);
+		checksum_etag_of(
+		    values.value[DIGEST_MD5], u->parts, &op->file.etag);
 	f->assembly = (struct catalog_assembly){.upload = u->file,
 	    .changes = u->changes,
 	    .parts = u->parts,
 	    .size = u->size,
 	    .chunks = u->chunks};
-	if (f->sums.known[DIGEST_SHA256])
-		op->sha256 = f->sums.sha256;
+	op->digests = &f->sums;
 	op->assembly = &f->assembly;
 	op->file.owner = u->owner;
 	(void)snprintf(op->file.name, sizeof(op->file.name), "%s", u->name);
@@ -201,16 +201,16 @@ end_sum(struct finish *f)
 /* Is it what was @said? False: @r has been refused. */
 static bool
 is_expected(struct nx_request *r, const ProtobufCBinaryData *said,
-    const uint8_t *sha256)
+    const struct digest_values *values)
 {
 	if (said->len == 0)
 		return true;
-	if (!sha256)
+	if (!values->known[DIGEST_SHA256])
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "the SHA-256 of this upload is not known: say that it is "
 		    "wanted when one is opened");
 	else if (said->len != SHA256_LEN ||
-	    memcmp(said->data, sha256, SHA256_LEN) != 0)
+	    memcmp(said->data, values->value[DIGEST_SHA256], SHA256_LEN) != 0)
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "what came has another SHA-256 than was announced: give "
 		    "the upload up, and send the file again");
@@ -247,8 +247,7 @@ fill(struct finish *f, const Nx__ResumableFinishRequest *q)
 	if (e == 0)
 		e = end_sum(f);
 	if (e == 0)
-		return is_expected(f->request, &q->sha256,
-		    f->sums.known[DIGEST_SHA256] ? f->sums.sha256 : NULL);
+		return is_expected(f->request, &q->sha256, &f->sums);
 	nx_refuse_errno(f->request, e, "finishing the upload");
 	return false;
 }
@@ -260,22 +259,19 @@ answer_again(struct nx_request *r, struct storaged *s,
 {
 	struct catalog_file file;
 	char place[PATH_BYTES_MAX + 1];
-	uint8_t sha256[SHA256_LEN];
-	int known = 0;
+	struct digest_values values;
 	int e = nx_id_valid(q->id)
 	    ? catalog_file_find(
 		  s->catalog, r->who.user_id, r->who.place, q->id, &file)
 	    : CATALOG_NO_FILE;
 
 	if (e == 0)
-		known = catalog_file_sha256(s->catalog, file.key, sha256);
-	if (known < 0)
-		e = known;
+		e = catalog_file_digests(s->catalog, file.key, &values);
 	if (e != 0 || file.in_bucket) {
 		refuse_catalog(r, e < 0 ? e : CATALOG_NO_UPLOAD, q->id);
 		return;
 	}
-	if (!is_expected(r, &q->sha256, known ? sha256 : NULL))
+	if (!is_expected(r, &q->sha256, &values))
 		return;
 	catalog_file_place(s->catalog, &file, place, sizeof(place));
 	answer(r, s, &file, file.in_tree ? place : "");

@@ -143,9 +143,9 @@ int catalog_file_list_damaged(struct catalog *c, uint64_t owner,
 /* Its meta; number of bytes or -errno. */
 int catalog_file_meta(
     struct catalog *c, int64_t key, uint8_t ret_meta[CATALOG_ABOUT_MAX]);
-/* Its SHA-256. 1; 0: nobody wanted it; -errno. */
-int catalog_file_sha256(
-    struct catalog *c, int64_t key, uint8_t ret_sha256[SHA256_LEN]);
+/* What is known of its whole content, but its MD5. 0 or -errno. */
+int catalog_file_digests(
+    struct catalog *c, int64_t key, struct digest_values *ret_values);
 /* Chunks of @content from @index on; number or -errno. */
 int catalog_file_chunks(struct catalog *c, int64_t content, uint32_t index,
     struct catalog_chunk *ret_chunks, size_t max);
@@ -181,9 +181,9 @@ struct catalog_commit {
 	struct catalog_condition condition;
 	const uint8_t *meta; /* as bytes; file.about is said too */
 	size_t meta_len;
-	const uint8_t *sha256; /* of all of it; NULL: not known */
-	uint64_t quota;        /* bytes the owner may have charged */
-	uint64_t entries;      /* files and folders they may have */
+	const struct digest_values *digests; /* of all of it; NULL: none */
+	uint64_t quota;   /* bytes the owner may have charged */
+	uint64_t entries; /* files and folders they may have */
 	catalog_done *done;
 	void *arg;
 	bool freed; /* an old file of that path was dropped */

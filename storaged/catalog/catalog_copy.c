@@ -31,9 +31,9 @@ insert_copy(struct nx_db *db, int64_t source, const char *name,
 	r = nx_db_exec(db,
 	    "INSERT INTO files(id, owner, name, tree, size, chunks, want,"
 	    " replicas, md5, created_at, parts, mtime, type, extra, meta,"
-	    " sha256, content) SELECT ?1, owner, ?2, 1, size, chunks, want, "
-	    "replicas,"
-	    " md5, ?3, parts, mtime, type, extra, meta, sha256,"
+	    " sha256, sums, content) SELECT ?1, owner, ?2, 1, size, chunks,"
+	    " want, replicas, md5, ?3, parts, mtime, type, extra, meta, "
+	    "sha256, sums,"
 	    " iif(content <> 0, content, file) FROM files WHERE file = ?4",
 	    "ssui", id, name, catalog_now(), source);
 	if (r == 0 && sqlite3_changes(nx_db_handle(db)) != 1)

@@ -46,20 +46,23 @@ catalog_file_meta(
 }
 
 int
-catalog_file_sha256(
-    struct catalog *c, int64_t key, uint8_t ret_sha256[SHA256_LEN])
+catalog_file_digests(
+    struct catalog *c, int64_t key, struct digest_values *ret_values)
 {
 	sqlite3_stmt *stmt;
+	bool good;
 	int r = nx_db_query(c->db, &stmt,
-	    "SELECT sha256 FROM files WHERE file = ? AND sha256 IS NOT NULL",
-	    "i", key);
+	    "SELECT sha256, sums FROM files WHERE file = ?", "i", key);
 
+	*ret_values = (struct digest_values){0};
 	if (r <= 0)
 		return r;
-	if (!nx_db_blob(stmt, 0, ret_sha256, SHA256_LEN))
-		r = -EBADMSG;
+	ret_values->known[DIGEST_SHA256] =
+	    nx_db_blob(stmt, 0, ret_values->value[DIGEST_SHA256], SHA256_LEN);
+	good = digest_unpack(sqlite3_column_blob(stmt, 1),
+	    (size_t)sqlite3_column_bytes(stmt, 1), ret_values);
 	sqlite3_reset(stmt);
-	return r;
+	return good ? 0 : -EBADMSG;
 }
 
 void

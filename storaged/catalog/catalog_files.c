@@ -104,12 +104,30 @@ fewest_replicas(const struct catalog_commit *op)
 	return fewest;
 }
 
+void
+catalog_digests_of(
+    const struct digest_values *values, struct catalog_digests *ret_columns)
+{
+	struct catalog_digests *c = ret_columns;
+
+	c->sha256_len = c->sums_len = 0;
+	if (!values)
+		return;
+	c->sums_len = digest_pack(values, c->sums);
+	if (!values->known[DIGEST_SHA256])
+		return;
+	c->sha256_len = SHA256_LEN;
+	memcpy(c->sha256, values->value[DIGEST_SHA256], SHA256_LEN);
+}
+
 static int
 insert_file(struct nx_db *db, struct catalog_commit *op)
 {
 	struct catalog_file *f = &op->file;
+	struct catalog_digests digests;
 	int r;
 
+	catalog_digests_of(op->digests, &digests);
 	f->created_at = catalog_now();
 	f->replicas = fewest_replicas(op);
 	f->extra = strlen(f->about.type) + op->meta_len;
@@ -119,16 +137,16 @@ insert_file(struct nx_db *db, struct catalog_commit *op)
 	r = nx_db_exec(db,
 	    "INSERT INTO files(id, owner, name, tree, size, chunks, want,"
 	    " replicas, md5, created_at, mtime, type, extra, meta,"
-	    " sha256)"
+	    " sha256, sums)"
 	    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, iif(?, ?, NULL), ?, ?,"
-	    " nullif(?, x''), nullif(?, x''))",
-	    "susiuuuusuiisubb", f->id, f->owner, f->name, catalog_home_of(op),
+	    " nullif(?, x''), nullif(?, x''), nullif(?, x''))",
+	    "susiuuuusuiisubbb", f->id, f->owner, f->name, catalog_home_of(op),
 	    f->size, (uint64_t)f->chunks, (uint64_t)f->want,
 	    (uint64_t)f->replicas, f->etag.text, f->created_at,
 	    (int64_t)f->about.has_mtime, f->about.mtime, f->about.type,
 	    f->extra, op->meta ? op->meta : (const uint8_t *)"", op->meta_len,
-	    op->sha256 ? op->sha256 : (const uint8_t *)"",
-	    op->sha256 ? (size_t)SHA256_LEN : 0);
+	    (const void *)digests.sha256, digests.sha256_len,
+	    (const void *)digests.sums, digests.sums_len);
 	f->key = f->content = sqlite3_last_insert_rowid(nx_db_handle(db));
 	return r;
 }

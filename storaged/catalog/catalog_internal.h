@@ -48,6 +48,16 @@ extern const char catalog_schema_events[];
 extern const char catalog_schema_locks[];
 extern const char catalog_schema_digests[];
 extern const char catalog_schema_sums[];
+extern const char catalog_schema_kept_sums[];
+
+/* What is known of a content, as columns of files; empty: NULL. */
+struct catalog_digests {
+	size_t sha256_len, sums_len;
+	uint8_t sha256[SHA256_LEN], sums[DIGEST_PACKED];
+};
+/* Accepts NULL: nothing. */
+void catalog_digests_of(
+    const struct digest_values *values, struct catalog_digests *ret_columns);
 
 /* Whose chunks the row @f of files has: its own, or those of the one it is a
  * copy of. Keys are never used again, so that one may have gone. */

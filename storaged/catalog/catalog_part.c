@@ -184,7 +184,7 @@ catalog_part_list(struct catalog *c, int64_t upload, uint32_t after,
 	sqlite3_stmt *stmt;
 	int n = 0;
 	int r = nx_db_query(c->db, &stmt,
-	    "SELECT p.number, p.size, p.offset, f.md5, f.created_at"
+	    "SELECT p.number, p.size, p.offset, f.md5, f.created_at, f.sha256"
 	    " FROM parts p JOIN files f ON f.file = p.file"
 	    " WHERE p.whole = ? AND p.number > ? ORDER BY p.number LIMIT ?",
 	    "iuu", upload, (uint64_t)after, (uint64_t)max);
@@ -197,6 +197,7 @@ catalog_part_list(struct catalog *c, int64_t upload, uint32_t after,
 		p->offset = (uint64_t)sqlite3_column_int64(stmt, 2);
 		nx_db_text(stmt, 3, p->etag.text, sizeof(p->etag.text));
 		p->made_at = (uint64_t)sqlite3_column_int64(stmt, 4);
+		p->summed = nx_db_blob(stmt, 5, p->sha256, SHA256_LEN);
 		r = nx_db_next(stmt);
 	}
 	return r < 0 ? r : n;

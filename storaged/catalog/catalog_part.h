@@ -82,6 +82,8 @@ struct catalog_part {
 	uint64_t size, offset; /* offset: of resumable uploads */
 	struct etag etag;
 	uint64_t made_at;
+	bool summed; /* there is a SHA-256 */
+	uint8_t sha256[SHA256_LEN];
 };
 /* Number or -errno. */
 int catalog_part_list(struct catalog *c, int64_t upload, uint32_t after,
@@ -105,9 +107,9 @@ struct catalog_part_put {
 struct catalog_placing {
 	uint64_t owner;
 	int64_t upload;
-	const struct catalog_part *parts; /* number and etag; borrowed */
+	struct catalog_part *parts; /* number and etag; borrowed */
 	size_t n_parts;
-	/* results */
+	/* results, and the SHA-256 of each part */
 	size_t wrong;
 	uint64_t size, chunks;
 	int64_t changes; /* of the upload, then */

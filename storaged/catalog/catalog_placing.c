@@ -18,6 +18,8 @@ struct row {
 	uint64_t size, chunks;
 	int64_t offset;
 	struct etag etag;
+	bool summed;
+	uint8_t sha256[SHA256_LEN];
 };
 
 static int
@@ -27,8 +29,8 @@ read_rows(
 	sqlite3_stmt *stmt;
 	int n = 0;
 	int r = nx_db_query(db, &stmt,
-	    "SELECT p.number, p.size, p.offset, f.chunks, f.md5 FROM parts p"
-	    " JOIN files f ON f.file = p.file WHERE p.whole = ?"
+	    "SELECT p.number, p.size, p.offset, f.chunks, f.md5, f.sha256"
+	    " FROM parts p JOIN files f ON f.file = p.file WHERE p.whole = ?"
 	    " AND p.number > ? ORDER BY p.number LIMIT ?",
 	    "iui", whole, (uint64_t)after, (int64_t)STEP);
 
@@ -40,6 +42,7 @@ read_rows(
 		row->offset = sqlite3_column_int64(stmt, 2);
 		row->chunks = (uint64_t)sqlite3_column_int64(stmt, 3);
 		nx_db_text(stmt, 4, row->etag.text, sizeof(row->etag.text));
+		row->summed = nx_db_blob(stmt, 5, row->sha256, SHA256_LEN);
 		r = nx_db_next(stmt);
 	}
 	return r < 0 ? r : n;
@@ -61,7 +64,7 @@ static int
 place(struct nx_db *db, struct catalog_placing *op, const struct row *row)
 {
 	struct catalog_placed *at = &op->then;
-	const struct catalog_part *part = &op->parts[at->next];
+	struct catalog_part *part = &op->parts[at->next];
 	int64_t offset = (int64_t)at->size;
 
 	if (at->next == op->n_parts || row->number < part->number)
@@ -71,6 +74,8 @@ place(struct nx_db *db, struct catalog_placing *op, const struct row *row)
 		return CATALOG_BAD_PART;
 	if (row->size < CATALOG_PART_MIN && at->next + 1 < op->n_parts)
 		return CATALOG_PART_SMALL;
+	part->summed = row->summed;
+	memcpy(part->sha256, row->sha256, SHA256_LEN);
 	at->next++;
 	at->size += row->size;
 	at->chunks += row->chunks;

@@ -270,5 +270,6 @@ const char *const catalog_schema[] = {schema_1, schema_2, schema_3, schema_4,
     schema_11, schema_12, schema_13, schema_14, catalog_schema_point,
     catalog_schema_apart, catalog_schema_history, catalog_schema_parity,
     schema_counted, catalog_schema_events, catalog_schema_locks,
-    catalog_schema_policies, catalog_schema_digests, catalog_schema_sums};
+    catalog_schema_policies, catalog_schema_digests, catalog_schema_sums,
+    catalog_schema_kept_sums};
 const size_t catalog_schema_steps = NX_ARRAY_SIZE(catalog_schema);

@@ -12,3 +12,7 @@ const char catalog_schema_digests[] =
 const char catalog_schema_sums[] =
     "ALTER TABLE uploads ADD COLUMN sums INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE uploads ADD COLUMN sha256 BLOB;";
+
+/* Others of a file than its SHA-256, packed (digest.h). NULL: none. */
+const char catalog_schema_kept_sums[] =
+    "ALTER TABLE files ADD COLUMN sums BLOB;";

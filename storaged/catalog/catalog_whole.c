@@ -30,8 +30,10 @@ static int
 show_whole(struct nx_db *db, struct catalog_commit *op, uint32_t parts)
 {
 	struct catalog_file *f = &op->file;
+	struct catalog_digests digests;
 	int r;
 
+	catalog_digests_of(op->digests, &digests);
 	f->created_at = catalog_now();
 	f->replicas = f->want;
 	f->parts = parts;
@@ -40,12 +42,12 @@ show_whole(struct nx_db *db, struct catalog_commit *op, uint32_t parts)
 	f->hidden = false;
 	r = nx_db_exec(db,
 	    "UPDATE files SET name = ?, tree = ?, size = ?, chunks = ?,"
-	    " parts = ?, md5 = ?, created_at = ?, sha256 = nullif(?, x'')"
-	    " WHERE file = ?",
-	    "siuuusubi", f->name, catalog_home_of(op), f->size,
+	    " parts = ?, md5 = ?, created_at = ?, sha256 = nullif(?, x''),"
+	    " sums = nullif(?, x'') WHERE file = ?",
+	    "siuuusubbi", f->name, catalog_home_of(op), f->size,
 	    (uint64_t)f->chunks, (uint64_t)parts, f->etag.text, f->created_at,
-	    (const void *)(op->sha256 ? op->sha256 : (const uint8_t *)""),
-	    op->sha256 ? (size_t)SHA256_LEN : 0, f->key);
+	    (const void *)digests.sha256, digests.sha256_len,
+	    (const void *)digests.sums, digests.sums_len, f->key);
 	return r;
 }
 
@@ -87,9 +89,9 @@ catalog_make_copy(struct nx_db *db, struct catalog_commit *op)
 	f->created_at = catalog_now();
 	r = nx_db_query(db, &stmt,
 	    "INSERT INTO files(id, owner, name, tree, size, chunks, want,"
-	    " replicas, md5, created_at, parts, sha256, content) SELECT ?1,"
-	    " owner, ?2,"
-	    " ?3, size, chunks, want, replicas, md5, ?4, parts, sha256,"
+	    " replicas, md5, created_at, parts, sha256, sums, content) SELECT"
+	    " ?1, owner, ?2, ?3, size, chunks, want, replicas, md5, ?4, parts, "
+	    "sha256, sums,"
 	    " iif(content <> 0, content, file) FROM files WHERE file = ?5"
 	    " AND owner = ?6 AND tree <> 3 RETURNING file, size, chunks, want,"
 	    " replicas, md5, parts, content",

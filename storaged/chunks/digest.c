@@ -16,6 +16,15 @@
 #define LEN_MAX      ((1ULL << 61) - 1U) /* it counts bits */
 _Static_assert(AT_REST + SHA256_BLOCK == DIGEST_STATE, "it is all there");
 
+/* How many bytes one has, and how those that are packed begin. */
+static const struct {
+	uint8_t len, tag;
+} kinds[DIGEST_KINDS] = {
+    [DIGEST_MD5] = {MD5_LEN, 0},
+    [DIGEST_SHA256] = {SHA256_LEN, 0},
+    [DIGEST_SHA256_PARTS] = {SHA256_LEN, 1},
+};
+
 struct digest {
 	bool wanted[DIGEST_KINDS];
 	struct hasher *md5;
@@ -29,6 +38,7 @@ digest_new(const bool wanted[DIGEST_KINDS], struct digest **ret_digest)
 
 	if (!d)
 		return -ENOMEM;
+	nx_assert(!wanted[DIGEST_SHA256_PARTS]);
 	memcpy(d->wanted, wanted, sizeof(d->wanted));
 	if (d->wanted[DIGEST_MD5] && hasher_new(&d->md5) < 0) {
 		digest_free(d);
@@ -63,32 +73,71 @@ digest_end(struct digest *d, struct digest_values *ret_values)
 {
 	memcpy(ret_values->known, d->wanted, sizeof(ret_values->known));
 	if (d->wanted[DIGEST_MD5])
-		hasher_end(d->md5, ret_values->md5);
+		hasher_end(d->md5, ret_values->value[DIGEST_MD5]);
 	if (d->wanted[DIGEST_SHA256])
-		nx_assert(SHA256_Final(ret_values->sha256, &d->sha256));
+		nx_assert(
+		    SHA256_Final(ret_values->value[DIGEST_SHA256], &d->sha256));
 }
 
 bool
 digest_is(const struct digest_values *values, const bool wanted[DIGEST_KINDS],
     const uint8_t *expected, size_t len)
 {
-	const uint8_t *const from[DIGEST_KINDS] = {
-	    [DIGEST_MD5] = values->md5,
-	    [DIGEST_SHA256] = values->sha256,
-	};
-	const size_t lens[DIGEST_KINDS] = {
-	    [DIGEST_MD5] = MD5_LEN, [DIGEST_SHA256] = SHA256_LEN};
 	size_t at = 0;
 
 	for (size_t i = 0; i < DIGEST_KINDS; i++) {
 		if (!wanted[i])
 			continue;
-		if (!values->known[i] || len - at < lens[i] ||
-		    memcmp(from[i], expected + at, lens[i]) != 0)
+		if (!values->known[i] || len - at < kinds[i].len ||
+		    memcmp(values->value[i], expected + at, kinds[i].len) != 0)
 			return false;
-		at += lens[i];
+		at += kinds[i].len;
 	}
 	return len == at;
+}
+
+/* --- kept -------------------------------------------------------------------*/
+
+size_t
+digest_pack(
+    const struct digest_values *values, uint8_t ret_packed[DIGEST_PACKED])
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < DIGEST_KINDS; i++) {
+		if (!values->known[i] || kinds[i].tag == 0)
+			continue;
+		ret_packed[len++] = kinds[i].tag;
+		memcpy(ret_packed + len, values->value[i], kinds[i].len);
+		len += kinds[i].len;
+	}
+	nx_assert(len <= DIGEST_PACKED);
+	return len;
+}
+
+static size_t
+kind_of(uint8_t tag)
+{
+	size_t i = 0;
+
+	while (i < DIGEST_KINDS && (tag == 0 || kinds[i].tag != tag))
+		i++;
+	return i;
+}
+
+bool
+digest_unpack(const uint8_t *packed, size_t len, struct digest_values *values)
+{
+	for (size_t at = 0; at < len;) {
+		size_t kind = kind_of(packed[at++]);
+
+		if (kind == DIGEST_KINDS || len - at < kinds[kind].len)
+			return false;
+		values->known[kind] = true;
+		memcpy(values->value[kind], packed + at, kinds[kind].len);
+		at += kinds[kind].len;
+	}
+	return true;
 }
 
 /* --- put down and taken up --------------------------------------------------*/

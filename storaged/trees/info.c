@@ -62,13 +62,14 @@ info_file(
 int
 info_sha256(struct catalog *c, int64_t key, char ret_text[SHA256_TEXT])
 {
-	uint8_t sha256[SHA256_LEN];
-	int r = catalog_file_sha256(c, key, sha256);
+	struct digest_values values;
+	int r = catalog_file_digests(c, key, &values);
 
 	ret_text[0] = '\0';
-	if (r > 0)
-		checksum_text(sha256, SHA256_LEN, ret_text);
-	return r < 0 ? r : 0;
+	if (values.known[DIGEST_SHA256])
+		checksum_text(
+		    values.value[DIGEST_SHA256], SHA256_LEN, ret_text);
+	return r;
 }
 
 /* "1 disk, 2 volumes". There are not many of them: they are kept. */

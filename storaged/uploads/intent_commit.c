@@ -40,7 +40,8 @@ fill_target(struct intent *in, struct catalog_commit *c)
 		c->part = &t->part;
 	/* Of objects and parts, S3's: of more than one chunk no list of sums. */
 	if (in->values.known[DIGEST_MD5])
-		checksum_etag((const uint8_t(*)[MD5_LEN])in->values.md5, 1,
+		checksum_etag(
+		    (const uint8_t(*)[MD5_LEN])in->values.value[DIGEST_MD5], 1,
 		    &c->file.etag);
 }
 
@@ -58,14 +59,6 @@ fill_etag(const struct catalog_chunk *chunks, uint32_t n, struct etag *ret_etag)
 	checksum_etag((const uint8_t(*)[MD5_LEN])md5s, data, ret_etag);
 	free(md5s);
 	return 0;
-}
-
-/* A piece is no file that anybody asks about. */
-static bool
-knows_sha256(const struct intent *in)
-{
-	return in->values.known[DIGEST_SHA256] &&
-	    (!in->target || in->target->kind == UPLOAD_OBJECT);
 }
 
 int
@@ -91,8 +84,7 @@ intent_commit(struct intent *in, uint64_t size, struct catalog_chunk *chunks,
 		c->meta = in->meta->data;
 		c->meta_len = in->meta->len;
 	}
-	if (knows_sha256(in))
-		c->sha256 = in->values.sha256;
+	c->digests = &in->values;
 	if (r == 0)
 		r = fill_etag(chunks, n_chunks, &f->etag);
 	fill_target(in, c);
@@ -114,8 +106,9 @@ intent_answer(const struct intent *in, const struct catalog_commit *c,
 	for (uint32_t i = 0; i < c->file.chunks; i++)
 		volumes_settle(in->s->volumes, &c->chunks[i]);
 	info_file(&c->file, &info, NULL);
-	if (c->sha256)
-		checksum_text(c->sha256, SHA256_LEN, sha256);
+	if (in->values.known[DIGEST_SHA256])
+		checksum_text(
+		    in->values.value[DIGEST_SHA256], SHA256_LEN, sha256);
 	info.sha256 = sha256;
 	reply.file = &info;
 	reply.path = info_text(in->path ? in->path->text : "");

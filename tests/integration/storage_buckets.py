@@ -174,15 +174,22 @@ def test_multipart(bucket):
         while tries < 12 and not done:
             tries += 1
             status, out, err = ctl("object", "put", path, bucket, "multi",
-                                   "--part", "6M")
+                                   "--sha256", "--part", "6M")
             done = status == 0
     if not done:
-        must("object", "put", path, bucket, "multi", "--part", "6M")
+        must("object", "put", path, bucket, "multi", "--sha256", "--part",
+             "6M")
     print(f"# {kills - before} kills, {tries} tries", flush=True)
     info = json.loads(must("object", "stat", bucket, "multi", "-o", "json"))
     check("a multipart upload becomes an object, once",
           info["info"]["parts"] == 12 and info["info"]["size"] ==
           70 * MIB + 3, info)
+    with open(path, "rb") as f:
+        sums = [hashlib.sha256(part).digest()
+                for part in iter(lambda: f.read(6 * MIB), b"")]
+    check("with the SHA-256 of the SHA-256s of its parts",
+          info["info"].get("sha256_parts") ==
+          hashlib.sha256(b"".join(sums)).hexdigest() + "-12", info)
     got = os.path.join(TMP, "got")
     must("object", "get", bucket, "multi", got)
     check("which is what was sent", md5(got) == md5(path))

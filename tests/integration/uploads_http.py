@@ -67,6 +67,51 @@ def multipart():
     ask("DELETE", at(b"whole\xff"))
 
 
+def part_sums():
+    data = random.Random(8).randbytes(11 * MIB)
+    parts = [data[:5 * MIB], data[5 * MIB:10 * MIB], data[10 * MIB:]]
+    sums = [hashlib.sha256(p) for p in parts]
+    whole = hashlib.sha256(b"".join(s.digest() for s in sums)).hexdigest()
+    for want in ({"Want-Repr-Digest": "sha-256=1"}, {}):
+        upload = ask("POST", at(b"sums", "uploads"), headers=want).json
+        equal("SHA-256s are wanted", upload.get("sha256", False), bool(want))
+        path = "/api/uploads/" + upload["id"]
+        good = []
+        for i, part in enumerate(parts):
+            said = {"Repr-Digest": "sha-256=:%s:" % b64_sha256(part)} \
+                if i == 1 else {"Want-Repr-Digest": "sha-256=5"} \
+                if i == 2 else {}
+            a = ask("PUT", "%s/parts?number=%d" % (path, i + 1), part, said)
+            equal("the SHA-256 of part %d" % (i + 1), a.json.get("sha256"),
+                  sums[i].hexdigest() if want or said else None)
+            good.append({"number": i + 1, "etag": a.json["etag"]})
+        a = ask("PUT", path + "/parts?number=2", parts[0], {
+            "Repr-Digest": "sha-256=:%s:" % b64_sha256(parts[1])})
+        equal("another than was said is no part", a.status, 400)
+        equal("they are listed", [p.get("sha256") for p in ask(
+            "GET", path + "/parts").json],
+            [s.hexdigest() if want or i > 0 else None
+             for i, s in enumerate(sums)])
+        for said, sentence in (
+                (whole[1:], "64 hex"), (whole + "-2", "64 hex"), (7, "64 hex"),
+                ("0" * 64, "another SHA-256" if want else "Not every part")):
+            problem("not completed as %.5s" % said, call(path + "/complete", {
+                "parts": good, "sha256_parts": said}), 400, "invalid", sentence)
+        equal("nothing has changed", (get(b"sums").status, len(ask(
+            "GET", path + "/parts").json)), (404, 3))
+        said = {"sha256_parts": whole + "-3"} if want else {}
+        for more in (said, {}):
+            a = call(path + "/complete", dict(more, parts=good))
+            equal("completed", (a.status, a.json.get("sha256_parts")),
+                  (201, whole + "-3" if want else None))
+        equal("and told", ask("GET", at(b"sums", "stat")).json.get(
+            "sha256_parts"), whole + "-3" if want else None)
+        equal("it is no digest of what is read", (
+            md5(get(b"sums").body), get(b"sums").headers["Repr-Digest"]),
+            (md5(data), None))
+        ask("DELETE", at(b"sums"))
+
+
 def many_parts():
     """As many as a list may have: only the list, for parts need 5 MiB each."""
     upload = ask("POST", at(b"many", "uploads")).json["id"]
@@ -196,6 +241,7 @@ def main():
                                "memory_mb": 64}).json.get("id")
     call("/api/buckets", {"name": B})
     multipart()
+    part_sums()
     resumables()
     resumable_sums()
     equal("the bucket goes", ask("DELETE", "/api/buckets/" + B).status, 200)

@@ -294,7 +294,7 @@ part(uint32_t number, uint64_t size)
 
 /* Multipart: of @parts; resumable: of @n pieces that are @size. */
 static inline int
-place_parts(const struct catalog_upload *u, const struct catalog_part *parts,
+place_parts(const struct catalog_upload *u, struct catalog_part *parts,
     size_t n, struct catalog_assembly *ret_assembly, size_t *ret_wrong)
 {
 	int result = INT32_MAX;
@@ -342,8 +342,8 @@ commit_assembly(const struct catalog_upload *u, const char *path,
 }
 
 static inline int
-complete(const struct catalog_upload *u, const struct catalog_part *parts,
-    size_t n, size_t *ret_wrong)
+complete(const struct catalog_upload *u, struct catalog_part *parts, size_t n,
+    size_t *ret_wrong)
 {
 	struct catalog_assembly assembly;
 	int r = place_parts(u, parts, n, &assembly, ret_wrong);

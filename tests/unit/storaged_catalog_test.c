@@ -173,6 +173,7 @@ static const char *const undo[] = {
     "ALTER TABLE files DROP COLUMN extra",
     "ALTER TABLE files DROP COLUMN meta",
     "ALTER TABLE files DROP COLUMN sha256",
+    "ALTER TABLE files DROP COLUMN sums",
     "DROP TABLE going",
     "DROP TABLE going_files",
     "PRAGMA user_version = 1",

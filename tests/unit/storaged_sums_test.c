@@ -37,14 +37,15 @@ check(struct digest *d, size_t size)
 	digest_end(d, &values);
 	assert_true(values.known[DIGEST_SHA256]);
 	assert_true(EVP_Digest(data, size, wanted, NULL, EVP_sha256(), NULL));
-	assert_memory_equal(values.sha256, wanted, SHA256_LEN);
+	assert_memory_equal(values.value[DIGEST_SHA256], wanted, SHA256_LEN);
 	digest_free(d);
 }
 
 static void
 test_one_go(void **state)
 {
-	static const bool both[DIGEST_KINDS] = {true, true};
+	static const bool both[DIGEST_KINDS] = {
+	    [DIGEST_MD5] = true, [DIGEST_SHA256] = true};
 	struct digest_values values;
 	uint8_t all[DIGEST_MAX];
 	struct digest *d;
@@ -112,10 +113,39 @@ test_much(void **state)
 	digest_add(other, zeros, 77);
 	digest_end(d, &straight);
 	digest_end(other, &resumed);
-	assert_memory_equal(straight.sha256, resumed.sha256, SHA256_LEN);
+	assert_memory_equal(straight.value[DIGEST_SHA256],
+	    resumed.value[DIGEST_SHA256], SHA256_LEN);
 	digest_free(d);
 	digest_free(other);
 	free(zeros);
+}
+
+/* What is kept in a row, and what is none. */
+static void
+test_packed(void **state)
+{
+	struct digest_values values = {0}, got = {0};
+	uint8_t packed[DIGEST_PACKED];
+	size_t len;
+
+	(void)state;
+	assert_int_equal(digest_pack(&values, packed), 0);
+	assert_true(digest_unpack(NULL, 0, &got));
+	/* these have columns of their own */
+	values.known[DIGEST_MD5] = values.known[DIGEST_SHA256] = true;
+	assert_int_equal(digest_pack(&values, packed), 0);
+	values.known[DIGEST_SHA256_PARTS] = true;
+	memcpy(values.value[DIGEST_SHA256_PARTS], data, SHA256_LEN);
+	len = digest_pack(&values, packed);
+	assert_true(digest_unpack(packed, len, &got));
+	assert_true(got.known[DIGEST_SHA256_PARTS]);
+	assert_false(got.known[DIGEST_SHA256] || got.known[DIGEST_MD5]);
+	assert_memory_equal(got.value[DIGEST_SHA256_PARTS], data, SHA256_LEN);
+	assert_false(digest_unpack(packed, len - 1, &got));
+	packed[0] = 99;
+	assert_false(digest_unpack(packed, len, &got));
+	packed[0] = 0;
+	assert_false(digest_unpack(packed, len, &got));
 }
 
 static void
@@ -137,6 +167,7 @@ main(void)
 	    cmocka_unit_test(test_one_go),
 	    cmocka_unit_test(test_put_down),
 	    cmocka_unit_test(test_much),
+	    cmocka_unit_test(test_packed),
 	    cmocka_unit_test(test_no_state),
 	};
 
