@@ -87,11 +87,13 @@ void catalog_digests_of(
 #define EPOCH_OF(owner) \
 	"ifnull((SELECT epoch FROM users WHERE user = " owner "), 0)"
 
-/* Chunks of a file that are known to be damaged, and to be missing. */
-#define DAMAGE_COLUMNS(file)                                             \
-	"(SELECT count(*) FROM damage d WHERE d.file = " file            \
-	" AND d.kind = 1), (SELECT count(*) FROM damage d WHERE d.file " \
-	"= " file " AND d.kind = 2)"
+/* Chunks of a file that are known to be damaged, and to be missing. That there
+ * are none of anybody's is found out once for a statement, not for each row. */
+#define DAMAGE_COUNT(file, kind)                                            \
+	"iif(EXISTS(SELECT 1 FROM damage), (SELECT count(*) FROM damage d " \
+	"WHERE d.file = " file " AND d.kind = " kind "), 0)"
+#define DAMAGE_COLUMNS(file) \
+	DAMAGE_COUNT(file, "1") ", " DAMAGE_COUNT(file, "2")
 
 /* Of struct catalog_about, and its bytes; NULL for what has none. */
 #define ABOUT_COLUMNS "f.mtime, f.type, f.extra"
