@@ -11,6 +11,7 @@ const struct route_table *const gw_routes[] = {
     &health_routes,
     &login_routes,
     &key_routes,
+    &factor_routes,
     &node_routes,
     &file_routes,
     &fs_routes,

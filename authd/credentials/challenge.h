@@ -6,6 +6,7 @@
 #ifndef AUTHD_CHALLENGE_H
 #define AUTHD_CHALLENGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "authd/credentials/clientdata.h"

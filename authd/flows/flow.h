@@ -21,6 +21,9 @@ bool auth_registration_open(const struct authd *a, struct nx_request *r);
 #define AUTH_SENT                                                       \
 	"A code is on its way to your mail address. It is valid for 5 " \
 	"minutes."
+#define AUTH_ASK_FACTOR                                                      \
+	"Sign in with a code of your authenticator app, a recovery code or " \
+	"a passkey, whichever your account asks for."
 #define AUTH_BUSY           "Too many logins at once; try again in a few seconds."
 #define AUTH_WRONG_PASSWORD "The user name or the password is wrong."
 #define AUTH_WRONG_CODE \

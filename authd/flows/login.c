@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authd/flows/factor.h"
 #include "authd/flows/flow.h"
 #include "authd/flows/limits.h"
 #include "authd/flows/mail.h"
@@ -51,15 +52,26 @@ refuse(struct login *l, Nx__Status status, const char *sentence)
 	finish(l);
 }
 
+/* Whether a code by mail may follow the password. */
+static bool
+wants_mail(const struct login *l)
+{
+	return (l->user.factors & AUTH_FACTOR_MAIL) != 0;
+}
+
 static void
 answer(void *arg)
 {
 	Nx__AuthMessageReply reply = NX__AUTH_MESSAGE_REPLY__INIT;
 	struct login *l = arg;
-	char message[] = AUTH_SENT, txn[2 * AUTH_TXN_LEN + 1];
+	char sent[] = AUTH_SENT, ask[] = AUTH_ASK_FACTOR;
+	char txn[2 * AUTH_TXN_LEN + 1];
+	const char *words[AUTH_FACTORS_MAX];
 
 	nx_assert(l->user.id != 0 && l->code.user.id == l->user.id);
-	reply.message = message;
+	reply.message = wants_mail(l) ? sent : ask;
+	reply.n_factors = auth_factor_words(l->user.factors, words);
+	reply.factors = (char **)(uintptr_t)words;
 	reply.transaction =
 	    sodium_bin2hex(txn, sizeof(txn), l->code.txn, sizeof(l->code.txn));
 	nx_answer_auth_login_init(l->r, &reply);
@@ -101,6 +113,10 @@ on_written(int result, void *arg)
 		refuse(l, NX__STATUS__DENIED, AUTH_DISABLED);
 		return;
 	}
+	if (r == 0 && !wants_mail(l)) {
+		answer(l);
+		return;
+	}
 	if (r == 0)
 		r = auth_mail_send(
 		    l->a, AUTH_MAIL_LOGIN, l->user.email, l->digits, answer, l);
@@ -121,6 +137,9 @@ make_code(struct login *l)
 	memcpy(l->code.txn, otp.txn, sizeof(otp.txn));
 	memcpy(l->code.mac, otp.mac, sizeof(otp.mac));
 	memcpy(l->digits, otp.code, sizeof(otp.code));
+	/* The login waits all the same, but for another factor. */
+	if (!wants_mail(l))
+		randombytes_buf(l->code.mac, sizeof(l->code.mac));
 	sodium_memzero(&otp, sizeof(otp));
 	l->code.kind = AUTH_CODE_LOGIN;
 	l->code.tries = AUTH_CODE_TRIES;

@@ -47,6 +47,17 @@ static const struct {
 	"The user name you asked for at Nexus is taken. Register again\n"
 	"with another one. If it was not you, ignore this message;\n"
 	"nothing has changed.\n"},
+    [AUTH_MAIL_FACTORS] = {"How you sign in to Nexus was changed",
+	"What proves who you are when you sign in to Nexus was changed\n"
+	"just now: an authenticator app, a passkey or recovery codes\n"
+	"were added or removed, or what a login asks for.\n"
+	"If it was not you, choose another password at once and look at\n"
+	"what is set up (/api/account/factors).\n"},
+    [AUTH_MAIL_RECOVERY] = {"A recovery code of yours was used",
+	"Somebody signed in to your Nexus account just now, with your\n"
+	"password and one of your recovery codes.\n"
+	"If it was not you, choose another password at once and make new\n"
+	"recovery codes (/api/account/recovery).\n"},
 };
 
 struct auth_mail {

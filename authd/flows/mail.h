@@ -15,6 +15,8 @@ enum auth_mail_kind {
 	AUTH_MAIL_LOGIN,        /* @code */
 	AUTH_MAIL_HAVE_ACCOUNT, /* somebody registers with a user's address */
 	AUTH_MAIL_NAME_TAKEN,   /* registers with a name that is taken */
+	AUTH_MAIL_FACTORS,      /* how one signs in was changed */
+	AUTH_MAIL_RECOVERY,     /* a recovery code was used */
 	AUTH_MAIL_MAX
 };
 

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authd/flows/factor.h"
 #include "authd/flows/flow.h"
 #include "authd/flows/limits.h"
 #include "authd/flows/signin.h"
@@ -47,7 +48,7 @@ struct verification {
 	struct auth_charges charges;
 	enum auth_code_kind kind;
 	char email[256];
-	char code[AUTH_CODE_LEN + 1];
+	char code[AUTH_RECOVERY_TEXT + 8]; /* of any factor */
 	struct auth_trier who;
 	struct auth_signin how;
 	int result; /* of the transaction: 0 or -errno; then */
@@ -110,6 +111,27 @@ accept_login(
 	return r < 0 ? r : 0;
 }
 
+/* Where the code is not the mail's, it may be one of another factor: for those who
+ * have begun the login, or come from where it was begun. Its row is then *ret_i,
+ * else -1. 0 or -errno. */
+static int
+find_factor(struct nx_db *db, struct verification *v,
+    const struct auth_code *codes, int n, int *ret_i)
+{
+	int r = 0, i = 0;
+
+	if (v->kind != AUTH_CODE_LOGIN || v->who.standing == AUTH_STRANGER)
+		return 0;
+	for (; r == 0 && i < n; i++)
+		if (auth_otp_live(codes[i].created_at, codes[i].expires_at,
+			auth_now(v->a)))
+			r = auth_factor_try(v->a, db, codes[i].user.id, v->code,
+			    &v->how.factors);
+	if (r == 1)
+		*ret_i = i - 1;
+	return r < 0 ? r : 0;
+}
+
 /* May run twice, when the commit failed with others: it sets all that it has
  * anything to do with, and only the last run counts. */
 static int
@@ -124,9 +146,13 @@ write_verification(struct nx_db *db, void *arg)
 	if (n < 0)
 		return n;
 	nx_assert(n <= AUTH_CODES_LIVE);
+	v->how.factors = AUTH_FACTOR_MAIL;
 	i = find_code(v, codes, n);
-	if (i < 0)
-		return 0;
+	if (i < 0) {
+		r = find_factor(db, v, codes, n, &i);
+		if (r < 0 || i < 0)
+			return r;
+	}
 	/* Used up, whatever comes of it. */
 	r = auth_code_drop(db, v->kind, v->email);
 	if (r == 0)
@@ -145,6 +171,8 @@ admitted(struct verification *v)
 {
 	auth_limit_refund(v->a, &v->charges);
 	nx_info("event=%s user=%" PRIu64, v->how.event, v->user.id);
+	if (v->how.factors & AUTH_FACTOR_RECOVERY)
+		auth_factor_tell(v->a, AUTH_MAIL_RECOVERY, &v->user);
 	auth_signin_answer(v->a, v->r, &v->user, &v->session);
 }
 
@@ -235,7 +263,9 @@ verify(struct authd *a, struct nx_request *r, const Nx__VerifyRequest *q,
 	struct verification *v;
 
 	if (!wrong)
-		wrong = auth_rule_code(q->code);
+		wrong = kind == AUTH_CODE_LOGIN && auth_factor_form(q->code)
+		    ? NULL
+		    : auth_rule_code(q->code);
 	if (wrong) {
 		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
 		return;

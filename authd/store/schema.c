@@ -61,5 +61,6 @@ const char *const auth_schema[] = {
     "ALTER TABLE codes ADD COLUMN near INTEGER NOT NULL DEFAULT 5;",
     auth_schema_identity,
     auth_schema_keys,
+    auth_schema_factors,
 };
 const size_t auth_schema_count = NX_ARRAY_SIZE(auth_schema);

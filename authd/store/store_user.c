@@ -187,6 +187,8 @@ const char *const auth_user_deletes[] = {
     "DELETE FROM sessions WHERE user_id = ?",
     "DELETE FROM known WHERE user_id = ?",
     "DELETE FROM access_keys WHERE user_id = ?",
+    "DELETE FROM totp WHERE user_id = ?",
+    "DELETE FROM recovery WHERE user_id = ?",
     "DELETE FROM users WHERE id = ?",
     NULL,
 };

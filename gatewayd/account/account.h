@@ -8,6 +8,6 @@
 
 #include "gatewayd/routes/routes.h"
 
-extern const struct route_table login_routes, key_routes;
+extern const struct route_table login_routes, key_routes, factor_routes;
 
 #endif

@@ -39,6 +39,12 @@ on_message(struct req *r, const struct nx_reply *reply)
 	json_open(&b, NULL, '{');
 	json_string(&b, "message", m->message);
 	json_string(&b, "transaction", m->transaction);
+	if (m->n_factors > 0) {
+		json_open(&b, "factors", '[');
+		for (size_t i = 0; i < m->n_factors; i++)
+			json_string(&b, NULL, m->factors[i]);
+		json_close(&b, ']');
+	}
 	json_close(&b, '}');
 	reply_json(r, 200, &b);
 }
