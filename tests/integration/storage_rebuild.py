@@ -111,11 +111,12 @@ class Load:
 
 def kill_with(change):
     """Kills storaged, changes what is on disk, and kills the one that was
-    started meanwhile, so that the next one begins with that."""
+    started meanwhile, so that the next one begins with that; and waits until it
+    says what it makes of it."""
     lab.kill_storaged()
     change()
     lab.kill_storaged()
-    return lab.wait_for_storaged()
+    return eventually(answers, 120)
 
 
 def lost():
