@@ -6,43 +6,39 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/limits.h"
 #include "common/utf8.h"
 
-static int check_message(const ProtobufCMessage *m,
-    const struct nx_message_limits *limits, const char **ret_field);
+static int check_message(const ProtobufCMessage *m, const char **ret_field);
 
 static const struct nx_message_limits *
 limits_of(const ProtobufCMessageDescriptor *descriptor)
 {
-	size_t i = 0;
+	static const struct nx_message_limits none;
+	size_t i;
 
-	while (i < nx_limits_count && nx_limits[i].descriptor != descriptor)
-		i++;
-	nx_assert(i < nx_limits_count);
-	return &nx_limits[i];
+	for (i = 0; i < nx_limits_count; i++)
+		if (nx_limits[i].descriptor == descriptor)
+			return &nx_limits[i];
+	return &none;
 }
 
-/* Tags are asked for as they go up: @at is how far that is. */
 static const struct nx_field_limit *
-limit_of(const struct nx_message_limits *limits, uint32_t tag, size_t *at)
+limit_of(const struct nx_message_limits *limits, uint32_t tag)
 {
 	static const struct nx_field_limit none;
+	size_t i;
 
-	while (*at < limits->n && limits->fields[*at].tag < tag)
-		(*at)++;
-	return *at < limits->n && limits->fields[*at].tag == tag
-	    ? &limits->fields[*at]
-	    : &none;
+	for (i = 0; i < limits->n; i++)
+		if (limits->fields[i].tag == tag)
+			return &limits->fields[i];
+	return &none;
 }
 
 const struct nx_field_limit *
 nx_field_limit(const ProtobufCMessageDescriptor *message, uint32_t field)
 {
-	size_t at = 0;
-
-	return limit_of(limits_of(message), field, &at);
+	return limit_of(limits_of(message), field);
 }
 
 /* The control characters that a text may have. */
@@ -99,9 +95,7 @@ check_value(const ProtobufCFieldDescriptor *field, const void *value,
 	if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
 		const ProtobufCMessage *const *sub = value;
 
-		nx_assert(limit->message);
-		return *sub ? check_message(*sub, limit->message, ret_field)
-			    : 0;
+		return *sub ? check_message(*sub, ret_field) : 0;
 	}
 	return 0;
 }
@@ -145,21 +139,18 @@ check_repeated(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *field,
 }
 
 static int
-check_message(const ProtobufCMessage *m, const struct nx_message_limits *limits,
-    const char **ret_field)
+check_message(const ProtobufCMessage *m, const char **ret_field)
 {
 	const ProtobufCMessageDescriptor *d = m->descriptor;
-	size_t at = 0;
+	const struct nx_message_limits *limits = limits_of(d);
 	unsigned i;
 
-	nx_assert(limits->descriptor == d);
 	*ret_field = d->name;
 	if (m->n_unknown_fields > 0)
 		return -EPROTO;
 	for (i = 0; i < d->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &d->fields[i];
-		const struct nx_field_limit *limit =
-		    limit_of(limits, f->id, &at);
+		const struct nx_field_limit *limit = limit_of(limits, f->id);
 		int r;
 
 		*ret_field = f->name;
@@ -178,7 +169,7 @@ int
 nx_message_check(const ProtobufCMessage *message, const char **ret_field)
 {
 	const char *field = NULL;
-	int r = check_message(message, limits_of(message->descriptor), &field);
+	int r = check_message(message, &field);
 
 	if (r < 0 && ret_field)
 		*ret_field = field;

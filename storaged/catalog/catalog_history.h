@@ -62,8 +62,7 @@ struct catalog_restore {
 	void *arg;
 	/* results */
 	struct catalog_entry entry;
-	bool within; /* CATALOG_IS_FOLDER: @path is, in one that was deleted: a
-		      * catalog_copy will do */
+	bool within; /* CATALOG_IS_FOLDER: @path is, in one that was deleted */
 };
 void catalog_restore(struct catalog *c, struct catalog_restore *op);
 

@@ -143,12 +143,15 @@ loops() {
 		done
 }
 
-# cgroups: those of a Nexus, in whichever hierarchy of version 2 there is.
+# cgroups: those of the Nexus whose processes are seen from here, in whichever
+# hierarchy of version 2 there is; others may be at work beside it.
 cgroups() {
-	local root
+	local root own
+	own=$(grep -ho 'nexus-up-[^/]*' "/proc/$(pgrep -ox nodemgr)/cgroup" |
+		head -n 1)
 	for root in ${NEXUS_CGROUP:-} /sys/fs/cgroup /sys/fs/cgroup/unified; do
 		[ "$(stat -fc %T "$root" 2>/dev/null)" = cgroup2fs ] || continue
-		find "$root" -depth -type d -path '*nexus*'
+		find "$root" -depth -type d -path "*${own:-nexus}*"
 		return
 	done
 }

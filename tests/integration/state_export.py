@@ -119,7 +119,8 @@ def run():
     data = os.urandom(CHUNK + 512345)
     with open(raw, "wb") as f:
         f.write(data)
-    node = json.loads(must("node", "create", NAME, "--storage", "64M",
+    # Room for what others left, too, which may come here.
+    node = json.loads(must("node", "create", NAME, "--storage", "256M",
                            "-o", "json"))["id"]
     register()
     users = json.loads(must("user", "ls", "-o", "json"))
