@@ -30,7 +30,7 @@ VERSION := 0.1
 
 PKGS	:= libevent libprotobuf-c libnl-3.0 libnl-route-3.0 sqlite3 libjwt \
 	   libsodium libseccomp libcap-ng libcjson libnftables libcrypto \
-	   libisal libzstd libfido2
+	   libisal libzstd libfido2 libcurl
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 
 WARN	:= -Wall -Wextra -Werror -Wshadow -Wconversion -Wsign-conversion \
@@ -79,7 +79,7 @@ MAILD_O	:= $(call objs,authd/maild) $(BUILD)/proto/serve_maild.o
 GATEWAYD_O := $(call objs,gatewayd) $(LLHTTP)
 NEXUSCTL_O := $(call objs,nexusctl)
 # The launcher starts each daemon with what its own table says it needs.
-UP_O	:= $(call objs,packaging/launcher) \
+UP_O	:= $(call objs,packaging/launcher) $(BUILD)/authd/maild/conf.o \
 	   $(patsubst %,$(BUILD)/netd/%.o,address bridge conf lock nfnl rtnl teardown) \
 	   $(patsubst %,$(BUILD)/%/sandbox.o,nexusd nodemgr storaged netd authd authd/maild gatewayd)
 
@@ -89,7 +89,8 @@ LIBS_nodemgr :=
 LIBS_storaged := -lcrypto -lisal -lzstd
 LIBS_netd := -lnl-route-3 -lnl-3 -lnftables
 LIBS_authd := -ljwt -lcrypto -lcjson -lfido2
-LIBS_maild :=
+# libcurl: of all programs maild alone has it (tests/format).
+LIBS_maild := -lcurl
 LIBS_gatewayd := -lcjson
 LIBS_nexusctl := -lcjson
 LIBS_nexus-up := -lnl-3

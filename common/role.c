@@ -30,6 +30,7 @@ const struct nx_edge nx_edges[] = {
     {NX_ROLE_ADMIN, NX_ROLE_NODE},
     {NX_ROLE_ADMIN, NX_ROLE_STORAGE},
     {NX_ROLE_ADMIN, NX_ROLE_NET},
+    {NX_ROLE_ADMIN, NX_ROLE_MAIL},
 };
 const size_t nx_edges_count = NX_ARRAY_SIZE(nx_edges);
 

@@ -32,6 +32,7 @@ enum nx_sys_set {
 	    1 << 6,           /* accept4 and TCP options on inherited sockets */
 	NX_SYS_SEND = 1 << 7, /* sendfile, splice */
 	NX_SYS_NETLINK = 1 << 8, /* socket(AF_NETLINK), bind, getsockname */
+	NX_SYS_INET = 1 << 9,    /* TCP to others, and asking for their names */
 };
 
 /* One further call, with an optional test of one argument. */

@@ -2,6 +2,7 @@
  * The groups of system calls daemons compose their allow-list from. What is in
  * no group a daemon names, and not in its own list, kills it.
  */
+#include <errno.h>
 #include <linux/netlink.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -208,6 +209,27 @@ static const struct nx_sys_rule netlink[] = {
     ANY("sendto"),
 };
 
+static const struct nx_sys_rule inet[] = {
+    EQ("socket", 0, AF_INET),
+    EQ("socket", 0, AF_INET6),
+    ANY("bind"),
+    ANY("getsockname"),
+    ANY("getpeername"),
+    ANY("setsockopt"),
+    ANY("recvfrom"),
+    ANY("sendto"),
+    ANY("sendmmsg"),
+    EQ("ioctl", 1, FIONREAD),
+    EQ("socketpair", 0, AF_UNIX),
+    /* getaddrinfo asks the kernel for this host's addresses; without the
+     * answer it takes IPv4 and IPv6 to be there. */
+    {.name = "socket",
+	.test = NX_ARG_EQ,
+	.arg = 0,
+	.value = AF_NETLINK,
+	.refuse_errno = EAFNOSUPPORT},
+};
+
 #define LIST(s, l)                     \
 	{                              \
 		s, l, NX_ARRAY_SIZE(l) \
@@ -222,5 +244,6 @@ const struct nx_sys_list nx_sys_lists[] = {
     LIST(NX_SYS_LISTEN, listen_set),
     LIST(NX_SYS_SEND, send_set),
     LIST(NX_SYS_NETLINK, netlink),
+    LIST(NX_SYS_INET, inet),
 };
 const size_t nx_sys_lists_count = NX_ARRAY_SIZE(nx_sys_lists);

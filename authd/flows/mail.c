@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authd/credentials/credentials.h"
 #include "authd/flows/mail.h"
 #include "common/err.h"
 #include "common/log.h"
@@ -26,38 +27,45 @@
 
 static const struct {
 	const char *subject, *text; /* %s: the code */
+	uint64_t life; /* seconds it is of use; 0: as long as maild likes */
 } texts[AUTH_MAIL_MAX] = {
     [AUTH_MAIL_REGISTER] = {"Your Nexus registration code",
 	"Your code to finish the registration with Nexus:\n\n"
 	"%s\n\n"
 	"It is valid for 5 minutes and works once.\n"
 	"If you did not ask for it, ignore this message: without the\n"
-	"code no account is opened.\n"},
+	"code no account is opened.\n",
+	AUTH_CODE_LIFE},
     [AUTH_MAIL_LOGIN] = {"Your Nexus login code",
 	"Your code to log in to Nexus:\n\n"
 	"%s\n\n"
 	"It is valid for 5 minutes and works once.\n"
 	"If you did not ask for it, somebody knows your password:\n"
-	"change it.\n"},
+	"change it.\n",
+	AUTH_CODE_LIFE},
     [AUTH_MAIL_HAVE_ACCOUNT] = {"You already have a Nexus account",
 	"Somebody tried to register with this address at Nexus. There\n"
 	"is an account for it already: log in instead of registering.\n"
-	"If it was not you, ignore this message; nothing has changed.\n"},
+	"If it was not you, ignore this message; nothing has changed.\n",
+	0},
     [AUTH_MAIL_NAME_TAKEN] = {"Choose another Nexus user name",
 	"The user name you asked for at Nexus is taken. Register again\n"
 	"with another one. If it was not you, ignore this message;\n"
-	"nothing has changed.\n"},
+	"nothing has changed.\n",
+	0},
     [AUTH_MAIL_FACTORS] = {"How you sign in to Nexus was changed",
 	"What proves who you are when you sign in to Nexus was changed\n"
 	"just now: an authenticator app, a passkey or recovery codes\n"
 	"were added or removed, or what a login asks for.\n"
 	"If it was not you, choose another password at once and look at\n"
-	"what is set up (/api/account/factors).\n"},
+	"what is set up (/api/account/factors).\n",
+	0},
     [AUTH_MAIL_RECOVERY] = {"A recovery code of yours was used",
 	"Somebody signed in to your Nexus account just now, with your\n"
 	"password and one of your recovery codes.\n"
 	"If it was not you, choose another password at once and make new\n"
-	"recovery codes (/api/account/recovery).\n"},
+	"recovery codes (/api/account/recovery).\n",
+	0},
 };
 
 struct auth_mail {
@@ -66,6 +74,7 @@ struct auth_mail {
 	enum auth_mail_kind kind;
 	char to[256];
 	char text[TEXT_MAX];
+	uint64_t expires_at; /* unix seconds; 0: see life */
 	unsigned tries;
 	struct nx_call *call;
 	struct event *again, *patience;
@@ -142,6 +151,7 @@ try_now(evutil_socket_t fd, short what, void *arg)
 	q.to = m->to;
 	q.subject = subject;
 	q.text = m->text;
+	q.expires_at = m->expires_at;
 	m->call = nx_call(m->a->hub, nx_ask_mail_send(&q), NULL, on_reply, m);
 	if (!m->call)
 		failed(m, "out of memory");
@@ -182,6 +192,8 @@ auth_mail_send(struct authd *a, enum auth_mail_kind kind, const char *to,
 	m->kind = kind;
 	snprintf(m->to, sizeof(m->to), "%s", to);
 	compose(m, code);
+	if (texts[kind].life)
+		m->expires_at = (uint64_t)auth_now(a) + texts[kind].life;
 	m->again = evtimer_new(a->base, try_now, m);
 	m->patience = evtimer_new(a->base, on_patience, m);
 	if (!m->again || !m->patience || evtimer_add(m->again, &at_once) < 0 ||

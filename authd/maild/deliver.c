@@ -5,10 +5,21 @@
 
 #include "authd/maild/deliver.h"
 #include "authd/maild/outbox.h"
+#include "authd/maild/smtp_way.h"
 #include "common/err.h"
 
 const struct maild_method maild_methods[] = {
-    {"outbox", maild_outbox_open, maild_outbox_deliver, maild_outbox_close},
+    {.name = "outbox",
+	.open = maild_outbox_open,
+	.deliver = maild_outbox_deliver,
+	.close = maild_outbox_close},
+    {.name = "smtp",
+	.open = maild_way_open,
+	.deliver = maild_way_deliver,
+	.close = maild_way_close,
+	.test = maild_way_test,
+	.server = maild_way_server,
+	.queue = maild_way_queue},
 };
 const size_t maild_methods_count = NX_ARRAY_SIZE(maild_methods);
 

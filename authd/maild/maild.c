@@ -1,5 +1,5 @@
 /*
- * The one handler. authd is believed to mean well and not to be right: addresses
+ * What authd asks for. It is believed to mean well and not to be right: addresses
  * and texts are checked again.
  */
 #include <errno.h>
@@ -15,18 +15,9 @@
 #include "common/log.h"
 #include "proto/serve_maild.h"
 
-const struct nx_conf_key maild_conf_keys[] = {
-    {"maild", "from", NX_CONF_STRING, offsetof(struct maild_conf, from),
-	"nexus@localhost", 0, 0},
-    {"maild", "deliver", NX_CONF_STRING, offsetof(struct maild_conf, deliver),
-	"outbox", 0, 0},
-    {"maild", "outbox_keep", NX_CONF_UINT, offsetof(struct maild_conf, keep),
-	"10000", 10, 1000000},
-};
-const size_t maild_conf_count = NX_ARRAY_SIZE(maild_conf_keys);
-
 int
-maild_open(struct maild *m, const char *dir, char error[256])
+maild_open(
+    struct maild *m, struct event_base *base, const char *dir, char error[256])
 {
 	m->method = maild_method_find(m->conf->deliver);
 	if (!m->method) {
@@ -39,7 +30,7 @@ maild_open(struct maild *m, const char *dir, char error[256])
 		    m->conf->from);
 		return -EINVAL;
 	}
-	return m->method->open(m->conf, dir, &m->state, error);
+	return m->method->open(m->conf, base, dir, &m->state, error);
 }
 
 void
@@ -62,14 +53,23 @@ on_delivered(int result, void *arg)
 
 	if (result < 0) {
 		s->m->failed++;
-		nx_warn(
-		    "event=delivery-failed error=\"%s\"", strerror(-result));
+		nx_warn("event=mail-not-taken error=\"%s\"", strerror(-result));
 		nx_refuse_errno(s->r, result, "The mail was not delivered");
 	} else {
 		s->m->sent++;
 		nx_answer_mail_send(s->r);
 	}
 	free(s);
+}
+
+/* Until when a mail is of use; an end that authd names is believed as far as it
+ * shortens its life. */
+static uint64_t
+end_of(const struct maild *m, const Nx__MailSendRequest *q, uint64_t now)
+{
+	uint64_t end = now + m->conf->queue_life;
+
+	return q->expires_at > 0 && q->expires_at < end ? q->expires_at : end;
 }
 
 /*
@@ -81,18 +81,23 @@ serve_mail_send(
     struct nx_request *r, const Nx__MailSendRequest *q, struct maild *m)
 {
 	const char *wrong = maild_message_check(q->to, q->subject, q->text);
-	struct maild_mail mail = {.from = m->conf->from, .to = q->to};
+	uint64_t now = nx_wall_us() / 1000000;
+	struct maild_mail mail = {.from = m->conf->from,
+	    .to = q->to,
+	    .subject = q->subject,
+	    .expires_at = end_of(m, q, now)};
 	struct sending *s;
 	char *text;
 
 	if (wrong) {
 		nx_refuse(r, NX__STATUS__INVALID,
 		    "The mail cannot be sent: %s is not acceptable.", wrong);
+		m->failed++;
 		return;
 	}
 	s = calloc(1, sizeof(*s));
-	text = maild_message_compose(m->conf->from, q->to, q->subject, q->text,
-	    (int64_t)(nx_wall_us() / 1000000), &mail.len);
+	text = maild_message_compose(
+	    m->conf->from, q->to, q->subject, q->text, (int64_t)now, &mail.len);
 	if (!s || !text) {
 		nx_refuse_errno(r, -ENOMEM, "The mail was not written");
 		free(s);

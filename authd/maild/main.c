@@ -4,8 +4,10 @@
  * Why it exists: so that what speaks to mail servers, and parses what they
  * say, has no password hash, no key and no database in reach. It trusts authd
  * only to have a reason; addresses, subjects and texts are checked again. It
- * owns <state_dir>/mail and has no capability at all.
+ * owns <state_dir>/mail and has no capability at all, and a network only where the
+ * configuration names a mail server.
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "authd/maild/maild.h"
@@ -37,11 +39,13 @@ main(int argc, char **argv)
 	nx_daemon_start(&d, argc, argv);
 	snprintf(dir, sizeof(dir), "%s/mail", conf.common.state_dir);
 	maild_sandbox_dir(dir);
+	if (maild_conf_network(&conf))
+		d.sandbox_copy = maild_sandbox_smtp;
 	nx_daemon_drop(&d);
 
-	r = maild_open(&m, dir, error);
+	r = maild_open(&m, d.base, dir, error);
 	if (r < 0)
-		nx_fatal(r, "%s", error);
+		nx_fatal(r == -EINVAL ? 0 : r, "%s", error);
 
 	nx_daemon_connect(&d);
 	r = nx_daemon_run(&d);

@@ -72,12 +72,13 @@ remove_one(int folder, const char *name, void *arg)
 }
 
 int
-maild_outbox_open(const struct maild_conf *conf, const char *dir,
-    void **ret_state, char error[256])
+maild_outbox_open(const struct maild_conf *conf, struct event_base *base,
+    const char *dir, void **ret_state, char error[256])
 {
 	struct outbox *o = calloc(1, sizeof(*o));
 	int r = 0, cur = -1;
 
+	(void)base;
 	snprintf(error, 256, "cannot use the outbox %.200s", dir);
 	if (!o)
 		return -ENOMEM;

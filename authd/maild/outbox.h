@@ -12,9 +12,9 @@
 
 #include "authd/maild/mailer.h"
 
-/* The three functions of struct maild_method. */
-int maild_outbox_open(const struct maild_conf *conf, const char *dir,
-    void **ret_state, char error[256]);
+/* The functions of struct maild_method. */
+int maild_outbox_open(const struct maild_conf *conf, struct event_base *base,
+    const char *dir, void **ret_state, char error[256]);
 void maild_outbox_deliver(void *state, const struct maild_mail *mail,
     void (*done)(int result, void *arg), void *arg);
 void maild_outbox_close(void *state);

@@ -84,9 +84,10 @@ def unpack(data):
 
 # --- one edge ---------------------------------------------------------------
 class Edge:
-    """A role's connection to nexusd and its edge to authd."""
+    """A role's connection to nexusd and its edge to authd, or to another peer."""
 
-    def __init__(self, role):
+    def __init__(self, role, peer="auth"):
+        self.peer = peer
         self.role, self.sock, self.next = role, None, 1
         self.heard = []     # (method, body) of calls that came in
         self.switch = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -105,7 +106,9 @@ class Edge:
             os.seteuid(0)
             os.setegid(0)
         self.switch.settimeout(10)
-        self.send(self.switch, 1, HELLO, pack(_1=1))
+        # All, or that one alone: to be introduced to others takes an answer.
+        wants = 0 if peer == "auth" else 1 << ROLE[peer]
+        self.send(self.switch, 1, HELLO, pack(_1=1, _2=wants))
         while self.sock is None:
             self.pump_switch()
 
@@ -125,7 +128,7 @@ class Edge:
         if e.get(3):
             return
         if e.get(4) == ATTACH:
-            if unpack(e.get(11, b"")).get(1) == ROLE["auth"]:
+            if unpack(e.get(11, b"")).get(1) == ROLE[self.peer]:
                 if self.sock:
                     self.sock.close()
                 self.sock = socket.socket(fileno=fds.pop(0))

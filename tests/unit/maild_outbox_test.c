@@ -15,6 +15,7 @@
 
 #include "authd/maild/maild.h"
 #include "authd/maild/message.h"
+#include "authd/maild/transfer.h"
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/log.h"
@@ -49,8 +50,8 @@ setup(void **state)
 	w->conf.deliver = w->method;
 	w->conf.keep = 20;
 	w->m.conf = &w->conf;
-	assert_int_equal(maild_open(&w->m, w->dir, error), 0);
 	w->base = mail.base = auth.base = event_base_new();
+	assert_int_equal(maild_open(&w->m, w->base, w->dir, error), 0);
 	assert_int_equal(nx_hub_new(&mail, &w->mail), 0);
 	assert_int_equal(nx_hub_new(&auth, &w->auth), 0);
 	assert_int_equal(
@@ -247,7 +248,7 @@ test_restart(void **state)
 	assert_true(fd >= 0);
 	close(fd);
 	maild_close(&w->m);
-	assert_int_equal(maild_open(&w->m, w->dir, error), 0);
+	assert_int_equal(maild_open(&w->m, w->base, w->dir, error), 0);
 	assert_int_equal(count(w, "tmp", NULL), 0);
 	assert_int_equal(count(w, "new", NULL), 1);
 }
@@ -260,14 +261,46 @@ test_configuration(void **state)
 	struct maild m = {.conf = &w->conf};
 
 	w->conf.deliver = wrong;
-	assert_int_equal(maild_open(&m, w->dir, error), -EINVAL);
+	assert_int_equal(maild_open(&m, w->base, w->dir, error), -EINVAL);
 	assert_non_null(strstr(error, "pigeon"));
 	w->conf.deliver = w->method;
 	w->conf.from = address;
-	assert_int_equal(maild_open(&m, w->dir, error), -EINVAL);
+	assert_int_equal(maild_open(&m, w->base, w->dir, error), -EINVAL);
 	w->conf.from = w->from;
-	assert_int_equal(maild_open(&m, "/nonexistent", error), -ENOENT);
+	assert_int_equal(
+	    maild_open(&m, w->base, "/nonexistent", error), -ENOENT);
 	assert_non_null(strstr(error, "/nonexistent"));
+}
+
+/* As it goes to a mail server. */
+static void
+test_transfer(void **state)
+{
+	static const char plain[] = "A: b\n\n.dot\n\nend\n",
+			  more[] = "Content-Transfer-Encoding: 8bit\n\n"
+				   "gr\xc3\xbc\xc3\x9f = \n";
+	char long_text[1024] = "A: b\n\n", *text;
+	size_t len, i, line = 0;
+
+	(void)state;
+	text = maild_transfer_encode(plain, sizeof(plain) - 1, &len);
+	assert_int_equal(len, 21);
+	assert_memory_equal(text, "A: b\r\n\r\n.dot\r\n\r\nend\r\n", len);
+	free(text);
+	text = maild_transfer_encode(more, sizeof(more) - 1, &len);
+	assert_memory_equal(text,
+	    "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+	    "gr=C3=BC=C3=9F =3D=20\r\n",
+	    len);
+	free(text);
+	memset(long_text + 6, '\xff', 998);
+	long_text[6 + 998] = '\n';
+	text = maild_transfer_encode(long_text, 6 + 999, &len);
+	for (i = 0; i < len; i++) {
+		line = text[i] == '\n' ? 0 : line + 1;
+		assert_true(line <= 77); /* 76 and the CR */
+	}
+	free(text);
 }
 
 int
@@ -282,6 +315,7 @@ main(void)
 	    T(test_failure_is_told),
 	    T(test_restart),
 	    T(test_configuration),
+	    cmocka_unit_test(test_transfer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

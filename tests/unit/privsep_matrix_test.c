@@ -33,8 +33,8 @@ static const char role_letters[NX_ROLE_MAX] = {
 };
 
 /* Lower case first: every pair of roles that may have an edge. */
-static const char *const edges[] = {
-    "ga", "gs", "gn", "ns", "nt", "as", "an", "am", "Aa", "An", "As", "At"};
+static const char *const edges[] = {"ga", "gs", "gn", "ns", "nt", "as", "an",
+    "am", "Aa", "An", "As", "At", "Am"};
 
 static const struct {
 	const char *name;
@@ -71,6 +71,11 @@ static const struct {
     {"AUTH_REVOKE", "a", "sn", false},
     {"AUTH_USER_DELETED", "a", "sn", false},
     {"MAIL_SEND", "a", "m", false},
+    {"MAIL_TEST", "A", "m", false},
+    {"MAIL_QUEUE", "A", "m", false},
+    {"MAIL_QUEUE_FLUSH", "A", "m", false},
+    {"MAIL_QUEUE_DROP", "A", "m", false},
+    {"MAIL_STATUS", "A", "m", false},
     {"FILE_OPEN_UPLOAD", "gA", "s", true},
     {"FILE_FINISH_UPLOAD", "gA", "s", true},
     {"FILE_ABORT_UPLOAD", "gA", "s", true},
@@ -265,7 +270,7 @@ every_method_travels_on_an_edge(void **state)
 
 /* --- what a hub really does --------------------------------------------------*/
 
-static struct nx_handler handlers[128];
+static struct nx_handler handlers[256];
 static unsigned handled;
 
 static void
