@@ -7,6 +7,7 @@
 #define NODE    NX_ROLE_BIT(NX_ROLE_NODE)
 #define STORAGE NX_ROLE_BIT(NX_ROLE_STORAGE)
 #define NET     NX_ROLE_BIT(NX_ROLE_NET)
+#define MAIL    NX_ROLE_BIT(NX_ROLE_MAIL)
 #define OPT(o)  o, NX_ARRAY_SIZE(o)
 #define NO_OPT  NULL, 0
 
@@ -87,7 +88,7 @@ static const struct ctl_command rows[] = {
 
     {"status", "show who is connected, and how everything is",
 	"Exits with 8 when a daemon is missing.", OPT(status_options),
-	AUTH | NODE | STORAGE | NET, ctl_status},
+	AUTH | NODE | STORAGE | NET | MAIL, ctl_status},
     {"doctor", "check this host, with a cure for each finding",
 	"Talks to no daemon. Run it as root: some checks try the real thing. "
 	"Exits with 10 when something is missing that Nexus cannot do without.",

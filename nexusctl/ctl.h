@@ -17,6 +17,7 @@
 #include "nexusctl/args.h"
 #include "proto/auth.pb-c.h"
 #include "proto/history.pb-c.h"
+#include "proto/mail.pb-c.h"
 #include "proto/net.pb-c.h"
 #include "proto/node.pb-c.h"
 #include "proto/storage.pb-c.h"
@@ -201,6 +202,8 @@ int ctl_user_disable(struct ctl *c);
 int ctl_user_enable(struct ctl *c);
 int ctl_user_delete(struct ctl *c);
 int ctl_user_quota(struct ctl *c);
+int ctl_mail_test(struct ctl *c);
+int ctl_mail_queue(struct ctl *c);
 int ctl_volume_ls(struct ctl *c);
 int ctl_volume_trust(struct ctl *c);
 int ctl_volume_drain(struct ctl *c);

@@ -66,8 +66,8 @@ literals(const char *pattern, const char *const *words, size_t n_words,
 const struct ctl_command *
 ctl_command_at(size_t i)
 {
-	static const struct ctl_command_set *const sets[] = {
-	    &ctl_use_commands, &ctl_auth_commands, &ctl_system_commands};
+	static const struct ctl_command_set *const sets[] = {&ctl_use_commands,
+	    &ctl_auth_commands, &ctl_mail_commands, &ctl_system_commands};
 
 	for (size_t k = 0; k < NX_ARRAY_SIZE(sets); k++) {
 		if (i < sets[k]->n)

@@ -52,7 +52,7 @@ struct ctl_command_set {
 	size_t n;
 };
 extern const struct ctl_command_set ctl_use_commands, ctl_auth_commands,
-    ctl_system_commands;
+    ctl_mail_commands, ctl_system_commands;
 /* All of them, in the order of help; NULL behind the last. */
 const struct ctl_command *ctl_command_at(size_t i);
 extern const struct ctl_option ctl_globals[];

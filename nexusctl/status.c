@@ -9,6 +9,7 @@
 #include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
 #include "proto/auth.rpc.h"
+#include "proto/mail.rpc.h"
 #include "proto/net.rpc.h"
 #include "proto/node.rpc.h"
 #include "proto/care.rpc.h"
@@ -117,6 +118,18 @@ static const struct ctl_column auth_columns[] = {
     {"Registration", "registration", CTL_TEXT},
 };
 
+static const struct ctl_column mail_columns[] = {
+    {"Delivered to", "server", CTL_TEXT},
+    {"Sent", "sent", CTL_TEXT},
+    {"Waiting", "queued", CTL_TEXT},
+    {"The oldest for", "oldest_s", CTL_LASTS},
+    {"Refused by the server", "failed", CTL_TEXT},
+    {"Expired", "expired", CTL_TEXT},
+    {"Not taken", "refused", CTL_TEXT},
+    {"Last error", "last_error", CTL_TEXT},
+    {"At", "last_error_at", CTL_TIME},
+};
+
 static const struct part {
 	const char *name;
 	enum nx_role role;
@@ -136,6 +149,8 @@ static const struct part {
 	NX_ARRAY_SIZE(net_columns)},
     {"auth", NX_ROLE_AUTH, nx_ask_auth_status, auth_columns,
 	NX_ARRAY_SIZE(auth_columns)},
+    {"mail", NX_ROLE_MAIL, nx_ask_mail_status, mail_columns,
+	NX_ARRAY_SIZE(mail_columns)},
 };
 
 static bool
