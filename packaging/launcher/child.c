@@ -22,6 +22,7 @@
 #include "common/fd.h"
 #include "packaging/launcher/cgroup.h"
 #include "packaging/launcher/child.h"
+#include "packaging/launcher/config.h"
 
 #define FIRST_FD 3 /* of those passed (SD_LISTEN_FDS_START) */
 /* Above everything that is passed: a parking place while they are sorted. */
@@ -189,7 +190,8 @@ child(const struct up *up, const struct up_program *p, const struct up_ids *ids,
 	errno = -up_cgroup_enter(up, p->delegated);
 	if (errno)
 		child_die("enter its cgroup");
-	if (!p->host_net && unshare(CLONE_NEWNET) < 0)
+	if (!p->host_net && !(p->mail_net && up_config_mail_sends()) &&
+	    unshare(CLONE_NEWNET) < 0)
 		child_die("make a network namespace");
 	environment(p, pass);
 	become(ids, up_program_caps(p));

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "authd/maild/conf.h"
 #include "common/err.h"
 #include "common/fd.h"
 #include "common/subnet.h"
@@ -80,6 +81,18 @@ up_config(struct up *up)
 		up_die("%s/etc/nexus.conf: [nexus] subnet = %s is "
 		       "not " NX_SUBNET_FORM ".",
 		    up->opt.dir, up->net.common.subnet);
+}
+
+bool
+up_config_mail_sends(void)
+{
+	struct maild_conf conf = {0};
+	char error[256];
+
+	/* What is wrong with it maild says itself. */
+	return nx_conf_load(CONF, "maild", &conf, maild_conf_keys,
+		   maild_conf_count, error) == 0 &&
+	    maild_conf_network(&conf);
 }
 
 void

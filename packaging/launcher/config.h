@@ -21,6 +21,8 @@ struct up_pid {
 /* Puts nexus.env in place in one step. 0 or -errno. */
 int up_env_write(const struct up *up, const struct up_pid *pids, size_t n);
 void up_env_remove(const struct up *up);
+/* Does nexus.conf, as it is now, let maild send to a mail server? */
+bool up_config_mail_sends(void);
 /* Where nexusctl on the host finds nexusd. */
 void up_socket_path(const struct up *up, char *out, size_t size);
 

@@ -21,6 +21,7 @@ struct up_program {
 	const struct nx_sandbox *sandbox;
 	const char *group; /* supplementary group, or NULL */
 	bool host_net;     /* else a network namespace with nothing in it */
+	bool mail_net;     /* the host's where [maild] says that it sends */
 	bool delegated;    /* lives in the cgroup subtree that is its own */
 	bool http;         /* gets the listening socket as descriptor 3 */
 	unsigned keeps;    /* FDSTORE: most descriptors kept for it */

@@ -56,7 +56,7 @@ while read -r unit most; do
 done <<'TABLE'
 nexusd.service 15
 nexus-authd.service 10
-nexus-maild.service 10
+nexus-maild.service 17
 nexus-gatewayd.service 16
 nexus-netd.service 23
 nexus-storaged.service 20
