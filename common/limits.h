@@ -19,16 +19,19 @@ enum nx_names {
 	NX_NAMES_INNER, /* a message or several that have such fields */
 };
 
+struct nx_message_limits;
+
 struct nx_field_limit {
 	uint32_t tag;
 	uint32_t max;   /* bytes of a string or bytes field; 0: not one */
 	uint32_t count; /* elements of a repeated field; 0: not one */
 	enum nx_names names;
+	const struct nx_message_limits *message; /* of a message's own fields */
 };
 
 struct nx_message_limits {
 	const ProtobufCMessageDescriptor *descriptor;
-	const struct nx_field_limit *fields;
+	const struct nx_field_limit *fields; /* by tag; not all have one */
 	size_t n;
 };
 

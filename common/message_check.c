@@ -6,39 +6,43 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/err.h"
 #include "common/limits.h"
 #include "common/utf8.h"
 
-static int check_message(const ProtobufCMessage *m, const char **ret_field);
+static int check_message(const ProtobufCMessage *m,
+    const struct nx_message_limits *limits, const char **ret_field);
 
 static const struct nx_message_limits *
 limits_of(const ProtobufCMessageDescriptor *descriptor)
 {
-	static const struct nx_message_limits none;
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < nx_limits_count; i++)
-		if (nx_limits[i].descriptor == descriptor)
-			return &nx_limits[i];
-	return &none;
+	while (i < nx_limits_count && nx_limits[i].descriptor != descriptor)
+		i++;
+	nx_assert(i < nx_limits_count);
+	return &nx_limits[i];
 }
 
+/* Tags are asked for as they go up: @at is how far that is. */
 static const struct nx_field_limit *
-limit_of(const struct nx_message_limits *limits, uint32_t tag)
+limit_of(const struct nx_message_limits *limits, uint32_t tag, size_t *at)
 {
 	static const struct nx_field_limit none;
-	size_t i;
 
-	for (i = 0; i < limits->n; i++)
-		if (limits->fields[i].tag == tag)
-			return &limits->fields[i];
-	return &none;
+	while (*at < limits->n && limits->fields[*at].tag < tag)
+		(*at)++;
+	return *at < limits->n && limits->fields[*at].tag == tag
+	    ? &limits->fields[*at]
+	    : &none;
 }
 
 const struct nx_field_limit *
 nx_field_limit(const ProtobufCMessageDescriptor *message, uint32_t field)
 {
-	return limit_of(limits_of(message), field);
+	size_t at = 0;
+
+	return limit_of(limits_of(message), field, &at);
 }
 
 /* The control characters that a text may have. */
@@ -95,7 +99,9 @@ check_value(const ProtobufCFieldDescriptor *field, const void *value,
 	if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
 		const ProtobufCMessage *const *sub = value;
 
-		return *sub ? check_message(*sub, ret_field) : 0;
+		nx_assert(limit->message);
+		return *sub ? check_message(*sub, limit->message, ret_field)
+			    : 0;
 	}
 	return 0;
 }
@@ -139,18 +145,21 @@ check_repeated(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *field,
 }
 
 static int
-check_message(const ProtobufCMessage *m, const char **ret_field)
+check_message(const ProtobufCMessage *m, const struct nx_message_limits *limits,
+    const char **ret_field)
 {
 	const ProtobufCMessageDescriptor *d = m->descriptor;
-	const struct nx_message_limits *limits = limits_of(d);
+	size_t at = 0;
 	unsigned i;
 
+	nx_assert(limits->descriptor == d);
 	*ret_field = d->name;
 	if (m->n_unknown_fields > 0)
 		return -EPROTO;
 	for (i = 0; i < d->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &d->fields[i];
-		const struct nx_field_limit *limit = limit_of(limits, f->id);
+		const struct nx_field_limit *limit =
+		    limit_of(limits, f->id, &at);
 		int r;
 
 		*ret_field = f->name;
@@ -169,7 +178,7 @@ int
 nx_message_check(const ProtobufCMessage *message, const char **ret_field)
 {
 	const char *field = NULL;
-	int r = check_message(message, &field);
+	int r = check_message(message, limits_of(message->descriptor), &field);
 
 	if (r < 0 && ret_field)
 		*ret_field = field;

@@ -57,6 +57,35 @@ is_control(uint32_t point)
 	return point < 0x20 || point == 0x7f;
 }
 
+#define EACH(byte) ((byte)*UINT64_C(0x0101010101010101))
+
+/* Has one of the eight bytes of @w, none above 7f, the value @c? */
+static uint64_t
+has(uint64_t w, uint8_t c)
+{
+	return ((w ^ EACH(c)) - EACH(1)) & EACH(0x80);
+}
+
+size_t
+nx_text_plain(const void *data, size_t len)
+{
+	const char *s = data;
+	size_t i = 0;
+	uint64_t w;
+
+	/* A byte below 20 borrows, 7f carries, into its highest bit. */
+	for (; len - i >= sizeof(w); i += sizeof(w)) {
+		memcpy(&w, s + i, sizeof(w));
+		if (((w | (w - EACH(0x20)) | (w + EACH(1))) & EACH(0x80)) ||
+		    has(w, '"') || has(w, '\\'))
+			break;
+	}
+	while (i < len && s[i] >= ' ' && s[i] < 0x7f && s[i] != '"' &&
+	    s[i] != '\\')
+		i++;
+	return i;
+}
+
 bool
 nx_text_clean(const void *data, size_t len, const char *allowed)
 {
@@ -64,6 +93,9 @@ nx_text_clean(const void *data, size_t len, const char *allowed)
 	uint32_t point;
 
 	for (size_t i = 0, n; i < len; i += n) {
+		n = nx_text_plain(s + i, len - i);
+		if (n > 0)
+			continue;
 		n = nx_utf8_next(s + i, len - i, &point);
 		if (n == 0)
 			return false;

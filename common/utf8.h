@@ -23,6 +23,10 @@ size_t nx_utf8_next(const void *s, size_t len, uint32_t *ret_point);
 /* Are these @len bytes all UTF-8, whatever they say? */
 bool nx_utf8_valid(const void *data, size_t len);
 
+/* How many of them, from the first on, are printable ASCII that stands in a JSON
+ * string as it is: most text is of these alone. */
+size_t nx_text_plain(const void *data, size_t len);
+
 /* Are they UTF-8 without control characters (U+0000 to U+001F and U+007F) but
  * for those in @allowed? */
 bool nx_text_clean(const void *data, size_t len, const char *allowed);

@@ -282,8 +282,8 @@ static const struct ctl_command rows[] = {
 	NO_OPT, STORAGE, ctl_fs_versions},
     {"fs restore <path>", "bring back what was deleted, or a version",
 	"The newest of what was at PATH, a folder with all that was below it. "
-	"Where something is there already, say --to or --replace. A file of a "
-	"deleted folder is copied out of it.\n\n"
+	"Where something is there already, say --to or --replace. A file or a "
+	"folder of a deleted folder is copied out of it.\n\n"
 	"    nexusctl fs ls --deleted /docs\n"
 	"    nexusctl fs restore /docs/a.txt --version 17 --to /docs/old.txt",
 	OPT(restore_options), STORAGE, ctl_fs_restore},

@@ -31,6 +31,11 @@ function place(   text, words, n, i, w) {
 	}
 	return "NX_NAMES_NOTHING"
 }
+function move(m, from, to) {
+	tags[m, to] = tags[m, from]
+	rows[m, to] = rows[m, from]
+	types[m, to] = types[m, from]
+}
 BEGIN {
 	print "/* Generated from proto/*.proto by proto/limits.awk. */"
 	print "#include \"common/limits.h\""
@@ -46,7 +51,7 @@ FNR == 1 {
 	message = ""
 	next
 }
-message != "" && /=/ {
+message != "" && /=/ && $1 !~ /^\/\// {
 	repeated = $1 == "repeated"
 	type = repeated ? $2 : $1
 	field = repeated ? $3 : $2
@@ -59,30 +64,44 @@ message != "" && /=/ {
 		failed = 1
 		exit 1
 	}
-	if (max || n)
-		rows[message, ++fields] = sprintf("{%d, %d, %d, %s}", \
-		    tag, max, n, place())
+	# In the order of tags, as a descriptor has them.
+	for (j = ++fields; j > 1 && tags[message, j - 1] > tag + 0; j--)
+		move(message, j - 1, j)
+	tags[message, j] = tag + 0
+	rows[message, j] = max ", " n ", " place()
+	types[message, j] = type
+}
+# A row for each field that has a limit, or is a message: its limits are where
+# the table has them.
+function print_link(type) {
+	if (type in at)
+		printf "&nx_limits[%d]}", at[type]
+	else
+		printf "NULL}"
+}
+function print_rows(m,   j, n, type) {
+	printf "static const struct nx_field_limit limits_%s[] = {", lower(m)
+	for (j = 1; j <= count[m]; j++) {
+		type = types[m, j]
+		if (!(type in at) && rows[m, j] ~ /^0, 0, /)
+			continue
+		printf "%s{%d, %s, ", (n++ ? ", " : ""), tags[m, j], rows[m, j]
+		print_link(type)
+	}
+	print (n ? "" : "{0}") "};"
+	return n + 0
 }
 END {
 	if (failed)
 		exit 1
-	for (i = 1; i <= messages; i++) {
-		m = order[i]
-		if (!count[m])
-			continue
-		printf "static const struct nx_field_limit limits_%s[] = {", \
-		    lower(m)
-		for (j = 1; j <= count[m]; j++)
-			printf "%s%s", (j > 1 ? ", " : ""), rows[m, j]
-		print "};"
-	}
+	for (i = 1; i <= messages; i++)
+		at[order[i]] = i - 1
+	for (i = 1; i <= messages; i++)
+		limits[i] = print_rows(order[i])
 	print "const struct nx_message_limits nx_limits[] = {"
-	for (i = 1; i <= messages; i++) {
-		m = order[i]
-		if (count[m])
-			printf "\t{&nx__%s__descriptor, limits_%s, %d},\n", \
-			    lower(m), lower(m), count[m]
-	}
+	for (i = 1; i <= messages; i++)
+		printf "\t{&nx__%s__descriptor, limits_%s, %d},\n", \
+		    lower(order[i]), lower(order[i]), limits[i]
 	print "};"
 	print "const size_t nx_limits_count ="
 	print "    sizeof(nx_limits) / sizeof(nx_limits[0]);"

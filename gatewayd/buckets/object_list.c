@@ -31,6 +31,8 @@ on_all(struct req *r, const struct nx_reply *reply)
 {
 	const Nx__ObjectListReply *m = nx_as_object_list_reply(reply->body);
 
+	if (!page_ahead(r, m->next))
+		return;
 	add_objects(r, page_buf(r), m);
 	page_done(r, m->next);
 }

@@ -19,16 +19,14 @@ buf_fini(struct buf *b)
 	*b = (struct buf){0};
 }
 
-bool
-buf_reserve(struct buf *b, size_t more)
+static bool
+grow(struct buf *b, size_t more)
 {
 	size_t cap = b->cap ? b->cap : 512;
 	char *data;
 
 	if (b->failed)
 		return false;
-	if (b->cap - b->len >= more)
-		return true;
 	while (cap - b->len < more)
 		cap *= 2;
 	data = realloc(b->data, cap);
@@ -39,6 +37,12 @@ buf_reserve(struct buf *b, size_t more)
 	b->data = data;
 	b->cap = cap;
 	return true;
+}
+
+bool
+buf_reserve(struct buf *b, size_t more)
+{
+	return (b->cap - b->len >= more && !b->failed) || grow(b, more);
 }
 
 void
@@ -94,25 +98,35 @@ buf_percent(struct buf *b, const char *s, size_t len)
 	}
 }
 
-static void
-json_name(struct buf *b, const char *name)
+/* The comma, the name and room for @more bytes; false when there is none. */
+static bool
+json_name(struct buf *b, const char *name, size_t more)
 {
+	size_t len = name ? strlen(name) : 0;
+	char *at;
+
+	if (!buf_reserve(b, len + 4 + more))
+		return false;
+	at = b->data + b->len;
 	if (b->comma)
-		buf_add(b, ",", 1);
+		*at++ = ',';
 	b->comma = true;
-	if (!name)
-		return;
-	/* names are literals of this program: nothing to escape */
-	buf_add(b, "\"", 1);
-	buf_text(b, name);
-	buf_add(b, "\":", 2);
+	if (name) {
+		/* names are literals of this program: nothing to escape */
+		*at++ = '"';
+		at = mempcpy(at, name, len);
+		*at++ = '"';
+		*at++ = ':';
+	}
+	b->len = (size_t)(at - b->data);
+	return true;
 }
 
 void
 json_open(struct buf *b, const char *name, char bracket)
 {
-	json_name(b, name);
-	buf_add(b, &bracket, 1);
+	if (json_name(b, name, 1))
+		b->data[b->len++] = bracket;
 	b->comma = false;
 }
 
@@ -123,29 +137,17 @@ json_close(struct buf *b, char bracket)
 	b->comma = true;
 }
 
-/* How many bytes at @s can be copied as they are, without a look at each
- * character: most text is of these. */
-static size_t
-plain(const char *s, size_t len)
-{
-	size_t i = 0;
-
-	while (i < len && s[i] >= ' ' && s[i] < 0x7f && s[i] != '"' &&
-	    s[i] != '\\')
-		i++;
-	return i;
-}
-
 void
 json_bytes(struct buf *b, const char *name, const char *s, size_t len)
 {
 	char piece[NX_JSON_PIECE];
 	size_t i = 0, n;
 
-	json_name(b, name);
-	buf_add(b, "\"", 1);
+	if (!json_name(b, name, len + 2))
+		return;
+	b->data[b->len++] = '"';
 	while (i < len) {
-		n = plain(s + i, len - i);
+		n = nx_text_plain(s + i, len - i);
 		buf_add(b, s + i, n);
 		i += n;
 		if (i == len)
@@ -165,27 +167,33 @@ json_string(struct buf *b, const char *name, const char *s)
 void
 json_uint(struct buf *b, const char *name, uint64_t value)
 {
-	json_name(b, name);
-	buf_printf(b, "%llu", (unsigned long long)value);
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + value % 10);
+	while (value /= 10);
+	if (json_name(b, name, sizeof(digits)))
+		buf_add(b, digits + at, sizeof(digits) - at);
 }
 
 void
 json_int(struct buf *b, const char *name, int64_t value)
 {
-	json_name(b, name);
-	buf_printf(b, "%lld", (long long)value);
+	if (json_name(b, name, 24))
+		buf_printf(b, "%lld", (long long)value);
 }
 
 void
 json_double(struct buf *b, const char *name, double value)
 {
-	json_name(b, name);
-	buf_printf(b, "%.2f", isfinite(value) ? value : 0.0);
+	if (json_name(b, name, 0))
+		buf_printf(b, "%.2f", isfinite(value) ? value : 0.0);
 }
 
 void
 json_bool(struct buf *b, const char *name, bool value)
 {
-	json_name(b, name);
-	buf_text(b, value ? "true" : "false");
+	if (json_name(b, name, 0))
+		buf_text(b, value ? "true" : "false");
 }

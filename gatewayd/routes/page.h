@@ -1,6 +1,6 @@
 /*
  * Lists of any length, answered page by page as a JSON array: the next page is
- * asked for when the client has taken the last one, so that no list is ever in
+ * asked for when the client has taken the one before, so that no list is ever in
  * memory whole.
  */
 #ifndef GW_PAGE_H
@@ -18,6 +18,10 @@ void page_begin(struct req *r, page_ask_fn *ask);
 req_fn page_again;
 /* Where the elements of a page go; call page_done() behind the last. */
 struct buf *page_buf(struct req *r);
+/* Before the elements of a long list's page are written: asks for the one at
+ * @next, as given to page_done() then, if the client has taken all before, so that
+ * both daemons work at once. False: the request has ended. */
+bool page_ahead(struct req *r, const char *next);
 /* @next: the cursor of the page after this one; empty: the end. */
 void page_done(struct req *r, const char *next);
 

@@ -16,6 +16,8 @@ on_files(struct req *r, const struct nx_reply *reply)
 	const Nx__FileListReply *m = nx_as_file_list_reply(reply->body);
 	size_t i;
 
+	if (!page_ahead(r, m->next))
+		return;
 	for (i = 0; i < m->n_files; i++)
 		json_file(page_buf(r), NULL, m->files[i]);
 	page_done(r, m->next);

@@ -15,7 +15,8 @@
 #include "proto/history.rpc.h"
 #include "proto/storage.rpc.h"
 
-#define PURGE_S 600U
+#define PURGE_S   600U
+#define RESTORE_S 600U /* a folder of a deleted one is copied */
 
 static char *
 borrow(const char *s)
@@ -137,6 +138,7 @@ static void
 fs_restore(struct req *r)
 {
 	Nx__FsRestoreRequest m = NX__FS_RESTORE_REQUEST__INIT;
+	struct req_call_opts opts = {.timeout_s = RESTORE_S};
 	const struct http_error *error;
 	struct condition condition;
 	struct restore_wanted w = {0};
@@ -153,7 +155,7 @@ fs_restore(struct req *r)
 	m.to = borrow(w.new_path ? w.new_path : "");
 	m.replace = w.replace;
 	m.condition = condition_message(&condition);
-	req_call(r, nx_ask_fs_restore(&m), NULL, on_restored);
+	req_call(r, nx_ask_fs_restore(&m), &opts, on_restored);
 }
 
 /* --- giving up --------------------------------------------------------------*/

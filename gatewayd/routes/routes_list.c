@@ -64,6 +64,8 @@ on_entries(struct req *r, const struct nx_reply *reply)
 {
 	const Nx__FsListReply *m = nx_as_fs_list_reply(reply->body);
 
+	if (!page_ahead(r, m->next))
+		return;
 	for (size_t i = 0; i < m->n_entries; i++)
 		json_entry(page_buf(r), NULL, m->entries[i]);
 	page_done(r, m->next);

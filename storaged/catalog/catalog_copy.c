@@ -118,9 +118,9 @@ begin_folder(struct nx_db *db, struct catalog_copy *op)
 	/* How deep what was then goes is seen when it is there. */
 	if (r == 0)
 		r = catalog_clear_target(db, op->owner,
-		    c->then ? &made : &op->entry, &op->to, op->replace,
+		    c->was ? &made : &op->entry, &op->to, op->replace,
 		    &op->condition, NULL);
-	if (r == 0 && !c->then)
+	if (r == 0 && !c->was)
 		r = check_room(db, op);
 	if (r == 0)
 		r = catalog_account(db, op->owner, &root, 0);
@@ -146,7 +146,7 @@ write_begin(struct nx_db *db, void *arg)
 		r = CATALOG_IS_ROOT;
 	if (r == 0 && op->entry.folder && !op->folders)
 		r = CATALOG_IS_FOLDER;
-	if (r == 0 && op->entry.folder && !op->copying->then &&
+	if (r == 0 && op->entry.folder && !op->copying->was &&
 	    path_within(&op->to, &op->path))
 		r = CATALOG_INTO_ITSELF;
 	if (r != 0)

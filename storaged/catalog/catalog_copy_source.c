@@ -1,10 +1,12 @@
 /*
- * What is copied: what is at a path, or what was there when a snapshot was made.
+ * What is copied: what is at a path, or what was there when a snapshot was made,
+ * or before a folder above it was deleted.
  */
 #include <stdio.h>
 
 #include "common/err.h"
 #include "storaged/catalog/catalog_copying.h"
+#include "storaged/catalog/catalog_past.h"
 #include "storaged/catalog/catalog_then.h"
 
 #define THEN_ROWS 16 /* they are large */
@@ -15,11 +17,24 @@ source_then(struct nx_db *db, struct catalog_copy *op)
 	struct catalog_snapshot s;
 	int r = then_find(db, op->owner, op->snapshot, &s);
 
-	op->copying->then = true;
+	op->copying->was = op->copying->then = true;
 	if (r != 0)
 		return r;
 	op->copying->epoch = s.epoch;
 	return then_walk(db, op->owner, &s, &op->path, &op->entry);
+}
+
+/* As long as it can be had its rows are where they were, with its key. */
+static int
+source_deleted(
+    struct nx_db *db, const struct catalog_copy *op, int64_t *ret_key)
+{
+	struct past_folder at;
+	int r = past_folder(db, op->owner, &op->path, op->path.depth, &at);
+
+	if (r == 0)
+		*ret_key = at.key;
+	return r;
 }
 
 int
@@ -29,6 +44,11 @@ copy_source(struct nx_db *db, struct catalog_copy *op)
 
 	if (op->snapshot[0] != '\0')
 		return source_then(db, op);
+	if (op->deleted) {
+		op->copying->was = true;
+		op->entry = (struct catalog_entry){.folder = true};
+		return source_deleted(db, op, &op->entry.key);
+	}
 	r = catalog_walk(db, op->owner, &op->path, op->path.depth, &op->entry);
 	return r == 0 && op->entry.key == 0 ? CATALOG_IS_ROOT : r;
 }
@@ -46,7 +66,9 @@ copy_check_source(struct nx_db *db, const struct catalog_copy *op)
 		    ? CATALOG_NO_SNAPSHOT
 		    : r;
 	}
-	r = catalog_walk(db, op->owner, &op->path, op->path.depth, &entry);
+	r = op->deleted
+	    ? source_deleted(db, op, &entry.key)
+	    : catalog_walk(db, op->owner, &op->path, op->path.depth, &entry);
 	if (r != 0)
 		return r;
 	return entry.key == op->copying->source ? 0 : CATALOG_NO_PATH;

@@ -23,7 +23,8 @@ struct copy_progress {
 struct catalog_copying {
 	int64_t source, root;     /* folders */
 	char name[NX_ID_LEN + 1]; /* of root, until it has its own */
-	bool then;                /* of a snapshot, of this epoch */
+	bool was;                 /* what is copied is not in the tree */
+	bool then;                /* but in a snapshot, of this epoch */
 	int64_t epoch;
 	struct copy_progress now, next;
 };

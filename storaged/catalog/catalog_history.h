@@ -62,7 +62,8 @@ struct catalog_restore {
 	void *arg;
 	/* results */
 	struct catalog_entry entry;
-	bool within; /* CATALOG_IS_FOLDER: @path is, in one that was deleted */
+	bool within; /* CATALOG_IS_FOLDER: @path is, in one that was deleted: a
+		      * catalog_copy will do */
 };
 void catalog_restore(struct catalog *c, struct catalog_restore *op);
 

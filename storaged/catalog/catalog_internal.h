@@ -24,11 +24,27 @@ struct catalog_told {
 };
 #define CATALOG_TOLD 64U
 
+/* Where a way of folders led, and when that was so (catalog_walk.c). */
+struct catalog_moment {
+	bool between; /* two changes, not within a transaction */
+	int changes;
+	uint64_t owed;
+};
+struct catalog_walked {
+	uint64_t owner;
+	struct catalog_moment then;
+	int64_t key;
+	size_t len; /* 0: none */
+	char names[256];
+};
+#define CATALOG_WALKED 64U
+
 struct catalog {
-	struct nx_db *db;                          /* whose ctx it is */
-	struct catalog_known known[CATALOG_KNOWN]; /* by user */
-	struct catalog_told told[CATALOG_TOLD];    /* by user */
-	struct catalog_owed *owed;                 /* catalog_owed.h */
+	struct nx_db *db;                             /* whose ctx it is */
+	struct catalog_known known[CATALOG_KNOWN];    /* by user */
+	struct catalog_told told[CATALOG_TOLD];       /* by user */
+	struct catalog_walked walked[CATALOG_WALKED]; /* by owner */
+	struct catalog_owed *owed;                    /* catalog_owed.h */
 	uint64_t events_keep;
 	void (*told_fn)(uint64_t user, void *arg);
 	void *told_arg;
@@ -71,11 +87,13 @@ void catalog_digests_of(
 #define EPOCH_OF(owner) \
 	"ifnull((SELECT epoch FROM users WHERE user = " owner "), 0)"
 
-/* Chunks of a file that are known to be damaged, and to be missing. */
-#define DAMAGE_COLUMNS(file)                                             \
-	"(SELECT count(*) FROM damage d WHERE d.file = " file            \
-	" AND d.kind = 1), (SELECT count(*) FROM damage d WHERE d.file " \
-	"= " file " AND d.kind = 2)"
+/* Chunks of a file that are known to be damaged, and to be missing. That there
+ * are none of anybody's is found out once for a statement, not for each row. */
+#define DAMAGE_COUNT(file, kind)                                            \
+	"iif(EXISTS(SELECT 1 FROM damage), (SELECT count(*) FROM damage d " \
+	"WHERE d.file = " file " AND d.kind = " kind "), 0)"
+#define DAMAGE_COLUMNS(file) \
+	DAMAGE_COUNT(file, "1") ", " DAMAGE_COUNT(file, "2")
 
 /* Of struct catalog_about, and its bytes; NULL for what has none. */
 #define ABOUT_COLUMNS "f.mtime, f.type, f.extra"
@@ -144,6 +162,10 @@ int catalog_drop_folder(
  */
 int catalog_walk(struct nx_db *db, uint64_t owner, const struct path *path,
     unsigned depth, struct catalog_entry *ret_entry);
+/* The same for folders alone, @depth of them, fewer than there are names: the
+ * last one's key. */
+int catalog_walk_folders(struct nx_db *db, uint64_t owner,
+    const struct path *path, unsigned depth, int64_t *ret_key);
 /* 1 found, 0 not, -errno. */
 int catalog_find_child(struct nx_db *db, uint64_t owner, int64_t parent,
     const char *name, struct catalog_entry *ret_entry);

@@ -33,6 +33,7 @@ struct owed_account {
 
 struct catalog_owed {
 	bool owing;
+	uint64_t moment; /* another after all was paid, or forgotten */
 	unsigned n_volumes, n_segments, n_folders, n_accounts;
 	struct owed_volume volumes[OWED];
 	struct owed_segment segments[OWED];
@@ -53,6 +54,7 @@ forget(void *arg)
 {
 	struct catalog_owed *o = arg;
 
+	o->moment++;
 	o->n_volumes = o->n_segments = o->n_folders = o->n_accounts = 0;
 }
 
@@ -167,6 +169,13 @@ bool
 catalog_owes(struct nx_db *db)
 {
 	return owed_of(db)->owing;
+}
+
+bool
+catalog_owed_moment(struct catalog *c, uint64_t *ret_moment)
+{
+	*ret_moment = c->owed->moment;
+	return c->owed->owing;
 }
 
 int

@@ -22,6 +22,9 @@ void catalog_owing(struct nx_db *db);
 void catalog_owing_no_more(struct nx_db *db);
 /* Does it? */
 bool catalog_owes(struct nx_db *db);
+/* Does it? Then *ret_moment: as long as it is the same, only writes that owe have
+ * been made since, and none was undone. */
+bool catalog_owed_moment(struct catalog *c, uint64_t *ret_moment);
 /* What is owed is written, and the write that runs now owes nothing more: from
  * here on it may read and change any of the sums. 0 or -errno. */
 int catalog_owed_pay(struct nx_db *db);

@@ -58,33 +58,6 @@ catalog_find_child(struct nx_db *db, uint64_t owner, int64_t parent,
 	return r;
 }
 
-/* The folders on the way: their keys, and nothing else of them. */
-static int
-walk_folders(struct nx_db *db, uint64_t owner, const struct path *path,
-    unsigned depth, int64_t *ret_key)
-{
-	int64_t at = 0;
-
-	for (unsigned i = 0; i < depth; i++) {
-		sqlite3_stmt *stmt;
-		bool folder;
-		int r = nx_db_query(db, &stmt,
-		    "SELECT entry, file IS NULL FROM entries"
-		    " WHERE owner = ? AND parent = ? AND name = ?",
-		    "uis", owner, at, path_name(path, i));
-
-		if (r <= 0)
-			return r < 0 ? r : CATALOG_NO_PATH;
-		at = sqlite3_column_int64(stmt, 0);
-		folder = sqlite3_column_int(stmt, 1) != 0;
-		sqlite3_reset(stmt);
-		if (!folder)
-			return CATALOG_NOT_FOLDER;
-	}
-	*ret_key = at;
-	return 0;
-}
-
 int
 catalog_walk(struct nx_db *db, uint64_t owner, const struct path *path,
     unsigned depth, struct catalog_entry *ret_entry)
@@ -96,7 +69,7 @@ catalog_walk(struct nx_db *db, uint64_t owner, const struct path *path,
 		*ret_entry = (struct catalog_entry){.folder = true};
 		return 0;
 	}
-	r = walk_folders(db, owner, path, depth - 1, &folder);
+	r = catalog_walk_folders(db, owner, path, depth - 1, &folder);
 	if (r != 0)
 		return r;
 	r = catalog_find_child(
@@ -115,7 +88,7 @@ catalog_walk_parent(struct nx_db *db, uint64_t owner, const struct path *path,
 
 	if (path->depth == 0)
 		return CATALOG_IS_ROOT;
-	r = walk_folders(db, owner, path, path->depth - 1, &folder);
+	r = catalog_walk_folders(db, owner, path, path->depth - 1, &folder);
 	if (r == 0)
 		*ret_parent =
 		    (struct catalog_entry){.key = folder, .folder = true};

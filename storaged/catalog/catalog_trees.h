@@ -103,6 +103,7 @@ struct catalog_copy {
 	struct path path, to;
 	bool folders;      /* else CATALOG_IS_FOLDER */
 	char snapshot[65]; /* what was at path in it; empty: what is */
+	bool deleted;      /* what was there, in a folder that was deleted */
 	bool replace;
 	struct catalog_condition condition; /* of to */
 	uint64_t quota, entries;            /* as in struct catalog_commit */

@@ -79,6 +79,10 @@ answer(struct copy_request *t)
 	Nx__FsEntry info;
 
 	info_entry(&t->op.entry, &info, NULL);
+	if (t->op.deleted) {
+		nx_answer_fs_restore(t->request, &info);
+		return;
+	}
 	reply.entry = &info;
 	reply.files = t->op.files;
 	reply.folders = t->op.folders_made;
@@ -129,12 +133,13 @@ take_place(struct copy_request *t)
 	struct catalog_entry source;
 	bool own = false;
 
-	t->folder = (t->op.snapshot[0]
-			    ? catalog_snapshot_stat(t->s->catalog, t->op.owner,
-				  t->op.snapshot, &t->op.path, &source)
-			    : catalog_stat(t->s->catalog, t->op.owner,
-				  &t->op.path, &source)) == 0 &&
-	    source.folder;
+	t->folder = t->op.deleted ||
+	    ((t->op.snapshot[0]
+		     ? catalog_snapshot_stat(t->s->catalog, t->op.owner,
+			   t->op.snapshot, &t->op.path, &source)
+		     : catalog_stat(t->s->catalog, t->op.owner, &t->op.path,
+			   &source)) == 0 &&
+		source.folder);
 	LIST_FOREACH(o, &c->list, entry)
 		own |= o->folder && o->op.owner == t->op.owner;
 	if (!t->folder || (!own && c->n < COPIES_MAX))
@@ -169,6 +174,43 @@ decide(struct copy_request *t, const Nx__FsCopyRequest *q)
 	return e == 0;
 }
 
+static void
+start(struct copy_request *t)
+{
+	LIST_INSERT_HEAD(&t->s->copies->list, t, entry);
+	t->s->copies->n += t->folder;
+	catalog_copy(t->s->catalog, &t->op);
+}
+
+void
+copies_bring_back(
+    struct storaged *s, struct nx_request *r, const struct catalog_restore *op)
+{
+	struct copy_request *t = calloc(1, sizeof(*t));
+
+	if (!t) {
+		nx_refuse_errno(r, -ENOMEM, "restoring");
+		return;
+	}
+	t->s = s;
+	t->request = r;
+	t->op = (struct catalog_copy){.owner = op->owner,
+	    .path = op->path,
+	    .to = op->to.depth ? op->to : op->path,
+	    .folders = true,
+	    .deleted = true,
+	    .replace = op->replace,
+	    .condition = op->condition,
+	    .quota = op->quota,
+	    .entries = op->entries,
+	    .done = copied,
+	    .arg = t};
+	if (take_place(t) && !refuse_waiting(r, s, op->owner))
+		start(t);
+	else
+		free(t);
+}
+
 void
 serve_fs_copy(
     struct nx_request *r, const Nx__FsCopyRequest *q, struct storaged *s)
@@ -192,7 +234,5 @@ serve_fs_copy(
 		free(t);
 		return;
 	}
-	LIST_INSERT_HEAD(&s->copies->list, t, entry);
-	s->copies->n += t->folder;
-	catalog_copy(s->catalog, &t->op);
+	start(t);
 }

@@ -146,10 +146,7 @@ restored(int result, void *arg)
 		    "say that it is to be replaced, and becomes a version "
 		    "itself");
 	else if (result == CATALOG_IS_FOLDER && t->op.within)
-		nx_refuse(t->request, NX__STATUS__CONFLICT,
-		    "\"%s\" is in a folder that was deleted: restore that one, "
-		    "or the files of this one",
-		    t->op.path.text);
+		copies_bring_back(t->s, t->request, &t->op);
 	else if (result == CATALOG_NO_PATH || result == CATALOG_NO_VERSION)
 		refuse_catalog(t->request, result, t->op.path.text);
 	else if (result != 0)

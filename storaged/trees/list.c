@@ -44,7 +44,8 @@ struct listing {
 	struct cursor from;
 	char after[PATH_NAME_MAX + 1]; /* what has been looked at */
 	size_t max, n;
-	struct catalog_entry best[LIST_MAX + 1]; /* in their order */
+	struct catalog_entry *best; /* in their order; room for max + 1 */
+	struct catalog_entry room[];
 };
 
 static uint64_t
@@ -236,46 +237,57 @@ read_request(struct listing *l, const Nx__FsListRequest *q)
 	return result == 0;
 }
 
+/* Answered within the turn it came in: one page's room does for all. */
 static void
 list_by_name(struct listing *l)
 {
+	static struct catalog_entry page[LIST_MAX + 1];
 	int n = catalog_list(l->s->catalog, l->owner, l->folder, l->from.name,
-	    l->reverse, l->best, l->max + 1);
+	    l->reverse, page, l->max + 1);
 
-	if (n < 0)
+	if (n < 0) {
 		nx_refuse_errno(l->request, n, "listing the folder");
-	else {
-		l->n = (size_t)n;
-		answer(l);
+		return;
 	}
-	free(l);
+	l->best = page;
+	l->n = (size_t)n;
+	answer(l);
+}
+
+static void
+list_in_steps(const struct listing *wanted)
+{
+	struct listing *l =
+	    malloc(sizeof(*l) + (wanted->max + 1) * sizeof(l->room[0]));
+
+	if (!l) {
+		nx_refuse_errno(wanted->request, -ENOMEM, "listing the folder");
+		return;
+	}
+	*l = *wanted;
+	l->best = l->room;
+	if (!scans_add(l->s->scans, &l->scan)) {
+		scans_refuse(l->request);
+		free(l);
+	}
 }
 
 void
 serve_fs_list(
     struct nx_request *r, const Nx__FsListRequest *q, struct storaged *s)
 {
-	struct listing *l = calloc(1, sizeof(*l));
+	struct listing l = {
+	    .scan = {.user = r->who.user_id, .step = step, .drop = drop},
+	    .s = s,
+	    .request = r,
+	    .owner = r->who.user_id,
+	    .reverse = q->reverse,
+	    .max = q->limit && q->limit < LIST_MAX ? q->limit : LIST_MAX};
 
-	if (!l) {
-		nx_refuse_errno(r, -ENOMEM, "listing the folder");
+	if (!read_request(&l, q))
 		return;
-	}
-	l->scan =
-	    (struct scan){.user = r->who.user_id, .step = step, .drop = drop};
-	l->s = s;
-	l->request = r;
-	l->owner = r->who.user_id;
-	l->reverse = q->reverse;
-	l->max = q->limit && q->limit < LIST_MAX ? q->limit : LIST_MAX;
-	if (!read_request(l, q)) {
-		free(l);
-		return;
-	}
-	if (l->sort == BY_NAME)
-		list_by_name(l);
-	else if (!scans_add(s->scans, &l->scan)) {
-		scans_refuse(r);
-		free(l);
-	}
+	if (l.sort == BY_NAME)
+		list_by_name(&l);
+	else
+		list_in_steps(&l);
 }

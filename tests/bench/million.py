@@ -349,13 +349,15 @@ class Side:
     def requests(self):
         """One of each kind: a new file goes its way."""
         self.n += 1
-        at = self.folder()
+        at, old = self.folder(), self.file()
         new, copy, moved = (f"{at}/{word}{self.n}"
                             for word in ("new", "copy", "moved"))
         return (
             ("create 4 KiB", "PUT", f"/api/fs/file?path={new}", bytes(4096),
              "application/octet-stream"),
-            ("read", "GET", f"/api/fs/download?path={self.file()}"),
+            ("read", "GET", f"/api/fs/download?path={old}"),
+            # what the first one had to wait for the disk for is there now
+            ("read again", "GET", f"/api/fs/download?path={old}"),
             ("stat", "GET", f"/api/fs/stat?path={self.file()}"),
             ("list a page", "GET",
              f"/api/fs/ls?path={self.folder()}&limit={FEW}"),

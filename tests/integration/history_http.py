@@ -161,8 +161,16 @@ def test_deleted():
           sorted(str(i) for i in range(60)))
     equal("a file of it needs a folder to be in",
           restore("/d/sub/7").status, 404)
-    equal("a folder of it does not come alone",
+    equal("nor does a folder of it come where none is",
+          restore("/d/sub").status, 404)
+    a = restore("/d/sub", new_path="/sub")
+    equal("a folder of it comes elsewhere, whole",
+          (a.status, a.json["path"],
+           [body("/sub/%d" % i) for i in range(60)]),
+          (200, "/sub", [b"%d" % (60 + i) for i in range(60)]))
+    equal("not over what is there",
           restore("/d/sub", new_path="/sub").status, 409)
+    delete("/sub", "&forever=true")
     equal("a file of it comes elsewhere",
           (restore("/d/sub/7", new_path="/seven").status, body("/seven")),
           (200, b"67"))

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "common/fd.h"
+#include "common/limits.h"
 #include "common/method.h"
 #include "common/msg.h"
 #include "proto/node.pb-c.h"
@@ -272,6 +273,35 @@ refuses_unknown_fields(void **state)
 	    &nx__mkdir_request__descriptor, bytes, sizeof(bytes), NULL));
 }
 
+/* What the check goes by: a message within another is found from its field. */
+static void
+limits_lead_to_limits(void **state)
+{
+	size_t links = 0;
+
+	(void)state;
+	for (size_t i = 0; i < nx_limits_count; i++) {
+		const struct nx_message_limits *l = &nx_limits[i];
+		const ProtobufCMessageDescriptor *d = l->descriptor;
+
+		for (size_t k = 1; k < l->n; k++)
+			assert_true(l->fields[k - 1].tag < l->fields[k].tag);
+		for (unsigned f = 0; f < d->n_fields; f++) {
+			size_t k = 0;
+
+			if (d->fields[f].type != PROTOBUF_C_TYPE_MESSAGE)
+				continue;
+			while (k < l->n && l->fields[k].tag != d->fields[f].id)
+				k++;
+			assert_true(k < l->n && l->fields[k].message);
+			assert_ptr_equal(l->fields[k].message->descriptor,
+			    d->fields[f].descriptor);
+			links++;
+		}
+	}
+	assert_true(links > 10);
+}
+
 /* Two bytes on the wire each, a hundred in memory: bounded. */
 static void
 bounds_memory(void **state)
@@ -303,6 +333,7 @@ main(void)
 	    T(tells_a_closed_peer),
 	    cmocka_unit_test(checks_strings),
 	    cmocka_unit_test(checks_counts),
+	    cmocka_unit_test(limits_lead_to_limits),
 	    cmocka_unit_test(refuses_unknown_fields),
 	    cmocka_unit_test(bounds_memory),
 	};

@@ -113,6 +113,27 @@ text_is_clean_or_not(void **state)
 	assert_false(nx_utf8_valid("a\xff", 2));
 }
 
+/* Eight at a time or not: where each byte stands changes nothing. */
+static void
+plain_text_ends_where_it_does(void **state)
+{
+	(void)state;
+	for (unsigned c = 0; c < 256; c++)
+		for (size_t at = 0; at < 20; at++) {
+			bool clean = c >= 0x20 && c < 0x7f;
+			bool plain = clean && c != '"' && c != '\\';
+			char text[20];
+
+			memset(text, at % 2 ? '~' : ' ', sizeof(text));
+			text[at] = (char)c;
+			assert_int_equal(
+			    nx_text_plain(text, sizeof(text)), plain ? 20 : at);
+			assert_int_equal(nx_text_plain(text, at), at);
+			assert_int_equal(
+			    nx_text_clean(text, sizeof(text), ""), clean);
+		}
+}
+
 static void
 text_is_repaired(void **state)
 {
@@ -148,6 +169,7 @@ main(void)
 	    cmocka_unit_test(every_character_is_read),
 	    cmocka_unit_test(nothing_else_is_read),
 	    cmocka_unit_test(text_is_clean_or_not),
+	    cmocka_unit_test(plain_text_ends_where_it_does),
 	    cmocka_unit_test(text_is_repaired),
 	    cmocka_unit_test(json_is_written_piece_by_piece),
 	};

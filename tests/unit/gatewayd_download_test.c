@@ -175,6 +175,107 @@ lists_go_page_by_page(void **state)
 	free(a);
 }
 
+/* --- a long list, and a client that takes its time ---------------------------*/
+
+#define MANY_PAGES 400U
+#define PER_PAGE   100U
+static unsigned asked; /* pages, each for the first time */
+
+/* Each is called by its page's number, at length. */
+static void
+many_files(struct nx_request *r, void *ctx)
+{
+	const Nx__FileListRequest *m = BODY(Nx__FileListRequest, r);
+	Nx__FileListReply reply = NX__FILE_LIST_REPLY__INIT;
+	Nx__FileInfo file, *list[PER_PAGE];
+	unsigned page = (unsigned)atoi(m->after);
+	char next[16] = "", name[256];
+
+	(void)ctx;
+	assert_int_equal(page, asked);
+	asked++;
+	lab_file(&file);
+	snprintf(name, sizeof(name), "<%0240u>", page);
+	file.name = name;
+	for (size_t i = 0; i < PER_PAGE; i++)
+		list[i] = &file;
+	reply.files = list;
+	reply.n_files = PER_PAGE;
+	if (asked < MANY_PAGES)
+		snprintf(next, sizeof(next), "%u", asked);
+	reply.next = next;
+	nx_answer(r, &reply.base, NULL, 0);
+}
+
+static void
+assert_all_pages(const char *answer)
+{
+	const char *at = answer;
+
+	for (unsigned i = 0; i < MANY_PAGES * PER_PAGE; i++) {
+		at = strstr(at, "\"<");
+		assert_non_null(at);
+		assert_int_equal(atoi(at + 2), i / PER_PAGE);
+		at++;
+	}
+	assert_null(strstr(at, "\"<"));
+	assert_non_null(strstr(at, "}]\r\n0\r\n\r\n"));
+}
+
+/* While a page is on its way to the client another comes from storaged, and no
+ * more: who does not read is asked for nothing. */
+static void
+a_slow_client_has_two_pages(void **state)
+{
+	static const char text[] = "GET /api/files HTTP/1.1\r\n" AUTH "\r\n";
+	unsigned full;
+	char *a;
+	int fd = client();
+
+	(void)state;
+	asked = 0;
+	lab.conf.http.min_rate = 0;
+	nx_hub_handle(lab.storage, NX__METHOD__FILE_LIST, many_files, NULL);
+	say(fd, text, strlen(text), 100000);
+	for (int i = 0; i < 500 && http_server_kept(lab.gw.server) == 0; i++)
+		lab_turn(10);
+	full = asked;
+	assert_in_range(http_server_kept(lab.gw.server), 1, 128 << 10);
+	lab_turn(300);
+	assert_in_range(asked, full, full + 1);
+	assert_in_range(asked, 2, MANY_PAGES - 1);
+	assert_in_range(http_server_kept(lab.gw.server), 1, 128 << 10);
+	/* Others are served meanwhile. */
+	free(ask("GET /api/files/0123456789abcdef0123456789abcdef HTTP/1.1",
+	    NULL, NULL));
+	a = hear(fd, "\r\n0\r\n\r\n", NULL);
+	assert_int_equal(asked, MANY_PAGES);
+	assert_all_pages(a);
+	free(a);
+	close(fd);
+}
+
+/* Who goes while a page is on its way takes nothing along. */
+static void
+a_client_leaves_a_list(void **state)
+{
+	static const char text[] = "GET /api/files HTTP/1.1\r\n" AUTH "\r\n";
+	char *a;
+	int fd = client();
+
+	(void)state;
+	asked = 0;
+	nx_hub_handle(lab.storage, NX__METHOD__FILE_LIST, many_files, NULL);
+	say(fd, text, strlen(text), 100000);
+	free(hear(fd, "\"<", NULL));
+	close(fd);
+	lab_turn(50);
+	assert_in_range(asked, 1, MANY_PAGES - 1);
+	a = ask("HEAD /api/fs/stat?path=/x HTTP/1.1", NULL, NULL);
+	assert_in(a, "HTTP/1.1 ");
+	free(a);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, lab_up, lab_down)
 int
 main(void)
@@ -186,6 +287,8 @@ main(void)
 	    T(empty_files_are_files),
 	    T(damage_in_the_middle_cuts),
 	    T(lists_go_page_by_page),
+	    T(a_slow_client_has_two_pages),
+	    T(a_client_leaves_a_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,7 @@ object_put(size_t from, size_t size)
 	pair.value = text("text/plain");
 	q.bucket = text("bucket");
 	q.key = bytes("key");
+	q.want_sha256 = true;
 	q.n_meta = 1;
 	q.meta = pairs;
 	status = lab_call(USER, NX__METHOD__OBJECT_OPEN_UPLOAD, &q);
@@ -225,6 +226,7 @@ run_multipart(void)
 
 	q.bucket = text("bucket");
 	q.key = bytes("key");
+	q.want_sha256 = true;
 	status = lab_call(USER, NX__METHOD__MULTIPART_OPEN, &q);
 	if (status == NX__STATUS__OK)
 		(void)snprintf(
@@ -306,6 +308,7 @@ run_resumable(void)
 	Nx__Status status;
 
 	q.path = text("/new");
+	q.want_sha256 = true;
 	status = lab_call(USER, NX__METHOD__RESUMABLE_OPEN, &q);
 	if (status == NX__STATUS__OK)
 		(void)snprintf(

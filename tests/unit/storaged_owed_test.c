@@ -243,6 +243,98 @@ test_others(void **state)
 	free(puts);
 }
 
+static int
+look_at(const char *text)
+{
+	static const struct catalog_condition none;
+	struct path path;
+	uint64_t old;
+
+	parse(text, &path);
+	return catalog_check_target(lab.c, 1, &path, false, &none, &old);
+}
+
+/* A folder that goes, and one of its name that comes, between files for it: where
+ * the way led is not where it leads. */
+static void
+test_other_folder(void **state)
+{
+	struct put *puts = calloc(4, sizeof(*puts));
+	struct catalog_tree_op *ops = calloc(3, sizeof(*ops));
+	int results[3];
+
+	(void)state;
+	assert_int_equal(do_mkdir(1, "/a/b", true), 0);
+	assert_int_equal(look_at("/a/b/x"), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		char path[16];
+
+		(void)sprintf(path, "/a/b/%u", i);
+		put_start(&puts[i], 1, path, 1, 0);
+	}
+	tree_op(&ops[0], 1, "/a/b", "/c", &results[0]);
+	tree_op(&ops[1], 1, "/a/b", NULL, &results[1]);
+	tree_op(&ops[2], 1, "/a", "/d", &results[2]);
+	catalog_commit(lab.c, &puts[0].op);
+	catalog_move(lab.c, &ops[0]);
+	catalog_commit(lab.c, &puts[1].op);
+	catalog_mkdir(lab.c, &ops[1]);
+	catalog_commit(lab.c, &puts[2].op);
+	catalog_move(lab.c, &ops[2]);
+	catalog_commit(lab.c, &puts[3].op);
+	wait_for(&puts[3].result);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(results[i], 0);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(puts[i].result, i % 2 ? CATALOG_NO_PARENT : 0);
+		put_end(&puts[i]);
+	}
+	assert_int_equal(look_at("/a/b/x"), CATALOG_NO_PARENT);
+	assert_int_equal(look_at("/c/0"), 0);
+	assert_int_equal(look_at("/d/b/2"), 0);
+	assert_int_equal(
+	    number("SELECT count(*) FROM entries e JOIN entries p"
+		   " ON p.entry = e.parent WHERE"
+		   " (p.name, e.name) IN (('c', '0'), ('b', '2'))"),
+	    2);
+	assert_int_equal(do_delete(1, "/d"), 0);
+	assert_int_equal(look_at("/d/b/2"), CATALOG_NO_PARENT);
+	assert_int_equal(
+	    do_put(1, "/d/b/3", 1, 0, QUOTA, NULL), CATALOG_NO_PARENT);
+	recount_all();
+	free(ops);
+	free(puts);
+}
+
+/* The folder is undone with who made it, and made again. */
+static void
+test_undone_folder(void **state)
+{
+	struct put *puts = calloc(3, sizeof(*puts));
+	struct catalog_tree_op *op = calloc(1, sizeof(*op));
+	int result;
+
+	(void)state;
+	tree_op(op, 1, "/n", NULL, &result);
+	put_start(&puts[0], 1, "/n/a", 1, 0);
+	put_start(&puts[1], 1, "/n/b", 1, 0);
+	put_start(&puts[2], 1, "/n/c", 1, 0);
+	op->quota = 1; /* it does not fit, when that is looked at */
+	catalog_mkdir(lab.c, op);
+	for (unsigned i = 0; i < 3; i++)
+		catalog_commit(lab.c, &puts[i].op);
+	wait_for(&puts[2].result);
+	assert_int_equal(result, CATALOG_OVER_QUOTA);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(puts[i].result, CATALOG_NO_PARENT);
+		put_end(&puts[i]);
+	}
+	assert_int_equal(number("SELECT count(*) FROM entries"), 0);
+	recount_all();
+	free(op);
+	free(puts);
+}
+
 /* A volume that goes while files for it come: those behind that have none. */
 static void
 test_volume_goes(void **state)
@@ -310,6 +402,8 @@ main(void)
 	    T(test_all_sorts),
 	    T(test_quota),
 	    T(test_others),
+	    T(test_other_folder),
+	    T(test_undone_folder),
 	    T(test_volume_goes),
 	    T(test_below_zero),
 	};

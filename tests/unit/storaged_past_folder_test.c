@@ -1,6 +1,6 @@
 /*
  * Folders that were deleted: what they held is listed and copied out of them,
- * file by file, as long as they can be had again.
+ * file by file or a folder whole, as long as they can be had again.
  */
 #include "tests/unit/storaged_history_lab.h"
 
@@ -132,6 +132,101 @@ test_one_file(void **state)
 	recount();
 }
 
+static struct catalog_copy *
+bring_start(const char *from, const char *to, int *result)
+{
+	struct catalog_copy *op = copy_start(1, from, to, result);
+
+	op->deleted = true;
+	return op;
+}
+
+static int
+bring(const char *from, const char *to)
+{
+	int result = INT32_MAX;
+	struct catalog_copy *op = bring_start(from, to, &result);
+
+	catalog_copy(lab.c, op);
+	wait_for(&result);
+	free(op);
+	return result;
+}
+
+/* A folder of a deleted one, one that was deleted in it before, whole. */
+static void
+test_one_folder(void **state)
+{
+	struct catalog_usage before, u;
+
+	(void)state;
+	fill();
+	assert_int_equal(catalog_usage(lab.c, 1, &before), 0);
+	assert_int_equal(bring("/d/sub", "/d/sub"), CATALOG_NO_PARENT);
+	assert_int_equal(bring("/d/none", "/s"), CATALOG_NO_PATH);
+	assert_int_equal(bring("/d/sub", "/s"), 0);
+	assert_int_equal(size_at(1, "/s/x"), 5);
+	assert_int_equal(size_at(1, "/s"), 5);
+	assert_int_equal(bring("/d/sub", "/s"), CATALOG_TAKEN);
+	check();
+	recount();
+	assert_int_equal(catalog_usage(lab.c, 1, &u), 0);
+	assert_int_equal(
+	    u.charged, before.charged + 4096 + 2 * CATALOG_FOLDER_CHARGE);
+	assert_int_equal(u.history, before.history);
+	/* Either goes without the other. */
+	assert_int_equal(purge(1, "/d", 0), 0);
+	reap_all();
+	assert_int_equal(size_at(1, "/s/x"), 5);
+	assert_int_equal(do_mkdir(1, "/e/in/deep", true), 0);
+	assert_int_equal(put_file(1, "/e/in/deep/y", 7, 1), 0);
+	assert_int_equal(do_delete(1, "/e/in"), 0);
+	assert_int_equal(do_delete(1, "/e"), 0);
+	assert_int_equal(bring("/e/in", "/in"), 0);
+	assert_int_equal(size_at(1, "/in/deep/y"), 7);
+	check();
+	recount();
+}
+
+/* It is given up on the way, or there is no room: nothing of it is seen. */
+static void
+test_no_half_folder(void **state)
+{
+	struct catalog_usage before, u;
+	struct catalog_copy *op;
+	int result = INT32_MAX;
+	char path[32];
+
+	(void)state;
+	assert_int_equal(do_mkdir(1, "/d/sub", true), 0);
+	for (int i = 0; i < 400; i++) { /* more than a step takes */
+		(void)snprintf(path, sizeof(path), "/d/sub/%d", i);
+		assert_int_equal(put_file(1, path, 1, 1), 0);
+	}
+	assert_int_equal(do_delete(1, "/d"), 0);
+	op = bring_start("/d/sub", "/s", &result);
+	catalog_copy(lab.c, op);
+	assert_int_equal(purge(1, "/d", 0), 0);
+	wait_for(&result);
+	free(op);
+	assert_int_equal(result, CATALOG_NO_PATH);
+	reap_all();
+	fill();
+	assert_int_equal(catalog_usage(lab.c, 1, &before), 0);
+	result = INT32_MAX;
+	op = bring_start("/d/sub", "/s", &result);
+	op->quota = before.charged + 4096;
+	catalog_copy(lab.c, op);
+	wait_for(&result);
+	free(op);
+	assert_int_equal(result, CATALOG_OVER_QUOTA);
+	reap_all();
+	assert_int_equal(catalog_usage(lab.c, 1, &u), 0);
+	assert_int_equal(u.charged, before.charged);
+	check();
+	recount();
+}
+
 int
 main(void)
 {
@@ -139,6 +234,8 @@ main(void)
 	    H(test_listed),
 	    H(test_pages),
 	    H(test_one_file),
+	    H(test_one_folder),
+	    H(test_no_half_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,8 +127,12 @@ test_sentences(void **state)
 	LAB_OK(lab_mkdir(1, "/d/sub", true));
 	LAB_OK(lab_fs(1, NX__METHOD__FS_DELETE, "/d"));
 	assert_int_equal(
-	    restore(1, "/d/sub", 0, "/x", false), NX__STATUS__CONFLICT);
-	assert_non_null(strstr(reply.error, "restore that one"));
+	    restore(1, "/d/sub", 0, "", false), NX__STATUS__NOT_FOUND);
+	assert_int_equal(
+	    restore(1, "/d/sub", 0, "/f", false), NX__STATUS__EXISTS);
+	LAB_OK(restore(1, "/d/sub", 0, "/x", false));
+	assert_true(LAB_BODY(Nx__FsEntry)->folder);
+	LAB_OK(restore(1, "/d", 0, "", false));
 	LAB_OK(restore(1, "/f", 0, "", true));
 	LAB_OK(lab_read(1, NULL, "/f", 0, 0, (const uint8_t *)"first"));
 	assert_int_equal(list(1, "/f", false, NULL), 1);
