@@ -14,7 +14,8 @@
 #include "gatewayd/routes/routes.h"
 #include "proto/storage.rpc.h"
 
-#define LIMIT_MAX 100U
+#define LIMIT     100U /* unless one is asked for */
+#define LIMIT_MAX 250U /* what storaged has in one answer */
 
 static char *
 borrow(const char *s)
@@ -43,7 +44,7 @@ list_page(struct req *r)
 	Nx__FsListRequest m = NX__FS_LIST_REQUEST__INIT;
 	struct req_call_opts opts = {.timeout_s = 60};
 	const char *path = req_param(r, "path");
-	uint64_t limit = LIMIT_MAX;
+	uint64_t limit = LIMIT;
 	bool reverse;
 
 	if (!req_flag(r, "reverse", &reverse) ||

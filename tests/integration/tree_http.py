@@ -183,7 +183,7 @@ def lists():
         equal("a list with %s" % query, pages(query), wanted)
     equal("by time", sorted(pages("limit=7&sort=time&reverse=true")),
           sorted(names))
-    for query in ("sort=color", "limit=101", "limit=x", "reverse=maybe",
+    for query in ("sort=color", "limit=251", "limit=x", "reverse=maybe",
                   "sort=size&after=x"):
         equal("not with %s" % query, ask("GET", "/api/fs/ls?path=/l&" + query)
               .status, 400)
