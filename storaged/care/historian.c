@@ -1,8 +1,8 @@
 /*
  * History is what nobody has to have: it goes when its time has come, when its
  * owner has too much of it, and before anybody is told that the volumes are
- * full. One step is one short write of the catalogue that others' writes go
- * before; what it leaves is the collector's. Room comes back some time after
+ * full. One step is one short write of the catalogue, synced with what others
+ * write; what it leaves is the collector's. Room comes back some time after
  * that, so nothing more is released for want of room before the collector is
  * done with the last.
  */

@@ -251,7 +251,7 @@ void
 catalog_history_step(struct catalog *c, struct catalog_history_step *op)
 {
 	nx_assert(op->done);
-	nx_db_write_behind(c->db, write_step, step_done, op);
+	nx_db_write(c->db, write_step, step_done, op);
 }
 
 int

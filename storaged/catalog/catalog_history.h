@@ -109,8 +109,8 @@ int catalog_keep_get(struct catalog *c, uint64_t owner, const struct path *path,
 /*
  * Gives up a bounded part of what has to go: what has had its time, what is
  * beyond its owner's bounds, and @release bytes of the rest, the oldest of
- * whoever has most. As catalog_reap, other writes go first, and it is not
- * synced.
+ * whoever has most. Synced, as what it leaves may be unlinked at once: a version
+ * that came back with a power cut would have no content.
  */
 struct catalog_history_step {
 	uint64_t release; /* bytes, as they counted */

@@ -3,7 +3,25 @@
  * and when somebody asks for it. What is left is judged by the check of the
  * catalogue.
  */
+#include <sys/syscall.h>
+
 #include "tests/unit/storaged_history_lab.h"
+
+static unsigned syncs; /* of the log of the catalogue, and of all else */
+
+int
+fdatasync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+int
+fsync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fsync, fd);
+}
 
 static void
 test_expires(void **state)
@@ -26,6 +44,29 @@ test_expires(void **state)
 	assert_int_equal(n_chunks(), 2);
 	check();
 	recount();
+}
+
+/* The content of what is given up is unlinked at once: a power cut must not bring
+ * back the version alone. What gives up nothing costs no sync. */
+static void
+test_is_synced(void **state)
+{
+	(void)state;
+	assert_int_equal(put_file(1, "/f", 10, 1), 0);
+	assert_int_equal(put_file(1, "/f", 20, 1), 0);
+	give_up(0, true);
+	syncs = 0;
+	give_up(0, true);
+	assert_int_equal(syncs, 0);
+	age(KEEP + 1);
+	syncs = 0;
+	give_up(0, true);
+	assert_int_equal(versions(1, "/f"), 0);
+	assert_true(syncs > 0);
+	assert_int_equal(put_file(1, "/f", 30, 1), 0);
+	syncs = 0;
+	assert_int_equal(give_up(1, true), 4096);
+	assert_true(syncs > 0);
 }
 
 /* Nobody has more of it than may count. */
@@ -145,6 +186,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    H(test_expires),
+	    H(test_is_synced),
 	    H(test_bound),
 	    H(test_release),
 	    H(test_purge),
