@@ -187,14 +187,6 @@ write_step(struct nx_db *db, void *arg)
 	return r < 0 ? r : 0;
 }
 
-static int
-write_nothing(struct nx_db *db, void *arg)
-{
-	(void)db;
-	(void)arg;
-	return 0;
-}
-
 static void
 finish(int result, void *arg)
 {
@@ -210,6 +202,8 @@ finish(int result, void *arg)
 	op->done(result, op->arg);
 }
 
+/* Each step is synced: who is told that it is gone is not to find it again after a
+ * power cut, and what a step leaves may be unlinked before the next one. */
 static void
 stepped(int result, void *arg)
 {
@@ -220,14 +214,13 @@ stepped(int result, void *arg)
 	if (result == 0 && op->stop)
 		result = -ESHUTDOWN;
 	if (result == -ENOSPC && op->room && op->room(op->arg))
-		nx_db_write_behind(op->catalog->db, write_step, stepped, op);
+		nx_db_write(op->catalog->db, write_step, stepped, op);
 	else if (result != 0)
 		finish(result, op);
 	else if (op->purging->now.end)
-		/* Who is told so is not to find it again after a power cut. */
-		nx_db_write(op->catalog->db, write_nothing, finish, op);
+		finish(0, op);
 	else
-		nx_db_write_behind(op->catalog->db, write_step, stepped, op);
+		nx_db_write(op->catalog->db, write_step, stepped, op);
 }
 
 static void
@@ -238,7 +231,7 @@ begun(int result, void *arg)
 	if (result != 0)
 		finish(result, op);
 	else
-		nx_db_write_behind(op->catalog->db, write_step, stepped, op);
+		nx_db_write(op->catalog->db, write_step, stepped, op);
 }
 
 void

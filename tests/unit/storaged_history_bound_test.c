@@ -167,6 +167,21 @@ test_purge(void **state)
 	recount();
 }
 
+/* Who is told that it is gone does not find it again after a power cut: the last
+ * sync comes after the last row. */
+static void
+test_purge_is_synced(void **state)
+{
+	(void)state;
+	assert_int_equal(put_file(1, "/f", 10, 1), 0);
+	assert_int_equal(put_file(1, "/f", 20, 1), 0);
+	give_up(0, true);
+	syncs = 0;
+	assert_int_equal(purge(1, "/f", 0), 0);
+	assert_int_equal(purged.files, 1);
+	assert_true(syncs > 0);
+}
+
 static void
 test_forever(void **state)
 {
@@ -190,6 +205,7 @@ main(void)
 	    H(test_bound),
 	    H(test_release),
 	    H(test_purge),
+	    H(test_purge_is_synced),
 	    H(test_forever),
 	};
 
