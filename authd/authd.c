@@ -174,6 +174,10 @@ auth_open(struct authd *a, const char *dir, unsigned threads, char error[256])
 		r = start_throttle(a);
 	if (r == 0)
 		r = auth_token_cache_new(&a->tokens);
+	auth_authdata_prepare();
+	a->challenges = auth_challenges_new();
+	if (r == 0 && !a->challenges)
+		r = -ENOMEM;
 	/* Everything is open, and threads inherit what holds by now. */
 	if (r == 0 && a->confine)
 		a->confine();
@@ -196,6 +200,8 @@ auth_close(struct authd *a)
 	if (a->tick)
 		event_free(a->tick);
 	a->throttle = auth_throttle_free(a->throttle);
+	auth_challenges_free(a->challenges);
+	a->challenges = NULL;
 	a->tokens = auth_token_cache_free(a->tokens);
 	auth_keys_fini(&a->keys);
 }

@@ -26,5 +26,9 @@ const struct nx_conf_key auth_conf_keys[] = {
     KEY(key_days, "0", 0, 36500),
     {"authd", "registration", NX_CONF_STRING,
 	offsetof(struct auth_conf, registration), "open", 0, 0},
+    {"authd", "rp_id", NX_CONF_STRING, offsetof(struct auth_conf, rp_id),
+	"localhost", 0, 0},
+    {"authd", "origins", NX_CONF_STRING, offsetof(struct auth_conf, origins),
+	"http://localhost:8080", 0, 0},
 };
 const size_t auth_conf_count = NX_ARRAY_SIZE(auth_conf_keys);

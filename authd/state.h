@@ -29,6 +29,8 @@ struct auth_conf {
 	uint64_t keys_per_user;
 	uint64_t key_days;  /* most that a key is good; 0: any */
 	char *registration; /* "open" or "closed" */
+	char *rp_id;        /* the name passkeys are made for */
+	char *origins;      /* pages that may use them, by commas */
 };
 extern const struct nx_conf_key auth_conf_keys[];
 extern const size_t auth_conf_count;
@@ -53,6 +55,7 @@ struct authd {
 	struct auth_keys keys;
 	struct auth_token_cache *tokens;
 	struct auth_throttle *throttle;
+	struct auth_challenges *challenges;
 	struct auth_clock clock;
 	char dummy_hash[AUTH_HASH_LEN]; /* for users that do not exist */
 

@@ -12,6 +12,7 @@ const struct route_table *const gw_routes[] = {
     &login_routes,
     &key_routes,
     &factor_routes,
+    &passkey_routes,
     &node_routes,
     &file_routes,
     &fs_routes,

@@ -35,6 +35,11 @@ static const struct {
 	"There are 20 passkeys, the most there can be: remove one first."},
     [AUTH_CHANGE_THERE] = {NX__STATUS__CONFLICT,
 	"This passkey is there already."},
+    [AUTH_CHANGE_NAME] = {NX__STATUS__INVALID,
+	"A passkey needs a name of 1 to 64 bytes, to know it by."},
+    [AUTH_CHANGE_UNPROVEN] = {NX__STATUS__INVALID,
+	"The passkey was not registered: begin anew, on a page of this "
+	"server, with an authenticator that verifies you (PIN or finger)."},
 };
 
 static void

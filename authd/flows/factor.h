@@ -47,6 +47,8 @@ enum auth_change_outcome {
 	AUTH_CHANGE_WRONG,
 	AUTH_CHANGE_MANY,
 	AUTH_CHANGE_THERE,
+	AUTH_CHANGE_NAME,
+	AUTH_CHANGE_UNPROVEN,
 };
 
 /* One change to what proves who somebody is: the row, the audit and the policy in
@@ -65,6 +67,10 @@ struct auth_change {
 			char code[AUTH_CODE_LEN + 1];
 		} totp;
 		uint32_t factors;
+		struct {
+			char mark[AUTH_PASSKEY_MARK + 1];
+			char name[AUTH_PASSKEY_NAME + 1];
+		} passkey;
 		void *other; /* freed with the change */
 	};
 	/* recovery codes that were made with it */

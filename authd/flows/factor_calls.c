@@ -212,6 +212,10 @@ read_state(struct nx_db *db, uint64_t user_id, Nx__FactorsReply *ret)
 	if (r < 0)
 		return r;
 	ret->recovery_left = (uint32_t)r;
+	r = auth_passkey_count(db, user_id);
+	if (r < 0)
+		return r;
+	ret->passkeys = (uint32_t)r;
 	return 0;
 }
 

@@ -66,6 +66,12 @@ static const struct {
 	"If it was not you, choose another password at once and make new\n"
 	"recovery codes (/api/account/recovery).\n",
 	0},
+    [AUTH_MAIL_COPIED] = {"A passkey of yours may have been copied",
+	"Somebody tried to sign in to your Nexus account just now with a\n"
+	"passkey that has been used elsewhere since: there may be a copy\n"
+	"of it. They were not let in. Remove that passkey and register it\n"
+	"anew (/api/account/passkeys).\n",
+	0},
 };
 
 struct auth_mail {

@@ -17,6 +17,7 @@ enum auth_mail_kind {
 	AUTH_MAIL_NAME_TAKEN,   /* registers with a name that is taken */
 	AUTH_MAIL_FACTORS,      /* how one signs in was changed */
 	AUTH_MAIL_RECOVERY,     /* a recovery code was used */
+	AUTH_MAIL_COPIED,       /* a passkey that there are two of */
 	AUTH_MAIL_MAX
 };
 

@@ -62,5 +62,6 @@ const char *const auth_schema[] = {
     auth_schema_identity,
     auth_schema_keys,
     auth_schema_factors,
+    auth_schema_passkeys,
 };
 const size_t auth_schema_count = NX_ARRAY_SIZE(auth_schema);

@@ -13,6 +13,7 @@
 #include "authd/store/audit.h"
 #include "authd/store/factor.h"
 #include "authd/store/key.h"
+#include "authd/store/passkey.h"
 #include "common/db.h"
 #include "common/ticket.h"
 
@@ -21,7 +22,7 @@
 extern const char *const auth_schema[];
 extern const size_t auth_schema_count;
 extern const char auth_schema_identity[], auth_schema_keys[],
-    auth_schema_factors[];
+    auth_schema_factors[], auth_schema_passkeys[];
 
 enum auth_role { AUTH_ROLE_USER = 0, AUTH_ROLE_ADMIN = 1 };
 /* Ways to prove who one is, beside the password; a mask in users and sessions. */

@@ -189,6 +189,7 @@ const char *const auth_user_deletes[] = {
     "DELETE FROM access_keys WHERE user_id = ?",
     "DELETE FROM totp WHERE user_id = ?",
     "DELETE FROM recovery WHERE user_id = ?",
+    "DELETE FROM passkeys WHERE user_id = ?",
     "DELETE FROM users WHERE id = ?",
     NULL,
 };

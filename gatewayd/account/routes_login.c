@@ -49,8 +49,8 @@ on_message(struct req *r, const struct nx_reply *reply)
 	reply_json(r, 200, &b);
 }
 
-static void
-on_verified(struct req *r, const struct nx_reply *reply)
+void
+account_signed_in(struct req *r, const struct nx_reply *reply)
 {
 	const Nx__VerifyReply *m = nx_as_verify_reply(reply->body);
 	struct buf b = {0};
@@ -113,7 +113,7 @@ verify(struct req *r, struct nx_ask (*ask)(const Nx__VerifyRequest *))
 		m.name = c.client_name;
 	client_agent(r, agent);
 	m.agent = agent;
-	req_call(r, ask(&m), NULL, on_verified);
+	req_call(r, ask(&m), NULL, account_signed_in);
 }
 
 static void

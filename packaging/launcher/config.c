@@ -29,6 +29,10 @@ static const char template[] =
     "run_dir = " UP_ROOT "/run\n"
     "subnet = %s\n"
     "\n"
+    "[authd]\n"
+    "# Passkeys are for pages of this address.\n"
+    "origins = http://localhost:%u\n"
+    "\n"
     "[netd]\n"
     "bridge = %s\n"
     "# The bridge goes when nexus-up does.\n"
@@ -47,7 +51,7 @@ write_conf(const struct up *up)
 	if (fd < 0 && errno == EEXIST)
 		return;
 	if (fd < 0 || fchmod(fd, 0644) < 0 ||
-	    dprintf(fd, template, up->opt.subnet, up->opt.bridge,
+	    dprintf(fd, template, up->opt.subnet, up->opt.port, up->opt.bridge,
 		up->controllers
 		    ? "# Nodes get the limits they ask for, or an error.\n"
 		    : "# This host had no cgroup v2 controllers for memory, "

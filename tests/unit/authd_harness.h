@@ -234,7 +234,8 @@ h_remove(const char *dir)
 	rmdir(dir);
 }
 
-static char h_open[] = "open";
+static char h_open[] = "open", h_rp_id[] = "localhost";
+static char h_origins[] = "http://localhost:8941";
 
 static inline int
 h_setup(void **state)
@@ -255,7 +256,9 @@ h_setup(void **state)
 	    .failures_per_account = 100,
 	    .guesses_per_account = 30,
 	    .keys_per_user = 5,
-	    .registration = h_open};
+	    .registration = h_open,
+	    .rp_id = h_rp_id,
+	    .origins = h_origins};
 	h_start_authd(h);
 	h_attach(h, NX_ROLE_MAIL);
 	h_attach(h, NX_ROLE_GATEWAY);
