@@ -355,6 +355,7 @@ step(struct compact *c)
 		look(c);
 	else if (nx_now_us() >= c->look_us) {
 		c->kept = c->dead = 0;
+		compact_dead_walk(c);
 		c->volume_key = 0;
 		next_volume(c);
 		compact_in(c, c->volume_key == INT64_MAX ? LOOK_US / 10 : 0);
@@ -375,6 +376,7 @@ compact_new(struct storaged *s)
 	c->volume_key = INT64_MAX;
 	c->wait_us = WAIT_US;
 	TAILQ_INIT(&c->emptied);
+	LIST_INIT(&c->deads);
 	c->timer = evtimer_new(s->base, on_timer, c);
 	return c->timer ? c : compact_free(c);
 }
@@ -386,6 +388,7 @@ compact_free(struct compact *c)
 		return NULL;
 	nx_assert(!c->busy);
 	compact_retire_fini(c);
+	compact_dead_fini(c);
 	if (c->timer)
 		event_free(c->timer);
 	free(c->files);
@@ -404,6 +407,7 @@ void
 compact_start(struct compact *c)
 {
 	c->running = true;
+	catalog_on_died(c->s->catalog, compact_died, c);
 	compact_in(c, 0);
 }
 

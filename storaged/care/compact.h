@@ -32,6 +32,12 @@ void compact_look(struct compact *c);
 /* Is something under way that wants to come back to the loop? */
 bool compact_idle(const struct compact *c);
 
+/* Of @user's records, bytes that died and may not be free yet: those since the
+ * walk before the last began. */
+uint64_t compact_dead(const struct compact *c, uint64_t user);
+/* Looks soon, for somebody waits for that. */
+void compact_want(struct compact *c);
+
 struct compact_status {
 	uint64_t emptied; /* segments used again, since start */
 	uint64_t moved;   /* records that had to go elsewhere for it */

@@ -31,6 +31,15 @@ struct emptied {
 	uint64_t due_us;
 };
 
+/* What of one user's records died, as long as it may not be free: since the last
+ * walk began, before that, and before the one before, which has been seen and waits
+ * until nobody reads there. */
+#define DEAD_WALKS 3U
+struct dead {
+	LIST_ENTRY(dead) entry;
+	uint64_t user, bytes[DEAD_WALKS];
+};
+
 struct compact {
 	struct storaged *s;
 	struct event *timer;
@@ -65,9 +74,18 @@ struct compact {
 	struct emptied *retiring;
 	struct catalog_segment_gone gone;
 	struct compact_status st;
-	uint64_t told;       /* of st.moved, in the log */
-	uint64_t kept, dead; /* of this walk */
+	uint64_t told;           /* of st.moved, in the log */
+	uint64_t kept, dead;     /* of this walk */
+	LIST_HEAD(, dead) deads; /* compact_dead.c */
+	uint64_t died;           /* of all users, since the last walk began */
+	uint64_t walked_us;      /* when that was */
 };
+
+/* compact_dead.c: as for catalog_on_died. */
+void compact_died(uint64_t user, uint64_t bytes, void *arg);
+/* A walk begins. */
+void compact_dead_walk(struct compact *c);
+void compact_dead_fini(struct compact *c);
 
 /* Goes on, from the loop, in @us; the usual rest after @took of the loop. */
 void compact_in(struct compact *c, uint64_t us);

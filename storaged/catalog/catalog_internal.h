@@ -48,6 +48,8 @@ struct catalog {
 	uint64_t events_keep;
 	void (*told_fn)(uint64_t user, void *arg);
 	void *told_arg;
+	void (*died_fn)(uint64_t owner, uint64_t bytes, void *arg);
+	void *died_arg;
 };
 
 /* For nx_db_open (catalog_schema.c). */
@@ -261,5 +263,10 @@ int catalog_read_replicas(struct nx_db *db, struct catalog_chunk *chunk);
  * replicas. Number or -errno. */
 int catalog_read_chunks(struct catalog *c, int r, sqlite3_stmt *stmt,
     struct catalog_chunk *ret_chunks);
+
+/* Records of @owner's die: those of @file before the chunk @end, in segments
+ * (catalog_segments.c). 0 or -errno. */
+int
+catalog_tell_died(struct nx_db *db, uint64_t owner, int64_t file, int64_t end);
 
 #endif

@@ -50,6 +50,8 @@ drop_chunks_before(struct nx_db *db, uint64_t owner, int64_t file, int64_t end)
 	    "iiu", file, end, owner);
 
 	if (r == 0)
+		r = catalog_tell_died(db, owner, file, end);
+	if (r == 0)
 		r = nx_db_exec(db,
 		    "DELETE FROM replicas WHERE chunk IN (SELECT chunk"
 		    " FROM chunks WHERE file = ? AND idx < ?)",

@@ -180,3 +180,35 @@ catalog_segment_gone(struct catalog *c, struct catalog_segment_gone *op)
 	nx_assert(op->done);
 	nx_db_write_behind(c->db, write_gone, gone_done, op);
 }
+
+void
+catalog_on_died(struct catalog *c,
+    void (*died)(uint64_t owner, uint64_t bytes, void *arg), void *arg)
+{
+	c->died_fn = died;
+	c->died_arg = arg;
+}
+
+int
+catalog_tell_died(struct nx_db *db, uint64_t owner, int64_t file, int64_t end)
+{
+	struct catalog *c = nx_db_ctx(db);
+	sqlite3_stmt *stmt;
+	int64_t bytes;
+	int r;
+
+	if (!c->died_fn)
+		return 0;
+	r = nx_db_query(db, &stmt,
+	    "SELECT ifnull(sum((c.size + 63) / 8 * 8), 0) FROM chunks c"
+	    " JOIN replicas r ON r.chunk = c.chunk"
+	    " WHERE c.file = ? AND c.idx < ? AND r.at <> 0",
+	    "ii", file, end);
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	bytes = sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	if (bytes > 0)
+		c->died_fn(owner, (uint64_t)bytes, c->died_arg);
+	return 0;
+}

@@ -24,6 +24,12 @@ struct catalog_segment {
 int catalog_segments(struct catalog *c, int64_t volume, uint32_t after,
     struct catalog_segment *ret_segments, size_t max);
 
+/* @died runs when rows of records of @owner's have gone, on all volumes @bytes,
+ * within a write: it does no more than note that. A write that is undone and made
+ * again tells twice. NULL: nobody wants to know. */
+void catalog_on_died(struct catalog *c,
+    void (*died)(uint64_t owner, uint64_t bytes, void *arg), void *arg);
+
 /* Copies of replicas on @volume are elsewhere on it, durable: from now on they
  * are meant, where a row still says @from. */
 #define CATALOG_MOVES 32U

@@ -14,6 +14,7 @@
 #include "storaged/catalog/catalog.h"
 #include "storaged/trees/quota.h"
 #include "storaged/trees/refuse.h"
+#include "storaged/volumes/volumes.h"
 
 static const struct {
 	Nx__Status status;
@@ -118,7 +119,8 @@ static const struct {
 	"lock a folder above several of them"},
 };
 
-#define WAIT_S 10U /* a few steps of the collector: it takes theirs next */
+#define DEAD_FREE (16U << 20) /* bytes that nobody is asked about */
+#define WAIT_S    10U /* a few steps of the collector: it takes theirs next */
 
 #define SHOWN 150 /* bytes of a path: it can be longer than a sentence */
 
@@ -184,12 +186,28 @@ path_or_refuse(struct nx_request *r, const char *text, struct path *ret_path)
 	return !wrong;
 }
 
+/*
+ * What was overwritten in segments takes room until they are compacted. Of that
+ * one user may have as much as is free: so there is always room for the others.
+ */
+static int
+check_dead(struct storaged *s, uint64_t user, uint64_t *ret_dead)
+{
+	*ret_dead = s->compact ? compact_dead(s->compact, user) : 0;
+	if (*ret_dead <= DEAD_FREE || *ret_dead <= volumes_room(s->volumes))
+		return 0;
+	compact_want(s->compact);
+	return 1;
+}
+
 bool
 refuse_waiting(struct nx_request *r, struct storaged *s, uint64_t user)
 {
 	uint64_t waiting;
 	int e = quota_check_waiting(s, user, &waiting);
 
+	if (e == 0)
+		e = check_dead(s, user, &waiting);
 	if (e < 0)
 		nx_refuse_errno(r, e, "reading your account");
 	if (e > 0) {

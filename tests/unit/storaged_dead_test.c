@@ -7,6 +7,7 @@
 
 #define MIB   (1024 * 1024)
 #define SMALL 20000U
+#define LARGE 200000U
 #define FILES 300U
 
 static uint8_t *data;
@@ -106,6 +107,59 @@ test_overwritten(void **state)
 	assert_true(lab_status()->segments_emptied > 8);
 }
 
+/* Faster than anything is freed: whoever does it waits, and nobody else. */
+static void
+test_others_have_room(void **state)
+{
+	Nx__Status status = NX__STATUS__OK;
+	struct compact *c = lab.s.compact;
+	unsigned i;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	compact_start(c);
+	c->look_us = c->wait_us = UINT64_MAX / 4;
+	for (i = 0; i < 1000 && status == NX__STATUS__OK; i++)
+		status = lab_put(1, "/f", data + i % 64, LARGE);
+	assert_int_equal(status, NX__STATUS__LIMIT);
+	assert_non_null(strstr(reply.error, "still being freed"));
+	assert_true(compact_dead(c, 1) > 16 * MIB);
+	assert_true(compact_dead(c, 1) > volumes_room(lab.s.volumes));
+	assert_int_equal(compact_dead(c, 2), 0);
+	LAB_OK(lab_put(2, "/f", data, LARGE));
+	LAB_OK(lab_put(2, "/f", data + 1, LARGE));
+	/* Who waits is what it looks for. */
+	c->look_us = UINT64_MAX / 4;
+	c->wait_us = 0;
+	assert_int_equal(lab_put(1, "/g", data, LARGE), NX__STATUS__LIMIT);
+	assert_true(c->look_us <= nx_now_us());
+	compact();
+	compact();
+	assert_int_equal(compact_dead(c, 1), 0);
+	LAB_OK(lab_put(1, "/f", data, LARGE));
+}
+
+/* Much has died: it looks though its time has not come. */
+static void
+test_looks_at_once(void **state)
+{
+	struct compact *c = lab.s.compact;
+	unsigned i;
+
+	(void)state;
+	LAB_OK(lab_volume(LAB_NODE("1"), 64 * MIB));
+	c->wait_us = 0;
+	compact_start(c);
+	c->look_us = UINT64_MAX / 4;
+	for (i = 0; i < 30000 && c->st.emptied == 0; i++) {
+		if (lab_put(1, "/f", data + i % 64, LARGE) == NX__STATUS__OK)
+			continue;
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+	assert_true(c->st.emptied > 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, lab_setup, lab_teardown)
 
 int
@@ -114,11 +168,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    T(test_status),
 	    T(test_overwritten),
+	    T(test_others_have_room),
+	    T(test_looks_at_once),
 	};
 	int r;
 
 	LAB_OR_SKIP("dead bytes");
-	data = lab_random(SMALL + 1000);
+	data = lab_random(LARGE + 1000);
 	r = cmocka_run_group_tests(tests, NULL, NULL);
 	free(data);
 	return r;
