@@ -19,13 +19,15 @@
 #include "storaged/volumes/volumes.h"
 
 #define LOOK_S   5
+#define DOUBLED  6         /* so often at most, when it fails: five minutes */
 #define LOW      16        /* a part of the volumes that shall be free */
 #define AT_LEAST (1 << 20) /* released at once */
 
 struct historian {
 	struct storaged *s;
 	bool writing;
-	bool waiting; /* for room to come back from what was released */
+	unsigned failed; /* steps, one after the other */
+	bool waiting;    /* for room to come back from what was released */
 	uint64_t wanted;
 	struct catalog_history_step op;
 	struct pace pace;
@@ -89,6 +91,15 @@ step(struct historian *h)
 	catalog_history_step(h->s->catalog, &h->op);
 }
 
+/* What fails, on a full disk say, does so for long: less and less often. */
+static uint64_t
+next_look(const struct historian *h)
+{
+	unsigned n = h->failed > 1 ? h->failed - 1 : 0;
+
+	return (uint64_t)LOOK_S * 1000000 << (n < DOUBLED ? n : DOUBLED);
+}
+
 static void
 stepped(int result, void *arg)
 {
@@ -97,9 +108,11 @@ stepped(int result, void *arg)
 
 	nx_assert(h->writing);
 	h->writing = false;
-	if (result < 0)
-		nx_warn("event=history-not-given-up error=\"%s\"",
+	if (result < 0 && h->failed == 0)
+		nx_warn("event=history-not-given-up error=\"%s\" "
+			"note=\"it is tried again until it works\"",
 		    strerror(-result));
+	h->failed = result < 0 ? h->failed + 1 : 0;
 	if (result == 0 && h->op.released > 0) {
 		nx_info("event=history-released bytes=%llu",
 		    (unsigned long long)h->op.released);
@@ -109,7 +122,7 @@ stepped(int result, void *arg)
 		collector_kick(h->s->collector);
 	look_after(h,
 	    result == 0 && h->op.more ? pace_rest(&h->pace, h->s, took)
-				      : LOOK_S * 1000000ULL);
+				      : next_look(h));
 }
 
 static void
@@ -160,7 +173,7 @@ historian_start(struct historian *h)
 void
 historian_kick(struct historian *h)
 {
-	if (h && !h->writing)
+	if (h && !h->writing && h->failed == 0)
 		look_after(h, 1000);
 }
 

@@ -3,6 +3,9 @@
  * do, "forever" leaves nothing, and what others need the room of is given up.
  */
 #include "proto/history.pb-c.h"
+#include <sys/mman.h>
+
+#include "common/db.h"
 #include "storaged_lab.h"
 
 #define MIB  (1024 * 1024)
@@ -263,6 +266,64 @@ test_node_goes(void **state)
 	free(data);
 }
 
+static void
+sql(const char *text)
+{
+	assert_int_equal(sqlite3_exec(nx_db_handle(catalog_db(lab.s.catalog)),
+			     text, NULL, NULL, NULL),
+	    SQLITE_OK);
+}
+
+static unsigned
+count_said(int log)
+{
+	static char text[1 << 20];
+	ssize_t len = pread(log, text, sizeof(text) - 1, 0);
+	unsigned n = 0;
+
+	assert_true(len >= 0);
+	text[len] = '\0';
+	for (const char *at = text; (at = strstr(at, "history-not-given-up"));
+	     at++)
+		n++;
+	return n;
+}
+
+/* What cannot be given up is tried again after a while, however often somebody
+ * asks for the room, and said once. */
+static void
+test_failing_is_said_once(void **state)
+{
+	int log = memfd_create("log", MFD_CLOEXEC);
+	int real = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	size_t left = 1;
+
+	(void)state;
+	LAB_OK(lab_put(1, "/f", "first", 5));
+	LAB_OK(lab_put(1, "/f", "second", 6));
+	sql("CREATE TEMP TRIGGER no BEFORE DELETE ON past BEGIN"
+	    " SELECT RAISE(ABORT, 'as the test wants it'); END");
+	sql("UPDATE past SET until = 0");
+	assert_int_equal(dup2(log, STDERR_FILENO), STDERR_FILENO);
+	for (int i = 0; i < 500; i++) {
+		if (i % 10 == 0)
+			historian_kick(lab.s.historian);
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+		usleep(2000);
+	}
+	assert_int_equal(dup2(real, STDERR_FILENO), STDERR_FILENO);
+	close(real);
+	assert_int_equal(count_said(log), 1);
+	close(log);
+	sql("DROP TRIGGER no");
+	for (int i = 0; i < 30000 && left > 0; i++) {
+		event_base_loop(lab.base, EVLOOP_NONBLOCK);
+		usleep(2000);
+		left = list(1, "/f", false, NULL);
+	}
+	assert_int_equal(left, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -275,6 +336,7 @@ main(void)
 	    T(test_forever_waits),
 	    T(test_makes_room),
 	    T(test_node_goes),
+	    T(test_failing_is_said_once),
 	};
 
 	LAB_OR_SKIP("history of files");
