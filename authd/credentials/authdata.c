@@ -19,6 +19,9 @@
 #define USER_HERE 0x01
 #define VERIFIED  0x04
 #define ATTESTED  0x40
+#define EXTENDED  0x80
+/* aaguid, length of the id; then the id, and the key */
+#define ID_AT 55
 
 struct pk {
 	es256_pk_t *es256;
@@ -116,6 +119,55 @@ head_holds(const uint8_t *data, size_t len, const char *rp_id)
 		(flags & AUTH_PASSKEY_MAY_BE));
 }
 
+/* A key as CTAP wants it written, and no other way: bytes that are always there,
+ * and how many of the key's own follow. */
+static const struct part {
+	const char *fixed;
+	uint8_t fixed_len;
+	uint16_t own;
+} es256_parts[] = {{"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20", 10, 32},
+    {"\x22\x58\x20", 3, 32}, {0}},
+  eddsa_parts[] = {{"\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20", 10, 32}, {0}},
+  rs256_parts[] = {{"\xa4\x01\x03\x03\x39\x01\x00\x20\x59\x01\x00", 11, 256},
+      {"\x21\x43", 2, 3}, {0}},
+  *const keys[] = {es256_parts, eddsa_parts, rs256_parts};
+
+/* The length of the key that @data begins with; 0: it begins with none of them. */
+static size_t
+key_length(const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < NX_ARRAY_SIZE(keys); i++) {
+		const struct part *p = keys[i];
+		size_t n = 0;
+
+		for (; p->fixed; n += p->fixed_len + p->own, p++)
+			if (len - n < (size_t)p->fixed_len + p->own ||
+			    memcmp(data + n, p->fixed, p->fixed_len) != 0)
+				break;
+		if (!p->fixed)
+			return n;
+	}
+	return 0;
+}
+
+/* Up to the end of the key: the CBOR that libcbor gets to see is one of three
+ * forms, for it allocates what a count in it says. Nothing here is signed, so
+ * extensions behind it (browsers ask for some by themselves) are left out. 0:
+ * there is no key. */
+static size_t
+registration_length(const uint8_t *data, size_t len)
+{
+	size_t at, n;
+
+	if (len < ID_AT)
+		return 0;
+	at = ID_AT + ((size_t)data[ID_AT - 2] << 8 | data[ID_AT - 1]);
+	n = at < len ? key_length(data + at, len - at) : 0;
+	if (n == 0 || (!(data[FLAGS_AT] & EXTENDED) && at + n != len))
+		return 0;
+	return at + n;
+}
+
 /* libfido2 must be told the algorithm before it reads the key, so each is tried
  * in turn. */
 static fido_cred_t *
@@ -159,10 +211,16 @@ auth_authdata_register(const uint8_t *data, size_t len, const char *rp_id,
 	nx_cleanup(cred_freep) fido_cred_t *cred = NULL;
 	nx_cleanup(pk_fini) struct pk pk = {0};
 	struct auth_passkey_key key = {0};
+	uint8_t plain[AUTH_AUTHDATA_MAX];
 
 	if (!head_holds(data, len, rp_id) || !(data[FLAGS_AT] & ATTESTED))
 		return false;
-	cred = parse(data, len);
+	len = registration_length(data, len);
+	if (len == 0)
+		return false;
+	memcpy(plain, data, len);
+	plain[FLAGS_AT] &= (uint8_t)~EXTENDED;
+	cred = parse(plain, len);
 	if (!cred || !copy_key(cred, &key) ||
 	    !algorithm_of(key.alg)->read(&pk, key.public, key.len))
 		return false;
@@ -203,6 +261,7 @@ auth_authdata_assert(const struct auth_passkey_key *key,
 	if (a->client_data_len == 0 || a->signature_len == 0 ||
 	    a->signature_len > AUTH_SIGNATURE_MAX ||
 	    !head_holds(a->auth_data, a->auth_data_len, rp_id) ||
+	    a->auth_data_len != HEAD_LEN || /* no extension was asked for */
 	    !is_signed(key, a, rp_id))
 		return false;
 	*ret_count = (uint32_t)c[0] << 24 | (uint32_t)c[1] << 16 |

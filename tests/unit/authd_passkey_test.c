@@ -93,6 +93,30 @@ test_register(void **state)
 	}
 }
 
+/* What a browser asks for by itself comes behind the key and is left out; a map
+ * that says it has two milliards of members is nobody's key. */
+static void
+test_extensions(void **state)
+{
+	static const uint8_t huge[] = {0xba, 0x7f, 0xff, 0xff, 0xff};
+	uint8_t data[4096];
+	size_t len = bytes(passkey_records[0].registered, data, sizeof(data));
+	struct auth_passkey_key k;
+
+	(void)state;
+	memcpy(data + len,
+	    "\xa1\x6b"
+	    "credProtect\x02",
+	    14);
+	assert_false(auth_authdata_register(data, len + 14, "localhost", &k));
+	data[32] |= 0x80;
+	assert_true(auth_authdata_register(data, len + 14, "localhost", &k));
+	memcpy(data + len, huge, sizeof(huge));
+	assert_true(auth_authdata_register(data, len + 5, "localhost", &k));
+	memcpy(data + 37 + 18 + 32, huge, sizeof(huge));
+	assert_false(auth_authdata_register(data, len, "localhost", &k));
+}
+
 /* A point that is not on the curve is no key. */
 static void
 test_off_curve(void **state)
@@ -346,6 +370,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_register),
+	    cmocka_unit_test(test_extensions),
 	    cmocka_unit_test(test_off_curve),
 	    cmocka_unit_test(test_assert),
 	    cmocka_unit_test(test_altered),
