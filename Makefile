@@ -88,7 +88,7 @@ LIBS_nexusd :=
 LIBS_nodemgr :=
 LIBS_storaged := -lcrypto -lisal -lzstd
 LIBS_netd := -lnl-route-3 -lnl-3 -lnftables
-LIBS_authd := -ljwt -lcrypto -lcjson -lfido2
+LIBS_authd := -ljwt -lcrypto -lcjson -lfido2 -lzstd
 # libcurl: of all programs maild alone has it (tests/format).
 LIBS_maild := -lcurl
 LIBS_gatewayd := -lcjson

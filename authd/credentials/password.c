@@ -8,12 +8,13 @@
 
 #include "authd/credentials/password.h"
 
+#define OPSLIMIT crypto_pwhash_OPSLIMIT_INTERACTIVE
+#define MEMLIMIT crypto_pwhash_MEMLIMIT_INTERACTIVE
+
 static int
 hash_into(char hash[AUTH_HASH_LEN], const char *password, size_t len)
 {
-	return crypto_pwhash_str(hash, password, len,
-		   crypto_pwhash_OPSLIMIT_INTERACTIVE,
-		   crypto_pwhash_MEMLIMIT_INTERACTIVE) == 0
+	return crypto_pwhash_str(hash, password, len, OPSLIMIT, MEMLIMIT) == 0
 	    ? 1
 	    : -ENOMEM;
 }
@@ -26,6 +27,15 @@ work_hash(void *arg)
 	pw->result = hash_into(pw->hash, pw->password, strlen(pw->password));
 }
 
+/* Parameters rise with the years. Without memory for it the old one stays. */
+static void
+make_fresh(struct auth_pw *pw)
+{
+	if (crypto_pwhash_str_needs_rehash(pw->hash, OPSLIMIT, MEMLIMIT) != 1 ||
+	    hash_into(pw->fresh, pw->password, strlen(pw->password)) != 1)
+		pw->fresh[0] = '\0';
+}
+
 /* libsodium says -1 for a wrong password and for want of memory alike, but
  * only the former with EINVAL; the latter must not look like the former. */
 static void
@@ -35,9 +45,10 @@ work_verify(void *arg)
 
 	errno = 0;
 	if (crypto_pwhash_str_verify(
-		pw->hash, pw->password, strlen(pw->password)) == 0)
+		pw->hash, pw->password, strlen(pw->password)) == 0) {
 		pw->result = 1;
-	else
+		make_fresh(pw);
+	} else
 		pw->result = errno == EINVAL ? 0 : -ENOMEM;
 }
 

@@ -18,6 +18,9 @@
 struct auth_pw {
 	char *password; /* wiped and freed before @done runs */
 	char hash[AUTH_HASH_LEN];
+	/* Of a right password whose hash is weaker than what is made today, a new
+	 * one; else empty. */
+	char fresh[AUTH_HASH_LEN];
 	int result; /* 1 done, or right; 0 wrong; -ENOMEM */
 	void (*done)(struct auth_pw *pw);
 	void *arg;

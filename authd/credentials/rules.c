@@ -4,8 +4,10 @@
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #include "authd/maild/address.h"
+#include "authd/credentials/common_password.h"
 #include "authd/credentials/rules.h"
 
 /* ctype.h depends on the locale; these do not. */
@@ -34,8 +36,19 @@ auth_rule_username(const char *name)
 	return NULL;
 }
 
+/* The address, or what stands before its '@'. */
+static bool
+is_address(const char *password, const char *email)
+{
+	size_t local = strcspn(email, "@");
+
+	return strcasecmp(password, email) == 0 ||
+	    (strlen(password) == local &&
+		strncasecmp(password, email, local) == 0);
+}
+
 const char *
-auth_rule_password(const char *password)
+auth_rule_password(const char *password, const char *name, const char *email)
 {
 	size_t len = strlen(password);
 
@@ -43,6 +56,14 @@ auth_rule_password(const char *password)
 		return "The password is too short: use at least 8 characters.";
 	if (len > AUTH_PASSWORD_MAX)
 		return "The password is too long: use at most 1024 bytes.";
+	if ((name && strcasecmp(password, name) == 0) ||
+	    (email && is_address(password, email)))
+		return "The password is your name or your address: choose one "
+		       "that others do not know.";
+	if (auth_password_is_common(password))
+		return "The password is one of those that are guessed first: "
+		       "choose another, as three words that nobody would "
+		       "think of together.";
 	return NULL;
 }
 

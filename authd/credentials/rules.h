@@ -18,8 +18,11 @@
  * A name: [A-Za-z0-9][A-Za-z0-9._-]{0,62}. It is shown as typed and unique
  * whatever the case of its letters. */
 const char *auth_rule_username(const char *name);
-/* 8 to 1024 bytes; nothing is asked of their composition (SP 800-63B). */
-const char *auth_rule_password(const char *password);
+/* 8 to 1024 bytes; nothing is asked of their composition (SP 800-63B), but that
+ * it is none of the common ones, nor the name or the address of whose it is (each
+ * may be NULL). */
+const char *
+auth_rule_password(const char *password, const char *name, const char *email);
 /* A plain address, see maild/address.h. */
 const char *auth_rule_email(const char *email);
 /* Six digits. */

@@ -13,12 +13,12 @@
 #include "authd/state.h"
 #include "authd/flows/admin.h"
 #include "authd/flows/notice.h"
+#include "authd/flows/revoke.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "proto/serve_authd.h"
 
-#define PAGE     100
-#define SESSIONS 64
+#define PAGE 100
 
 static void
 fill(Nx__UserInfo *info, const struct auth_user *user)
@@ -123,23 +123,6 @@ revoke_user(struct nx_db *db, struct change *c)
 	    auth_now(c->a), &c->notice);
 }
 
-/* Session by session, as long as they are few: a user who is enabled again can
- * log in at once, and not when the revocation of all has been forgotten. */
-static int
-revoke_sessions(struct nx_db *db, struct change *c)
-{
-	uint8_t ids[SESSIONS + 1][NX_SESSION_LEN];
-	int i, n, r = 0;
-
-	n = auth_session_list(db, c->user.id, ids, SESSIONS + 1);
-	if (n < 0 || n > SESSIONS)
-		return n < 0 ? n : revoke_user(db, c);
-	for (i = 0; r == 0 && i < n; i++)
-		r = auth_notice_put(db, AUTH_NOTICE_REVOKE, c->user.id, ids[i],
-		    auth_now(c->a), &c->notice);
-	return r;
-}
-
 /* The body of the request is read here, where the user is: nothing decided before
  * the transaction can be old. 1: there is no such user. */
 static int
@@ -157,9 +140,7 @@ write_disabled(struct nx_db *db, void *arg)
 	if (r == 0 && q->disabled)
 		r = auth_code_drop(db, AUTH_CODE_LOGIN, c->user.email);
 	if (r == 0 && q->disabled)
-		r = revoke_sessions(db, c);
-	if (r == 0 && q->disabled)
-		r = auth_session_delete_all(db, c->user.id);
+		r = auth_sessions_end(c->a, db, c->user.id, NULL, &c->notice);
 	return r;
 }
 

@@ -24,6 +24,10 @@ bool auth_registration_open(const struct authd *a, struct nx_request *r);
 #define AUTH_ASK_FACTOR                                                      \
 	"Sign in with a code of your authenticator app, a recovery code or " \
 	"a passkey, whichever your account asks for."
+#define AUTH_RESET_SENT                                                    \
+	"If an account has this address, a code for a new password is on " \
+	"its way to it. It is valid for 5 minutes."
+#define AUTH_NOT_YOURS      "The password is not this account's."
 #define AUTH_BUSY           "Too many logins at once; try again in a few seconds."
 #define AUTH_WRONG_PASSWORD "The user name or the password is wrong."
 #define AUTH_WRONG_CODE \

@@ -93,6 +93,10 @@ write_login(struct nx_db *db, void *arg)
 		return 1;
 	if (now.disabled)
 		return 2;
+	if (l->pw.fresh[0] != '\0')
+		r = auth_user_rehash(db, now.id, l->pw.fresh);
+	if (r < 0)
+		return r;
 	l->code.user = now;
 	/* The row of a login needs no copy of the hash. */
 	l->code.user.password[0] = '\0';
@@ -174,12 +178,14 @@ on_verified(struct auth_pw *pw)
 	make_code(l);
 }
 
-/* The user, or a hash nobody has the password of. 0 or -errno. */
+/* The user, or a hash nobody has the password of. No name has an '@', and every
+ * address one. 0 or -errno. */
 static int
 look_up(struct login *l, const char *name, const char *client, bool *ret_known)
 {
 	struct auth_user user;
-	int r = auth_user_by_name(l->a->db, name, &user);
+	int r = strchr(name, '@') ? auth_user_by_email(l->a->db, name, &user)
+				  : auth_user_by_name(l->a->db, name, &user);
 
 	*ret_known = false;
 	if (r < 0)
@@ -200,11 +206,12 @@ limit(struct login *l, const Nx__LoginInitRequest *q, bool known)
 {
 	uint8_t id[AUTH_DEVICE_ID_LEN];
 
+	/* By name or by address, an account has one budget. */
 	return l->user.id != 0 &&
 		auth_device_check(l->a->keys.pepper, l->user.id, q->device, id)
 	    ? auth_limit_device(l->a, &l->charges, id)
-	    : auth_limit_login(
-		  l->a, &l->charges, q->client, q->username, known);
+	    : auth_limit_login(l->a, &l->charges, q->client,
+		  l->user.id != 0 ? l->user.username : q->username, known);
 }
 
 void

@@ -40,8 +40,9 @@ static const struct {
 	"Your code to log in to Nexus:\n\n"
 	"%s\n\n"
 	"It is valid for 5 minutes and works once.\n"
-	"If you did not ask for it, somebody knows your password:\n"
-	"change it.\n",
+	"If you did not ask for it, somebody knows your password: choose\n"
+	"another one, at /auth/reset with this address. Nobody gets in\n"
+	"without the code above.\n",
 	AUTH_CODE_LIFE},
     [AUTH_MAIL_HAVE_ACCOUNT] = {"You already have a Nexus account",
 	"Somebody tried to register with this address at Nexus. There\n"
@@ -71,6 +72,30 @@ static const struct {
 	"passkey that has been used elsewhere since: there may be a copy\n"
 	"of it. They were not let in. Remove that passkey and register it\n"
 	"anew (/api/account/passkeys).\n",
+	0},
+    [AUTH_MAIL_RESET] = {"Your code for a new Nexus password",
+	"Your code to choose a new password for Nexus:\n\n"
+	"%s\n\n"
+	"It is valid for 5 minutes and works once.\n"
+	"If you did not ask for it, ignore this message: without the\n"
+	"code your password stays as it is.\n",
+	AUTH_CODE_LIFE},
+    [AUTH_MAIL_NO_ACCOUNT] = {"There is no Nexus account of yours",
+	"Somebody asked Nexus for a new password with this address, but\n"
+	"no account has it. If it was you, try another address, or\n"
+	"register. If it was not, ignore this message.\n",
+	0},
+    [AUTH_MAIL_PASSWORD] = {"Your Nexus password was changed",
+	"The password of your Nexus account was changed just now, and\n"
+	"whoever was signed in elsewhere was signed out.\n"
+	"If it was not you, choose another one at once, at /auth/reset\n"
+	"with this address, and look at your access keys.\n",
+	0},
+    [AUTH_MAIL_KEY] = {"A Nexus access key was made",
+	"An access key was made for your Nexus account just now: a\n"
+	"program that has it can act for you, as far as the key goes.\n"
+	"If it was not you, revoke it (/api/account/keys) and choose\n"
+	"another password.\n",
 	0},
 };
 
@@ -190,7 +215,7 @@ auth_mail_send(struct authd *a, enum auth_mail_kind kind, const char *to,
 	static const struct timeval at_once, patience = {.tv_sec = ANSWER_SEC};
 	struct auth_mail *m = calloc(1, sizeof(*m));
 
-	nx_assert(kind < AUTH_MAIL_MAX && done);
+	nx_assert(kind < AUTH_MAIL_MAX);
 	if (!m)
 		return -ENOMEM;
 	LIST_INSERT_HEAD(&a->mails, m, entry);

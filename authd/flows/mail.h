@@ -18,12 +18,16 @@ enum auth_mail_kind {
 	AUTH_MAIL_FACTORS,      /* how one signs in was changed */
 	AUTH_MAIL_RECOVERY,     /* a recovery code was used */
 	AUTH_MAIL_COPIED,       /* a passkey that there are two of */
+	AUTH_MAIL_RESET,        /* @code: for a new password */
+	AUTH_MAIL_NO_ACCOUNT,   /* somebody wants a new password without one */
+	AUTH_MAIL_PASSWORD,     /* it was changed */
+	AUTH_MAIL_KEY,          /* an access key was made */
 	AUTH_MAIL_MAX
 };
 
 /*
- * Sends it, trying again while maild is away for a moment. @done is called
- * once: when maild has it, has refused it, or after two seconds at the latest
+ * Sends it, trying again while maild is away for a moment. @done (NULL: nobody
+ * waits) is called once: when maild has it, has refused it, or after two seconds at the latest
  * (the mail goes on trying). It is never called from within auth_mail_send.
  * 0, or -ENOMEM: then @done is not called.
  */

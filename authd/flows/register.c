@@ -142,7 +142,7 @@ check(const Nx__RegisterInitRequest *q)
 	const char *wrong = auth_rule_username(q->username);
 
 	if (!wrong)
-		wrong = auth_rule_password(q->password);
+		wrong = auth_rule_password(q->password, q->username, q->email);
 	if (!wrong)
 		wrong = auth_rule_email(q->email);
 	return wrong;

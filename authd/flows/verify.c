@@ -5,7 +5,7 @@
  * in either case (auth_code_try). What is left of a difference, microseconds of
  * rows found or not, goes into the grid on which refusals leave.
  *
- *	verify		the rules for what a code and an address look like
+ *	new		the rules for what a code and an address look like
  *	admit		who tries, and out of which budget; refused here when
  *			that is empty, before any code is looked at
  *	write		one transaction: a try is spent, the code compared, and
@@ -15,7 +15,10 @@
  *	finish		the answer; for all that are not right it waits for the
  *			grid
  *
- * The verification owns itself from verify() to finish(); the request waits as
+ * What follows a right code is its aim's (verification.h), of which two are
+ * here: to open an account, and to sign in.
+ *
+ * The verification owns itself from auth_verification_write() to finish(); the request waits as
  * long, and may outlive the gateway that made it.
  */
 #include <errno.h>
@@ -27,11 +30,8 @@
 
 #include "authd/flows/factor.h"
 #include "authd/flows/flow.h"
-#include "authd/flows/limits.h"
-#include "authd/flows/signin.h"
-#include "authd/store/store.h"
+#include "authd/flows/verification.h"
 #include "common/err.h"
-#include "common/fd.h"
 #include "common/id.h"
 #include "common/log.h"
 #include "proto/serve_authd.h"
@@ -39,30 +39,13 @@
 /* A refusal leaves a multiple of this after its request came. */
 #define GRID_US 10000
 
-enum outcome { WRONG, RIGHT, TAKEN, DISABLED };
-
-struct verification {
-	struct authd *a;
-	struct nx_request *r;
-	uint64_t came_us; /* CLOCK_MONOTONIC */
-	struct auth_charges charges;
-	enum auth_code_kind kind;
-	char email[256];
-	char code[AUTH_RECOVERY_TEXT + 8]; /* of any factor */
-	struct auth_trier who;
-	struct auth_signin how;
-	int result; /* of the transaction: 0 or -errno; then */
-	enum outcome outcome;
-	struct auth_user user;
-	struct auth_session session;
-};
-
 /* --- inside the transaction -------------------------------------------------*/
 
 /* The code that @v knows, among those that wait: its index or -1. Every one is
  * compared, and one that nobody waits for too. */
 static int
-find_code(const struct verification *v, const struct auth_code *codes, int n)
+find_code(
+    const struct auth_verification *v, const struct auth_code *codes, int n)
 {
 	static const struct auth_code none;
 	const uint8_t *pepper = v->a->keys.pepper;
@@ -80,47 +63,16 @@ find_code(const struct verification *v, const struct auth_code *codes, int n)
 	return found;
 }
 
-/* A registration opens the account, now. */
-static int
-accept_registration(
-    struct nx_db *db, struct verification *v, const struct auth_code *code)
-{
-	int r;
-
-	v->user = code->user;
-	v->user.created_at = auth_now(v->a);
-	r = auth_user_insert(db, &v->user);
-	if (r == -EEXIST) {
-		v->outcome = TAKEN;
-		return 0;
-	}
-	v->outcome = RIGHT;
-	return r;
-}
-
-/* Into an account that is there and may be used, as it is now. Deleted in the
- * meantime it is like a code that never was. */
-static int
-accept_login(
-    struct nx_db *db, struct verification *v, const struct auth_code *code)
-{
-	int r = auth_user_by_id(db, code->user.id, &v->user);
-
-	if (r == 1)
-		v->outcome = v->user.disabled ? DISABLED : RIGHT;
-	return r < 0 ? r : 0;
-}
-
 /* Where the code is not the mail's, it may be one of another factor: for those who
  * have begun the login, or come from where it was begun. Its row is then *ret_i,
  * else -1. 0 or -errno. */
 static int
-find_factor(struct nx_db *db, struct verification *v,
+find_factor(struct nx_db *db, struct auth_verification *v,
     const struct auth_code *codes, int n, int *ret_i)
 {
 	int r = 0, i = 0;
 
-	if (v->kind != AUTH_CODE_LOGIN || v->who.standing == AUTH_STRANGER)
+	if (v->aim->kind != AUTH_CODE_LOGIN || v->who.standing == AUTH_STRANGER)
 		return 0;
 	for (; r == 0 && i < n; i++)
 		if (auth_otp_live(codes[i].created_at, codes[i].expires_at,
@@ -138,11 +90,12 @@ static int
 write_verification(struct nx_db *db, void *arg)
 {
 	struct auth_code codes[AUTH_CODES_LIVE];
-	struct verification *v = arg;
+	struct auth_verification *v = arg;
 	int n, i, r;
 
-	v->outcome = WRONG;
-	n = auth_code_try(db, v->kind, v->email, &v->who, codes);
+	v->outcome = AUTH_WRONG;
+	v->notice = 0;
+	n = auth_code_try(db, v->aim->kind, v->email, &v->who, codes);
 	if (n < 0)
 		return n;
 	nx_assert(n <= AUTH_CODES_LIVE);
@@ -154,41 +107,32 @@ write_verification(struct nx_db *db, void *arg)
 			return r;
 	}
 	/* Used up, whatever comes of it. */
-	r = auth_code_drop(db, v->kind, v->email);
-	if (r == 0)
-		r = v->kind == AUTH_CODE_REGISTER
-		    ? accept_registration(db, v, &codes[i])
-		    : accept_login(db, v, &codes[i]);
-	if (r == 0 && v->outcome == RIGHT)
-		r = auth_signin_write(v->a, db, &v->user, &v->how, &v->session);
-	return r;
+	r = auth_code_drop(db, v->aim->kind, v->email);
+	return r < 0 ? r : v->aim->accept(db, v, &codes[i]);
 }
 
 /* --- after it ---------------------------------------------------------------*/
 
 static void
-admitted(struct verification *v)
+admitted(struct auth_verification *v)
 {
 	auth_limit_refund(v->a, &v->charges);
-	nx_info("event=%s user=%" PRIu64, v->how.event, v->user.id);
-	if (v->how.factors & AUTH_FACTOR_RECOVERY)
-		auth_factor_tell(v->a, AUTH_MAIL_RECOVERY, &v->user);
-	auth_signin_answer(v->a, v->r, &v->user, &v->session);
+	v->aim->answer(v);
 }
 
 static void
-refused(struct verification *v)
+refused(struct auth_verification *v)
 {
 	static const struct {
 		Nx__Status status;
 		const char *sentence;
 	} refusals[] = {
-	    [WRONG] = {NX__STATUS__UNAUTHENTICATED, AUTH_WRONG_CODE},
-	    [TAKEN] = {NX__STATUS__EXISTS, AUTH_TAKEN},
-	    [DISABLED] = {NX__STATUS__DENIED, AUTH_DISABLED},
+	    [AUTH_WRONG] = {NX__STATUS__UNAUTHENTICATED, AUTH_WRONG_CODE},
+	    [AUTH_NAME_TAKEN] = {NX__STATUS__EXISTS, AUTH_TAKEN},
+	    [AUTH_IS_DISABLED] = {NX__STATUS__DENIED, AUTH_DISABLED},
 	};
 
-	nx_assert(v->result < 0 || v->outcome != RIGHT);
+	nx_assert(v->result < 0 || v->outcome != AUTH_RIGHT);
 	if (v->result < 0)
 		nx_refuse_errno(
 		    v->r, v->result, "The code could not be checked");
@@ -200,11 +144,11 @@ refused(struct verification *v)
 static void
 finish(evutil_socket_t fd, short what, void *arg)
 {
-	struct verification *v = arg;
+	struct auth_verification *v = arg;
 
 	(void)fd;
 	(void)what;
-	if (v->result == 0 && v->outcome == RIGHT)
+	if (v->result == 0 && v->outcome == AUTH_RIGHT)
 		admitted(v);
 	else
 		refused(v);
@@ -215,12 +159,12 @@ finish(evutil_socket_t fd, short what, void *arg)
 static void
 on_written(int result, void *arg)
 {
-	struct verification *v = arg;
+	struct auth_verification *v = arg;
 	uint64_t took = nx_now_us() - v->came_us;
 	struct timeval wait = {.tv_usec = (long)(GRID_US - took % GRID_US)};
 
 	v->result = result;
-	if ((result == 0 && v->outcome == RIGHT) ||
+	if ((result == 0 && v->outcome == AUTH_RIGHT) ||
 	    event_base_once(v->a->base, -1, EV_TIMEOUT, finish, v, &wait) < 0)
 		finish(-1, 0, v);
 }
@@ -231,7 +175,7 @@ on_written(int result, void *arg)
  * the answer has been given.
  */
 static int
-admit(struct verification *v, const Nx__VerifyRequest *q)
+admit(struct auth_verification *v, const struct auth_try *q)
 {
 	uint64_t wait = 0;
 	size_t len;
@@ -243,7 +187,7 @@ admit(struct verification *v, const Nx__VerifyRequest *q)
 		strlen(q->transaction), NULL, &len, NULL) != 0 ||
 	    len != sizeof(v->who.txn))
 		memset(v->who.txn, 0, sizeof(v->who.txn));
-	r = auth_code_standing(v->a->db, v->kind, v->email, &v->who);
+	r = auth_code_standing(v->a->db, v->aim->kind, v->email, &v->who);
 	if (r < 0) {
 		nx_refuse_errno(v->r, r, "The code could not be checked");
 		return r;
@@ -255,52 +199,139 @@ admit(struct verification *v, const Nx__VerifyRequest *q)
 	return wait > 0 ? -EAGAIN : 0;
 }
 
-static void
-verify(struct authd *a, struct nx_request *r, const Nx__VerifyRequest *q,
-    enum auth_code_kind kind)
+struct auth_verification *
+auth_verification_new(struct authd *a, struct nx_request *r,
+    const struct auth_aim *aim, const struct auth_try *q)
 {
 	const char *wrong = auth_rule_email(q->email);
-	struct verification *v;
+	struct auth_verification *v;
 
 	if (!wrong)
-		wrong = kind == AUTH_CODE_LOGIN && auth_factor_form(q->code)
+		wrong =
+		    aim->kind == AUTH_CODE_LOGIN && auth_factor_form(q->code)
 		    ? NULL
 		    : auth_rule_code(q->code);
 	if (wrong) {
 		nx_refuse(r, NX__STATUS__INVALID, "%s", wrong);
-		return;
+		return NULL;
 	}
 	v = calloc(1, sizeof(*v));
 	if (!v) {
 		nx_refuse(r, NX__STATUS__UNAVAILABLE, AUTH_BUSY);
-		return;
+		return NULL;
 	}
 	v->a = a;
 	v->r = r;
+	v->aim = aim;
 	v->came_us = nx_now_us();
-	v->kind = kind;
-	v->how.event = kind == AUTH_CODE_REGISTER ? "registered" : "login";
+	v->how.event = aim->event;
 	v->how.factors = AUTH_FACTOR_MAIL;
 	auth_signin_fill(&v->how, q->client, q->name, q->agent);
 	snprintf(v->email, sizeof(v->email), "%s", q->email);
 	snprintf(v->code, sizeof(v->code), "%s", q->code);
-	if (admit(v, q) < 0)
-		free(v);
-	else
-		nx_db_write(a->db, write_verification, on_written, v);
+	if (admit(v, q) == 0)
+		return v;
+	free(v);
+	return NULL;
+}
+
+void
+auth_verification_write(struct auth_verification *v)
+{
+	nx_db_write(v->a->db, write_verification, on_written, v);
+}
+
+void
+auth_verification_drop(struct auth_verification *v)
+{
+	auth_limit_refund(v->a, &v->charges);
+	sodium_memzero(v, sizeof(*v));
+	free(v);
+}
+
+/* --- two purposes -----------------------------------------------------------*/
+
+static int
+sign_in(struct nx_db *db, struct auth_verification *v)
+{
+	return v->outcome == AUTH_RIGHT
+	    ? auth_signin_write(v->a, db, &v->user, &v->how, &v->session)
+	    : 0;
+}
+
+/* A registration opens the account, now. */
+static int
+accept_registration(
+    struct nx_db *db, struct auth_verification *v, const struct auth_code *code)
+{
+	int r;
+
+	v->user = code->user;
+	v->user.created_at = auth_now(v->a);
+	r = auth_user_insert(db, &v->user);
+	if (r == -EEXIST) {
+		v->outcome = AUTH_NAME_TAKEN;
+		return 0;
+	}
+	v->outcome = AUTH_RIGHT;
+	return r < 0 ? r : sign_in(db, v);
+}
+
+/* Into an account that is there and may be used, as it is now. Deleted in the
+ * meantime it is like a code that never was. */
+static int
+accept_login(
+    struct nx_db *db, struct auth_verification *v, const struct auth_code *code)
+{
+	int r = auth_user_by_id(db, code->user.id, &v->user);
+
+	if (r == 1)
+		v->outcome = v->user.disabled ? AUTH_IS_DISABLED : AUTH_RIGHT;
+	return r < 0 ? r : sign_in(db, v);
+}
+
+static void
+signed_in(struct auth_verification *v)
+{
+	nx_info("event=%s user=%" PRIu64, v->how.event, v->user.id);
+	if (v->how.factors & AUTH_FACTOR_RECOVERY)
+		auth_factor_tell(v->a, AUTH_MAIL_RECOVERY, &v->user);
+	auth_signin_answer(v->a, v->r, &v->user, &v->session);
+}
+
+static void
+verify(struct authd *a, struct nx_request *r, const Nx__VerifyRequest *q,
+    const struct auth_aim *aim)
+{
+	const struct auth_try t = {.email = q->email,
+	    .code = q->code,
+	    .client = q->client,
+	    .transaction = q->transaction,
+	    .name = q->name,
+	    .agent = q->agent};
+	struct auth_verification *v = auth_verification_new(a, r, aim, &t);
+
+	if (v)
+		auth_verification_write(v);
 }
 
 void
 serve_auth_register_verify(
     struct nx_request *r, const Nx__VerifyRequest *q, struct authd *a)
 {
+	static const struct auth_aim aim = {
+	    AUTH_CODE_REGISTER, "registered", accept_registration, signed_in};
+
 	if (auth_registration_open(a, r))
-		verify(a, r, q, AUTH_CODE_REGISTER);
+		verify(a, r, q, &aim);
 }
 
 void
 serve_auth_login_verify(
     struct nx_request *r, const Nx__VerifyRequest *q, struct authd *a)
 {
-	verify(a, r, q, AUTH_CODE_LOGIN);
+	static const struct auth_aim aim = {
+	    AUTH_CODE_LOGIN, "login", accept_login, signed_in};
+
+	verify(a, r, q, &aim);
 }

@@ -64,6 +64,8 @@ int auth_user_set_disabled(struct nx_db *db, uint64_t id, bool disabled);
 int auth_user_set_role(struct nx_db *db, uint64_t id, enum auth_role role);
 int auth_user_set_password(
     struct nx_db *db, uint64_t id, const char *hash, int64_t now);
+/* The same password under other parameters. */
+int auth_user_rehash(struct nx_db *db, uint64_t id, const char *hash);
 int auth_user_set_factors(struct nx_db *db, uint64_t id, uint32_t factors);
 int auth_user_set_email(struct nx_db *db, uint64_t id, const char *email);
 int auth_user_signed_in(struct nx_db *db, uint64_t id, int64_t now);

@@ -12,17 +12,19 @@
 #define SOMEBODY ""
 #define NOBODY   "-"
 
-/* What @code replaces: one login code per user, one registration per name and
+/* What @code replaces: one code per user and kind, one registration per name and
  * address, and few registrations per address. */
 static int
 make_room(struct nx_db *db, const struct auth_code *code)
 {
 	int r;
 
-	if (code->kind == AUTH_CODE_LOGIN)
+	/* Of nobody there is what is tried in others' place; it stays. */
+	if (code->kind != AUTH_CODE_REGISTER)
 		return nx_db_exec(db,
-		    "DELETE FROM codes WHERE kind = 2 AND user_id = ?", "u",
-		    code->user.id);
+		    "DELETE FROM codes WHERE kind = ? AND user_id = ?"
+		    " AND user_id <> 0",
+		    "iu", (int64_t)code->kind, code->user.id);
 	r = nx_db_exec(db,
 	    "DELETE FROM codes WHERE kind = 1 AND email = ? AND username = ?",
 	    "ss", code->user.email, code->user.username);

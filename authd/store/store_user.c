@@ -145,6 +145,13 @@ auth_user_set_password(
 }
 
 int
+auth_user_rehash(struct nx_db *db, uint64_t id, const char *hash)
+{
+	return nx_db_exec(
+	    db, "UPDATE users SET password = ? WHERE id = ?", "su", hash, id);
+}
+
+int
 auth_user_set_factors(struct nx_db *db, uint64_t id, uint32_t factors)
 {
 	return nx_db_exec(db, "UPDATE users SET factors = ? WHERE id = ?", "uu",

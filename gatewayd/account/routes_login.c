@@ -23,7 +23,7 @@ struct credentials {
 static const struct json_field register_fields[] = {
     TEXT(username), TEXT(password), TEXT(email)};
 static const struct json_field login_fields[] = {
-    TEXT(username), TEXT(password), OPTIONAL(device)};
+    OPTIONAL(username), OPTIONAL(email), TEXT(password), OPTIONAL(device)};
 static const struct json_field verify_fields[] = {
     TEXT(email), TEXT(code), OPTIONAL(transaction), OPTIONAL(client_name)};
 
@@ -87,7 +87,12 @@ auth_login_init(struct req *r)
 
 	if (!req_take(r, login_fields, NX_ARRAY_SIZE(login_fields), &c))
 		return;
-	m.username = c.username;
+	if (!c.username == !c.email) {
+		req_fail(
+		    r, 400, "invalid", "Say who signs in: username or email.");
+		return;
+	}
+	m.username = c.username ? c.username : c.email;
 	m.password = c.password;
 	m.client = r->x.peer;
 	if (c.device)

@@ -31,15 +31,25 @@ test_passwords(void **state)
 	char longest[AUTH_PASSWORD_MAX + 2];
 
 	(void)state;
-	assert_non_null(auth_rule_password(""));
-	assert_non_null(auth_rule_password("1234567"));
-	assert_null(auth_rule_password("12345678"));
-	assert_null(auth_rule_password("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"));
+	assert_non_null(auth_rule_password("", NULL, NULL));
+	assert_non_null(auth_rule_password("1234567", NULL, NULL));
+	assert_null(auth_rule_password("three words", NULL, NULL));
+	/* What is guessed first, in any case of its letters. */
+	assert_non_null(auth_rule_password("12345678", NULL, NULL));
+	assert_non_null(auth_rule_password("Password1", NULL, NULL));
+	assert_null(auth_rule_password("password1\nsunshine", NULL, NULL));
+	/* And what everybody knows of its owner. */
+	assert_non_null(auth_rule_password("Margarethe", "margarethe", NULL));
+	assert_non_null(
+	    auth_rule_password("margarethe", "x", "Margarethe@x.y"));
+	assert_null(auth_rule_password("margarethe@", "x", "margarethe@x.y"));
+	assert_null(
+	    auth_rule_password("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", NULL, NULL));
 	memset(longest, 'x', sizeof(longest));
 	longest[AUTH_PASSWORD_MAX + 1] = '\0';
-	assert_non_null(auth_rule_password(longest));
+	assert_non_null(auth_rule_password(longest, NULL, NULL));
 	longest[AUTH_PASSWORD_MAX] = '\0';
-	assert_null(auth_rule_password(longest));
+	assert_null(auth_rule_password(longest, NULL, NULL));
 }
 
 static void
