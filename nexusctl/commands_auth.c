@@ -5,7 +5,19 @@
 
 #define AUTH    NX_ROLE_BIT(NX_ROLE_AUTH)
 #define STORAGE NX_ROLE_BIT(NX_ROLE_STORAGE)
+#define OPT(o)  o, NX_ARRAY_SIZE(o)
 #define NO_OPT  NULL, 0
+
+static const struct ctl_option key_options[] = {
+    {"rights", 0, "<word:RIGHTS>", "read,write",
+	"read, write, create, nodes, functions, sandboxes, repository; with "
+	"commas between"},
+    {"place", 0, "<word:PLACE>", NULL,
+	"where alone: /FOLDER, BUCKET, or BUCKET/HOW-KEYS-BEGIN"},
+    {"expires", 0, "<moment>", NULL,
+	"until when, as +90d; for ever if not said"},
+    {"s3", 0, NULL, NULL, "a pair of S3, which signs, and is not shown"},
+};
 
 static const struct ctl_command rows[] = {
     {"user ls", "list users", NULL, NO_OPT, AUTH, ctl_user_ls},
@@ -22,5 +34,17 @@ static const struct ctl_command rows[] = {
 	"volumes is moved elsewhere first; a node whose volume cannot be "
 	"emptied stays Deleting, and is tried again until it can go.",
 	NO_OPT, AUTH, ctl_user_delete},
+
+    {"key make <user> <word:NAME>", "make an access key for a user's program",
+	"The program shows it as a Bearer token, as the password of Basic, or "
+	"as X-API-KEY. With create it can add and neither read, replace nor "
+	"delete; with repository it keeps backups: it reads, adds, and deletes "
+	"its own locks alone.\n\n"
+	"    nexusctl key make ann laptop --rights create --place /backups",
+	OPT(key_options), AUTH, ctl_key_make},
+    {"key ls <user>", "list a user's access keys", NULL, NO_OPT, AUTH,
+	ctl_key_ls},
+    {"key revoke <user> <word:KEY>", "end an access key, by id or name", NULL,
+	NO_OPT, AUTH, ctl_key_revoke},
 };
 const struct ctl_command_set ctl_auth_commands = {rows, NX_ARRAY_SIZE(rows)};

@@ -199,6 +199,23 @@ cell_text(const char *text, enum ctl_format format, char cell[CELL])
 	ctl_clean_text(text, cell, CELL);
 }
 
+/* Several strings, with commas between. */
+static void
+cell_words(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
+    char cell[CELL])
+{
+	char *const *words = *(char *const *const *)field_at(m, f);
+	size_t n = *(const size_t *)((const char *)m + f->quantifier_offset);
+	char text[CELL] = "";
+	size_t used = 0;
+
+	nx_assert(f->type == PROTOBUF_C_TYPE_STRING);
+	for (size_t i = 0; i < n && used < sizeof(text) - 1; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+		    "%s%s", i ? "," : "", words[i]);
+	cell_text(text, CTL_TEXT, cell);
+}
+
 static void
 cell_of(
     const ProtobufCMessage *m, const struct ctl_column *column, char cell[CELL])
@@ -211,6 +228,10 @@ cell_of(
 
 	nx_assert(f);
 	at = field_at(m, f);
+	if (f->label == PROTOBUF_C_LABEL_REPEATED) {
+		cell_words(m, f, cell);
+		return;
+	}
 	n = as_number(at, f->type);
 	if (f->type == PROTOBUF_C_TYPE_STRING)
 		cell_text(*(char *const *)at, column->format, cell);

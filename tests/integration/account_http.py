@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""What people do about their accounts over HTTP: access keys and what they are
+kept to, passwords changed and forgotten, mails that tell of it."""
+import base64
+import glob
+import os
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+import http_api
+from http_api import ask, call, code_for, equal, ok
+
+MAIL = http_api.NAME + "@example.org"
+OLD = "long enough to be good"
+NEW = "another one nobody knows"
+
+
+def key(name, rights, **more):
+    return call("/api/account/keys", {"name": name, "rights": rights, **more})
+
+
+class As:
+    """Requests with what @headers say, and no token."""
+    def __init__(self, headers):
+        self.headers = headers
+
+    def __enter__(self):
+        self.token, http_api.token = http_api.token, None
+        return self
+
+    def __exit__(self, *_):
+        http_api.token = self.token
+
+    def ask(self, method, path, body=None, **headers):
+        return ask(method, path, body, {**self.headers, **{
+            k.replace("_", "-"): v for k, v in headers.items()}})
+
+    def status(self, *request, **headers):
+        return self.ask(*request, **headers).status
+
+
+def bearer(secret):
+    return As({"Authorization": "Bearer " + secret})
+
+
+def basic(user, secret):
+    pair = base64.b64encode(f"{user}:{secret}".encode()).decode()
+    return As({"Authorization": "Basic " + pair})
+
+
+def file_at(path):
+    return "/api/fs/file?path=" + path
+
+
+def forms(secret):
+    """One key, in every form in which it is shown."""
+    for name, shown, wanted in (
+            ("Bearer", bearer(secret), 200),
+            ("X-API-KEY", As({"X-API-KEY": secret}), 200),
+            ("Basic", basic(http_api.NAME, secret), 200),
+            ("Basic with the address", basic(MAIL, secret), 200),
+            ("Basic without a name", basic("", secret), 200),
+            ("Basic with another's name", basic("nobody", secret), 401),
+            ("Basic with the password", basic(http_api.NAME, OLD), 401),
+            ("Bearer with another end", bearer(secret[:-1] + (
+                "0" if secret[-1] != "0" else "1")), 401),
+            ("two forms at once", As({"X-API-KEY": secret, "Authorization":
+                                      "Bearer " + secret}), 400)):
+        with shown as somebody:
+            equal("a key as " + name,
+                  somebody.status("GET", "/api/fs/ls?path=/"), wanted)
+
+
+def scopes():
+    call("/api/fs/mkdir", {"path": "/backups"})
+    ask("PUT", file_at("/secret"), b"secret")
+    a = key("backup", ["create"], place="/backups")
+    equal("a key that may only add, to one folder", a.status, 201)
+    with bearer(a.json["key"]) as k:
+        equal("it adds", k.status("PUT", file_at("/backups/a"), b"1"), 201)
+        equal("and replaces nothing",
+              k.status("PUT", file_at("/backups/a"), b"2"), 409)
+        for what, request in (
+                ("reads nothing", ("GET", "/api/fs/download?path=/backups/a")),
+                ("lists nothing", ("GET", "/api/fs/ls?path=/backups")),
+                ("deletes nothing",
+                 ("DELETE", "/api/fs/delete?path=/backups/a")),
+                ("adds nowhere else", ("PUT", file_at("/b"), b"x")),
+                ("nor by a way round",
+                 ("PUT", file_at("/backups/../b"), b"x")),
+                ("has no node", ("GET", "/api/nodes")),
+                ("makes no key", ("POST", "/api/account/keys",
+                                  b'{"name": "x", "rights": ["read"]}'))):
+            equal("it " + what, k.status(*request), 403)
+    equal("what it added is there", ask(
+        "GET", "/api/fs/download?path=/backups/a").body, b"1")
+
+    a = key("reader", "read", place="/backups")
+    with bearer(a.json["key"]) as k:
+        equal("one that reads reads", k.ask(
+            "GET", "/api/fs/download?path=/backups/a").body, b"1")
+        equal("and not elsewhere",
+              k.status("GET", "/api/fs/download?path=/secret"), 403)
+        ids = [f["id"] for f in ask("GET", "/api/files").json or []]
+        equal("and writes nothing",
+              k.status("PUT", file_at("/backups/c"), b"x"), 403)
+        ok(not ids or k.status("GET", "/api/files/" + ids[0]) in (403, 404),
+           "nor has it what it knows the id of")
+
+    a = key("repository", ["repository"], place="/backups")
+    with bearer(a.json["key"]) as k:
+        equal("a repository's key adds a lock", k.status(
+            "PUT", file_at("/backups/locks/1?parents=true"), b"x") in (
+                201, 400, 404), True)
+    call("/api/fs/mkdir", {"path": "/backups/locks", "parents": True})
+    with bearer(a.json["key"]) as k:
+        equal("it adds a lock",
+              k.status("PUT", file_at("/backups/locks/2"), b"x"), 201)
+        equal("and gives it back", k.status(
+            "DELETE", "/api/fs/delete?path=/backups/locks/2"), 200)
+        equal("and deletes nothing else", k.status(
+            "DELETE", "/api/fs/delete?path=/backups/a"), 403)
+
+
+def keys():
+    a = key("all", ["read", "write"])
+    equal("a key is made", a.status, 201)
+    secret = a.json["key"]
+    ok(secret.startswith("e2b_") and len(secret) == 84, "and told once")
+    forms(secret)
+    scopes()
+    equal("its name is taken", key("all", ["read"]).status, 409)
+    for what, wish in (("no rights", {"name": "x", "rights": []}),
+                       ("rights there are not", {"name": "x",
+                                                 "rights": ["root"]}),
+                       ("a place that goes up", {
+                           "name": "x", "rights": ["read"],
+                           "place": "/a/../b"}),
+                       ("a time that is over", {
+                           "name": "x", "rights": ["read"],
+                           "expires_at": 1000}),
+                       ("a member nobody knows", {
+                           "name": "x", "rights": ["read"], "scope": "/"})):
+        a = call("/api/account/keys", wish)
+        ok(a.status == 400 and len(a.json["error"]) > 20,
+           "a key with " + what + " is refused", (a.status, a.body))
+    listed = ask("GET", "/api/account/keys")
+    equal("they are listed", [k["name"] for k in listed.json],
+          ["all", "backup", "reader", "repository"])
+    ok(secret.encode() not in listed.body and "used_at" in listed.json[0],
+       "when they were used, and not what they are")
+
+    one = next(k for k in listed.json if k["name"] == "all")
+    with bearer(secret) as k:
+        equal("it is good", k.status("GET", "/api/fs/ls?path=/"), 200)
+    equal("it is revoked", ask("DELETE", "/api/account/keys/" + one[
+        "id"]).status, 200)
+    with bearer(secret) as k:
+        equal("and no good at once", k.status("GET", "/api/fs/ls?path=/"), 401)
+    equal("it is not there any more", ask(
+        "DELETE", "/api/account/keys/" + one["id"]).status, 404)
+    a = key("short", ["read"], expires_at=int(time.time()) + 3)
+    with bearer(a.json["key"]) as k:
+        equal("one that expires", k.status("GET", "/api/fs/ls?path=/"), 200)
+        until = time.monotonic() + 30
+        while (k.status("GET", "/api/fs/ls?path=/") != 401 and
+               time.monotonic() < until):
+            time.sleep(0.2)
+        equal("has expired", k.status("GET", "/api/fs/ls?path=/"), 401)
+
+
+def mailed(word):
+    """A mail to us with @word in its subject comes."""
+    for _ in range(100):
+        for name in glob.glob(os.environ["NEXUS_MAIL"] + "/new/*"):
+            with open(name) as message:
+                text = message.read()
+            if MAIL in text and word in text.split("\n\n")[0]:
+                os.unlink(name)
+                return True
+        time.sleep(0.1)
+    return False
+
+
+def passwords():
+    first = http_api.token
+    call("/auth/login/init", {"email": MAIL, "password": OLD})
+    a = call("/auth/login/verify", {"email": MAIL, "code": code_for(MAIL),
+                                    "client_name": "another"})
+    equal("somebody signs in by their address", a.status, 200)
+    other = a.json["token"]
+    a = call("/api/account/password", {"old_password": "not theirs at all",
+                                       "new_password": NEW})
+    equal("a password is not changed without the old one", a.status, 403)
+    a = call("/api/account/password", {"old_password": OLD,
+                                       "new_password": "sunshine1"})
+    equal("nor to one that is guessed first", a.status, 400)
+    a = call("/api/account/password", {"old_password": OLD,
+                                       "new_password": NEW})
+    equal("it is changed", a.status, 200)
+    equal("the session goes on", ask("GET", "/api/account").status, 200)
+    http_api.token = other
+    equal("others do not", ask("GET", "/api/account").status, 401)
+    ok(mailed("password was changed"), "a mail tells of it")
+    http_api.token = first
+    equal("it is shown once more", call(
+        "/auth/reauth", {"password": NEW}).status, 200)
+    equal("the old one is none", call(
+        "/auth/reauth", {"password": OLD}).status, 403)
+
+    http_api.token = None
+    known = call("/auth/reset/init", {"email": MAIL})
+    unknown = call("/auth/reset/init", {"email": "nobody-" + MAIL})
+    equal("who asks for a new one learns nothing",
+          (known.status, known.json["message"]),
+          (unknown.status, unknown.json["message"]))
+    a = call("/auth/reset/verify", {"email": MAIL, "code": code_for(MAIL),
+                                    "password": OLD + " again"})
+    equal("it is forgotten and chosen anew", a.status, 200)
+    http_api.token = first
+    equal("everybody is signed out", ask("GET", "/api/account").status, 401)
+    http_api.token = None
+    call("/auth/login/init", {"username": http_api.NAME,
+                              "password": OLD + " again"})
+    a = call("/auth/login/verify", {"email": MAIL, "code": code_for(MAIL)})
+    equal("the new one signs in", a.status, 200)
+    http_api.token = a.json["token"]
+
+
+def operator():
+    """What nexusctl does about keys."""
+    def ctl(*words):
+        return subprocess.run(["nexusctl", *words], capture_output=True,
+                              text=True)
+    made = ctl("-q", "key", "make", http_api.NAME, "theirs", "--rights",
+               "read,create", "--place", "/backups", "--expires", "+1d")
+    secret = made.stdout.strip()
+    ok(made.returncode == 0 and secret.startswith("e2b_"),
+       "an admin makes a key for somebody", made)
+    with bearer(secret) as k:
+        equal("which is good", k.status("GET", "/api/fs/ls?path=/backups"),
+              200)
+    listed = ctl("key", "ls", http_api.NAME)
+    ok("theirs" in listed.stdout and secret not in listed.stdout,
+       "lists them", listed)
+    equal("and revokes it", ctl("key", "revoke", http_api.NAME,
+                                "theirs").returncode, 0)
+    with bearer(secret) as k:
+        equal("so that it is none", k.status("GET", "/api/fs/ls"), 401)
+    equal("there is no such key", ctl("key", "revoke", http_api.NAME,
+                                      "theirs").returncode, 4)
+
+
+def main():
+    http_api.sign_up()
+    keys()
+    passwords()
+    operator()
+    for e in ask("GET", "/api/fs/ls").json:
+        ask("DELETE", "/api/fs/delete?path=/" + e["name"])
+    http_api.sign_out()
+    print("1..%d" % http_api.number)
+    return 1 if http_api.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
