@@ -20,17 +20,19 @@
 #define TRIES    10 /* when we lack descriptors or memory */
 #define RETRY_MS 500
 
-void
+int
 healer_drain(
     struct healer *h, struct volume *v, healer_drained *done, void *arg)
 {
 	struct drain *d = calloc(1, sizeof(*d));
 
-	nx_assert(d);
+	if (!d)
+		return -ENOMEM;
 	nx_assert(v->state == VOLUME_DRAINING);
 	*d = (struct drain){.volume = v, .done = done, .arg = arg};
 	TAILQ_INSERT_TAIL(&h->drains, d, entry);
 	healer_next(h);
+	return 0;
 }
 
 void

@@ -52,9 +52,9 @@ typedef void healer_drained(const struct drained *result, void *arg);
  * Sees to it that every chunk on @v has a replica elsewhere that was read,
  * whole, during the drain: bad ones are rewritten, missing ones made. @v takes
  * no new chunks meanwhile. @done gets what could not be done, however much it
- * is; nothing has been taken away yet.
+ * is; nothing has been taken away yet. 0, or -ENOMEM: then it is not called.
  */
-void healer_drain(
+int healer_drain(
     struct healer *h, struct volume *v, healer_drained *done, void *arg);
 
 /* Files with fewer replicas than they want, of which the catalogue knows: exact

@@ -261,18 +261,21 @@ step(struct proofs *p)
 		read_next(p, proof);
 }
 
-void
+int
 proof_start(struct proofs *p, struct volume *v, proof_done *done, void *arg)
 {
 	struct proof *proof = calloc(1, sizeof(*proof));
 
-	nx_assert(proof && v->attached);
+	if (!proof)
+		return -ENOMEM;
+	nx_assert(v->attached);
 	*proof = (struct proof){
 	    .s = p->s, .volume = v, .done = done, .arg = arg, .every = 1};
 	volume_ref(v);
 	TAILQ_INSERT_TAIL(&p->list, proof, entry);
 	if (!p->running)
 		step(p);
+	return 0;
 }
 
 /* --- by itself --------------------------------------------------------------*/
@@ -304,7 +307,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		if (v->proof_us == 0)
 			wait_longer(v);
 		else if (v->proof_us <= nx_now_us())
-			proof_start(p, v, NULL, NULL);
+			(void)proof_start(p, v, NULL, NULL); /* or later */
 	}
 }
 

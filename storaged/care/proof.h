@@ -17,11 +17,12 @@ struct proofs *proofs_new(struct storaged *s);
 struct proofs *proofs_free(struct proofs *p);
 
 /* Proves @v, which is attached, now. @done (may be NULL) learns how it went:
- * "" when the volume is trusted, else a sentence; @checked chunks were read. */
+ * "" when the volume is trusted, else a sentence; @checked chunks were read. 0, or
+ * -ENOMEM: then it is not called. */
 typedef void proof_done(
     struct storaged *s, const char *why_not, uint64_t checked, void *arg);
 struct volume;
-void
+int
 proof_start(struct proofs *p, struct volume *v, proof_done *done, void *arg);
 
 #endif

@@ -47,12 +47,13 @@ begin(int result, void *arg)
 	struct asked *asked = arg;
 	struct volume *v = volume_find(asked->s->volumes, asked->name);
 
-	if (result == 0 && v && volume_readable(v)) {
-		proof_start(asked->s->proofs, v, proven, asked);
+	if (result == 0)
+		result = v && volume_readable(v)
+		    ? proof_start(asked->s->proofs, v, proven, asked)
+		    : -ENODEV;
+	if (result == 0)
 		return;
-	}
-	nx_refuse_errno(
-	    asked->request, result < 0 ? result : -ENODEV, "trusting it");
+	nx_refuse_errno(asked->request, result, "trusting it");
 	free(asked);
 }
 

@@ -189,7 +189,9 @@ listed(int result, void *arg)
 		return;
 	}
 	job->doubts = job->s->volumes->doubts;
-	healer_drain(job->s->healer, job->volume, drained, job);
+	result = healer_drain(job->s->healer, job->volume, drained, job);
+	if (result < 0)
+		removal_call_off_errno(job, result);
 }
 
 /* Uploads being committed may have chunks here: let them be listed. */
