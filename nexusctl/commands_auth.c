@@ -8,6 +8,9 @@
 #define OPT(o)  o, NX_ARRAY_SIZE(o)
 #define NO_OPT  NULL, 0
 
+static const struct ctl_option create_options[] = {
+    {"mail", 0, "<word:ADDRESS>", NULL, "where mails for it go to"},
+};
 static const struct ctl_option key_options[] = {
     {"rights", 0, "<word:RIGHTS>", "read,write",
 	"read, write, create, nodes, functions, sandboxes, repository; with "
@@ -20,6 +23,11 @@ static const struct ctl_option key_options[] = {
 };
 
 static const struct ctl_command rows[] = {
+    {"user create <word:NAME>", "make an account for somebody",
+	"Whether registration is open or not. It has no password: whoever has "
+	"the address chooses one, with a code from /auth/reset/init.\n\n"
+	"    nexusctl user create ann --mail ann@example.org",
+	OPT(create_options), AUTH, ctl_user_create},
     {"user ls", "list users", NULL, NO_OPT, AUTH, ctl_user_ls},
     {"user info <user>", "show a user and the space used", NULL, NO_OPT,
 	AUTH | STORAGE, ctl_user_info},

@@ -199,6 +199,7 @@ int ctl_lambda_run(struct ctl *c);
 int ctl_key_ls(struct ctl *c);
 int ctl_key_make(struct ctl *c);
 int ctl_key_revoke(struct ctl *c);
+int ctl_user_create(struct ctl *c);
 int ctl_user_ls(struct ctl *c);
 int ctl_user_info(struct ctl *c);
 int ctl_user_disable(struct ctl *c);

@@ -76,6 +76,26 @@ ctl_user_info(struct ctl *c)
 	return 0;
 }
 
+int
+ctl_user_create(struct ctl *c)
+{
+	Nx__UserCreateRequest request = NX__USER_CREATE_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	int exit;
+
+	if (!ctl_option(c->args, "mail")->set)
+		return ctl_failf(c, NX__STATUS__INVALID,
+		    "say where mails go to: --mail ADDRESS");
+	request.username = ctl_text(c, "NAME");
+	request.email = ctl_option_text(c, "mail");
+	exit = ctl_ask(c, nx_ask_auth_user_create(&request), &reply);
+	return exit ? exit
+		    : ctl_done(c, reply.body, "id",
+			  "%s is there, without a password: a mail says how to "
+			  "choose one (/auth/reset)",
+			  request.username);
+}
+
 static int
 set_disabled(struct ctl *c, bool disabled)
 {

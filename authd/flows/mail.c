@@ -91,6 +91,11 @@ static const struct {
 	"If it was not you, choose another one at once, at /auth/reset\n"
 	"with this address, and look at your access keys.\n",
 	0},
+    [AUTH_MAIL_CREATED] = {"You have a Nexus account",
+	"An administrator has made an account for you at Nexus, with this\n"
+	"address. Choose a password for it, at /auth/reset with this\n"
+	"address, and sign in.\n",
+	0},
     [AUTH_MAIL_KEY] = {"A Nexus access key was made",
 	"An access key was made for your Nexus account just now: a\n"
 	"program that has it can act for you, as far as the key goes.\n"

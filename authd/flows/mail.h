@@ -21,6 +21,7 @@ enum auth_mail_kind {
 	AUTH_MAIL_RESET,        /* @code: for a new password */
 	AUTH_MAIL_NO_ACCOUNT,   /* somebody wants a new password without one */
 	AUTH_MAIL_PASSWORD,     /* it was changed */
+	AUTH_MAIL_CREATED,      /* an administrator made an account */
 	AUTH_MAIL_KEY,          /* an access key was made */
 	AUTH_MAIL_MAX
 };

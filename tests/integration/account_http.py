@@ -4,13 +4,14 @@ kept to, passwords changed and forgotten, mails that tell of it."""
 import base64
 import glob
 import os
+import re
 import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
 import http_api
-from http_api import ask, call, code_for, equal, ok
+from http_api import ask, call, equal, ok
 
 MAIL = http_api.NAME + "@example.org"
 OLD = "long enough to be good"
@@ -171,17 +172,37 @@ def keys():
         equal("has expired", k.status("GET", "/api/fs/ls?path=/"), 401)
 
 
-def mailed(word):
-    """A mail to us with @word in its subject comes."""
-    for _ in range(100):
-        for name in glob.glob(os.environ["NEXUS_MAIL"] + "/new/*"):
+def mails(wanted):
+    """What wanted(head, body) gives of the first mail for which it is not None;
+    that is removed. None: no such mail comes."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        for name in sorted(glob.glob(os.environ["NEXUS_MAIL"] + "/new/*")):
             with open(name) as message:
-                text = message.read()
-            if MAIL in text and word in text.split("\n\n")[0]:
+                head, body = message.read().split("\n\n", 1)
+            found = wanted(head, body)
+            if found is not None:
                 os.unlink(name)
-                return True
+                return found
         time.sleep(0.1)
-    return False
+    return None
+
+
+def is_to(head, mail):
+    return re.search(r"^To: <?%s>?$" % re.escape(mail), head, re.M)
+
+
+def code_for(mail):
+    def code(head, body):
+        found = re.search(r"^(\d{6})$", body, re.M)
+        return found.group(1) if found and is_to(head, mail) else None
+    return mails(code) or "none"
+
+
+def mailed(word, mail=MAIL):
+    """A mail with @word in its subject comes."""
+    return mails(lambda head, _: True if word in head and is_to(
+        head, mail) else None)
 
 
 def passwords():
@@ -212,7 +233,7 @@ def passwords():
 
     http_api.token = None
     known = call("/auth/reset/init", {"email": MAIL})
-    unknown = call("/auth/reset/init", {"email": "nobody-" + MAIL})
+    unknown = call("/auth/reset/init", {"email": "nobody@example.org"})
     equal("who asks for a new one learns nothing",
           (known.status, known.json["message"]),
           (unknown.status, unknown.json["message"]))
@@ -249,6 +270,20 @@ def operator():
                                 "theirs").returncode, 0)
     with bearer(secret) as k:
         equal("so that it is none", k.status("GET", "/api/fs/ls"), 401)
+    ctl("user", "create", http_api.NAME + "x", "--mail", "x" + MAIL)
+    ok(mailed("You have a Nexus account", "x" + MAIL), "who gets one is told by mail")
+    with As({}):
+        equal("an account an admin made has no password", call(
+            "/auth/login/init", {"username": http_api.NAME + "x",
+                                 "password": "*" * 8}).status, 401)
+        call("/auth/reset/init", {"email": "x" + MAIL})
+        equal("its owner chooses one", call("/auth/reset/verify", {
+            "email": "x" + MAIL, "code": code_for("x" + MAIL),
+            "password": NEW}).status, 200)
+        equal("and signs in", call("/auth/login/init", {
+            "username": http_api.NAME + "x", "password": NEW}).status, 200)
+    equal("and goes", ctl("user", "delete", http_api.NAME + "x").returncode,
+          0)
     equal("there is no such key", ctl("key", "revoke", http_api.NAME,
                                       "theirs").returncode, 4)
 
