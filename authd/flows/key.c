@@ -12,6 +12,7 @@
 #include "authd/flows/audit.h"
 #include "authd/flows/caller.h"
 #include "authd/flows/key.h"
+#include "authd/flows/mail.h"
 #include "authd/flows/notice.h"
 #include "common/err.h"
 #include "common/place.h"
@@ -184,8 +185,11 @@ on_made(int result, void *arg)
 		    "The account is not there any more.");
 	else if (result < 0)
 		nx_refuse_errno(m->r, result, "The key could not be stored");
-	else
+	else {
+		(void)auth_mail_send(
+		    m->a, AUTH_MAIL_KEY, m->owner.email, "", NULL, NULL);
 		answer_made(m);
+	}
 	sodium_memzero(m, sizeof(*m));
 	free(m);
 }

@@ -130,6 +130,7 @@ def keys():
     equal("a key is made", a.status, 201)
     secret = a.json["key"]
     ok(secret.startswith("e2b_") and len(secret) == 84, "and told once")
+    ok(mailed("access key was made"), "a mail tells of it")
     forms(secret)
     scopes()
     equal("its name is taken", key("all", ["read"]).status, 409)
