@@ -23,7 +23,25 @@
 static int
 write_purge(struct nx_db *db, void *arg)
 {
-	return auth_store_purge(db, auth_now(arg));
+	struct authd *a = arg;
+	int64_t days = (int64_t)a->conf->audit_days;
+	int r = auth_store_purge(db, auth_now(a));
+
+	if (r == 0)
+		r = auth_audit_purge(
+		    db, auth_now(a) - days * 86400, a->conf->audit_rows);
+	a->purge_more = r == 1;
+	return r < 0 ? r : 0;
+}
+
+/* The audit's in steps. */
+static void
+on_purged(int result, void *arg)
+{
+	struct authd *a = arg;
+
+	if (result == 0 && a->purge_more && !a->closing)
+		nx_db_write(a->db, write_purge, on_purged, a);
 }
 
 /* Notices that failed are tried again, what has expired is removed. */
@@ -36,7 +54,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	auth_notice_pump(a);
 	if (++a->ticks % PURGE_TICKS == 0)
-		nx_db_write(a->db, write_purge, NULL, a);
+		nx_db_write(a->db, write_purge, on_purged, a);
 }
 
 static int

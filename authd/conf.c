@@ -24,6 +24,8 @@ const struct nx_conf_key auth_conf_keys[] = {
     KEY(guesses_per_account, "30", 1, 1000000),
     KEY(keys_per_user, "100", 1, 10000),
     KEY(key_days, "0", 0, 36500),
+    KEY(audit_days, "400", 1, 36500),
+    KEY(audit_rows, "1000000", 1000, 1000000000),
     {"authd", "registration", NX_CONF_STRING,
 	offsetof(struct auth_conf, registration), "open", 0, 0},
     {"authd", "rp_id", NX_CONF_STRING, offsetof(struct auth_conf, rp_id),

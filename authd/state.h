@@ -27,10 +27,11 @@ struct auth_conf {
 	uint64_t failures_per_account; /* per hour, from unknown addresses */
 	uint64_t guesses_per_account;  /* of codes, by others, per hour */
 	uint64_t keys_per_user;
-	uint64_t key_days;  /* most that a key is good; 0: any */
-	char *registration; /* "open" or "closed" */
-	char *rp_id;        /* the name passkeys are made for */
-	char *origins;      /* pages that may use them, by commas */
+	uint64_t audit_days, audit_rows; /* that are kept */
+	uint64_t key_days;               /* most that a key is good; 0: any */
+	char *registration;              /* "open" or "closed" */
+	char *rp_id;                     /* the name passkeys are made for */
+	char *origins; /* pages that may use them, by commas */
 };
 extern const struct nx_conf_key auth_conf_keys[];
 extern const size_t auth_conf_count;
@@ -70,6 +71,7 @@ struct authd {
 	LIST_HEAD(, auth_mail) mails;
 	struct event *tick;
 	unsigned ticks;
+	bool purge_more; /* there is more that retention wants to go */
 	uint64_t mails_failed;
 	bool closing;
 	void (*confine)(void); /* before the first thread; NULL in tests */

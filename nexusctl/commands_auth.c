@@ -8,6 +8,12 @@
 #define OPT(o)  o, NX_ARRAY_SIZE(o)
 #define NO_OPT  NULL, 0
 
+static const struct ctl_option audit_options[] = {
+    {"of", 0, "<user>", NULL, "what concerns this user alone"},
+    {"event", 0, "<word:EVENT>", NULL, "of this kind, as login"},
+    {"since", 0, "<moment>", NULL, "from then on, as -1d"},
+    {"until", 0, "<moment>", NULL, "and not after"},
+};
 static const struct ctl_option create_options[] = {
     {"mail", 0, "<word:ADDRESS>", NULL, "where mails for it go to"},
 };
@@ -54,5 +60,17 @@ static const struct ctl_command rows[] = {
 	ctl_key_ls},
     {"key revoke <user> <word:KEY>", "end an access key, by id or name", NULL,
 	NO_OPT, AUTH, ctl_key_revoke},
+
+    {"audit", "list what has happened to accounts",
+	"Who signed in, changed a password, made or lost a key, and from "
+	"where; "
+	"the oldest first.\n\n"
+	"    nexusctl audit --since -1d",
+	OPT(audit_options), AUTH, ctl_audit},
+    {"audit verify", "look whether the audit is as it was written",
+	"Each row has a MAC over the one before, under a key that is not in "
+	"the database: what was changed, taken out, put in or cut off shows. "
+	"Exits with 9 then, and names the first such row.",
+	NO_OPT, AUTH, ctl_audit_verify},
 };
 const struct ctl_command_set ctl_auth_commands = {rows, NX_ARRAY_SIZE(rows)};

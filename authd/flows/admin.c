@@ -12,6 +12,7 @@
 
 #include "authd/state.h"
 #include "authd/flows/admin.h"
+#include "authd/flows/audit.h"
 #include "authd/flows/notice.h"
 #include "authd/flows/revoke.h"
 #include "common/err.h"
@@ -123,6 +124,17 @@ revoke_user(struct nx_db *db, struct change *c)
 	    auth_now(c->a), &c->notice);
 }
 
+static int
+tell(struct nx_db *db, struct change *c, const char *event)
+{
+	struct auth_event e = {.event = event,
+	    .actor = "admin",
+	    .user_id = c->user.id,
+	    .username = c->user.username};
+
+	return auth_audit(c->a, db, &e);
+}
+
 /* The body of the request is read here, where the user is: nothing decided before
  * the transaction can be old. 1: there is no such user. */
 static int
@@ -141,7 +153,9 @@ write_disabled(struct nx_db *db, void *arg)
 		r = auth_code_drop(db, AUTH_CODE_LOGIN, c->user.email);
 	if (r == 0 && q->disabled)
 		r = auth_sessions_end(c->a, db, c->user.id, NULL, &c->notice);
-	return r;
+	return r < 0
+	    ? r
+	    : tell(db, c, q->disabled ? "user-disabled" : "user-enabled");
 }
 
 /* Revoked first, so that what is answered for is the revocation, which is quick;
@@ -158,6 +172,8 @@ write_deleted(struct nx_db *db, void *arg)
 	if (r <= 0)
 		return r < 0 ? r : 1;
 	r = revoke_user(db, c);
+	if (r == 0)
+		r = tell(db, c, "user-deleted");
 	if (r == 0)
 		r = auth_user_delete(db, c->user.id);
 	if (r == 0)

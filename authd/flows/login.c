@@ -15,10 +15,12 @@
  * A login owns itself until it has been answered or refused; each of its steps
  * is called once, by the one before.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "authd/flows/factor.h"
+#include "authd/flows/audit.h"
 #include "authd/flows/flow.h"
 #include "authd/flows/limits.h"
 #include "authd/flows/mail.h"
@@ -35,6 +37,7 @@ struct login {
 	struct auth_user user; /* id 0: there is no such user */
 	struct auth_code code;
 	char digits[AUTH_CODE_LEN + 1];
+	char client[AUTH_ADDRESS_MAX + 1];
 };
 
 /* The end of every way: nothing of a password or a code stays in memory. */
@@ -152,6 +155,19 @@ make_code(struct login *l)
 	nx_db_write(l->a->db, write_login, on_written, l);
 }
 
+/* Of an account alone: a name that is nobody's may be a password. */
+static void
+tell_refused(struct login *l)
+{
+	struct auth_event e = {.event = "login",
+	    .user_id = l->user.id,
+	    .username = l->user.username,
+	    .client = l->client,
+	    .result = "refused"};
+
+	auth_audit_alone(l->a, &e);
+}
+
 static void
 on_verified(struct auth_pw *pw)
 {
@@ -164,6 +180,8 @@ on_verified(struct auth_pw *pw)
 		refuse(l, NX__STATUS__UNAVAILABLE, AUTH_BUSY);
 		return;
 	}
+	if (pw->result == 0 && l->user.id != 0)
+		tell_refused(l);
 	if (pw->result == 0 || l->user.id == 0) {
 		refuse(l, NX__STATUS__UNAUTHENTICATED, AUTH_WRONG_PASSWORD);
 		return;
@@ -231,6 +249,7 @@ serve_auth_login_init(
 	l->r = r;
 	l->pw.done = on_verified;
 	l->pw.arg = l;
+	(void)snprintf(l->client, sizeof(l->client), "%s", q->client);
 	error = look_up(l, q->username, q->client, &known);
 	if (error < 0) {
 		nx_refuse_errno(r, error, "The users could not be read");

@@ -8,6 +8,8 @@
 #ifndef AUTHD_STORE_AUDIT_H
 #define AUTHD_STORE_AUDIT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/db.h"
@@ -34,5 +36,57 @@ struct auth_event {
 /* In the transaction of what it tells of. 0 or -errno. */
 int auth_audit_put(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
     int64_t at, const struct auth_event *e);
+
+/* A row as it is kept. */
+#define AUTH_AUDIT_TEXT 256
+enum auth_audit_word {
+	AUTH_AUDIT_SOURCE,
+	AUTH_AUDIT_EVENT,
+	AUTH_AUDIT_ACTOR,
+	AUTH_AUDIT_USERNAME,
+	AUTH_AUDIT_CLIENT,
+	AUTH_AUDIT_SESSION,
+	AUTH_AUDIT_RESULT,
+	AUTH_AUDIT_DETAIL,
+	AUTH_AUDIT_WORDS
+};
+struct auth_audit_row {
+	uint64_t seq, user_id;
+	int64_t at;
+	char word[AUTH_AUDIT_WORDS][AUTH_AUDIT_TEXT + 1];
+	uint8_t mac[AUTH_AUDIT_MAC_LEN];
+};
+
+/* Which rows; zeros and NULL: all. */
+struct auth_audit_filter {
+	uint64_t user_id;
+	const char *event;
+	int64_t since, until;
+};
+/*
+ * The oldest first, those after *after, which moves on to the last that was looked
+ * at: some hundreds at most, so there may be none and still more to come. *ret_end:
+ * there is no more. Number or -errno.
+ */
+int auth_audit_list(struct nx_db *db, const struct auth_audit_filter *f,
+    uint64_t *after, struct auth_audit_row *ret_rows, size_t max,
+    bool *ret_end);
+
+/* A walk along the chain, some rows at a time. Zero it first. */
+struct auth_audit_walk {
+	uint64_t rows, first, last; /* first: of those that are kept */
+	uint64_t broken;            /* seq; 0: none */
+	const char *why;            /* NULL: all is well, as far as it went */
+	uint8_t mac[AUTH_AUDIT_MAC_LEN];
+	bool begun;
+};
+/* 1: there is more to look at; 0: the end, or something is broken; -errno. */
+int auth_audit_step(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
+    struct auth_audit_walk *w);
+/*
+ * Removes from the beginning what is older than @before, and of the rest all but
+ * @keep rows; some at a time: 1: there is more. 0 or -errno.
+ */
+int auth_audit_purge(struct nx_db *db, int64_t before, uint64_t keep);
 
 #endif

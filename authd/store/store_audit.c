@@ -8,18 +8,6 @@
 #include "common/err.h"
 #include "common/limits.h"
 
-#define TEXT_MAX 256
-
-/* The texts of a row, in the order in which they are sealed. */
-enum { SOURCE, EVENT, ACTOR, USERNAME, CLIENT, SESSION, RESULT, DETAIL, TEXTS };
-
-struct row {
-	uint64_t seq, user_id;
-	int64_t at;
-	char text[TEXTS][TEXT_MAX + 1];
-	uint8_t mac[AUTH_AUDIT_MAC_LEN];
-};
-
 static void
 seal_number(crypto_generichash_state *h, uint64_t n)
 {
@@ -31,7 +19,7 @@ seal_number(crypto_generichash_state *h, uint64_t n)
 }
 
 static void
-seal_row(struct row *row, const uint8_t key[AUTH_AUDIT_KEY_LEN],
+seal_row(struct auth_audit_row *row, const uint8_t key[AUTH_AUDIT_KEY_LEN],
     const uint8_t before[AUTH_AUDIT_MAC_LEN])
 {
 	crypto_generichash_state h;
@@ -42,27 +30,27 @@ seal_row(struct row *row, const uint8_t key[AUTH_AUDIT_KEY_LEN],
 	seal_number(&h, row->seq);
 	seal_number(&h, (uint64_t)row->at);
 	seal_number(&h, row->user_id);
-	for (size_t i = 0; i < TEXTS; i++) {
-		size_t len = strlen(row->text[i]);
+	for (size_t i = 0; i < AUTH_AUDIT_WORDS; i++) {
+		size_t len = strlen(row->word[i]);
 
 		seal_number(&h, len);
 		crypto_generichash_update(
-		    &h, (const uint8_t *)row->text[i], len);
+		    &h, (const uint8_t *)row->word[i], len);
 	}
 	crypto_generichash_final(&h, row->mac, sizeof(row->mac));
 }
 
 static void
-fill_text(struct row *row, size_t i, const char *text)
+fill_text(struct auth_audit_row *row, size_t i, const char *text)
 {
 	(void)snprintf(
-	    row->text[i], sizeof(row->text[i]), "%s", text ? text : "");
-	nx_text_repair(row->text[i]);
+	    row->word[i], sizeof(row->word[i]), "%s", text ? text : "");
+	nx_text_repair(row->word[i]);
 }
 
 /* Who has seen a session's id could revoke it; a mark tells sessions apart. */
 static void
-fill_session(struct row *row, const uint8_t *session)
+fill_session(struct auth_audit_row *row, const uint8_t *session)
 {
 	uint8_t mark[8];
 
@@ -70,20 +58,21 @@ fill_session(struct row *row, const uint8_t *session)
 		return;
 	crypto_generichash(
 	    mark, sizeof(mark), session, NX_SESSION_LEN, NULL, 0);
-	sodium_bin2hex(row->text[SESSION], TEXT_MAX + 1, mark, sizeof(mark));
+	sodium_bin2hex(row->word[AUTH_AUDIT_SESSION], AUTH_AUDIT_TEXT + 1, mark,
+	    sizeof(mark));
 }
 
 static void
-fill(struct row *row, const struct auth_event *e)
+fill(struct auth_audit_row *row, const struct auth_event *e)
 {
 	row->user_id = e->user_id;
-	fill_text(row, SOURCE, e->source ? e->source : "authd");
-	fill_text(row, EVENT, e->event);
-	fill_text(row, ACTOR, e->actor);
-	fill_text(row, USERNAME, e->username);
-	fill_text(row, CLIENT, e->client);
-	fill_text(row, RESULT, e->result ? e->result : "ok");
-	fill_text(row, DETAIL, e->detail);
+	fill_text(row, AUTH_AUDIT_SOURCE, e->source ? e->source : "authd");
+	fill_text(row, AUTH_AUDIT_EVENT, e->event);
+	fill_text(row, AUTH_AUDIT_ACTOR, e->actor);
+	fill_text(row, AUTH_AUDIT_USERNAME, e->username);
+	fill_text(row, AUTH_AUDIT_CLIENT, e->client);
+	fill_text(row, AUTH_AUDIT_RESULT, e->result ? e->result : "ok");
+	fill_text(row, AUTH_AUDIT_DETAIL, e->detail);
 	fill_session(row, e->session);
 }
 
@@ -104,15 +93,17 @@ read_end(
 }
 
 static int
-insert(struct nx_db *db, const struct row *w)
+insert(struct nx_db *db, const struct auth_audit_row *w)
 {
 	int r = nx_db_exec(db,
 	    "INSERT INTO audit (seq, at, user_id, source, event, actor,"
 	    " username, client, session, result, detail, mac)"
 	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	    "uiussssssssb", w->seq, w->at, w->user_id, w->text[SOURCE],
-	    w->text[EVENT], w->text[ACTOR], w->text[USERNAME], w->text[CLIENT],
-	    w->text[SESSION], w->text[RESULT], w->text[DETAIL], w->mac,
+	    "uiussssssssb", w->seq, w->at, w->user_id,
+	    w->word[AUTH_AUDIT_SOURCE], w->word[AUTH_AUDIT_EVENT],
+	    w->word[AUTH_AUDIT_ACTOR], w->word[AUTH_AUDIT_USERNAME],
+	    w->word[AUTH_AUDIT_CLIENT], w->word[AUTH_AUDIT_SESSION],
+	    w->word[AUTH_AUDIT_RESULT], w->word[AUTH_AUDIT_DETAIL], w->mac,
 	    sizeof(w->mac));
 
 	return r < 0
@@ -126,7 +117,7 @@ auth_audit_put(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
     int64_t at, const struct auth_event *e)
 {
 	uint8_t before[AUTH_AUDIT_MAC_LEN];
-	struct row row = {.at = at};
+	struct auth_audit_row row = {.at = at};
 	int r = read_end(db, &row.seq, before);
 
 	nx_assert(e->event);
@@ -136,4 +127,200 @@ auth_audit_put(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
 	fill(&row, e);
 	seal_row(&row, key, before);
 	return insert(db, &row);
+}
+
+/* --- reading ----------------------------------------------------------------*/
+
+#define COLUMNS                                                              \
+	"seq, at, user_id, source, event, actor, username, client, session," \
+	" result, detail, mac"
+#define LOOKED 500 /* rows, in one go */
+
+static int
+read_row(sqlite3_stmt *s, struct auth_audit_row *ret_row)
+{
+	struct auth_audit_row *w = ret_row;
+	bool whole = nx_db_blob(s, 11, w->mac, sizeof(w->mac));
+
+	w->seq = (uint64_t)sqlite3_column_int64(s, 0);
+	w->at = sqlite3_column_int64(s, 1);
+	w->user_id = (uint64_t)sqlite3_column_int64(s, 2);
+	for (int i = 0; i < AUTH_AUDIT_WORDS; i++)
+		whole &= nx_db_text(s, 3 + i, w->word[i], sizeof(w->word[i]));
+	return whole ? 0 : -EBADMSG;
+}
+
+static bool
+wanted(const struct auth_audit_filter *f, const struct auth_audit_row *w)
+{
+	return (!f->event || *f->event == '\0' ||
+		   strcmp(w->word[AUTH_AUDIT_EVENT], f->event) == 0) &&
+	    w->at >= f->since && (f->until == 0 || w->at <= f->until);
+}
+
+/* Of one user by an index, or all there are. */
+static int
+select_after(struct nx_db *db, const struct auth_audit_filter *f,
+    uint64_t after, sqlite3_stmt **ret)
+{
+	return f->user_id != 0
+	    ? nx_db_query(db, ret,
+		  "SELECT " COLUMNS " FROM audit INDEXED BY audit_user"
+		  " WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+		  "uui", f->user_id, after, (int64_t)LOOKED)
+	    : nx_db_query(db, ret,
+		  "SELECT " COLUMNS
+		  " FROM audit WHERE seq > ? ORDER BY seq LIMIT ?",
+		  "ui", after, (int64_t)LOOKED);
+}
+
+int
+auth_audit_list(struct nx_db *db, const struct auth_audit_filter *f,
+    uint64_t *after, struct auth_audit_row *ret_rows, size_t max, bool *ret_end)
+{
+	sqlite3_stmt *s;
+	size_t n = 0, looked = 0;
+	int r = select_after(db, f, *after, &s);
+
+	while (r == 1 && n < max) {
+		r = read_row(s, &ret_rows[n]);
+		if (r < 0)
+			break;
+		*after = ret_rows[n].seq;
+		looked++;
+		n += wanted(f, &ret_rows[n]);
+		r = nx_db_next(s);
+	}
+	sqlite3_reset(s);
+	*ret_end = r == 0 && n < max && looked < LOOKED;
+	return r < 0 ? r : (int)n;
+}
+
+/* --- the chain --------------------------------------------------------------*/
+
+static int
+begin_walk(struct nx_db *db, struct auth_audit_walk *w)
+{
+	sqlite3_stmt *s;
+	int r = nx_db_query(
+	    db, &s, "SELECT first_seq, first_mac FROM audit_ends", "");
+
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	w->last = (uint64_t)sqlite3_column_int64(s, 0);
+	w->first = w->last + 1;
+	w->begun = nx_db_blob(s, 1, w->mac, sizeof(w->mac));
+	sqlite3_reset(s);
+	return w->begun ? 0 : -EBADMSG;
+}
+
+static void
+broken(struct auth_audit_walk *w, uint64_t seq, const char *why)
+{
+	w->broken = seq;
+	w->why = why;
+}
+
+static void
+look_at(const uint8_t *key, struct auth_audit_walk *w,
+    const struct auth_audit_row *row)
+{
+	struct auth_audit_row sealed = *row;
+
+	w->rows++;
+	if (row->seq != w->last + 1) {
+		broken(w, w->last + 1, "rows are missing from here on");
+		return;
+	}
+	seal_row(&sealed, key, w->mac);
+	if (sodium_memcmp(sealed.mac, row->mac, sizeof(row->mac)) != 0) {
+		broken(w, row->seq, "this row is not what was written");
+		return;
+	}
+	w->last = row->seq;
+	memcpy(w->mac, row->mac, sizeof(w->mac));
+}
+
+/* What was written last is there too. */
+static int
+end_walk(struct nx_db *db, struct auth_audit_walk *w)
+{
+	uint8_t mac[AUTH_AUDIT_MAC_LEN];
+	uint64_t seq;
+	int r = read_end(db, &seq, mac);
+
+	if (r < 0)
+		return r;
+	if (seq != w->last || sodium_memcmp(mac, w->mac, sizeof(mac)) != 0)
+		broken(w, w->last + 1, "the end is missing");
+	return 0;
+}
+
+int
+auth_audit_step(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
+    struct auth_audit_walk *w)
+{
+	static const struct auth_audit_filter all;
+	struct auth_audit_row row;
+	sqlite3_stmt *s;
+	uint64_t looked = w->rows;
+	int r = w->begun ? 0 : begin_walk(db, w);
+
+	if (r == 0)
+		r = select_after(db, &all, w->last, &s);
+	while (r == 1 && !w->why) {
+		r = read_row(s, &row);
+		if (r == -EBADMSG)
+			broken(w, row.seq, "this row is not what was written");
+		else
+			look_at(key, w, &row);
+		if (!w->why)
+			r = nx_db_next(s);
+	}
+	if (w->why) {
+		sqlite3_reset(s);
+		return 0;
+	}
+	if (r < 0 || w->rows - looked == LOOKED)
+		return r < 0 ? r : 1;
+	return end_walk(db, w);
+}
+
+/* --- retention --------------------------------------------------------------*/
+
+/* The last row that may go now; 0: none. */
+static int
+find_last(struct nx_db *db, int64_t before, uint64_t keep, uint64_t *ret_seq)
+{
+	sqlite3_stmt *s;
+	int r = nx_db_query(db, &s,
+	    "SELECT max(seq) FROM (SELECT seq, at FROM audit ORDER BY seq"
+	    " LIMIT ?) WHERE at < ? OR seq <= (SELECT last_seq FROM audit_ends)"
+	    " - ?",
+	    "iiu", (int64_t)LOOKED, before, keep);
+
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	*ret_seq = (uint64_t)sqlite3_column_int64(s, 0);
+	sqlite3_reset(s);
+	return 0;
+}
+
+int
+auth_audit_purge(struct nx_db *db, int64_t before, uint64_t keep)
+{
+	uint64_t last;
+	int r = find_last(db, before, keep, &last);
+
+	if (r < 0 || last == 0)
+		return r;
+	/* The beginning moves first: the trigger lets go of what is before it. */
+	r = nx_db_exec(db,
+	    "UPDATE audit_ends SET first_seq = ?1,"
+	    " first_mac = (SELECT mac FROM audit WHERE seq = ?1)",
+	    "u", last);
+	if (r == 0)
+		r = nx_db_exec(
+		    db, "DELETE FROM audit WHERE seq <= ?", "u", last);
+	return r < 0 ? r : 1;
 }

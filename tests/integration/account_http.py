@@ -3,6 +3,7 @@
 kept to, passwords changed and forgotten, mails that tell of it."""
 import base64
 import glob
+import json
 import os
 import re
 import subprocess
@@ -285,6 +286,16 @@ def operator():
             "username": http_api.NAME + "x", "password": NEW}).status, 200)
     equal("and goes", ctl("user", "delete", http_api.NAME + "x").returncode,
           0)
+    seen = ctl("-o", "json", "audit", "--of", http_api.NAME).stdout
+    events = [e["event"] for e in json.loads(seen)]
+    ok(all(e in events for e in (
+        "registered", "login", "key-made", "key-revoked", "password-changed",
+        "password-reset", "signed-in-again")), "the audit has it all", events)
+    ok(OLD not in seen and NEW not in seen and secret not in seen,
+       "and no secret")
+    a = ctl("audit", "verify")
+    ok(a.returncode == 0 and "as they were written" in a.stdout,
+       "which is whole", a)
     equal("there is no such key", ctl("key", "revoke", http_api.NAME,
                                       "theirs").returncode, 4)
 

@@ -256,6 +256,8 @@ h_setup(void **state)
 	    .failures_per_account = 100,
 	    .guesses_per_account = 30,
 	    .keys_per_user = 5,
+	    .audit_days = 400,
+	    .audit_rows = 1000000,
 	    .registration = h_open,
 	    .rp_id = h_rp_id,
 	    .origins = h_origins};

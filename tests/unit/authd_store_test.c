@@ -1,4 +1,4 @@
-/* The database of authd: from an older one, its audit, and what a user leaves. */
+/* The database of authd: from an older one, and what a user leaves. */
 #include "tests/unit/authd_harness.h"
 
 static void
@@ -142,65 +142,6 @@ test_the_oldest_session_makes_room(void **state)
 	    number(h->a.db, "SELECT min(created_at) FROM sessions"), 1005);
 }
 
-/* --- the audit --------------------------------------------------------------*/
-
-static void
-refused(struct nx_db *db, const char *sql)
-{
-	assert_int_equal(
-	    sqlite3_exec(nx_db_handle(db), sql, NULL, NULL, NULL) & 0xff,
-	    SQLITE_CONSTRAINT);
-}
-
-static void
-test_the_audit_tells(void **state)
-{
-	struct harness *h = *state;
-	char token[2049];
-
-	h_user(h, "alice", token);
-	assert_int_equal(number(h->a.db,
-			     "SELECT count(*) FROM audit"
-			     " WHERE event = 'registered' AND result = 'ok'"
-			     " AND username = 'alice' AND user_id = 1"
-			     " AND client <> '' AND session <> ''"),
-	    1);
-	assert_int_equal(
-	    number(h->a.db,
-		"SELECT last_seq = (SELECT max(seq) FROM audit)"
-		" AND last_mac = (SELECT mac FROM audit ORDER BY seq DESC"
-		" LIMIT 1) FROM audit_ends"),
-	    1);
-	refused(h->a.db, "UPDATE audit SET result = 'refused'");
-	refused(h->a.db, "DELETE FROM audit");
-	run(h->a.db, "UPDATE audit_ends SET first_seq = last_seq");
-	run(h->a.db, "DELETE FROM audit");
-}
-
-static void
-test_the_audit_takes_any_text(void **state)
-{
-	struct harness *h = *state;
-	char longest[2000];
-	struct auth_event e = {.event = "tried",
-	    .username = "a\nresult=ok",
-	    .client = longest,
-	    .detail = "a\x01z"};
-
-	memset(longest, 'x', sizeof(longest) - 1);
-	longest[sizeof(longest) - 1] = '\0';
-	auth_audit_alone(&h->a, &e);
-	h_settle(h);
-	for (int i = 0;
-	     i < 100 && number(h->a.db, "SELECT count(*) FROM audit") == 0; i++)
-		event_base_loop(h->base, EVLOOP_ONCE);
-	assert_int_equal(
-	    number(h->a.db,
-		"SELECT count(*) FROM audit WHERE length(client) = 256"
-		" AND detail = 'a?z'"),
-	    1);
-}
-
 /* --- sealed -----------------------------------------------------------------*/
 
 static void
@@ -255,8 +196,6 @@ main(void)
 	    cmocka_unit_test(test_an_older_one),
 	    T(test_every_table_is_emptied),
 	    T(test_the_oldest_session_makes_room),
-	    T(test_the_audit_tells),
-	    T(test_the_audit_takes_any_text),
 	    T(test_sealed),
 	    T(test_secrets),
 	};

@@ -62,6 +62,8 @@ static const struct {
     {"ACCOUNT_RESET_INIT", "g", "a", false},
     {"ACCOUNT_RESET_VERIFY", "g", "a", false},
     {"ACCOUNT_REAUTH", "g", "a", false},
+    {"AUDIT_LIST", "gA", "a", false},
+    {"AUDIT_VERIFY", "A", "a", false},
     {"AUTH_STATUS", "A", "a", false},
     {"KEY_MAKE", "gA", "a", false},
     {"KEY_LIST", "gA", "a", false},
