@@ -28,8 +28,8 @@ write_purge(struct nx_db *db, void *arg)
 	int r = auth_store_purge(db, auth_now(a));
 
 	if (r == 0)
-		r = auth_audit_purge(
-		    db, auth_now(a) - days * 86400, a->conf->audit_rows);
+		r = auth_audit_purge(db, a->keys.audit,
+		    auth_now(a) - days * 86400, a->conf->audit_rows);
 	a->purge_more = r == 1;
 	return r < 0 ? r : 0;
 }
@@ -129,6 +129,14 @@ cores(void)
 }
 
 static int
+write_begin(struct nx_db *db, void *arg)
+{
+	struct authd *a = arg;
+
+	return auth_audit_begin(db, a->keys.audit);
+}
+
+static int
 open_database(struct authd *a, const char *dir, char error[256])
 {
 	char path[4096];
@@ -136,6 +144,8 @@ open_database(struct authd *a, const char *dir, char error[256])
 
 	snprintf(path, sizeof(path), "%s/auth.db", dir);
 	r = nx_db_open(a->base, path, auth_schema, auth_schema_count, &a->db);
+	if (r == 0 && a->keys.audit_new)
+		r = nx_db_write_now(a->db, write_begin, a);
 	if (r == 0)
 		r = nx_db_write_now(a->db, write_purge, a);
 	if (r == 0)

@@ -43,6 +43,11 @@ static const struct ctl_command rows[] = {
 	NO_OPT, AUTH, ctl_user_disable},
     {"user enable <user>", "let a disabled user in again", NULL, NO_OPT, AUTH,
 	ctl_user_enable},
+    {"user sessions <user>", "list where a user is signed in", NULL, NO_OPT,
+	AUTH, ctl_user_sessions},
+    {"user logout <user> [word:SESSION]",
+	"sign a user out, there or everywhere", NULL, NO_OPT, AUTH,
+	ctl_user_logout},
     {"user delete <user>", "delete a user with all files and nodes",
 	"The user's own files go at once. What other users have on the nodes' "
 	"volumes is moved elsewhere first; a node whose volume cannot be "

@@ -202,6 +202,8 @@ int ctl_key_ls(struct ctl *c);
 int ctl_key_make(struct ctl *c);
 int ctl_key_revoke(struct ctl *c);
 int ctl_user_create(struct ctl *c);
+int ctl_user_logout(struct ctl *c);
+int ctl_user_sessions(struct ctl *c);
 int ctl_user_ls(struct ctl *c);
 int ctl_user_info(struct ctl *c);
 int ctl_user_disable(struct ctl *c);

@@ -9,6 +9,7 @@
 #include "proto/auth.rpc.h"
 #include "proto/node.rpc.h"
 #include "proto/care.rpc.h"
+#include "proto/session.rpc.h"
 
 static const struct ctl_column user_columns[] = {
     {"Name", "username", CTL_TEXT},
@@ -94,6 +95,43 @@ ctl_user_create(struct ctl *c)
 			  "%s is there, without a password: a mail says how to "
 			  "choose one (/auth/reset)",
 			  request.username);
+}
+
+static const struct ctl_column session_columns[] = {
+    {"SESSION", "id", CTL_TEXT},
+    {"NAME", "name", CTL_TEXT},
+    {"CLIENT", "agent", CTL_TEXT},
+    {"FROM", "address", CTL_TEXT},
+    {"SINCE", "created_at", CTL_TIME},
+    {"SEEN", "seen_at", CTL_TIME},
+};
+static const struct ctl_listing sessions = {NX__METHOD__SESSION_LIST,
+    "sessions", "id", session_columns, NX_ARRAY_SIZE(session_columns)};
+
+int
+ctl_user_sessions(struct ctl *c)
+{
+	Nx__SessionListRequest request = NX__SESSION_LIST_REQUEST__INIT;
+
+	request.username = ctl_text(c, "USER");
+	return ctl_list(c, &sessions, &request.base);
+}
+
+int
+ctl_user_logout(struct ctl *c)
+{
+	Nx__SessionEndRequest request = NX__SESSION_END_REQUEST__INIT;
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	int exit;
+
+	request.username = ctl_text(c, "USER");
+	if (ctl_hole(c->args, "SESSION")->set)
+		request.id = ctl_text(c, "SESSION");
+	exit = ctl_ask(c, nx_ask_session_end(&request), &reply);
+	if (exit == 0 && !c->quiet)
+		printf("%s is signed out%s\n", request.username,
+		    request.id[0] ? " there" : " everywhere");
+	return exit;
 }
 
 static int

@@ -210,6 +210,7 @@ auth_keys_open(
 			continue;
 		if (r == 0)
 			r = files[i].read(dirfd, files[i].name, &keys);
+		keys.audit_new |= files[i].read == read_audit;
 	}
 	if (r < 0)
 		auth_keys_fini(&keys);

@@ -7,6 +7,7 @@
 #ifndef AUTHD_KEYS_H
 #define AUTHD_KEYS_H
 
+#include <stdbool.h>
 #include <openssl/types.h>
 
 #include "authd/credentials/header.h"
@@ -19,6 +20,7 @@ struct auth_keys {
 	uint8_t pepper[AUTH_PEPPER_LEN];
 	uint8_t seal[AUTH_SEAL_KEY_LEN];
 	uint8_t audit[AUTH_CHAIN_KEY_LEN];
+	bool audit_new;    /* it was made just now */
 	char *private_pem; /* PKCS#8, P-256 */
 	char *public_pem;
 	EVP_PKEY *public_key; /* the same, read once: reading takes 0.7 ms */

@@ -2,6 +2,7 @@
  * Tokens in, tickets out: what gatewayd asks per token and minute, and the
  * keys storaged and nodemgr hand over for it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,47 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "proto/serve_authd.h"
+
+#define USED_EVERY 60 /* seconds between two notes that it is used */
+
+struct use {
+	struct authd *a;
+	uint8_t id[NX_SESSION_LEN];
+	char client[AUTH_ADDRESS_MAX + 1];
+};
+
+static int
+write_use(struct nx_db *db, void *arg)
+{
+	struct use *u = arg;
+
+	return auth_session_seen(db, u->id, u->client, auth_now(u->a));
+}
+
+static void
+on_use(int result, void *arg)
+{
+	(void)result;
+	free(arg);
+}
+
+/* For its user to see. Nobody waits for it, and it is no great loss. */
+static void
+note_use(struct authd *a, const struct auth_session *s, const char *client)
+{
+	int64_t since = auth_now(a) - s->seen_at;
+	struct use *u;
+
+	if (*client == '\0' || (since >= 0 && since < USED_EVERY))
+		return;
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return;
+	u->a = a;
+	memcpy(u->id, s->id, sizeof(u->id));
+	(void)snprintf(u->client, sizeof(u->client), "%s", client);
+	nx_db_write_behind(a->db, write_use, on_use, u);
+}
 
 /*
  * Gives the gateway what lets it act for this user for a minute. Safe to
@@ -32,6 +74,7 @@ serve_auth_check_token(
 	if (!auth_caller(a, r, q->token, 0, &c))
 		return;
 	g.expires = c.session.expires_at;
+	note_use(a, &c.session, q->client);
 	auth_grant_answer(a, r, &g);
 }
 

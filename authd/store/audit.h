@@ -1,9 +1,10 @@
 /*
  * The audit: rows that are only ever added. Each carries a MAC over itself and the
  * MAC of the one before, under a key that is not in the database, so that a row
- * that was changed, taken out or put in shows, and the ends are kept beside them,
- * so that a missing end shows too. What retention removes, it removes from the
- * beginning, which moves there.
+ * that was changed, taken out or put in shows, and the ends are kept beside them
+ * with a MAC of their own, so that a missing end shows too. What retention removes,
+ * it removes from the beginning, which moves there. What cannot show is that all
+ * of the database is an older copy.
  */
 #ifndef AUTHD_STORE_AUDIT_H
 #define AUTHD_STORE_AUDIT_H
@@ -33,6 +34,9 @@ struct auth_event {
 	const char *detail;
 };
 
+/* With a key that has just been made: the ends are sealed under it, in a
+ * transaction. 0 or -errno. */
+int auth_audit_begin(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN]);
 /* In the transaction of what it tells of. 0 or -errno. */
 int auth_audit_put(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
     int64_t at, const struct auth_event *e);
@@ -87,6 +91,7 @@ int auth_audit_step(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
  * Removes from the beginning what is older than @before, and of the rest all but
  * @keep rows; some at a time: 1: there is more. 0 or -errno.
  */
-int auth_audit_purge(struct nx_db *db, int64_t before, uint64_t keep);
+int auth_audit_purge(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
+    int64_t before, uint64_t keep);
 
 #endif

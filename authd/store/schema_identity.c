@@ -73,15 +73,17 @@ const char auth_schema_identity[] =
     "CREATE INDEX audit_user ON audit (user_id, seq);"
     "CREATE INDEX audit_at ON audit (at);"
     /* Where the chain begins, after what retention has removed, and where it
-     * ends: so that its end cannot be cut off either. */
+     * ends, with a MAC of their own: so that no end can be cut off either. */
     "CREATE TABLE audit_ends ("
     "	one INTEGER PRIMARY KEY CHECK (one = 1),"
     "	first_seq INTEGER NOT NULL,"
     "	first_mac BLOB NOT NULL,"
     "	last_seq INTEGER NOT NULL,"
-    "	last_mac BLOB NOT NULL"
+    "	last_mac BLOB NOT NULL,"
+    "	mac BLOB NOT NULL"
     ") STRICT;"
-    "INSERT INTO audit_ends VALUES (1, 0, zeroblob(32), 0, zeroblob(32));"
+    "INSERT INTO audit_ends VALUES (1, 0, zeroblob(32), 0, zeroblob(32),"
+    " zeroblob(32));"
     "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN"
     " SELECT raise(ABORT, 'the audit is only added to'); END;"
     "CREATE TRIGGER audit_goes BEFORE DELETE ON audit"

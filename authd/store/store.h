@@ -153,6 +153,14 @@ int auth_session_insert(struct nx_db *db, const struct auth_session *s);
 int auth_session_check(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
     uint64_t user_id, int64_t now, struct auth_user *ret_user,
     struct auth_session *ret_session);
+/* Those that live, the newest first, from the @after-th on. Number or -errno. */
+int auth_session_rows(struct nx_db *db, uint64_t user_id, int64_t now,
+    uint64_t after, struct auth_session *ret_sessions, size_t max);
+/* 1 when it was there. */
+int auth_session_rename(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
+    uint64_t user_id, const char *name);
+int auth_session_seen(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
+    const char *address, int64_t now);
 /* They have proved again who they are. */
 int auth_session_again(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
     uint32_t factors, int64_t now);

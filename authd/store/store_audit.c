@@ -76,26 +76,93 @@ fill(struct auth_audit_row *row, const struct auth_event *e)
 	fill_session(row, e->session);
 }
 
+/* --- the ends ---------------------------------------------------------------*/
+
+struct ends {
+	uint64_t first, last; /* seq; first: of the last that has gone */
+	uint8_t first_mac[AUTH_AUDIT_MAC_LEN], last_mac[AUTH_AUDIT_MAC_LEN];
+	uint8_t mac[AUTH_AUDIT_MAC_LEN];
+};
+
+static void
+seal_ends(const struct ends *e, const uint8_t key[AUTH_AUDIT_KEY_LEN],
+    uint8_t ret_mac[AUTH_AUDIT_MAC_LEN])
+{
+	static const char name[] = "the ends of the audit";
+	crypto_generichash_state h;
+
+	crypto_generichash_init(
+	    &h, key, AUTH_AUDIT_KEY_LEN, AUTH_AUDIT_MAC_LEN);
+	crypto_generichash_update(&h, (const uint8_t *)name, sizeof(name));
+	seal_number(&h, e->first);
+	crypto_generichash_update(&h, e->first_mac, sizeof(e->first_mac));
+	seal_number(&h, e->last);
+	crypto_generichash_update(&h, e->last_mac, sizeof(e->last_mac));
+	crypto_generichash_final(&h, ret_mac, AUTH_AUDIT_MAC_LEN);
+}
+
 static int
-read_end(
-    struct nx_db *db, uint64_t *ret_seq, uint8_t ret_mac[AUTH_AUDIT_MAC_LEN])
+read_ends(struct nx_db *db, struct ends *ret)
 {
 	sqlite3_stmt *s;
-	int r = nx_db_query(
-	    db, &s, "SELECT last_seq, last_mac FROM audit_ends", "");
+	int r = nx_db_query(db, &s,
+	    "SELECT first_seq, first_mac, last_seq, last_mac, mac"
+	    " FROM audit_ends",
+	    "");
 
 	if (r <= 0)
 		return r < 0 ? r : -EBADMSG;
-	*ret_seq = (uint64_t)sqlite3_column_int64(s, 0);
-	r = nx_db_blob(s, 1, ret_mac, AUTH_AUDIT_MAC_LEN) ? 0 : -EBADMSG;
+	ret->first = (uint64_t)sqlite3_column_int64(s, 0);
+	ret->last = (uint64_t)sqlite3_column_int64(s, 2);
+	r = nx_db_blob(s, 1, ret->first_mac, sizeof(ret->first_mac)) &&
+		nx_db_blob(s, 3, ret->last_mac, sizeof(ret->last_mac)) &&
+		nx_db_blob(s, 4, ret->mac, sizeof(ret->mac))
+	    ? 0
+	    : -EBADMSG;
 	sqlite3_reset(s);
 	return r;
 }
 
+static bool
+ends_hold(const struct ends *e, const uint8_t key[AUTH_AUDIT_KEY_LEN])
+{
+	uint8_t mac[AUTH_AUDIT_MAC_LEN];
+
+	seal_ends(e, key, mac);
+	return sodium_memcmp(mac, e->mac, sizeof(mac)) == 0;
+}
+
+/* @sound: the ends before these held. Those that did not are not made good by
+ * what comes after them. */
+static int
+write_ends(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
+    struct ends *e, bool sound)
+{
+	memset(e->mac, 0, sizeof(e->mac));
+	if (sound)
+		seal_ends(e, key, e->mac);
+	return nx_db_exec(db,
+	    "UPDATE audit_ends SET first_seq = ?, first_mac = ?,"
+	    " last_seq = ?, last_mac = ?, mac = ?",
+	    "ububb", e->first, e->first_mac, sizeof(e->first_mac), e->last,
+	    e->last_mac, sizeof(e->last_mac), e->mac, sizeof(e->mac));
+}
+
+int
+auth_audit_begin(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN])
+{
+	struct ends e;
+	int r = read_ends(db, &e);
+
+	return r < 0 ? r : write_ends(db, key, &e, true);
+}
+
+/* --- writing ----------------------------------------------------------------*/
+
 static int
 insert(struct nx_db *db, const struct auth_audit_row *w)
 {
-	int r = nx_db_exec(db,
+	return nx_db_exec(db,
 	    "INSERT INTO audit (seq, at, user_id, source, event, actor,"
 	    " username, client, session, result, detail, mac)"
 	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -105,28 +172,28 @@ insert(struct nx_db *db, const struct auth_audit_row *w)
 	    w->word[AUTH_AUDIT_CLIENT], w->word[AUTH_AUDIT_SESSION],
 	    w->word[AUTH_AUDIT_RESULT], w->word[AUTH_AUDIT_DETAIL], w->mac,
 	    sizeof(w->mac));
-
-	return r < 0
-	    ? r
-	    : nx_db_exec(db, "UPDATE audit_ends SET last_seq = ?, last_mac = ?",
-		  "ub", w->seq, w->mac, sizeof(w->mac));
 }
 
 int
 auth_audit_put(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
     int64_t at, const struct auth_event *e)
 {
-	uint8_t before[AUTH_AUDIT_MAC_LEN];
 	struct auth_audit_row row = {.at = at};
-	int r = read_end(db, &row.seq, before);
+	struct ends ends;
+	bool sound;
+	int r = read_ends(db, &ends);
 
 	nx_assert(e->event);
 	if (r < 0)
 		return r;
-	row.seq++;
+	sound = ends_hold(&ends, key);
+	row.seq = ends.last + 1;
 	fill(&row, e);
-	seal_row(&row, key, before);
-	return insert(db, &row);
+	seal_row(&row, key, ends.last_mac);
+	ends.last = row.seq;
+	memcpy(ends.last_mac, row.mac, sizeof(row.mac));
+	r = insert(db, &row);
+	return r < 0 ? r : write_ends(db, key, &ends, sound);
 }
 
 /* --- reading ----------------------------------------------------------------*/
@@ -198,22 +265,6 @@ auth_audit_list(struct nx_db *db, const struct auth_audit_filter *f,
 
 /* --- the chain --------------------------------------------------------------*/
 
-static int
-begin_walk(struct nx_db *db, struct auth_audit_walk *w)
-{
-	sqlite3_stmt *s;
-	int r = nx_db_query(
-	    db, &s, "SELECT first_seq, first_mac FROM audit_ends", "");
-
-	if (r <= 0)
-		return r < 0 ? r : -EBADMSG;
-	w->last = (uint64_t)sqlite3_column_int64(s, 0);
-	w->first = w->last + 1;
-	w->begun = nx_db_blob(s, 1, w->mac, sizeof(w->mac));
-	sqlite3_reset(s);
-	return w->begun ? 0 : -EBADMSG;
-}
-
 static void
 broken(struct auth_audit_walk *w, uint64_t seq, const char *why)
 {
@@ -241,17 +292,36 @@ look_at(const uint8_t *key, struct auth_audit_walk *w,
 	memcpy(w->mac, row->mac, sizeof(w->mac));
 }
 
+/* The ends as they are at the beginning of the walk. */
+static int
+begin_walk(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
+    struct auth_audit_walk *w)
+{
+	struct ends e;
+	int r = read_ends(db, &e);
+
+	if (r < 0)
+		return r;
+	w->begun = true;
+	w->last = e.first;
+	w->first = e.first + 1;
+	memcpy(w->mac, e.first_mac, sizeof(w->mac));
+	if (!ends_hold(&e, key))
+		broken(w, w->first, "where it begins or ends was changed");
+	return 0;
+}
+
 /* What was written last is there too. */
 static int
 end_walk(struct nx_db *db, struct auth_audit_walk *w)
 {
-	uint8_t mac[AUTH_AUDIT_MAC_LEN];
-	uint64_t seq;
-	int r = read_end(db, &seq, mac);
+	struct ends e;
+	int r = read_ends(db, &e);
 
 	if (r < 0)
 		return r;
-	if (seq != w->last || sodium_memcmp(mac, w->mac, sizeof(mac)) != 0)
+	if (e.last != w->last ||
+	    sodium_memcmp(e.last_mac, w->mac, sizeof(w->mac)) != 0)
 		broken(w, w->last + 1, "the end is missing");
 	return 0;
 }
@@ -264,10 +334,11 @@ auth_audit_step(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
 	struct auth_audit_row row;
 	sqlite3_stmt *s;
 	uint64_t looked = w->rows;
-	int r = w->begun ? 0 : begin_walk(db, w);
+	int r = w->begun ? 0 : begin_walk(db, key, w);
 
-	if (r == 0)
-		r = select_after(db, &all, w->last, &s);
+	if (r < 0 || w->why)
+		return r;
+	r = select_after(db, &all, w->last, &s);
 	while (r == 1 && !w->why) {
 		r = read_row(s, &row);
 		if (r == -EBADMSG)
@@ -306,19 +377,39 @@ find_last(struct nx_db *db, int64_t before, uint64_t keep, uint64_t *ret_seq)
 	return 0;
 }
 
-int
-auth_audit_purge(struct nx_db *db, int64_t before, uint64_t keep)
+static int
+mac_of(struct nx_db *db, uint64_t seq, uint8_t ret_mac[AUTH_AUDIT_MAC_LEN])
 {
+	sqlite3_stmt *s;
+	int r = nx_db_query(
+	    db, &s, "SELECT mac FROM audit WHERE seq = ?", "u", seq);
+
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	r = nx_db_blob(s, 0, ret_mac, AUTH_AUDIT_MAC_LEN) ? 0 : -EBADMSG;
+	sqlite3_reset(s);
+	return r;
+}
+
+int
+auth_audit_purge(struct nx_db *db, const uint8_t key[AUTH_AUDIT_KEY_LEN],
+    int64_t before, uint64_t keep)
+{
+	struct ends e;
 	uint64_t last;
+	bool sound;
 	int r = find_last(db, before, keep, &last);
 
+	if (r == 0 && last != 0)
+		r = read_ends(db, &e);
 	if (r < 0 || last == 0)
 		return r;
+	sound = ends_hold(&e, key);
+	e.first = last;
+	r = mac_of(db, last, e.first_mac);
 	/* The beginning moves first: the trigger lets go of what is before it. */
-	r = nx_db_exec(db,
-	    "UPDATE audit_ends SET first_seq = ?1,"
-	    " first_mac = (SELECT mac FROM audit WHERE seq = ?1)",
-	    "u", last);
+	if (r == 0)
+		r = write_ends(db, key, &e, sound);
 	if (r == 0)
 		r = nx_db_exec(
 		    db, "DELETE FROM audit WHERE seq <= ?", "u", last);

@@ -93,6 +93,48 @@ auth_session_check(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
 }
 
 int
+auth_session_rows(struct nx_db *db, uint64_t user_id, int64_t now,
+    uint64_t after, struct auth_session *ret_sessions, size_t max)
+{
+	sqlite3_stmt *s;
+	int r, n = 0;
+
+	r = nx_db_query(db, &s,
+	    "SELECT " COLUMNS " FROM sessions WHERE user_id = ?"
+	    " AND expires_at > ? ORDER BY created_at DESC, id LIMIT ? OFFSET ?",
+	    "uiuu", user_id, now, (uint64_t)max, after & INT64_MAX);
+	while (r == 1 && (size_t)n < max) {
+		r = read_session(s, &ret_sessions[n]);
+		if (r < 0)
+			break;
+		n++;
+		r = nx_db_next(s);
+	}
+	sqlite3_reset(s);
+	return r < 0 ? r : n;
+}
+
+int
+auth_session_rename(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
+    uint64_t user_id, const char *name)
+{
+	int r = nx_db_exec(db,
+	    "UPDATE sessions SET name = ? WHERE id = ? AND user_id = ?", "sbu",
+	    name, id, (size_t)NX_SESSION_LEN, user_id);
+
+	return r < 0 ? r : sqlite3_changes(nx_db_handle(db)) > 0;
+}
+
+int
+auth_session_seen(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
+    const char *address, int64_t now)
+{
+	return nx_db_exec(db,
+	    "UPDATE sessions SET seen_at = ?, address = ? WHERE id = ?", "isb",
+	    now, address, id, (size_t)NX_SESSION_LEN);
+}
+
+int
 auth_session_again(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
     uint32_t factors, int64_t now)
 {

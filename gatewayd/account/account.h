@@ -8,8 +8,8 @@
 
 #include "gatewayd/routes/routes.h"
 
-extern const struct route_table login_routes, password_routes, key_routes,
-    factor_routes, passkey_routes;
+extern const struct route_table login_routes, password_routes, session_routes,
+    key_routes, factor_routes, passkey_routes;
 
 /* Answers with what a login gave. */
 void account_signed_in(struct req *r, const struct nx_reply *reply);

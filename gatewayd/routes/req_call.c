@@ -74,6 +74,7 @@ ask_for_token(struct req *r, struct credential *c, req_fn *then)
 	struct req_call_opts opts = {.again = then};
 
 	m.token = c->text;
+	m.client = r->x.peer;
 	req_call(r, nx_ask_auth_check_token(&m), &opts, on_checked);
 }
 

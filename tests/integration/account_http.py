@@ -214,6 +214,12 @@ def passwords():
                                     "client_name": "another"})
     equal("somebody signs in by their address", a.status, 200)
     other = a.json["token"]
+    seen = ask("GET", "/api/account/sessions").json
+    equal("people see where they are signed in",
+          [(e["name"], e["current"]) for e in seen],
+          [("another", False), ("", True)])
+    equal("and name it", call("/api/account/sessions/" + seen[1]["id"],
+                              {"name": "this one"}, "PUT").status, 200)
     a = call("/api/account/password", {"old_password": "not theirs at all",
                                        "new_password": NEW})
     equal("a password is not changed without the old one", a.status, 403)
@@ -249,6 +255,18 @@ def passwords():
                               "password": OLD + " again"})
     a = call("/auth/login/verify", {"email": MAIL, "code": code_for(MAIL)})
     equal("the new one signs in", a.status, 200)
+    http_api.token = a.json["token"]
+
+
+def sessions():
+    call("/auth/login/init", {"email": MAIL, "password": OLD + " again"})
+    a = call("/auth/login/verify", {"email": MAIL, "code": code_for(MAIL)})
+    with bearer(a.json["token"]) as k:
+        equal("signed in twice", k.status("GET", "/api/account"), 200)
+        equal("all others are signed out",
+              ask("DELETE", "/api/account/sessions", None, k.headers).status,
+              200)
+    equal("which is us", ask("GET", "/api/account").status, 401)
     http_api.token = a.json["token"]
 
 
@@ -304,6 +322,7 @@ def main():
     http_api.sign_up()
     keys()
     passwords()
+    sessions()
     operator()
     for e in ask("GET", "/api/fs/ls").json:
         ask("DELETE", "/api/fs/delete?path=/" + e["name"])

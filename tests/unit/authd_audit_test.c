@@ -213,6 +213,19 @@ test_what_was_changed(void **state)
 	    {"DELETE FROM audit WHERE seq = 1200", 1200},
 	    {"DELETE FROM audit WHERE seq > 300", 301},
 	    {"DELETE FROM audit", 1},
+	    /* With the ends made to fit. */
+	    {"DELETE FROM audit WHERE seq > 300; UPDATE audit_ends SET"
+	     " last_seq = 300, last_mac = (SELECT mac FROM audit"
+	     " WHERE seq = 300)",
+		1},
+	    {"UPDATE audit_ends SET first_seq = 300, first_mac ="
+	     " (SELECT mac FROM audit WHERE seq = 300);"
+	     "DELETE FROM audit WHERE seq <= 300",
+		301},
+	    {"DELETE FROM audit; UPDATE audit_ends SET first_seq = 0,"
+	     " first_mac = zeroblob(32), last_seq = 0,"
+	     " last_mac = zeroblob(32), mac = zeroblob(32)",
+		1},
 	    {"INSERT INTO audit SELECT 1201, at, source, event, actor,"
 	     " user_id, username, client, session, result, detail, mac"
 	     " FROM audit WHERE seq = 1200",
@@ -239,13 +252,18 @@ test_what_was_changed(void **state)
 	assert_int_equal(verify(h, why, &rows), 0);
 }
 
+struct purging {
+	struct harness *h;
+	bool more;
+};
+
 static int
 write_purge(struct nx_db *db, void *arg)
 {
-	int *more = arg;
-	int r = auth_audit_purge(db, 0, 100);
+	struct purging *p = arg;
+	int r = auth_audit_purge(db, p->h->a.keys.audit, 0, 100);
 
-	*more = r == 1;
+	p->more = r == 1;
 	return r < 0 ? r : 0;
 }
 
@@ -255,14 +273,14 @@ test_retention(void **state)
 	struct harness *h = *state;
 	uint64_t rows;
 	char why[129];
-	int more, steps = 0;
+	struct purging p = {.h = h};
+	int steps = 0;
 
 	assert_int_equal(nx_db_write_now(h->a.db, write_many, h), 0);
 	do {
-		assert_int_equal(
-		    nx_db_write_now(h->a.db, write_purge, &more), 0);
+		assert_int_equal(nx_db_write_now(h->a.db, write_purge, &p), 0);
 		steps++;
-	} while (more);
+	} while (p.more);
 	assert_true(steps >= 3);
 	assert_int_equal(number(h->a.db, "SELECT count(*) FROM audit"), 100);
 	assert_int_equal(number(h->a.db, "SELECT min(seq) FROM audit"), 1101);
@@ -271,6 +289,28 @@ test_retention(void **state)
 	/* And goes on where it was. */
 	assert_int_equal(nx_db_write_now(h->a.db, write_many, h), 0);
 	assert_int_equal(verify(h, why, &rows), 0);
+}
+
+/* What was forged is not made good by what is written after it. */
+static void
+test_forged_stays_forged(void **state)
+{
+	struct harness *h = *state;
+	uint64_t rows;
+	char why[129];
+
+	assert_int_equal(nx_db_write_now(h->a.db, write_many, h), 0);
+	run(h->a.db,
+	    "UPDATE audit_ends SET first_seq = 300, first_mac ="
+	    " (SELECT mac FROM audit WHERE seq = 300);"
+	    "DELETE FROM audit WHERE seq <= 300");
+	assert_int_equal(nx_db_write_now(h->a.db, write_many, h), 0);
+	assert_int_equal(verify(h, why, &rows), 301);
+	/* Nor by a start. */
+	h_stop_authd(h);
+	h_start_authd(h);
+	h_attach(h, NX_ROLE_ADMIN);
+	assert_int_equal(verify(h, why, &rows), 301);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, h_setup, h_teardown)
@@ -285,6 +325,7 @@ main(void)
 	    T(test_no_name_of_nobody),
 	    T(test_what_was_changed),
 	    T(test_retention),
+	    T(test_forged_stays_forged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
