@@ -172,6 +172,7 @@ test_without_mail(void **state)
 	assert_int_equal(sign_in(h, app(&u, 0)), NX__STATUS__UNAUTHENTICATED);
 	assert_int_equal(
 	    call(h, NX__METHOD__TOTP_REMOVE, u.token, &out), NX__STATUS__OK);
+	h_free(&out);
 	assert_int_equal(call(h, NX__METHOD__TOTP_REMOVE, u.token, &out),
 	    NX__STATUS__NOT_FOUND);
 }
