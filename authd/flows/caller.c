@@ -91,3 +91,27 @@ auth_caller_actor(const struct auth_caller *c)
 {
 	return c->operator|| c->user.role == AUTH_ROLE_ADMIN ? "admin" : "user";
 }
+
+bool
+auth_caller_owner(struct authd *a, struct nx_request *r,
+    const struct auth_caller *c, const char *username,
+    struct auth_user *ret_user)
+{
+	int found;
+
+	if (*username == '\0' && !c->operator) {
+		*ret_user = c->user;
+		return true;
+	}
+	if (!c->operator&& c->user.role != AUTH_ROLE_ADMIN) {
+		nx_refuse(r, NX__STATUS__NOT_FOUND, "There is nothing here.");
+		return false;
+	}
+	found = auth_user_by_name(a->db, username, ret_user);
+	if (found < 0)
+		nx_refuse_errno(r, found, "The users could not be read");
+	else if (found == 0)
+		nx_refuse(
+		    r, NX__STATUS__NOT_FOUND, "There is no user of this name.");
+	return found == 1;
+}

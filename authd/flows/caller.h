@@ -29,6 +29,11 @@ struct auth_caller {
  */
 bool auth_caller(struct authd *a, struct nx_request *r, const char *token,
     unsigned needs, struct auth_caller *ret_caller);
+/* Whose keys or sessions it is about: the caller's own, or whom an administrator
+ * names. False: refused. */
+bool auth_caller_owner(struct authd *a, struct nx_request *r,
+    const struct auth_caller *c, const char *username,
+    struct auth_user *ret_user);
 /* "admin", or "user": who did it, for the audit. */
 const char *auth_caller_actor(const struct auth_caller *c);
 

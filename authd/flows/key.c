@@ -31,31 +31,6 @@ auth_key_session(const char *id, uint8_t ret_session[NX_SESSION_LEN])
 	    strlen(text), NULL, 0);
 }
 
-/* Whose keys it is about: the caller's, or whom an administrator names. False:
- * refused. */
-static bool
-find_owner(struct authd *a, struct nx_request *r, const struct auth_caller *c,
-    const char *username, struct auth_user *ret_user)
-{
-	int found;
-
-	if (*username == '\0' && !c->operator) {
-		*ret_user = c->user;
-		return true;
-	}
-	if (!c->operator&& c->user.role != AUTH_ROLE_ADMIN) {
-		nx_refuse(r, NX__STATUS__NOT_FOUND, "There is nothing here.");
-		return false;
-	}
-	found = auth_user_by_name(a->db, username, ret_user);
-	if (found < 0)
-		nx_refuse_errno(r, found, "The users could not be read");
-	else if (found == 0)
-		nx_refuse(
-		    r, NX__STATUS__NOT_FOUND, "There is no user of this name.");
-	return found == 1;
-}
-
 /* --- as others see it -------------------------------------------------------*/
 
 struct shown {
@@ -96,7 +71,7 @@ serve_key_list(
 	int n;
 
 	if (!auth_caller(a, r, q->token, 0, &c) ||
-	    !find_owner(a, r, &c, q->username, &owner))
+	    !auth_caller_owner(a, r, &c, q->username, &owner))
 		return;
 	n = auth_key_list(a->db, owner.id, q->after, keys, limit + 1);
 	if (n < 0) {
@@ -309,7 +284,7 @@ serve_key_make(
 	m->r = r;
 	(void)snprintf(m->client, sizeof(m->client), "%s", q->client);
 	if (!auth_caller(a, r, q->token, AUTH_NEED_FRESH, &m->caller) ||
-	    !find_owner(a, r, &m->caller, q->username, &m->owner)) {
+	    !auth_caller_owner(a, r, &m->caller, q->username, &m->owner)) {
 		free(m);
 		return;
 	}
@@ -390,7 +365,7 @@ serve_key_revoke(struct nx_request *r, const Nx__KeyRequest *q, struct authd *a)
 	v->a = a;
 	v->r = r;
 	if (auth_caller(a, r, q->token, 0, &v->caller) &&
-	    find_owner(a, r, &v->caller, q->username, &v->owner))
+	    auth_caller_owner(a, r, &v->caller, q->username, &v->owner))
 		nx_db_write(a->db, write_revoked, on_revoked, v);
 	else
 		free(v);

@@ -1,7 +1,6 @@
 /*
- * Where somebody is signed in, as they see it, and as they end it. No proof of who
- * they are is asked for anew: whoever has a session may give others up, and loses
- * nothing by it that signing in does not bring back.
+ * Where somebody is signed in, as they see it, and as they end it. Whoever ends
+ * another session than their own has proved shortly before who they are.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,25 +16,6 @@
 #include "proto/serve_authd.h"
 
 #define PAGE 50
-
-/* Whose: the caller's, or whom the operator names. False: refused. */
-static bool
-find_owner(struct authd *a, struct nx_request *r, const struct auth_caller *c,
-    const char *username, struct auth_user *ret_user)
-{
-	int found = 1;
-
-	if (c->operator)
-		found = auth_user_by_name(a->db, username, ret_user);
-	else
-		*ret_user = c->user;
-	if (found < 0)
-		nx_refuse_errno(r, found, "The users could not be read");
-	else if (found == 0)
-		nx_refuse(
-		    r, NX__STATUS__NOT_FOUND, "There is no user of this name.");
-	return found == 1;
-}
 
 static bool
 read_id(const char *text, uint8_t ret_id[NX_SESSION_LEN])
@@ -86,7 +66,7 @@ serve_session_list(
 	int n;
 
 	if (!auth_caller(a, r, q->token, 0, &c) ||
-	    !find_owner(a, r, &c, q->username, &owner))
+	    !auth_caller_owner(a, r, &c, q->username, &owner))
 		return;
 	n = auth_session_rows(
 	    a->db, owner.id, auth_now(a), q->after, sessions, PAGE + 1);
@@ -192,7 +172,7 @@ change_new(struct authd *a, struct nx_request *r, const char *token,
 	c->r = r;
 	c->all = *id == '\0';
 	if (!auth_caller(a, r, token, 0, &c->caller) ||
-	    !find_owner(a, r, &c->caller, username, &c->owner)) {
+	    !auth_caller_owner(a, r, &c->caller, username, &c->owner)) {
 		free(c);
 		return NULL;
 	}
@@ -202,6 +182,13 @@ change_new(struct authd *a, struct nx_request *r, const char *token,
 	    "There is no such session: a session's id has 32 digits.");
 	free(c);
 	return NULL;
+}
+
+static bool
+is_own(const struct change *c)
+{
+	return !c->caller.operator&& !c->all &&
+		memcmp(c->id, c->caller.session.id, sizeof(c->id)) == 0;
 }
 
 void
@@ -232,6 +219,11 @@ serve_session_end(
 
 	if (!c)
 		return;
+	if (!is_own(c) &&
+	    !auth_caller(a, r, q->token, AUTH_NEED_FRESH, &c->caller)) {
+		free(c);
+		return;
+	}
 	(void)snprintf(c->client, sizeof(c->client), "%s", q->client);
 	nx_db_write(a->db, write_end, on_changed, c);
 }

@@ -190,6 +190,21 @@ test_seen(void **state)
 	assert_int_equal(now.seen_at[0], before.seen_at[0]);
 }
 
+/* Who finds a session open ends no others by it. */
+static void
+test_fresh(void **state)
+{
+	struct harness *h = *state;
+	struct seen s = list(h, NX_ROLE_GATEWAY, token, "");
+
+	h_shift_us += 11 * 60 * 1000000LL;
+	assert_int_equal(end(h, token, s.id[0]), NX__STATUS__REAUTH);
+	assert_int_equal(end(h, token, ""), NX__STATUS__REAUTH);
+	assert_int_equal(end(h, token, s.id[1]), NX__STATUS__OK);
+	assert_int_equal(h_check(h, token), NX__STATUS__UNAUTHENTICATED);
+	assert_int_equal(h_check(h, other), NX__STATUS__OK);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, h_teardown)
 
 int
@@ -202,6 +217,7 @@ main(void)
 	    T(test_admin_ends),
 	    T(test_rename),
 	    T(test_seen),
+	    T(test_fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
