@@ -167,7 +167,6 @@ int auth_session_again(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
 /* 1 when it was there. */
 int auth_session_delete(
     struct nx_db *db, const uint8_t id[NX_SESSION_LEN], uint64_t user_id);
-int auth_session_delete_all(struct nx_db *db, uint64_t user_id);
 /* At most @max sessions of the user. Their number or -errno. */
 int auth_session_list(struct nx_db *db, uint64_t user_id,
     uint8_t (*ret_ids)[NX_SESSION_LEN], size_t max);

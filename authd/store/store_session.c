@@ -155,13 +155,6 @@ auth_session_delete(
 }
 
 int
-auth_session_delete_all(struct nx_db *db, uint64_t user_id)
-{
-	return nx_db_exec(
-	    db, "DELETE FROM sessions WHERE user_id = ?", "u", user_id);
-}
-
-int
 auth_session_list(struct nx_db *db, uint64_t user_id,
     uint8_t (*ret_ids)[NX_SESSION_LEN], size_t max)
 {

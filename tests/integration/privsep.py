@@ -49,6 +49,8 @@ TABLE = {
         fds=dict(COMMON, state=16)),
     "maild": dict(
         user="nexus-mail", caps=0, threads=2,
+        # a unit cannot read nexus.conf, which may name a mail server
+        own_network="NEXUS_UNITS" not in os.environ,
         fds=dict(COMMON, state=8)),
     "gatewayd": dict(
         user="nexus-gateway", caps=0, threads=1,

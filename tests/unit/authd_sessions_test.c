@@ -92,7 +92,7 @@ test_list(void **state)
 	assert_int_equal(s.n, 2);
 	assert_false(s.current[0]); /* the newest first */
 	assert_true(s.current[1]);
-	s = list(h, NX_ROLE_GATEWAY, other, "bob"); /* theirs all the same */
+	s = list(h, NX_ROLE_GATEWAY, other, "");
 	assert_int_equal(s.n, 2);
 	assert_true(s.current[0]);
 	s = list(h, NX_ROLE_ADMIN, "", "bob");

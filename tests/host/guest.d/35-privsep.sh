@@ -3,4 +3,5 @@
 # the same table as for `make up`.
 . "$LIB"
 needs_nexus
+export NEXUS_UNITS=yes
 exec "$SRC/tests/integration/privsep.py"
