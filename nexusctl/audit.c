@@ -19,24 +19,8 @@ static const struct ctl_column columns[] = {
 static const struct ctl_listing entries = {
     NX__METHOD__AUDIT_LIST, "entries", "seq", columns, NX_ARRAY_SIZE(columns)};
 
-int
-ctl_audit(struct ctl *c)
-{
-	Nx__AuditListRequest request = NX__AUDIT_LIST_REQUEST__INIT;
-
-	if (ctl_option(c->args, "of")->set)
-		request.username = ctl_option_text(c, "of");
-	if (ctl_option(c->args, "event")->set)
-		request.event = ctl_option_text(c, "event");
-	if (ctl_option(c->args, "since")->set)
-		request.since = ctl_option_number(c, "since");
-	if (ctl_option(c->args, "until")->set)
-		request.until = ctl_option_number(c, "until");
-	return ctl_list(c, &entries, &request.base);
-}
-
-int
-ctl_audit_verify(struct ctl *c)
+static int
+verify(struct ctl *c)
 {
 	ctl_cleanup_reply struct ctl_reply reply = {0};
 	const Nx__AuditVerifyReply *m;
@@ -54,4 +38,22 @@ ctl_audit_verify(struct ctl *c)
 		       ": as they were written\n",
 		    m->rows, m->first, m->last);
 	return m->broken != 0 ? 9 : exit;
+}
+
+int
+ctl_audit(struct ctl *c)
+{
+	Nx__AuditListRequest request = NX__AUDIT_LIST_REQUEST__INIT;
+
+	if (ctl_flag(c, "verify"))
+		return verify(c);
+	if (ctl_option(c->args, "of")->set)
+		request.username = ctl_option_text(c, "of");
+	if (ctl_option(c->args, "event")->set)
+		request.event = ctl_option_text(c, "event");
+	if (ctl_option(c->args, "since")->set)
+		request.since = ctl_option_number(c, "since");
+	if (ctl_option(c->args, "until")->set)
+		request.until = ctl_option_number(c, "until");
+	return ctl_list(c, &entries, &request.base);
 }

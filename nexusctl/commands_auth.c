@@ -13,6 +13,7 @@ static const struct ctl_option audit_options[] = {
     {"event", 0, "<word:EVENT>", NULL, "of this kind, as login"},
     {"since", 0, "<moment>", NULL, "from then on, as -1d"},
     {"until", 0, "<moment>", NULL, "and not after"},
+    {"verify", 0, NULL, NULL, "look whether all of it is as it was written"},
 };
 static const struct ctl_option create_options[] = {
     {"mail", 0, "<word:ADDRESS>", NULL, "where mails for it go to"},
@@ -69,13 +70,10 @@ static const struct ctl_command rows[] = {
     {"audit", "list what has happened to accounts",
 	"Who signed in, changed a password, made or lost a key, and from "
 	"where; "
-	"the oldest first.\n\n"
+	"the oldest first. Each row has a MAC over the one before, under a key "
+	"that is not in the database: with --verify what was changed, taken "
+	"out, put in or cut off is named, and the exit status is 9.\n\n"
 	"    nexusctl audit --since -1d",
 	OPT(audit_options), AUTH, ctl_audit},
-    {"audit verify", "look whether the audit is as it was written",
-	"Each row has a MAC over the one before, under a key that is not in "
-	"the database: what was changed, taken out, put in or cut off shows. "
-	"Exits with 9 then, and names the first such row.",
-	NO_OPT, AUTH, ctl_audit_verify},
 };
 const struct ctl_command_set ctl_auth_commands = {rows, NX_ARRAY_SIZE(rows)};

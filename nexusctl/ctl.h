@@ -197,7 +197,6 @@ int ctl_upload_ls(struct ctl *c);
 int ctl_upload_drop(struct ctl *c);
 int ctl_lambda_run(struct ctl *c);
 int ctl_audit(struct ctl *c);
-int ctl_audit_verify(struct ctl *c);
 int ctl_key_ls(struct ctl *c);
 int ctl_key_make(struct ctl *c);
 int ctl_key_revoke(struct ctl *c);

@@ -311,7 +311,7 @@ def operator():
         "password-reset", "signed-in-again")), "the audit has it all", events)
     ok(OLD not in seen and NEW not in seen and secret not in seen,
        "and no secret")
-    a = ctl("audit", "verify")
+    a = ctl("audit", "--verify")
     ok(a.returncode == 0 and "as they were written" in a.stdout,
        "which is whole", a)
     equal("there is no such key", ctl("key", "revoke", http_api.NAME,
