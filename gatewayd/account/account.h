@@ -13,5 +13,7 @@ extern const struct route_table login_routes, password_routes, session_routes,
 
 /* Answers with what a login gave. */
 void account_signed_in(struct req *r, const struct nx_reply *reply);
+/* Answers 200 with a sentence alone. */
+void account_message(struct req *r, const char *message);
 
 #endif

@@ -136,14 +136,9 @@ totp_confirm(struct req *r)
 static void
 on_removed(struct req *r, const struct nx_reply *reply)
 {
-	struct buf b = {0};
-
 	(void)reply;
-	json_open(&b, NULL, '{');
-	json_string(&b, "message",
-	    "The authenticator app is removed; its codes no longer count.");
-	json_close(&b, '}');
-	reply_json(r, 200, &b);
+	account_message(
+	    r, "The authenticator app is removed; its codes no longer count.");
 }
 
 static void

@@ -130,14 +130,8 @@ key_list(struct req *r)
 static void
 on_revoked(struct req *r, const struct nx_reply *reply)
 {
-	struct buf b = {0};
-
 	(void)reply;
-	json_open(&b, NULL, '{');
-	json_string(
-	    &b, "message", "The key is revoked; nobody can use it now.");
-	json_close(&b, '}');
-	reply_json(r, 200, &b);
+	account_message(r, "The key is revoked; nobody can use it now.");
 }
 
 static void

@@ -50,6 +50,17 @@ on_message(struct req *r, const struct nx_reply *reply)
 }
 
 void
+account_message(struct req *r, const char *message)
+{
+	struct buf b = {0};
+
+	json_open(&b, NULL, '{');
+	json_string(&b, "message", message);
+	json_close(&b, '}');
+	reply_json(r, 200, &b);
+}
+
+void
 account_signed_in(struct req *r, const struct nx_reply *reply)
 {
 	const Nx__VerifyReply *m = nx_as_verify_reply(reply->body);
@@ -136,14 +147,9 @@ auth_login_verify(struct req *r)
 static void
 on_logged_out(struct req *r, const struct nx_reply *reply)
 {
-	struct buf b = {0};
-
 	(void)reply;
 	req_forget_token(r);
-	json_open(&b, NULL, '{');
-	json_string(&b, "message", "Signed out; the token is no longer valid.");
-	json_close(&b, '}');
-	reply_json(r, 200, &b);
+	account_message(r, "Signed out; the token is no longer valid.");
 }
 
 static void

@@ -251,13 +251,8 @@ passkey_list(struct req *r)
 static void
 on_changed(struct req *r, const struct nx_reply *reply)
 {
-	struct buf b = {0};
-
 	(void)reply;
-	json_open(&b, NULL, '{');
-	json_string(&b, "message", "The passkey was changed.");
-	json_close(&b, '}');
-	reply_json(r, 200, &b);
+	account_message(r, "The passkey was changed.");
 }
 
 static void

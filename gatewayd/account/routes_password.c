@@ -24,24 +24,13 @@ static const struct json_field reset_fields[] = {FIELD(email, true),
 /* Argon2 may queue. */
 static const struct req_call_opts slow = {.timeout_s = 20};
 
-static void
-reply_message(struct req *r, const char *message)
-{
-	struct buf b = {0};
-
-	json_open(&b, NULL, '{');
-	json_string(&b, "message", message);
-	json_close(&b, '}');
-	reply_json(r, 200, &b);
-}
-
 /* --- who is signed in -------------------------------------------------------*/
 
 static void
 on_changed(struct req *r, const struct nx_reply *reply)
 {
 	(void)reply;
-	reply_message(r,
+	account_message(r,
 	    "Your password is changed; whoever was signed in elsewhere is "
 	    "signed out.");
 }
@@ -69,7 +58,8 @@ static void
 on_again(struct req *r, const struct nx_reply *reply)
 {
 	(void)reply;
-	reply_message(r, "Thank you. You can change your account for a while.");
+	account_message(
+	    r, "Thank you. You can change your account for a while.");
 }
 
 static void
@@ -122,7 +112,7 @@ static void
 on_reset(struct req *r, const struct nx_reply *reply)
 {
 	(void)reply;
-	reply_message(r,
+	account_message(r,
 	    "Your password is changed, and everybody is signed out: sign in "
 	    "with the new one.");
 }

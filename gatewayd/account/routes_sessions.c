@@ -61,21 +61,10 @@ session_list(struct req *r)
 }
 
 static void
-reply_message(struct req *r, const char *message)
-{
-	struct buf b = {0};
-
-	json_open(&b, NULL, '{');
-	json_string(&b, "message", message);
-	json_close(&b, '}');
-	reply_json(r, 200, &b);
-}
-
-static void
 on_named(struct req *r, const struct nx_reply *reply)
 {
 	(void)reply;
-	reply_message(r, "The session has this name now.");
+	account_message(r, "The session has this name now.");
 }
 
 static void
@@ -98,7 +87,7 @@ static void
 on_ended(struct req *r, const struct nx_reply *reply)
 {
 	(void)reply;
-	reply_message(r, "Signed out there.");
+	account_message(r, "Signed out there.");
 }
 
 /* Of one, or of all others where the route names none. */
