@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "authd/state.h"
+#include "authd/store/store.h"
 #include "common/err.h"
 
 #define KEY(n, value, min, max)                                           \
@@ -15,6 +16,9 @@
  * a proxy or a household's router everybody has the same one. */
 const struct nx_conf_key auth_conf_keys[] = {
     KEY(token_hours, "24", 1, 720),
+    KEY(token_minutes, "0", 0, 43200),
+    KEY(session_days, "30", 1, 3650),
+    KEY(refresh_window, "10", 0, AUTH_REFRESH_WINDOW_MAX),
     KEY(reauth_minutes, "10", 1, 1440),
     KEY(codes_per_hour, "20", 1, 100000),
     KEY(registrations_per_address, "300", 1, 1000000),

@@ -18,7 +18,9 @@
 
 struct auth_conf {
 	struct nx_conf_common common;
-	uint64_t token_hours;
+	uint64_t token_hours, token_minutes; /* minutes 0: hours */
+	uint64_t session_days;
+	uint64_t refresh_window; /* seconds a used one is still taken */
 	uint64_t reauth_minutes; /* between signing in and a change */
 	uint64_t codes_per_hour; /* per account; also per new address */
 	uint64_t registrations_per_address; /* per hour */

@@ -11,6 +11,7 @@ const struct route_table *const gw_routes[] = {
     &health_routes,
     &login_routes,
     &password_routes,
+    &token_routes,
     &session_routes,
     &key_routes,
     &factor_routes,

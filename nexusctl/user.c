@@ -104,6 +104,7 @@ static const struct ctl_column session_columns[] = {
     {"FROM", "address", CTL_TEXT},
     {"SINCE", "created_at", CTL_TIME},
     {"SEEN", "seen_at", CTL_TIME},
+    {"UNTIL", "expires_at", CTL_TIME},
 };
 static const struct ctl_listing sessions = {NX__METHOD__SESSION_LIST,
     "sessions", "id", session_columns, NX_ARRAY_SIZE(session_columns)};

@@ -15,6 +15,7 @@
 #include "authd/credentials/otp.h"
 #include "authd/credentials/password.h"
 #include "authd/credentials/recovery.h"
+#include "authd/credentials/refresh.h"
 #include "authd/credentials/rules.h"
 #include "authd/credentials/seal.h"
 #include "authd/credentials/secret.h"

@@ -73,6 +73,13 @@ static const struct {
 	"of it. They were not let in. Remove that passkey and register it\n"
 	"anew (/api/account/passkeys).\n",
 	0},
+    [AUTH_MAIL_REUSED] = {"You were signed out of Nexus somewhere",
+	"What keeps you signed in to Nexus somewhere was used twice: a\n"
+	"program may have a fault, or somebody may have copied it. Nobody\n"
+	"is signed in there any more. Look at where else you are\n"
+	"(/api/account/sessions), and if you know nothing of it choose\n"
+	"another password.\n",
+	0},
     [AUTH_MAIL_RESET] = {"Your code for a new Nexus password",
 	"Your code to choose a new password for Nexus:\n\n"
 	"%s\n\n"

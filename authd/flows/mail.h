@@ -18,6 +18,7 @@ enum auth_mail_kind {
 	AUTH_MAIL_FACTORS,      /* how one signs in was changed */
 	AUTH_MAIL_RECOVERY,     /* a recovery code was used */
 	AUTH_MAIL_COPIED,       /* a passkey that there are two of */
+	AUTH_MAIL_REUSED,       /* a refresh token that was used twice */
 	AUTH_MAIL_RESET,        /* @code: for a new password */
 	AUTH_MAIL_NO_ACCOUNT,   /* somebody wants a new password without one */
 	AUTH_MAIL_PASSWORD,     /* it was changed */

@@ -105,6 +105,7 @@ on_written(int result, void *arg)
 	}
 	if (result == 0 && l->copied)
 		auth_factor_tell(l->a, AUTH_MAIL_COPIED, &l->user);
+	sodium_memzero(l, sizeof(*l));
 	free(l);
 }
 

@@ -44,7 +44,7 @@ auth_signin_write(struct authd *a, struct nx_db *db,
 	int64_t now = auth_now(a);
 	struct auth_session s = {.user_id = user->id,
 	    .created_at = now,
-	    .expires_at = now + (int64_t)(a->conf->token_hours * 3600),
+	    .expires_at = now + (int64_t)(a->conf->session_days * 86400),
 	    .auth_at = now,
 	    .seen_at = now,
 	    .factors = how->factors};
@@ -68,22 +68,48 @@ auth_signin_write(struct authd *a, struct nx_db *db,
 		r = auth_user_signed_in(db, user->id, now);
 	if (r == 0)
 		r = auth_audit(a, db, &e);
+	if (r == 0)
+		r = auth_signin_carry_on(a, db, &s);
 	*ret_session = s;
 	return r;
 }
 
+int
+auth_signin_carry_on(
+    struct authd *a, struct nx_db *db, struct auth_session *session)
+{
+	struct auth_refresh_id id;
+
+	auth_refresh_new(a->keys.pepper, session->id, &id, session->refresh);
+	return auth_refresh_put(db, &id, a->clock.wall_us());
+}
+
+int64_t
+auth_token_life(const struct authd *a)
+{
+	return (int64_t)(a->conf->token_minutes ? a->conf->token_minutes * 60
+						: a->conf->token_hours * 3600);
+}
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* The session is on disk, so the token is good from its first use; if it cannot
  * be made, the session is one that nobody has and ends by itself. */
-void
-auth_signin_answer(struct authd *a, struct nx_request *r,
-    const struct auth_user *user, const struct auth_session *session)
+static void
+answer(struct authd *a, struct nx_request *r, const struct auth_user *user,
+    const struct auth_session *session, char *device)
 {
 	Nx__VerifyReply reply = NX__VERIFY_REPLY__INIT;
 	nx_cleanup_free char *token = NULL;
-	char device[AUTH_DEVICE_LEN + 1];
+	int64_t now = auth_now(a);
 	struct auth_claims claims = {.user_id = user->id,
-	    .issued = session->created_at,
-	    .expires = session->expires_at};
+	    .issued = now,
+	    .expires = sooner(now + auth_token_life(a), session->expires_at)};
+	char id[2 * NX_SESSION_LEN + 1];
 
 	nx_assert(user->id != 0 && session->user_id == user->id);
 	memcpy(claims.session, session->id, sizeof(claims.session));
@@ -95,8 +121,30 @@ auth_signin_answer(struct authd *a, struct nx_request *r,
 	reply.token = token;
 	reply.username = (char *)(uintptr_t)user->username;
 	reply.expires_at = (uint64_t)claims.expires;
-	auth_device_new(a->keys.pepper, user->id, device);
 	reply.device = device;
+	reply.refresh_token = (char *)(uintptr_t)session->refresh;
+	reply.refresh_expires_at = (uint64_t)session->expires_at;
+	reply.session =
+	    sodium_bin2hex(id, sizeof(id), session->id, sizeof(session->id));
 	nx_answer(r, &reply.base, NULL, 0);
 	sodium_memzero(token, strlen(token));
+}
+
+void
+auth_signin_answer(struct authd *a, struct nx_request *r,
+    const struct auth_user *user, const struct auth_session *session)
+{
+	char device[AUTH_DEVICE_LEN + 1];
+
+	auth_device_new(a->keys.pepper, user->id, device);
+	answer(a, r, user, session, device);
+}
+
+void
+auth_signin_answer_again(struct authd *a, struct nx_request *r,
+    const struct auth_user *user, const struct auth_session *session)
+{
+	char none[] = "";
+
+	answer(a, r, user, session, none);
 }

@@ -1,6 +1,6 @@
 /*
- * The end of every way to sign in: a session, a token, a mark for the device. By
- * a code, a passkey, another provider, an invitation.
+ * The end of every way to sign in: a session, a token, another to carry the
+ * session on with, a mark for the device. By a code, a passkey, another provider, an invitation.
  */
 #ifndef AUTHD_SIGNIN_H
 #define AUTHD_SIGNIN_H
@@ -27,8 +27,17 @@ void auth_signin_fill(struct auth_signin *how, const char *client,
 int auth_signin_write(struct authd *a, struct nx_db *db,
     const struct auth_user *user, const struct auth_signin *how,
     struct auth_session *ret_session);
+/* In a transaction: another refresh token of it. 0 or -errno. */
+int auth_signin_carry_on(
+    struct authd *a, struct nx_db *db, struct auth_session *session);
 /* After its commit: answers @r, of a method that gives a VerifyReply. */
 void auth_signin_answer(struct authd *a, struct nx_request *r,
     const struct auth_user *user, const struct auth_session *session);
+/* The same for a session that was there: without another mark for the device, for
+ * each has a budget of its own. */
+void auth_signin_answer_again(struct authd *a, struct nx_request *r,
+    const struct auth_user *user, const struct auth_session *session);
+/* Seconds a token is good, if its session is. */
+int64_t auth_token_life(const struct authd *a);
 
 #endif

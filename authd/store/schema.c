@@ -63,5 +63,6 @@ const char *const auth_schema[] = {
     auth_schema_keys,
     auth_schema_factors,
     auth_schema_passkeys,
+    auth_schema_refresh,
 };
 const size_t auth_schema_count = NX_ARRAY_SIZE(auth_schema);

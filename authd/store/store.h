@@ -14,6 +14,7 @@
 #include "authd/store/factor.h"
 #include "authd/store/key.h"
 #include "authd/store/passkey.h"
+#include "authd/store/refresh.h"
 #include "common/db.h"
 #include "common/ticket.h"
 
@@ -22,7 +23,7 @@
 extern const char *const auth_schema[];
 extern const size_t auth_schema_count;
 extern const char auth_schema_identity[], auth_schema_keys[],
-    auth_schema_factors[], auth_schema_passkeys[];
+    auth_schema_factors[], auth_schema_passkeys[], auth_schema_refresh[];
 
 enum auth_role { AUTH_ROLE_USER = 0, AUTH_ROLE_ADMIN = 1 };
 /* Ways to prove who one is, beside the password; a mask in users and sessions. */
@@ -133,21 +134,29 @@ auth_code_drop(struct nx_db *db, enum auth_code_kind kind, const char *email);
 #define AUTH_SESSION_NAME  64
 #define AUTH_AGENT_MAX     128
 #define AUTH_ADDRESS_MAX   64
-#define AUTH_SESSIONS_LIVE 256 /* of a user; the oldest goes */
+#define AUTH_SESSIONS_LIVE 256 /* of a user; the one unused longest goes */
 
 struct auth_session {
 	uint8_t id[NX_SESSION_LEN];
 	uint64_t user_id;
-	int64_t created_at, expires_at;
-	int64_t auth_at;  /* when they last proved who they are */
-	uint32_t factors; /* with what, enum auth_factor */
+	int64_t created_at;
+	int64_t expires_at; /* no token of it is good for longer */
+	int64_t auth_at;    /* when they last proved who they are */
+	uint32_t factors;   /* with what, enum auth_factor */
 	int64_t seen_at;
 	char name[AUTH_SESSION_NAME + 1]; /* what the client calls itself */
 	char agent[AUTH_AGENT_MAX + 1];
 	char address[AUTH_ADDRESS_MAX + 1];
+	/* Told with the answer to what has just made it; not in the database. */
+	char refresh[AUTH_REFRESH_TEXT + 1];
 };
-/* The oldest of the user's makes room where there are AUTH_SESSIONS_LIVE. */
+/* The user's one that was unused longest makes room where there are
+ * AUTH_SESSIONS_LIVE. */
 int auth_session_insert(struct nx_db *db, const struct auth_session *s);
+/* 1 when the session is there, unexpired, and its user too and not disabled; 0 if
+ * not; or -errno. */
+int auth_session_find(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
+    int64_t now, struct auth_user *ret_user, struct auth_session *ret_session);
 /* 1 when the session of this user is there, unexpired, and the user too and not
  * disabled; 0 if not; or -errno. *ret_session may be NULL. */
 int auth_session_check(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],

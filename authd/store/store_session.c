@@ -9,14 +9,14 @@
 #define KNOWN_DAYS 90
 #define DAY        86400
 
-/* The oldest ones, but for so many that one more has room. */
+/* Those unused longest, but for so many that one more has room. */
 static int
 make_room(struct nx_db *db, uint64_t user_id)
 {
 	return nx_db_exec(db,
 	    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions"
-	    " WHERE user_id = ? ORDER BY created_at DESC, rowid DESC"
-	    " LIMIT -1 OFFSET ?)",
+	    " WHERE user_id = ? ORDER BY seen_at DESC, created_at DESC,"
+	    " rowid DESC LIMIT -1 OFFSET ?)",
 	    "ui", user_id, (int64_t)(AUTH_SESSIONS_LIVE - 1));
 }
 
@@ -62,9 +62,8 @@ read_session(sqlite3_stmt *s, struct auth_session *ret_session)
 }
 
 int
-auth_session_check(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
-    uint64_t user_id, int64_t now, struct auth_user *ret_user,
-    struct auth_session *ret_session)
+auth_session_find(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
+    int64_t now, struct auth_user *ret_user, struct auth_session *ret_session)
 {
 	struct auth_session session;
 	struct auth_user user;
@@ -72,19 +71,36 @@ auth_session_check(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
 	int r;
 
 	r = nx_db_query(db, &s,
-	    "SELECT " COLUMNS " FROM sessions"
-	    " WHERE id = ? AND user_id = ? AND expires_at > ?",
-	    "bui", id, (size_t)NX_SESSION_LEN, user_id, now);
+	    "SELECT " COLUMNS " FROM sessions WHERE id = ? AND expires_at > ?",
+	    "bi", id, (size_t)NX_SESSION_LEN, now);
 	if (r <= 0)
 		return r;
 	r = read_session(s, &session);
 	sqlite3_reset(s);
 	if (r < 0)
 		return r;
-	r = auth_user_by_id(db, user_id, &user);
+	r = auth_user_by_id(db, session.user_id, &user);
 	if (r <= 0)
 		return r;
 	if (user.disabled)
+		return 0;
+	*ret_user = user;
+	*ret_session = session;
+	return 1;
+}
+
+int
+auth_session_check(struct nx_db *db, const uint8_t id[NX_SESSION_LEN],
+    uint64_t user_id, int64_t now, struct auth_user *ret_user,
+    struct auth_session *ret_session)
+{
+	struct auth_session session;
+	struct auth_user user;
+	int r = auth_session_find(db, id, now, &user, &session);
+
+	if (r <= 0)
+		return r;
+	if (user.id != user_id)
 		return 0;
 	*ret_user = user;
 	if (ret_session)
@@ -290,6 +306,8 @@ auth_store_purge(struct nx_db *db, int64_t now)
 	if (r == 0)
 		r = nx_db_exec(db, "DELETE FROM known WHERE seen_at < ?", "i",
 		    now - (int64_t)KNOWN_DAYS * DAY);
+	if (r == 0)
+		r = auth_refresh_purge(db, (uint64_t)now * 1000000);
 	/* No ticket lives longer than a minute. */
 	if (r == 0)
 		r = nx_db_exec(db,

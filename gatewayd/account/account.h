@@ -9,7 +9,7 @@
 #include "gatewayd/routes/routes.h"
 
 extern const struct route_table login_routes, password_routes, session_routes,
-    key_routes, factor_routes, passkey_routes;
+    key_routes, factor_routes, passkey_routes, token_routes;
 
 /* Answers with what a login gave. */
 void account_signed_in(struct req *r, const struct nx_reply *reply);

@@ -70,7 +70,11 @@ account_signed_in(struct req *r, const struct nx_reply *reply)
 	json_string(&b, "token", m->token);
 	json_string(&b, "username", m->username);
 	json_uint(&b, "expires_at", m->expires_at);
-	json_string(&b, "device", m->device);
+	if (m->device[0])
+		json_string(&b, "device", m->device);
+	json_string(&b, "refresh_token", m->refresh_token);
+	json_uint(&b, "refresh_expires_at", m->refresh_expires_at);
+	json_string(&b, "session", m->session);
 	json_close(&b, '}');
 	reply_json(r, 200, &b);
 }

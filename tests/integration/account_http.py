@@ -270,6 +270,39 @@ def sessions():
     http_api.token = a.json["token"]
 
 
+def refreshing():
+    """One session, carried on; what is shown again later ends it."""
+    call("/auth/login/init", {"email": MAIL, "password": OLD + " again"})
+    a = call("/auth/login/verify", {"email": MAIL, "code": code_for(MAIL)})
+    ok(a.json["refresh_expires_at"] > a.json["expires_at"] > time.time(),
+       "a session lasts longer than its token", a.json)
+    with As({}):
+        b = call("/auth/refresh", {"refresh_token": a.json["refresh_token"]})
+        equal("it is carried on", (b.status, b.json.get("session"),
+                                   "device" in b.json),
+              (200, a.json["session"], False))
+        again = call("/auth/refresh",
+                     {"refresh_token": a.json["refresh_token"]})
+        equal("an answer that was lost is given again", again.status, 200)
+        for what, wrong, status in (
+                ("a token", a.json["token"], 401), ("nothing", "", 400),
+                ("an access key", "e2b_" + "0" * 80, 403),
+                ("a number", 5, 400)):
+            c = call("/auth/refresh", {"refresh_token": wrong})
+            ok(c.status == status and len(c.json["error"]) > 20,
+               "it is not by " + what, (c.status, c.body))
+    for name, token in (("the old token", a.json["token"]),
+                        ("the new one", b.json["token"])):
+        with bearer(token) as k:
+            equal(name + " is good", k.status("GET", "/api/account"), 200)
+    with bearer(b.json["token"]) as k:
+        equal("signed out", k.status("POST", "/auth/logout"), 200)
+    with As({}):
+        for old in (a, b, again):
+            equal("it is not carried on any more", call("/auth/refresh", {
+                "refresh_token": old.json["refresh_token"]}).status, 401)
+
+
 def operator():
     """What nexusctl does about keys."""
     def ctl(*words):
@@ -323,6 +356,7 @@ def main():
     keys()
     passwords()
     sessions()
+    refreshing()
     operator()
     for e in ask("GET", "/api/fs/ls").json:
         ask("DELETE", "/api/fs/delete?path=/" + e["name"])

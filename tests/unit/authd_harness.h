@@ -248,6 +248,8 @@ h_setup(void **state)
 	assert_non_null(mkdtemp(h->dir));
 	h->base = event_base_new();
 	h->conf = (struct auth_conf){.token_hours = 24,
+	    .session_days = 30,
+	    .refresh_window = 10,
 	    .reauth_minutes = 10,
 	    .codes_per_hour = 20,
 	    .registrations_per_address = 300,

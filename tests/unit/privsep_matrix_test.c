@@ -53,6 +53,7 @@ static const struct {
     {"AUTH_LOGOUT", "g", "a", false},
     {"AUTH_CHECK_TOKEN", "g", "a", false},
     {"AUTH_TICKET_KEY", "sn", "a", false},
+    {"AUTH_REFRESH", "g", "a", false},
     {"AUTH_USER_LIST", "A", "a", false},
     {"AUTH_USER_GET", "A", "a", false},
     {"AUTH_USER_SET_DISABLED", "A", "a", false},
