@@ -109,6 +109,8 @@ static const struct ctl_option history_options[] = {
 };
 static const struct ctl_option rm_options[] = {
     {"forever", 0, NULL, NULL, "with its versions, never to be restored"},
+    {"recursive", 'r', NULL, NULL, "a folder goes with all below it anyway"},
+    {"force", 'f', NULL, NULL, "fine if nothing is there"},
 };
 static const struct ctl_option find_options[] = {
     {"name", 0, "<word:PATTERN>", NULL, "of the name"},

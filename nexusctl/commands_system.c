@@ -22,6 +22,7 @@ static const struct ctl_option scrub_options[] = {
     {"wait", 0, NULL, NULL, "until everything is read, and repaired"},
 };
 static const struct ctl_option status_options[] = {
+    {"all", 'a', NULL, NULL, "who is connected, and all that each says"},
     {"edges", 0, NULL, NULL, "also who has been introduced to whom"},
 };
 
@@ -86,7 +87,7 @@ static const struct ctl_command rows[] = {
     {"state export", "print nodes, files and trees as JSON", NULL, NO_OPT,
 	AUTH | NODE | STORAGE, ctl_state_export},
 
-    {"status", "show who is connected, and how everything is",
+    {"status", "show how everything is, and what wants looking at",
 	"Exits with 8 when a daemon is missing.", OPT(status_options),
 	AUTH | NODE | STORAGE | NET | MAIL, ctl_status},
     {"doctor", "check this host, with a cure for each finding",

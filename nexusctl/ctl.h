@@ -99,6 +99,15 @@ struct ctl_column {
 	enum ctl_format format;
 };
 
+/* One field of a message, by its name: as its column shows it; text, "" when it
+ * has none; or a number, which yes is, too. */
+#define CTL_CELL 128
+void ctl_field_cell(const ProtobufCMessage *m, const struct ctl_column *column,
+    char cell[CTL_CELL]);
+bool ctl_field_is_text(const ProtobufCMessage *m, const char *field);
+const char *ctl_field_text(const ProtobufCMessage *m, const char *field);
+uint64_t ctl_field_number(const ProtobufCMessage *m, const char *field);
+
 /* How a method's pages are listed: the request's `after` is the reply's `next`
  * until that is empty; the rows are in the repeated field @rows. */
 struct ctl_listing {

@@ -106,14 +106,16 @@ ctl_fs_rm(struct ctl *c)
 	ctl_cleanup_reply struct ctl_reply reply = {0};
 	nx_cleanup_free char *path = ctl_rooted(ctl_text(c, "PATH"));
 	const Nx__FsDeleteReply *done;
-	int exit;
+	Nx__Status status;
 
 	request.path = path;
 	request.forever = ctl_flag(c, "forever");
-	exit = ctl_ask(c, nx_ask_fs_delete(&request), &reply);
-
-	if (exit != 0)
-		return exit;
+	status = ctl_call(
+	    c, nx_ask_fs_delete(&request), NULL, 0, CTL_QUICK_US, &reply);
+	if (status == NX__STATUS__NOT_FOUND && ctl_flag(c, "force"))
+		return 0;
+	if (status != NX__STATUS__OK)
+		return ctl_fail(c, status);
 	done = nx_as_fs_delete_reply(reply.body);
 	return ctl_done(c, reply.body, "files",
 	    "%" PRIu64 " file%s and %" PRIu64 " folder%s are deleted, %s",

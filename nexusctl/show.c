@@ -17,7 +17,7 @@
 #include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
 
-#define CELL 128
+#define CELL CTL_CELL
 
 static const void *
 field_at(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
@@ -216,17 +216,50 @@ cell_words(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
 	cell_text(text, CTL_TEXT, cell);
 }
 
-static void
-cell_of(
-    const ProtobufCMessage *m, const struct ctl_column *column, char cell[CELL])
+static const ProtobufCFieldDescriptor *
+field_of(const ProtobufCMessage *m, const char *name)
 {
 	const ProtobufCFieldDescriptor *f =
 	    protobuf_c_message_descriptor_get_field_by_name(
-		m->descriptor, column->field);
+		m->descriptor, name);
+
+	nx_assert(f);
+	return f;
+}
+
+bool
+ctl_field_is_text(const ProtobufCMessage *m, const char *field)
+{
+	return field_of(m, field)->type == PROTOBUF_C_TYPE_STRING;
+}
+
+const char *
+ctl_field_text(const ProtobufCMessage *m, const char *field)
+{
+	const ProtobufCFieldDescriptor *f = field_of(m, field);
+	const char *text;
+
+	nx_assert(f->type == PROTOBUF_C_TYPE_STRING);
+	text = *(char *const *)field_at(m, f);
+	return text ? text : "";
+}
+
+uint64_t
+ctl_field_number(const ProtobufCMessage *m, const char *field)
+{
+	const ProtobufCFieldDescriptor *f = field_of(m, field);
+
+	return as_number(field_at(m, f), f->type);
+}
+
+void
+ctl_field_cell(const ProtobufCMessage *m, const struct ctl_column *column,
+    char cell[CTL_CELL])
+{
+	const ProtobufCFieldDescriptor *f = field_of(m, column->field);
 	const void *at;
 	uint64_t n;
 
-	nx_assert(f);
 	at = field_at(m, f);
 	if (f->label == PROTOBUF_C_LABEL_REPEATED) {
 		cell_words(m, f, cell);
@@ -285,7 +318,7 @@ ctl_table(const ProtobufCMessage *const *rows, size_t n,
 	for (k = 0; k < n_columns; k++) {
 		widths[k] = width_of(columns[k].title);
 		for (i = 0; i < n; i++) {
-			cell_of(rows[i], &columns[k], cell);
+			ctl_field_cell(rows[i], &columns[k], cell);
 			if (width_of(cell) > widths[k])
 				widths[k] = width_of(cell);
 		}
@@ -294,7 +327,7 @@ ctl_table(const ProtobufCMessage *const *rows, size_t n,
 		put_cell(columns[k].title, widths[k], k + 1 == n_columns);
 	for (i = 0; i < n; i++)
 		for (k = 0; k < n_columns; k++) {
-			cell_of(rows[i], &columns[k], cell);
+			ctl_field_cell(rows[i], &columns[k], cell);
 			put_cell(cell, widths[k], k + 1 == n_columns);
 		}
 }
@@ -302,19 +335,10 @@ ctl_table(const ProtobufCMessage *const *rows, size_t n,
 static const char *
 string_field(const ProtobufCMessage *m, const char *name, char buf[24])
 {
-	const ProtobufCFieldDescriptor *f =
-	    protobuf_c_message_descriptor_get_field_by_name(
-		m->descriptor, name);
-	const char *text;
-
-	nx_assert(f);
-	if (f->type != PROTOBUF_C_TYPE_STRING) {
-		snprintf(
-		    buf, 24, "%" PRIu64, as_number(field_at(m, f), f->type));
-		return buf;
-	}
-	text = *(char *const *)field_at(m, f);
-	return text ? text : "";
+	if (ctl_field_is_text(m, name))
+		return ctl_field_text(m, name);
+	snprintf(buf, 24, "%" PRIu64, ctl_field_number(m, name));
+	return buf;
 }
 
 int
@@ -335,7 +359,7 @@ ctl_show(struct ctl *c, const ProtobufCMessage *m,
 		if (width_of(columns[i].title) > width)
 			width = width_of(columns[i].title);
 	for (i = 0; i < n_columns; i++) {
-		cell_of(m, &columns[i], cell);
+		ctl_field_cell(m, &columns[i], cell);
 		put_cell(columns[i].title, width, false);
 		put_cell(cell, 0, true);
 	}

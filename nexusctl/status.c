@@ -1,4 +1,7 @@
-/* nexusctl status: who is there, and what each of them says of itself. */
+/*
+ * nexusctl status: a line for each part of Nexus and one for each thing that wants
+ * somebody to look; with --all who is there, and all that each says of itself.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +11,7 @@
 #include "common/msg.h"
 #include "nexusctl/clean.h"
 #include "nexusctl/ctl.h"
+#include "nexusctl/summary.h"
 #include "proto/auth.rpc.h"
 #include "proto/mail.rpc.h"
 #include "proto/net.rpc.h"
@@ -130,27 +134,118 @@ static const struct ctl_column mail_columns[] = {
     {"At", "last_error_at", CTL_TIME},
 };
 
+static const struct ctl_finding storage_findings[] = {
+    {"disk_full",
+	"the disk is full: nothing can be stored until something is "
+	"deleted",
+	NULL},
+    {"disks_away",
+	"{disks_away disk|disks} away: nexusctl volume disks says "
+	"which, and why",
+	NULL},
+    {"away", "{away volume|volumes} cannot be reached: {away_note}", NULL},
+    {"suspect",
+	"{suspect volume|volumes} not trusted with anything new: "
+	"nexusctl volume ls says which, nexusctl volume trust proves "
+	"one anew",
+	NULL},
+    {"degraded_files",
+	"{degraded_files file|files} in fewer good copies than "
+	"asked for: they are being made",
+	NULL},
+    {"unspread",
+	"{unspread chunk|chunks} with all copies on one disk while "
+	"another has room",
+	NULL},
+    {"orphans_refused",
+	"{orphans_refused chunk|chunks} on the volumes that "
+	"the catalogue does not know, too many to be touched: "
+	"is it an older one?",
+	NULL},
+    {"catalogue_note", "no copy of the catalogue: {catalogue_note}",
+	"catalogue_copies"},
+    {"base_note", "no further base volume: {base_note}", NULL},
+};
+
+static const struct ctl_finding scrub_findings[] = {
+    {"damaged_files",
+	"{damaged_files file|files} good in no copy: nexusctl "
+	"file ls --damaged",
+	NULL},
+    {"skipped", "{skipped volume|volumes} passed over: {skipped_note}", NULL},
+    {"bad", "{bad replica|replicas} found bad in this cycle", NULL},
+    {"missing", "{missing replica|replicas} found missing in this cycle", NULL},
+};
+
+static const struct ctl_finding check_findings[] = {
+    {"error", "the catalogue could not be looked at: {error}", NULL},
+    {"left",
+	"{left thing|things} in the catalogue that disagree: nexusctl "
+	"storage check --repair",
+	NULL},
+};
+
+static const struct ctl_finding node_findings[] = {
+    {"nodes",
+	"limits of memory and CPU are not enforced: nexusctl doctor says "
+	"why",
+	"controllers"},
+};
+
+static const struct ctl_finding auth_findings[] = {
+    {"mails_failed", "{mails_failed mail|mails} not handed to maild", NULL},
+};
+
+static const struct ctl_finding mail_findings[] = {
+    {"last_error",
+	"the last that failed, at {last_error_at time}: "
+	"{last_error}",
+	NULL},
+    {"refused", "{refused mail|mails} not taken, for too many wait", NULL},
+    {"expired", "{expired mail|mails} expired before the server took them",
+	NULL},
+};
+
+#define COLUMNS(c)  c, NX_ARRAY_SIZE(c)
+#define FINDINGS(f) f, NX_ARRAY_SIZE(f)
+
 static const struct part {
 	const char *name;
 	enum nx_role role;
 	struct nx_ask (*ask)(void);
 	const struct ctl_column *columns;
 	size_t n_columns;
+	const char *line; /* of the summary */
+	const struct ctl_finding *findings;
+	size_t n_findings;
 } parts[] = {
-    {"storage", NX_ROLE_STORAGE, nx_ask_storage_status, storage_columns,
-	NX_ARRAY_SIZE(storage_columns)},
-    {"scrub", NX_ROLE_STORAGE, nx_ask_storage_scrub_status, scrub_columns,
-	NX_ARRAY_SIZE(scrub_columns)},
-    {"check", NX_ROLE_STORAGE, nx_ask_storage_check_status, check_columns,
-	NX_ARRAY_SIZE(check_columns)},
-    {"nodes", NX_ROLE_NODE, nx_ask_node_status, node_columns,
-	NX_ARRAY_SIZE(node_columns)},
-    {"net", NX_ROLE_NET, nx_ask_net_status, net_columns,
-	NX_ARRAY_SIZE(net_columns)},
-    {"auth", NX_ROLE_AUTH, nx_ask_auth_status, auth_columns,
-	NX_ARRAY_SIZE(auth_columns)},
-    {"mail", NX_ROLE_MAIL, nx_ask_mail_status, mail_columns,
-	NX_ARRAY_SIZE(mail_columns)},
+    {"storage", NX_ROLE_STORAGE, nx_ask_storage_status,
+	COLUMNS(storage_columns),
+	"{files file|files}, {bytes size} in {chunks chunk|chunks}; "
+	"{volumes volume|volumes} on {disks disk|disks}",
+	FINDINGS(storage_findings)},
+    {"scrub", NX_ROLE_STORAGE, nx_ask_storage_scrub_status,
+	COLUMNS(scrub_columns),
+	"{state}, cycle {cycle}: {chunks} of {of_chunks replica|replicas}; all "
+	"read since {oldest time}",
+	FINDINGS(scrub_findings)},
+    {"check", NX_ROLE_STORAGE, nx_ask_storage_check_status,
+	COLUMNS(check_columns),
+	"{state}, run {run}: {found} disagreed, {mended} mended",
+	FINDINGS(check_findings)},
+    {"nodes", NX_ROLE_NODE, nx_ask_node_status, COLUMNS(node_columns),
+	"{running} of {nodes node|nodes} running; limits {limits}; {lambdas "
+	"function|functions} run",
+	FINDINGS(node_findings)},
+    {"net", NX_ROLE_NET, nx_ask_net_status, COLUMNS(net_columns),
+	"{bridge} at {subnet}; NAT {nat yes}, isolated {isolated yes}", NULL,
+	0},
+    {"auth", NX_ROLE_AUTH, nx_ask_auth_status, COLUMNS(auth_columns),
+	"{users user|users}, {sessions session|sessions}; registration "
+	"{registration}",
+	FINDINGS(auth_findings)},
+    {"mail", NX_ROLE_MAIL, nx_ask_mail_status, COLUMNS(mail_columns),
+	"to {server}: {sent} sent, {queued} waiting", FINDINGS(mail_findings)},
 };
 
 static bool
@@ -196,59 +291,124 @@ all_there(struct ctl *c, const Nx__SwitchStatusReply *s)
 	return all;
 }
 
-static void
-show_part(struct ctl *c, const struct part *p, cJSON *json)
-{
-	ctl_cleanup_reply struct ctl_reply reply = {0};
-	Nx__Status status;
+/* --- all of it ---------------------------------------------------------------*/
 
-	status = ctl_call(c, p->ask(), NULL, 0, CTL_QUICK_US, &reply);
-	if (json) {
-		cJSON_AddItemToObject(json, p->name,
-		    status == NX__STATUS__OK ? ctl_json(reply.body)
-					     : cJSON_CreateNull());
-		return;
-	}
+static void
+show_all(struct ctl *c, const struct part *p, const ProtobufCMessage *m)
+{
 	printf("\n%s\n", p->name);
-	if (status == NX__STATUS__OK)
-		ctl_show(c, reply.body, p->columns, p->n_columns,
-		    p->columns[0].field);
+	if (m)
+		ctl_show(c, m, p->columns, p->n_columns, p->columns[0].field);
 	else
 		ctl_say(stdout, "  %s\n", c->error);
+}
+
+static void
+show_tables(struct ctl *c, const Nx__SwitchStatusReply *s)
+{
+	if (ctl_flag(c, "all"))
+		print_table(s->n_clients, (ProtobufCMessage **)s->clients,
+		    client_columns, NX_ARRAY_SIZE(client_columns));
+	if (ctl_flag(c, "all") && ctl_flag(c, "edges"))
+		putchar('\n');
+	if (ctl_flag(c, "edges"))
+		print_table(s->n_edges, (ProtobufCMessage **)s->edges,
+		    edge_columns, NX_ARRAY_SIZE(edge_columns));
+	if (ctl_flag(c, "edges") && !ctl_flag(c, "all"))
+		putchar('\n');
+}
+
+/* --- in short ----------------------------------------------------------------*/
+
+/* @p's line; what wants looking at is added to @found, of which there is room for
+ * as much as there can be. */
+static void
+show_short(
+    struct ctl *c, const struct part *p, const ProtobufCMessage *m, FILE *found)
+{
+	char line[CTL_SUMMARY];
+	size_t i;
+
+	if (!m) {
+		printf("%-8s ?\n", p->name);
+		ctl_say(found, "  %-8s %s\n", p->name, c->error);
+		return;
+	}
+	ctl_summarize(m, p->line, line);
+	printf("%-8s %s\n", p->name, line);
+	for (i = 0; i < p->n_findings; i++) {
+		if (!ctl_is_found(m, &p->findings[i]))
+			continue;
+		ctl_summarize(m, p->findings[i].says, line);
+		fprintf(found, "  %-8s %s\n", p->name, line);
+	}
+}
+
+static void
+print_findings(const char *found, bool all)
+{
+	if (*found)
+		printf("\nto look at\n%s", found);
+	else if (all)
+		printf("\nall is well\n");
+}
+
+/* --- the command -------------------------------------------------------------*/
+
+static void
+ask_part(struct ctl *c, const struct part *p, cJSON *json, FILE *found)
+{
+	ctl_cleanup_reply struct ctl_reply reply = {0};
+	const ProtobufCMessage *m = NULL;
+
+	if (ctl_call(c, p->ask(), NULL, 0, CTL_QUICK_US, &reply) ==
+	    NX__STATUS__OK)
+		m = reply.body;
+	if (json)
+		cJSON_AddItemToObject(
+		    json, p->name, m ? ctl_json(m) : cJSON_CreateNull());
+	else if (ctl_flag(c, "all"))
+		show_all(c, p, m);
+	else
+		show_short(c, p, m, found);
 }
 
 int
 ctl_status(struct ctl *c)
 {
 	ctl_cleanup_reply struct ctl_reply reply = {0};
+	nx_cleanup_free char *findings = NULL;
 	const Nx__SwitchStatusReply *s;
 	cJSON *json = NULL;
-	size_t i;
+	size_t i, len;
+	FILE *found;
+	bool all;
 	int exit;
 
 	exit = ctl_ask(c, nx_ask_switch_status(), &reply);
 	if (exit != 0)
 		return exit;
+	found = open_memstream(&findings, &len);
+	if (!found)
+		return ctl_fail(c, NX__STATUS__FULL);
 	s = nx_as_switch_status_reply(reply.body);
 	if (c->json) {
 		json = cJSON_CreateObject();
 		cJSON_AddItemToObject(json, "switch", ctl_json(reply.body));
 	} else {
-		print_table(s->n_clients, (ProtobufCMessage **)s->clients,
-		    client_columns, NX_ARRAY_SIZE(client_columns));
-	}
-	if (!c->json && ctl_flag(c, "edges")) {
-		putchar('\n');
-		print_table(s->n_edges, (ProtobufCMessage **)s->edges,
-		    edge_columns, NX_ARRAY_SIZE(edge_columns));
+		show_tables(c, s);
 	}
 	for (i = 0; i < NX_ARRAY_SIZE(parts); i++)
 		if (is_connected(s, parts[i].role))
-			show_part(c, &parts[i], json);
+			ask_part(c, &parts[i], json, found);
+	fclose(found);
+	all = all_there(c, s);
 	if (json)
 		ctl_print_json(json);
+	else if (!ctl_flag(c, "all"))
+		print_findings(findings, all);
 	fflush(stdout);
-	return all_there(c, s) ? 0 : nx_status_exit(NX__STATUS__UNAVAILABLE);
+	return all ? 0 : nx_status_exit(NX__STATUS__UNAVAILABLE);
 }
 
 int

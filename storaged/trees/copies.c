@@ -96,7 +96,7 @@ refuse(struct copy_request *t, int result)
 {
 	if (result == CATALOG_IS_FOLDER && t->op.entry.folder)
 		nx_refuse(t->request, NX__STATUS__INVALID,
-		    "that is a folder: ask for folders to be copied too");
+		    "that is a folder: ask for folders (-r) to be copied too");
 	else if (result == CATALOG_NO_SNAPSHOT)
 		refuse_catalog(t->request, result, t->op.snapshot);
 	else

@@ -387,7 +387,7 @@ def test_authd(w, sink, authd):
     check("and opens the account", verify(
         gateway, REGISTER_VERIFY, "alice@example.org", code)[0] == OK)
     sink.down()
-    said = ctl("status")[1]
+    said = ctl("status", "--all")[1]
     check("nexusctl status has a part of it", "Delivered to" in said and
           HOST in said and "Refused by the server" in said, said)
     check("down: the same answer", register_init(gateway, "bob")[0] == OK)

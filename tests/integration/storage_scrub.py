@@ -36,7 +36,10 @@ def test_heals(path, needle, file, holders):
           now["chunks"] >= 2 and now["bytes"] > 3 * MIB and
           now["oldest"] >= now["began_at"] - 1, json.dumps(now, indent=1))
     status, out, err = ctl("status")
-    check("people are told too", status == 0 and "All read since" in out,
+    check("people are told too", status == 0 and "all read since" in out and
+          "1 replica found bad" in out, out + err)
+    status, out, err = ctl("status", "--all")
+    check("with all there is", status == 0 and "All read since" in out,
           out + err)
     check("the replica was rewritten",
           find(lab.storage(), "repaired") == repaired + 1)
