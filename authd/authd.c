@@ -53,6 +53,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	auth_notice_pump(a);
+	auth_signing_tick(a);
 	if (++a->ticks % PURGE_TICKS == 0)
 		nx_db_write(a->db, write_purge, on_purged, a);
 }
@@ -94,11 +95,12 @@ prove_keys(struct authd *a)
 	struct auth_claims claims = {
 	    .user_id = 1, .issued = auth_now(a), .expires = auth_now(a) + 60};
 	char *token;
-	int r = auth_token_sign(&a->keys, &claims, &token);
+	int r = auth_token_sign(
+	    auth_keyring_signer(&a->keys.ring, claims.issued), &claims, &token);
 
 	if (r < 0)
 		return r;
-	if (auth_token_check(&a->keys, token, claims.issued, &claims) !=
+	if (auth_token_check(&a->keys.ring, token, claims.issued, &claims) !=
 	    AUTH_TOKEN_OK)
 		r = -EBADMSG;
 	free(token);
@@ -158,16 +160,8 @@ open_database(struct authd *a, const char *dir, char error[256])
 }
 
 static int
-open_keys(struct authd *a, const char *dir, char error[256])
+key_trouble(int r, const char *what, char error[256])
 {
-	const char *what = dir;
-	char path[4096];
-	int r;
-
-	snprintf(path, sizeof(path), "%s/keys", dir);
-	r = auth_keys_open(path, &a->keys, &what);
-	if (r == 0)
-		r = prove_keys(a);
 	if (r == -EPERM)
 		snprintf(error, 256,
 		    "%.150s must belong to this user and be closed to others",
@@ -180,11 +174,38 @@ open_keys(struct authd *a, const char *dir, char error[256])
 	return r;
 }
 
+static int
+open_keys(struct authd *a, const char *dir, char error[256])
+{
+	const char *what = dir;
+	char path[4096];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/keys", dir);
+	r = auth_keys_open(path, &a->keys, &what);
+	return key_trouble(r, what, error);
+}
+
+/* Which there are is in the database. */
+static int
+open_signing(struct authd *a, const char *dir, char error[256])
+{
+	const char *name;
+	char path[4096];
+	int r = auth_signing_open(a, &name);
+
+	if (r == 0)
+		r = prove_keys(a);
+	snprintf(path, sizeof(path), "%s/keys/%s", dir, name);
+	return key_trouble(r, path, error);
+}
+
 int
 auth_open(struct authd *a, const char *dir, unsigned threads, char error[256])
 {
 	int r;
 
+	a->keys.dirfd = -1;
 	LIST_INIT(&a->waiters);
 	LIST_INIT(&a->mails);
 	if (!a->clock.mono_us)
@@ -194,6 +215,8 @@ auth_open(struct authd *a, const char *dir, unsigned threads, char error[256])
 	r = open_keys(a, dir, error);
 	if (r == 0)
 		r = open_database(a, dir, error);
+	if (r == 0)
+		r = open_signing(a, dir, error);
 	if (r < 0)
 		return r;
 	snprintf(error, 256, "cannot start the workers");

@@ -73,6 +73,7 @@ struct authd {
 	LIST_HEAD(, auth_mail) mails;
 	struct event *tick;
 	unsigned ticks;
+	bool dropping;   /* a key that signed is on its way out */
 	bool purge_more; /* there is more that retention wants to go */
 	uint64_t mails_failed;
 	bool closing;

@@ -18,6 +18,9 @@ static const struct ctl_option audit_options[] = {
 static const struct ctl_option create_options[] = {
     {"mail", 0, "<word:ADDRESS>", NULL, "where mails for it go to"},
 };
+static const struct ctl_option rotate_options[] = {
+    {"now", 0, NULL, NULL, "let the new key sign at once"},
+};
 static const struct ctl_option key_options[] = {
     {"rights", 0, "<word:RIGHTS>", "read,write",
 	"read, write, create, nodes, functions, sandboxes, repository; with "
@@ -66,6 +69,16 @@ static const struct ctl_command rows[] = {
 	ctl_key_ls},
     {"key revoke <user> <word:KEY>", "end an access key, by id or name", NULL,
 	NO_OPT, AUTH, ctl_key_revoke},
+
+    {"auth rotate-keys", "let another key sign tokens",
+	"The new key is published at /.well-known/jwks.json and signs ten "
+	"minutes later, when whoever verifies tokens has it; the old one "
+	"verifies what it signed until the last of it has ended. A key that "
+	"may be known to others verifies nothing any more once its file is "
+	"removed (keys/ below the state of authd) and authd started again.",
+	OPT(rotate_options), AUTH, ctl_auth_rotate_keys},
+    {"auth signing-keys", "list the keys that sign tokens", NULL, NO_OPT, AUTH,
+	ctl_auth_signing_keys},
 
     {"audit", "list what has happened to accounts",
 	"Who signed in, changed a password, made or lost a key, and from "

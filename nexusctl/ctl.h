@@ -218,6 +218,8 @@ int ctl_user_disable(struct ctl *c);
 int ctl_user_enable(struct ctl *c);
 int ctl_user_delete(struct ctl *c);
 int ctl_user_quota(struct ctl *c);
+int ctl_auth_rotate_keys(struct ctl *c);
+int ctl_auth_signing_keys(struct ctl *c);
 int ctl_mail_test(struct ctl *c);
 int ctl_mail_queue(struct ctl *c);
 int ctl_volume_ls(struct ctl *c);

@@ -11,6 +11,7 @@
 #include "authd/credentials/challenge.h"
 #include "authd/credentials/clientdata.h"
 #include "authd/credentials/device.h"
+#include "authd/credentials/keyring.h"
 #include "authd/credentials/keys.h"
 #include "authd/credentials/otp.h"
 #include "authd/credentials/password.h"

@@ -1,16 +1,16 @@
 /*
  * authd's own secrets, in <state_dir>/auth/keys (0700, files 0600): the pepper
  * of what is only compared, the key under which the rest is sealed, that of the
- * audit's chain, and the key that signs tokens. All are made at first start and
- * never leave this process.
+ * audit's chain, and the keys that sign tokens (keyring.h). All are made at first
+ * start and never leave this process.
  */
 #ifndef AUTHD_KEYS_H
 #define AUTHD_KEYS_H
 
 #include <stdbool.h>
-#include <openssl/types.h>
+#include <stdint.h>
 
-#include "authd/credentials/header.h"
+#include "authd/credentials/keyring.h"
 #include "authd/credentials/otp.h"
 #include "authd/credentials/seal.h"
 
@@ -20,15 +20,14 @@ struct auth_keys {
 	uint8_t pepper[AUTH_PEPPER_LEN];
 	uint8_t seal[AUTH_SEAL_KEY_LEN];
 	uint8_t audit[AUTH_CHAIN_KEY_LEN];
-	bool audit_new;    /* it was made just now */
-	char *private_pem; /* PKCS#8, P-256 */
-	char *public_pem;
-	EVP_PKEY *public_key; /* the same, read once: reading takes 0.7 ms */
-	char kid[AUTH_KID_LEN + 1]; /* of the public key's bytes */
+	bool audit_new;           /* it was made just now */
+	struct auth_keyring ring; /* filled by who knows which there are */
+	int dirfd;                /* where all of them are; -1: closed */
 };
 
 /*
- * Reads the keys in @dir, making the directory and what is missing. 0 or
+ * Reads the keys in @dir but those that sign, making the directory and what is
+ * missing. 0 or
  * -errno: -EPERM when others could have read or written a file, -EBADMSG when
  * one is damaged; nothing existing is ever replaced. *ret_path then names it
  * (static storage). */

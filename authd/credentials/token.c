@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jwt.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,18 +52,18 @@ add_claims(jwt_t *jwt, const struct auth_claims *claims)
 }
 
 int
-auth_token_sign(const struct auth_keys *keys, const struct auth_claims *claims,
-    char **ret_token)
+auth_token_sign(const struct auth_signing_key *key,
+    const struct auth_claims *claims, char **ret_token)
 {
 	nx_cleanup(jwt_freep) jwt_t *jwt = NULL;
 	char *token;
 
 	if (jwt_new(&jwt) != 0 || add_claims(jwt, claims) ||
 	    jwt_add_header(jwt, "typ", "JWT") ||
-	    jwt_add_header(jwt, "kid", keys->kid) ||
+	    jwt_add_header(jwt, "kid", key->row.kid) ||
 	    jwt_set_alg(jwt, JWT_ALG_ES256,
-		(const unsigned char *)keys->private_pem,
-		(int)strlen(keys->private_pem)))
+		(const unsigned char *)key->private_pem,
+		(int)strlen(key->private_pem)))
 		return -ENOMEM;
 	token = jwt_encode_str(jwt);
 	if (!token)
@@ -172,12 +173,12 @@ to_der(const uint8_t raw[64], uint8_t *der)
 }
 
 /*
- * Is it our signature? The library will ask again, but reads the key anew each
+ * Is it the signature of @key? The library will ask again, but reads the key anew each
  * time, which takes ten times as long as the question. Here neither key nor
  * algorithm can come from the token, and a stranger's forgeries cost little.
  */
 static bool
-signed_by_us(const struct auth_keys *keys, const char *token)
+signed_by(const struct auth_signing_key *key, const char *token)
 {
 	nx_cleanup(md_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	const char *dot = strrchr(token, '.');
@@ -192,25 +193,27 @@ signed_by_us(const struct auth_keys *keys, const char *token)
 	n = to_der(raw, der);
 	return n > 0 && ctx &&
 	    EVP_DigestVerifyInit(
-		ctx, NULL, EVP_sha256(), NULL, keys->public_key) == 1 &&
+		ctx, NULL, EVP_sha256(), NULL, key->public_key) == 1 &&
 	    EVP_DigestVerify(ctx, der, (size_t)n, (const uint8_t *)token,
 		(size_t)(dot - token)) == 1;
 }
 
 enum auth_token_result
-auth_token_check(const struct auth_keys *keys, const char *token, int64_t now,
-    struct auth_claims *ret_claims)
+auth_token_check(const struct auth_keyring *ring, const char *token,
+    int64_t now, struct auth_claims *ret_claims)
 {
 	nx_cleanup(jwt_freep) jwt_t *jwt = NULL;
+	const struct auth_signing_key *key;
 	char kid[AUTH_KID_LEN + 1];
 
 	if (!auth_jwt_header(token, kid))
 		return AUTH_TOKEN_MALFORMED;
-	/* One key: its name is compared, never followed anywhere. */
-	if (strcmp(kid, keys->kid) != 0 || !signed_by_us(keys, token))
+	/* Its name is compared with those we have, never followed anywhere. */
+	key = auth_keyring_find(ring, kid, now);
+	if (!key || !signed_by(key, token))
 		return AUTH_TOKEN_FORGED;
-	if (jwt_decode(&jwt, token, (const unsigned char *)keys->public_pem,
-		(int)strlen(keys->public_pem)) != 0) {
+	if (jwt_decode(&jwt, token, (const unsigned char *)key->public_pem,
+		(int)strlen(key->public_pem)) != 0) {
 		jwt = NULL;
 		return AUTH_TOKEN_FORGED;
 	}

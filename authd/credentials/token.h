@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "authd/credentials/keys.h"
+#include "authd/credentials/keyring.h"
 #include "common/ticket.h"
 
 #define AUTH_TOKEN_ISSUER   "nexus"
@@ -25,7 +25,7 @@ struct auth_claims {
 enum auth_token_result {
 	AUTH_TOKEN_OK,
 	AUTH_TOKEN_MALFORMED, /* not in form one of ours */
-	AUTH_TOKEN_FORGED,    /* not signed by our key */
+	AUTH_TOKEN_FORGED,    /* not signed by a key of ours */
 	AUTH_TOKEN_FOREIGN,   /* signed, but claims are missing or not for us */
 	AUTH_TOKEN_EXPIRED,
 	AUTH_TOKEN_EARLY, /* from the future: the clock went back */
@@ -33,12 +33,12 @@ enum auth_token_result {
 };
 
 /* The compact form; free() it. 0 or -ENOMEM. */
-int auth_token_sign(const struct auth_keys *keys,
+int auth_token_sign(const struct auth_signing_key *key,
     const struct auth_claims *claims, char **ret_token);
 /* The times alone: OK, EXPIRED or EARLY. */
 enum auth_token_result
 auth_claims_check(const struct auth_claims *claims, int64_t now);
-enum auth_token_result auth_token_check(const struct auth_keys *keys,
+enum auth_token_result auth_token_check(const struct auth_keyring *ring,
     const char *token, int64_t now, struct auth_claims *ret_claims);
 
 #endif

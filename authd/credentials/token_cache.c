@@ -3,6 +3,7 @@
  * verification. What may have ended since is asked elsewhere.
  */
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,9 +41,17 @@ auth_token_cache_free(struct auth_token_cache *c)
 	return NULL;
 }
 
+void
+auth_token_cache_forget(struct auth_token_cache *c)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		c->slots[i].used = false;
+}
+
 enum auth_token_result
-auth_token_cache_check(struct auth_token_cache *c, const struct auth_keys *keys,
-    const char *token, int64_t now, struct auth_claims *ret_claims)
+auth_token_cache_check(struct auth_token_cache *c,
+    const struct auth_keyring *ring, const char *token, int64_t now,
+    struct auth_claims *ret_claims)
 {
 	uint8_t hash[crypto_generichash_BYTES];
 	enum auth_token_result result;
@@ -55,7 +64,7 @@ auth_token_cache_check(struct auth_token_cache *c, const struct auth_keys *keys,
 		*ret_claims = slot->claims;
 		return auth_claims_check(ret_claims, now);
 	}
-	result = auth_token_check(keys, token, now, ret_claims);
+	result = auth_token_check(ring, token, now, ret_claims);
 	if (result == AUTH_TOKEN_OK) {
 		slot->used = true;
 		slot->claims = *ret_claims;

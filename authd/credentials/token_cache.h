@@ -15,9 +15,11 @@ struct auth_token_cache;
 
 int auth_token_cache_new(struct auth_token_cache **ret_cache);
 struct auth_token_cache *auth_token_cache_free(struct auth_token_cache *c);
+/* All of them: a key is none any more. */
+void auth_token_cache_forget(struct auth_token_cache *c);
 /* auth_token_check() with a memory. */
-enum auth_token_result
-auth_token_cache_check(struct auth_token_cache *c, const struct auth_keys *keys,
-    const char *token, int64_t now, struct auth_claims *ret_claims);
+enum auth_token_result auth_token_cache_check(struct auth_token_cache *c,
+    const struct auth_keyring *ring, const char *token, int64_t now,
+    struct auth_claims *ret_claims);
 
 #endif

@@ -20,7 +20,7 @@ find(struct authd *a, struct nx_request *r, const char *token,
 {
 	struct auth_claims claims;
 	enum auth_token_result result = auth_token_cache_check(
-	    a->tokens, &a->keys, token, auth_now(a), &claims);
+	    a->tokens, &a->keys.ring, token, auth_now(a), &claims);
 	int known;
 
 	if (result != AUTH_TOKEN_OK) {

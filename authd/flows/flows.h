@@ -8,6 +8,7 @@
 
 #include "authd/flows/mail.h"
 #include "authd/flows/notice.h"
+#include "authd/flows/signing.h"
 #include "authd/flows/throttle.h"
 
 /* A daemon that goes takes its ticket key along. */

@@ -97,6 +97,17 @@ sooner(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* No token outlives its session, nor the key that it is verified with. */
+static int64_t
+end_of(const struct authd *a, const struct auth_session *session,
+    const struct auth_signing_key *key)
+{
+	int64_t end =
+	    sooner(auth_now(a) + auth_token_life(a), session->expires_at);
+
+	return key->row.drop_at ? sooner(end, key->row.drop_at) : end;
+}
+
 /* The session is on disk, so the token is good from its first use; if it cannot
  * be made, the session is one that nobody has and ends by itself. */
 static void
@@ -105,15 +116,16 @@ answer(struct authd *a, struct nx_request *r, const struct auth_user *user,
 {
 	Nx__VerifyReply reply = NX__VERIFY_REPLY__INIT;
 	nx_cleanup_free char *token = NULL;
-	int64_t now = auth_now(a);
+	const struct auth_signing_key *key =
+	    auth_keyring_signer(&a->keys.ring, auth_now(a));
 	struct auth_claims claims = {.user_id = user->id,
-	    .issued = now,
-	    .expires = sooner(now + auth_token_life(a), session->expires_at)};
+	    .issued = auth_now(a),
+	    .expires = end_of(a, session, key)};
 	char id[2 * NX_SESSION_LEN + 1];
 
 	nx_assert(user->id != 0 && session->user_id == user->id);
 	memcpy(claims.session, session->id, sizeof(claims.session));
-	if (auth_token_sign(&a->keys, &claims, &token) < 0) {
+	if (auth_token_sign(key, &claims, &token) < 0) {
 		nx_refuse(r, NX__STATUS__UNAVAILABLE,
 		    "The token could not be made; log in again.");
 		return;

@@ -64,5 +64,6 @@ const char *const auth_schema[] = {
     auth_schema_factors,
     auth_schema_passkeys,
     auth_schema_refresh,
+    auth_schema_signing,
 };
 const size_t auth_schema_count = NX_ARRAY_SIZE(auth_schema);

@@ -15,6 +15,7 @@
 #include "authd/store/key.h"
 #include "authd/store/passkey.h"
 #include "authd/store/refresh.h"
+#include "authd/store/signing.h"
 #include "common/db.h"
 #include "common/ticket.h"
 
@@ -23,7 +24,8 @@
 extern const char *const auth_schema[];
 extern const size_t auth_schema_count;
 extern const char auth_schema_identity[], auth_schema_keys[],
-    auth_schema_factors[], auth_schema_passkeys[], auth_schema_refresh[];
+    auth_schema_factors[], auth_schema_passkeys[], auth_schema_refresh[],
+    auth_schema_signing[];
 
 enum auth_role { AUTH_ROLE_USER = 0, AUTH_ROLE_ADMIN = 1 };
 /* Ways to prove who one is, beside the password; a mask in users and sessions. */

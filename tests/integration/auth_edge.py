@@ -23,7 +23,7 @@ import traceback
 
 from auth_lab import (ROOT, STATE, SECRETS, REGISTER_VERIFY, LOGIN_INIT,
     LOGIN_VERIFY, LOGOUT, CHECK, TICKET_KEY, USER_LIST, USER_GET,
-    SET_DISABLED, USER_DELETE, STATUS, REVOKE, USER_DELETED, OK, INVALID,
+    SET_DISABLED, USER_DELETE, STATUS, JWKS, ROTATE, CONFLICT, REVOKE, USER_DELETED, OK, INVALID,
     UNAUTH, DENIED, NOT_FOUND, FULL, UNAVAILABLE, pack, Edge, Daemon,
     make_world, newest_mail, newest_code, register_init, login_init, verify,
     user, b64, unb64, sign, openssl_verifies)
@@ -232,6 +232,40 @@ def test_crash(gw, authd, edges):
        "a session survives kill -9 of authd")
 
 
+def test_rotation(gw, admin, authd, edges):
+    """Keys are changed while all goes on, under the filter."""
+    def kid(token):
+        return json.loads(unb64(token.split(".")[0]))["kid"]
+
+    def published():
+        keys = json.loads(gw.call(JWKS)[1][1])["keys"]
+        return [k["kid"] for k in keys]
+    old = user(gw, "kurt")
+    ok(published() == [kid(old)], "one key is published")
+    ok(gw.call(ROTATE, pack(_1=True))[0] == DENIED,
+       "the gateway changes no keys")
+    status, body, error = admin.call(ROTATE, pack(_1=True))
+    new = body.get(1, b"").decode()
+    ok(status == OK and published() == [kid(old), new], "keys are changed",
+       error)
+    path = f"{STATE}/auth/keys/es256-{new}.pem"
+    ok(stat.S_IMODE(os.stat(path).st_mode) == 0o600,
+       "the new one is closed to others")
+    token = user(gw, "karl")
+    ok(kid(token) == new, "it signs")
+    authd.stop(signal.SIGKILL)
+    authd.start()
+    for e in edges:
+        e.new_generation()
+    for name, shown in (("old", old), ("new", token)):
+        ok(gw.call(CHECK, pack(_1=shown))[0] == OK,
+           f"what the {name} key signed is good, after kill -9 too")
+    status, _, error = admin.call(ROTATE, b"")
+    ok(status == OK and len(published()) == 3, "another is published", error)
+    ok(admin.call(ROTATE, b"")[0] == CONFLICT, "and no more than one waits")
+    ok(kid(user(gw, "kai")) == new, "before it signs")
+
+
 def test_overload(gw):
     calls = {gw.start(LOGIN_INIT, pack(_1="nobody", _2="x" * 8,
                                        _3="192.0.2.8")) for _ in range(100)}
@@ -340,6 +374,7 @@ def main():
         test_admin(gw, admin)
         node = test_deleted_survives(gw, admin, authd, [gw, admin])
         test_crash(gw, authd, [gw, admin, node])
+        test_rotation(gw, admin, authd, [gw, admin, node])
         test_overload(gw)
         test_full_disk(gw)
         test_maild_away(gw, maild)

@@ -172,7 +172,7 @@ test_again(void **state)
 	struct auth_user user;
 
 	assert_int_equal(
-	    auth_token_check(&h->a.keys, token, auth_now(&h->a), &claims),
+	    auth_token_check(&h->a.keys.ring, token, auth_now(&h->a), &claims),
 	    AUTH_TOKEN_OK);
 	assert_int_equal(auth_session_check(h->a.db, claims.session, 1,
 			     auth_now(&h->a), &user, &before),

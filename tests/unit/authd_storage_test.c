@@ -152,6 +152,7 @@ test_purge(void **state)
 	uint64_t users, sessions;
 	char token[2049];
 
+	h->conf.session_days = 1;
 	h_user(h, "dora", NULL);
 	h_advance(23 * 3600);
 	h_login(h, "dora", PASSWORD);

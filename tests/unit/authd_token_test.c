@@ -10,6 +10,25 @@ struct keyring {
 	struct auth_keys keys;
 };
 
+/* All of them, as at the first start. */
+static int
+open_keys(const char *dir, struct auth_keys *ret_keys, const char **ret_path)
+{
+	static char path[256];
+	const char *name;
+	int r = auth_keys_open(dir, ret_keys, ret_path);
+
+	if (r < 0)
+		return r;
+	r = auth_keyring_first(&ret_keys->ring, ret_keys->dirfd, NOW, &name);
+	if (r < 0) {
+		snprintf(path, sizeof(path), "%s/%s", dir, name);
+		*ret_path = path;
+		auth_keys_fini(ret_keys);
+	}
+	return r;
+}
+
 static int
 setup(void **state)
 {
@@ -20,7 +39,7 @@ setup(void **state)
 	strcpy(k->dir, "/tmp/nexus-keys-XXXXXX");
 	assert_non_null(mkdtemp(k->dir));
 	snprintf(k->path, sizeof(k->path), "%s/keys", k->dir);
-	assert_int_equal(auth_keys_open(k->path, &k->keys, &what), 0);
+	assert_int_equal(open_keys(k->path, &k->keys, &what), 0);
 	*state = k;
 	return 0;
 }
@@ -48,18 +67,23 @@ test_round_trip(void **state)
 	struct auth_claims back;
 	char *token;
 
-	assert_int_equal(auth_token_sign(&k->keys, &good, &token), 0);
 	assert_int_equal(
-	    auth_token_check(&k->keys, token, NOW, &back), AUTH_TOKEN_OK);
+	    auth_token_sign(&k->keys.ring.key[0], &good, &token), 0);
+	assert_int_equal(
+	    auth_token_check(&k->keys.ring, token, NOW, &back), AUTH_TOKEN_OK);
 	assert_int_equal(back.user_id, 42);
 	assert_memory_equal(back.session, good.session, NX_SESSION_LEN);
-	assert_int_equal(auth_token_check(&k->keys, token, NOW + 3599, &back),
+	assert_int_equal(
+	    auth_token_check(&k->keys.ring, token, NOW + 3599, &back),
 	    AUTH_TOKEN_OK);
-	assert_int_equal(auth_token_check(&k->keys, token, NOW + 3600, &back),
+	assert_int_equal(
+	    auth_token_check(&k->keys.ring, token, NOW + 3600, &back),
 	    AUTH_TOKEN_EXPIRED);
 	assert_int_equal(
-	    auth_token_check(&k->keys, token, NOW - 60, &back), AUTH_TOKEN_OK);
-	assert_int_equal(auth_token_check(&k->keys, token, NOW - 61, &back),
+	    auth_token_check(&k->keys.ring, token, NOW - 60, &back),
+	    AUTH_TOKEN_OK);
+	assert_int_equal(
+	    auth_token_check(&k->keys.ring, token, NOW - 61, &back),
 	    AUTH_TOKEN_EARLY);
 	free(token);
 }
@@ -77,12 +101,13 @@ test_mutations(void **state)
 	char *token, *copy;
 	size_t i, len;
 
-	assert_int_equal(auth_token_sign(&k->keys, &good, &token), 0);
+	assert_int_equal(
+	    auth_token_sign(&k->keys.ring.key[0], &good, &token), 0);
 	len = strlen(token);
 	for (i = 0; i < len; i++) {
 		copy = strndup(token, i);
 		assert_int_not_equal(
-		    auth_token_check(&k->keys, copy, NOW, &back),
+		    auth_token_check(&k->keys.ring, copy, NOW, &back),
 		    AUTH_TOKEN_OK);
 		free(copy);
 	}
@@ -93,7 +118,7 @@ test_mutations(void **state)
 			free(copy);
 			continue;
 		}
-		if (auth_token_check(&k->keys, copy, NOW, &back) ==
+		if (auth_token_check(&k->keys.ring, copy, NOW, &back) ==
 		    AUTH_TOKEN_OK)
 			fail_msg(
 			    "accepted with byte %zu of %zu changed", i, len);
@@ -174,7 +199,7 @@ static char *
 cook(const struct recipe *r, const struct auth_keys *ours,
     const struct auth_keys *other)
 {
-	const char *key = (r->own_key ? ours : other)->private_pem;
+	const char *key = (r->own_key ? ours : other)->ring.key[0].private_pem;
 	jwt_t *jwt;
 	char *token;
 
@@ -187,10 +212,10 @@ cook(const struct recipe *r, const struct auth_keys *ours,
 	grant_time(jwt, "nbf", r->nbf);
 	grant_time(jwt, "exp", r->exp);
 	if (r->kid)
-		jwt_add_header(jwt, "kid", ours->kid);
+		jwt_add_header(jwt, "kid", ours->ring.key[0].row.kid);
 	jwt_add_header(jwt, "typ", r->typ);
 	if (r->alg == JWT_ALG_HS256)
-		key = ours->public_pem;
+		key = ours->ring.key[0].public_pem;
 	assert_int_equal(
 	    jwt_set_alg(jwt, r->alg, r->alg ? (const unsigned char *)key : NULL,
 		r->alg ? (int)strlen(key) : 0),
@@ -212,12 +237,12 @@ test_forgeries(void **state)
 	size_t i;
 
 	snprintf(path, sizeof(path), "%s/other", k->dir);
-	assert_int_equal(auth_keys_open(path, &other, &what), 0);
+	assert_int_equal(open_keys(path, &other, &what), 0);
 	for (i = 0; i < NX_ARRAY_SIZE(recipes); i++) {
 		enum auth_token_result result;
 
 		token = cook(&recipes[i], &k->keys, &other);
-		result = auth_token_check(&k->keys, token, NOW, &back);
+		result = auth_token_check(&k->keys.ring, token, NOW, &back);
 		if (result != recipes[i].result)
 			fail_msg("%s: %d, not %d", recipes[i].name, (int)result,
 			    (int)recipes[i].result);
@@ -288,10 +313,12 @@ test_keys_stay(void **state)
 	char path[160];
 	struct stat st;
 
-	assert_int_equal(auth_keys_open(k->path, &again, &what), 0);
+	assert_int_equal(open_keys(k->path, &again, &what), 0);
 	assert_memory_equal(again.pepper, k->keys.pepper, AUTH_PEPPER_LEN);
-	assert_string_equal(again.private_pem, k->keys.private_pem);
-	assert_string_equal(again.kid, k->keys.kid);
+	assert_string_equal(
+	    again.ring.key[0].private_pem, k->keys.ring.key[0].private_pem);
+	assert_string_equal(
+	    again.ring.key[0].row.kid, k->keys.ring.key[0].row.kid);
 	auth_keys_fini(&again);
 	assert_int_equal(stat(k->path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);
@@ -316,27 +343,24 @@ test_keys_refused(void **state)
 		snprintf(aside, sizeof(aside), "%s.aside", path);
 		/* readable by others */
 		assert_int_equal(chmod(path, 0640), 0);
-		assert_int_equal(
-		    auth_keys_open(k->path, &again, &what), -EPERM);
+		assert_int_equal(open_keys(k->path, &again, &what), -EPERM);
 		assert_string_equal(what, path);
 		assert_int_equal(chmod(path, 0600), 0);
 		/* somewhere else */
 		assert_int_equal(rename(path, aside), 0);
 		assert_int_equal(symlink(aside, path), 0);
-		assert_int_equal(
-		    auth_keys_open(k->path, &again, &what), -EPERM);
+		assert_int_equal(open_keys(k->path, &again, &what), -EPERM);
 		assert_int_equal(unlink(path), 0);
 		assert_int_equal(rename(aside, path), 0);
 		/* cut short: never replaced by a new one */
 		assert_int_equal(truncate(path, 10), 0);
-		assert_int_equal(
-		    auth_keys_open(k->path, &again, &what), -EBADMSG);
+		assert_int_equal(open_keys(k->path, &again, &what), -EBADMSG);
 		assert_int_equal(unlink(path), 0);
-		assert_int_equal(auth_keys_open(k->path, &again, &what), 0);
+		assert_int_equal(open_keys(k->path, &again, &what), 0);
 		auth_keys_fini(&again);
 	}
 	assert_int_equal(chmod(k->path, 0755), 0);
-	assert_int_equal(auth_keys_open(k->path, &again, &what), -EPERM);
+	assert_int_equal(open_keys(k->path, &again, &what), -EPERM);
 }
 
 int
